@@ -1,0 +1,1 @@
+//! Activation: what passes between the login page, the device and the server (protocol version 1).

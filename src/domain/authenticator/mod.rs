@@ -1,0 +1,1 @@
+//! Authenticators as rules: templates, PINs, life cycle.

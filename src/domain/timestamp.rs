@@ -1,0 +1,88 @@
+//! Points in time, in UTC, as microseconds since 1970: the only form that is stored.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A point in time with a resolution of one microsecond.
+///
+/// There is deliberately no `now()`: time is an argument (architecture.md), taken from
+/// [`crate::clock::Clock`] once per request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The time this many microseconds after 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// The time this many seconds after 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub const fn from_seconds(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(1_000_000))
+    }
+
+    /// Microseconds since 1970, as stored.
+    #[must_use]
+    pub const fn micros(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since 1970, rounded down, as protocols want them.
+    #[must_use]
+    pub const fn seconds(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+
+    /// This time and `span` later; stops at the end of time instead of overflowing.
+    #[must_use]
+    pub fn plus(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(micros_of(span)))
+    }
+
+    /// This time and `span` earlier.
+    #[must_use]
+    pub fn minus(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(micros_of(span)))
+    }
+
+    /// How long after `earlier` this is; zero if it is not after.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// RFC 3339 in UTC with whole seconds, such as `2026-11-24T08:15:00Z`, as SAML and logs want it.
+    #[must_use]
+    pub fn rfc3339(self) -> String {
+        let format = time::macros::format_description!(
+            version = 2,
+            "[year]-[month]-[day]T[hour]:[minute]:[second]Z"
+        );
+        time::OffsetDateTime::from_unix_timestamp(self.seconds())
+            .ok()
+            .and_then(|t| t.format(format).ok())
+            .unwrap_or_else(|| "9999-12-31T23:59:59Z".to_owned())
+    }
+}
+
+fn micros_of(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_reads_as_utc_and_never_wraps() {
+        assert_eq!(Timestamp::from_seconds(0).rfc3339(), "1970-01-01T00:00:00Z");
+        assert_eq!(Timestamp::from_seconds(1_795_508_100).rfc3339(), "2026-11-24T08:15:00Z");
+        let end = Timestamp::from_micros(i64::MAX);
+        assert_eq!(end.plus(Duration::from_secs(1)), end);
+        assert_eq!(Timestamp::from_seconds(1).since(Timestamp::from_seconds(2)), Duration::ZERO);
+    }
+}

@@ -1,0 +1,1 @@
+//! Keys: those that sign for a tenant, those that seal secrets at rest, and password hashes.

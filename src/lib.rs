@@ -1,0 +1,14 @@
+//! Vestibule: the entrance hall of a company's applications.
+//!
+//! An identity provider (OpenID Connect and SAML 2.0) whose login notices that a person needs a
+//! one-time passcode and has no authenticator yet, lets them enroll one on the spot, and then carries
+//! on with the login they came for. This page is the map of the house; `ARCHITECTURE.md` tells why it
+//! is built this way. Modules stand in reading order, floor by floor; an arrow only ever points down,
+//! and `tests/tidy.rs` holds every `use` against that.
+
+// Floor 0: what is true without a network, a disk or a clock.
+pub mod domain;
+
+// Floor 1: the ground that the rest stands on.
+pub mod clock;
+pub mod keys;
