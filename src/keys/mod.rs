@@ -1,4 +1,7 @@
 //! Keys: those that sign for a tenant, those that seal secrets at rest, and password hashes.
 
+pub mod certificate;
 pub mod derived;
+pub mod ring;
 pub mod sealing;
+pub mod signing;

@@ -1,0 +1,451 @@
+//! An application's OpenID Connect side: as typed by an operator, and as needed by the doors.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::redirect_uri::{RedirectUri, RedirectUriError};
+use super::release::Rule;
+use super::secret::{ExposeSecret, SecretString};
+use super::signing_key::{SignatureAlgorithm, UnknownWord};
+use super::timestamp::Timestamp;
+
+/// A group of claims that an application may ask for (OIDC Core 5.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// That this is OpenID Connect at all: `sub`.
+    Openid,
+    /// Names and language.
+    Profile,
+    /// The mail address.
+    Email,
+    /// The names of the groups.
+    Groups,
+}
+
+impl Scope {
+    /// All of them, in the order in which they are written.
+    pub const ALL: [Self; 4] = [Self::Openid, Self::Profile, Self::Email, Self::Groups];
+
+    /// The word in the parameter `scope`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Openid => "openid",
+            Self::Profile => "profile",
+            Self::Email => "email",
+            Self::Groups => "groups",
+        }
+    }
+}
+
+impl FromStr for Scope {
+    type Err = UnknownWord;
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        Self::ALL.into_iter().find(|scope| scope.name() == text).ok_or(UnknownWord)
+    }
+}
+
+/// How a client proves at the token endpoint that it is itself (OIDC Core 9, R-510).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientAuthentication {
+    /// Its secret in the header `Authorization`.
+    #[default]
+    ClientSecretBasic,
+    /// Its secret in the body.
+    ClientSecretPost,
+    /// Not at all: a public client, whose code is worth nothing without the PKCE verifier.
+    None,
+}
+
+impl ClientAuthentication {
+    /// The registered word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ClientSecretBasic => "client_secret_basic",
+            Self::ClientSecretPost => "client_secret_post",
+            Self::None => "none",
+        }
+    }
+}
+
+/// Whether two applications see the same `sub` for one person (OIDC Core 8, R-515).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubjectType {
+    /// Every application sees the same one.
+    #[default]
+    Public,
+    /// Each sector (the host of the redirect addresses) sees another one.
+    Pairwise,
+}
+
+/// The keyed hash of a client secret (R-516): HMAC-SHA-256 over tenant, client and secret.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct SecretDigest(pub [u8; 32]);
+
+impl fmt::Debug for SecretDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretDigest")
+    }
+}
+
+impl From<SecretDigest> for String {
+    fn from(digest: SecretDigest) -> Self {
+        data_encoding::HEXLOWER.encode(&digest.0)
+    }
+}
+
+impl TryFrom<String> for SecretDigest {
+    type Error = UnknownWord;
+    fn try_from(text: String) -> Result<Self, UnknownWord> {
+        let octets = data_encoding::HEXLOWER.decode(text.as_bytes()).map_err(|_| UnknownWord)?;
+        octets.try_into().map(Self).map_err(|_| UnknownWord)
+    }
+}
+
+/// A client secret as stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientSecret {
+    /// Its keyed hash.
+    pub digest: SecretDigest,
+    /// When it ends, for one that is being replaced; the newest never ends by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A relying party, checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OidcClient {
+    /// Its name in the protocol: 1 to 255 printable ASCII characters, unique in the tenant.
+    pub client_id: String,
+    /// The newest secret first; at most two (R-516). Empty for a public client.
+    pub secrets: Vec<ClientSecret>,
+    /// Where codes may go; at least one.
+    pub redirect_uris: Vec<RedirectUri>,
+    /// Where a browser may go after logging out.
+    pub post_logout_redirect_uris: Vec<RedirectUri>,
+    /// Where the end of a session is announced, server to server.
+    pub backchannel_logout_uri: Option<String>,
+    /// How it proves who it is.
+    pub authentication: ClientAuthentication,
+    /// The scopes it may be granted; always `openid`.
+    pub scopes: BTreeSet<Scope>,
+    /// Further claims, given whenever `openid` is.
+    pub claims: Vec<Rule>,
+    /// The algorithm of its ID Tokens.
+    pub id_token_algorithm: SignatureAlgorithm,
+    /// Whether a request without PKCE is refused; always so for a public client (R-503).
+    pub require_pkce: bool,
+    /// Which `sub` it sees.
+    pub subject_type: SubjectType,
+}
+
+impl OidcClient {
+    /// How many secrets may be valid at once while one replaces the other.
+    pub const MOST_SECRETS: usize = 2;
+
+    /// The registered address that `presented` is, if any.
+    #[must_use]
+    pub fn redirect_uri(&self, presented: &str) -> Option<&RedirectUri> {
+        self.redirect_uris.iter().find(|uri| uri.admits(presented))
+    }
+
+    /// Whether the client has no secret to keep.
+    #[must_use]
+    pub const fn is_public(&self) -> bool {
+        matches!(self.authentication, ClientAuthentication::None)
+    }
+
+    /// Whether everything is there that a login needs (R-484); without a secret a confidential client
+    /// could never fetch its tokens.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        !self.redirect_uris.is_empty() && (self.is_public() || !self.secrets.is_empty())
+    }
+
+    /// The digests that a presented secret may match at `now`.
+    pub fn valid_secrets(&self, now: Timestamp) -> impl Iterator<Item = SecretDigest> {
+        let valid = self.secrets.iter().filter(move |secret| secret.expires_at.is_none_or(|end| now < end));
+        valid.map(|secret| secret.digest)
+    }
+
+    /// Takes `digest` as the new secret; the one before stays valid for `grace`, so that the
+    /// application can be changed over without an outage (R-516). Older ones end at once.
+    pub fn replace_secret(&mut self, digest: SecretDigest, grace: Duration, now: Timestamp) {
+        let before = self.secrets.first().filter(|secret| secret.digest != digest).copied();
+        self.secrets = vec![ClientSecret { digest, expires_at: None }];
+        if let Some(before) = before.filter(|_| !grace.is_zero()) {
+            self.secrets.push(ClientSecret { expires_at: Some(now.plus(grace)), ..before });
+        }
+    }
+
+    /// The sector for pairwise identifiers: the host of the redirect addresses. A draft with several
+    /// hosts and pairwise subjects is refused, so the first one speaks for all (OIDC Core 8.1).
+    #[must_use]
+    pub fn sector(&self) -> String {
+        self.redirect_uris.first().map(|uri| host_of(uri)).unwrap_or_default()
+    }
+}
+
+fn host_of(uri: &RedirectUri) -> String {
+    let url = url::Url::parse(uri.as_str()).ok();
+    // An app's own scheme has no host; the scheme is its name.
+    url.map(|url| url.host_str().unwrap_or_else(|| url.scheme()).to_owned()).unwrap_or_default()
+}
+
+/// A relying party as an operator types it: the table `[tenant.application.oidc]` of an apply file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OidcClientDraft {
+    /// See [`OidcClient::client_id`].
+    pub client_id: String,
+    /// The secret; none for a public client, or to keep the one that is stored.
+    #[serde(default)]
+    pub client_secret: Option<SecretString>,
+    /// See [`OidcClient::redirect_uris`].
+    #[serde(default)]
+    pub redirect_uris: Vec<String>,
+    /// See [`OidcClient::post_logout_redirect_uris`].
+    #[serde(default)]
+    pub post_logout_redirect_uris: Vec<String>,
+    /// See [`OidcClient::backchannel_logout_uri`].
+    #[serde(default)]
+    pub backchannel_logout_uri: Option<String>,
+    /// See [`OidcClient::authentication`].
+    #[serde(default)]
+    pub token_endpoint_auth_method: ClientAuthentication,
+    /// See [`OidcClient::scopes`]; all of them unless given.
+    #[serde(default = "all_scopes")]
+    pub scopes: Vec<Scope>,
+    /// See [`OidcClient::claims`].
+    #[serde(default)]
+    pub claims: Vec<Rule>,
+    /// See [`OidcClient::id_token_algorithm`].
+    #[serde(default)]
+    pub id_token_signed_response_alg: SignatureAlgorithm,
+    /// See [`OidcClient::require_pkce`].
+    #[serde(default = "yes")]
+    pub require_pkce: bool,
+    /// See [`OidcClient::subject_type`].
+    #[serde(default)]
+    pub subject_type: SubjectType,
+}
+
+fn all_scopes() -> Vec<Scope> {
+    Scope::ALL.to_vec()
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// What is wrong with a draft.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OidcClientFault {
+    /// The client id has a wrong length or wrong characters.
+    #[error("client_id has 1 to 255 printable ASCII characters")]
+    ClientId,
+    /// The secret is too short, too long or not typable.
+    #[error("client_secret has 8 to 256 printable ASCII characters")]
+    ClientSecret,
+    /// A public client has a secret.
+    #[error("client_secret must not be given together with token_endpoint_auth_method = \"none\"")]
+    SecretOfPublicClient,
+    /// There is nowhere to go with a code.
+    #[error("redirect_uris needs at least one address")]
+    NoRedirectUri,
+    /// An address cannot be registered.
+    #[error("{field}: \"{address}\": {cause}")]
+    Address {
+        /// The key in the apply file.
+        field: &'static str,
+        /// The address as typed.
+        address: String,
+        /// What is wrong with it.
+        cause: RedirectUriError,
+    },
+    /// A public client tries to do without PKCE.
+    #[error("require_pkce cannot be false for a public client: its codes would be worth stealing")]
+    PublicWithoutPkce,
+    /// Two claims have one name, or a name is one that the protocol uses itself.
+    #[error("claims: \"{0}\" is given twice or belongs to the protocol")]
+    Claim(String),
+    /// Pairwise identifiers need one host to belong to.
+    #[error("subject_type = \"pairwise\" needs redirect_uris that all have the same host")]
+    Sector,
+}
+
+/// Claims that only the protocol itself may set.
+const PROTOCOL_CLAIMS: [&str; 17] = [
+    "iss", "sub", "aud", "exp", "iat", "nbf", "jti", "auth_time", "nonce", "acr", "amr", "azp", "sid", "at_hash", "c_hash", "s_hash", "events",
+];
+
+impl OidcClientDraft {
+    /// Checks the draft. `digest` hashes the secret for its client id; the draft itself knows no keys.
+    ///
+    /// The result has no secret if none was given; use [`OidcClient::is_complete`] before activating it.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once.
+    pub fn check(
+        &self,
+        digest: impl FnOnce(&str, &SecretString) -> SecretDigest,
+    ) -> Result<OidcClient, Vec<OidcClientFault>> {
+        let mut faults = Vec::new();
+        self.check_names(&mut faults);
+        let redirect_uris = addresses("redirect_uris", &self.redirect_uris, &mut faults);
+        let after_logout = addresses("post_logout_redirect_uris", &self.post_logout_redirect_uris, &mut faults);
+        addresses("backchannel_logout_uri", self.backchannel_logout_uri.as_slice(), &mut faults);
+        if self.redirect_uris.is_empty() {
+            faults.push(OidcClientFault::NoRedirectUri);
+        }
+        let hosts: BTreeSet<String> = redirect_uris.iter().map(host_of).collect();
+        if self.subject_type == SubjectType::Pairwise && hosts.len() > 1 {
+            faults.push(OidcClientFault::Sector);
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let secret = self.client_secret.as_ref().map(|secret| digest(&self.client_id, secret));
+        let mut scopes: BTreeSet<Scope> = self.scopes.iter().copied().collect();
+        scopes.insert(Scope::Openid);
+        Ok(OidcClient {
+            client_id: self.client_id.clone(),
+            secrets: secret.map(|digest| ClientSecret { digest, expires_at: None }).into_iter().collect(),
+            redirect_uris,
+            post_logout_redirect_uris: after_logout,
+            backchannel_logout_uri: self.backchannel_logout_uri.clone(),
+            authentication: self.token_endpoint_auth_method,
+            scopes,
+            claims: self.claims.clone(),
+            id_token_algorithm: self.id_token_signed_response_alg,
+            require_pkce: self.require_pkce,
+            subject_type: self.subject_type,
+        })
+    }
+
+    fn check_names(&self, faults: &mut Vec<OidcClientFault>) {
+        let printable = |text: &str| text.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+        if !(1..=255).contains(&self.client_id.len()) || !printable(&self.client_id) {
+            faults.push(OidcClientFault::ClientId);
+        }
+        let public = self.token_endpoint_auth_method == ClientAuthentication::None;
+        if let Some(secret) = self.client_secret.as_ref().map(ExposeSecret::expose_secret) {
+            if public {
+                faults.push(OidcClientFault::SecretOfPublicClient);
+            } else if !(8..=256).contains(&secret.len()) || !printable(secret) {
+                faults.push(OidcClientFault::ClientSecret);
+            }
+        }
+        if public && !self.require_pkce {
+            faults.push(OidcClientFault::PublicWithoutPkce);
+        }
+        let mut names = BTreeSet::new();
+        for rule in &self.claims {
+            let taken = PROTOCOL_CLAIMS.contains(&rule.name.as_str()) || rule.name.is_empty();
+            if taken || !names.insert(rule.name.as_str()) {
+                faults.push(OidcClientFault::Claim(rule.name.clone()));
+            }
+        }
+    }
+}
+
+/// Registers each address; those that cannot be become faults.
+fn addresses(field: &'static str, typed: &[String], faults: &mut Vec<OidcClientFault>) -> Vec<RedirectUri> {
+    let mut good = Vec::with_capacity(typed.len());
+    for address in typed {
+        match RedirectUri::parse(address) {
+            Ok(uri) => good.push(uri),
+            Err(cause) => faults.push(OidcClientFault::Address { field, address: address.clone(), cause }),
+        }
+    }
+    good
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft(toml: &str) -> OidcClientDraft {
+        toml::from_str(toml).expect("the keys are those of the apply file")
+    }
+
+    fn digest(_: &str, secret: &SecretString) -> SecretDigest {
+        let mut octets = [0; 32];
+        octets[0] = u8::try_from(secret.expose_secret().len()).expect("short");
+        SecretDigest(octets)
+    }
+
+    const NOTES: &str = r#"
+        client_id = "notes"
+        client_secret = "a secret of Notes"
+        redirect_uris = ["http://127.0.0.1:9000/callback"]
+    "#;
+
+    #[test]
+    fn a_short_draft_gets_safe_defaults_and_survives_storage_r_501_r_503() {
+        let client = draft(NOTES).check(digest).expect("nothing is wrong");
+        assert!(client.require_pkce && client.is_complete() && !client.is_public());
+        assert_eq!(client.id_token_algorithm, SignatureAlgorithm::Rs256);
+        assert_eq!(client.scopes.len(), 4);
+        let stored = serde_json::to_string(&client).expect("JSON");
+        assert!(!stored.contains("a secret of Notes"), "secrets are stored hashed (R-516)");
+        assert_eq!(serde_json::from_str::<OidcClient>(&stored).expect("reads back"), client);
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_said_at_once_r_501() {
+        let faults = draft(
+            r#"
+            client_id = "bäd"
+            client_secret = "short"
+            redirect_uris = ["http://rp.example/cb"]
+            claims = [{ name = "sub", source = "username" }]
+        "#,
+        )
+        .check(digest)
+        .expect_err("four things are wrong");
+        assert_eq!(faults.len(), 4, "{faults:?}");
+        let public = r#"client_id = "spa"
+            token_endpoint_auth_method = "none""#;
+        let faults = draft(&format!("{public}\nclient_secret = \"12345678\"\nrequire_pkce = false")).check(digest);
+        assert_eq!(
+            faults.expect_err("three"),
+            [OidcClientFault::SecretOfPublicClient, OidcClientFault::PublicWithoutPkce, OidcClientFault::NoRedirectUri]
+        );
+        assert!(toml::from_str::<OidcClientDraft>("client_id = \"x\"\nscope = [\"openid\"]").is_err(), "unknown key");
+    }
+
+    #[test]
+    fn two_secrets_are_valid_while_one_replaces_the_other_r_516() {
+        let mut client = draft(NOTES).check(digest).expect("nothing is wrong");
+        let at = Timestamp::from_seconds;
+        let (new, newer) = (SecretDigest([7; 32]), SecretDigest([8; 32]));
+        client.replace_secret(new, Duration::from_secs(60), at(0));
+        assert_eq!(client.valid_secrets(at(59)).count(), 2);
+        assert_eq!(client.valid_secrets(at(60)).collect::<Vec<_>>(), [new]);
+        client.replace_secret(newer, Duration::from_secs(60), at(10));
+        assert_eq!(client.valid_secrets(at(11)).collect::<Vec<_>>(), [newer, new], "never more than two");
+        client.replace_secret(newer, Duration::ZERO, at(12));
+        assert_eq!(client.valid_secrets(at(12)).collect::<Vec<_>>(), [newer]);
+    }
+
+    #[test]
+    fn pairwise_subjects_need_one_sector_r_515() {
+        let two_hosts = r#"client_id = "x"
+            redirect_uris = ["https://a.example/cb", "https://b.example/cb"]
+            subject_type = "pairwise""#;
+        assert_eq!(draft(two_hosts).check(digest), Err(vec![OidcClientFault::Sector]));
+        let one = draft(&two_hosts.replace("b.example", "a.example")).check(digest).expect("one host");
+        assert_eq!(one.sector(), "a.example");
+    }
+}
