@@ -1,1 +1,2 @@
 //! Authenticators as rules: templates, PINs, life cycle.
+pub mod template;

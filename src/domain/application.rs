@@ -1,0 +1,99 @@
+//! Applications: what people log in to.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::ids::{ApplicationId, GroupId, UserId};
+use crate::domain::login::origin::Origin;
+use crate::domain::oidc_client::OidcClient;
+use crate::domain::service_provider::ServiceProvider;
+
+/// An application behind the identity provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Application {
+    /// Its identifier.
+    pub id: ApplicationId,
+    /// Its display name, unique in the virtual server.
+    pub name: String,
+    /// Where the portal sends a person who picks it, if it is not started by a protocol of ours.
+    pub launch_url: Option<String>,
+    /// Who may use it at all.
+    pub assignment: Assignment,
+    /// How it speaks with us.
+    pub protocol: Protocol,
+}
+
+/// Who may use an application at all; policies then say how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Assignment {
+    /// Every user of the virtual server.
+    Everyone,
+    /// Members of these groups, and these users.
+    Chosen {
+        /// Any one membership suffices.
+        groups: Vec<GroupId>,
+        /// Single persons.
+        users: Vec<UserId>,
+    },
+}
+
+impl Assignment {
+    /// Whether this person may use the application at all.
+    #[must_use]
+    pub fn includes(&self, user: UserId, groups: &[GroupId]) -> bool {
+        match self {
+            Self::Everyone => true,
+            Self::Chosen { groups: chosen, users } => {
+                users.contains(&user) || chosen.iter().any(|group| groups.contains(group))
+            }
+        }
+    }
+}
+
+/// How an application speaks with us.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protocol {
+    /// An OpenID Connect relying party.
+    Oidc(Box<OidcClient>),
+    /// A SAML service provider.
+    Saml(Box<ServiceProvider>),
+    /// Our own user portal; every virtual server has exactly one.
+    Portal,
+}
+
+impl Protocol {
+    /// The door that logins for it come through.
+    #[must_use]
+    pub const fn origin(&self) -> Origin {
+        match self {
+            Self::Oidc(_) => Origin::Oidc,
+            Self::Saml(_) => Origin::Saml,
+            Self::Portal => Origin::Portal,
+        }
+    }
+
+    /// What must be unique in a virtual server: the client identifier or the entity ID.
+    #[must_use]
+    pub fn key(&self) -> String {
+        match self {
+            Self::Oidc(client) => format!("oidc:{}", client.client_id),
+            Self::Saml(provider) => format!("saml:{}", provider.entity_id),
+            Self::Portal => "portal".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_application_is_for_everyone_or_for_the_chosen_r_485() {
+        let (ada, grace) = (UserId::from_bits(1), UserId::from_bits(2));
+        let pilot = GroupId::from_bits(3);
+        let chosen = Assignment::Chosen { groups: vec![pilot], users: vec![ada] };
+        assert!(Assignment::Everyone.includes(grace, &[]));
+        assert!(chosen.includes(ada, &[]) && chosen.includes(grace, &[pilot]) && !chosen.includes(grace, &[]));
+    }
+}

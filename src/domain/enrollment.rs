@@ -1,0 +1,91 @@
+//! A pending enrollment: its own expiring record, never a token (architecture.md, rule 7).
+//!
+//! It counts for nothing until the device has confirmed and the first passcode has been accepted in
+//! the login that began it. That one rule defeats a scanned-over-the-shoulder QR code, a swapped
+//! device and an attacker who finishes elsewhere (T-06, T-08).
+
+use std::time::Duration;
+
+use crate::domain::ids::{EnrollmentId, LoginId, TenantId, UserId};
+use crate::domain::policy::platform::Platform;
+use crate::domain::timestamp::Timestamp;
+
+/// How long the proof of the mailbox counts for an enrollment (part B5).
+pub const MAILBOX_COUNTS_FOR: Duration = Duration::from_secs(20 * 60);
+
+/// A pending enrollment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Enrollment {
+    /// Its identifier.
+    pub id: EnrollmentId,
+    /// The virtual server.
+    pub tenant: TenantId,
+    /// The login that began it, and that alone can finish it.
+    pub login: LoginId,
+    /// The person.
+    pub user: UserId,
+    /// Whether it is still open.
+    pub state: State,
+    /// Where the authenticator shall live, once chosen.
+    pub platform: Option<Platform>,
+    /// Whether the page that tells how to install was left by "I have installed it".
+    pub installed: bool,
+    /// Whether a device has confirmed, or a standard app's secret is waiting for its first passcode.
+    pub activated: bool,
+    /// When it began.
+    pub created_at: Timestamp,
+}
+
+/// The life cycle of a pending enrollment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Going on.
+    Open,
+    /// A token was made of it.
+    Completed,
+    /// The person cancelled, or finished in another browser.
+    Cancelled,
+}
+
+impl State {
+    /// The name in the database.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Completed => "completed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The state with this name.
+    #[must_use]
+    pub fn named(id: &str) -> Option<Self> {
+        [Self::Open, Self::Completed, Self::Cancelled].into_iter().find(|state| state.id() == id)
+    }
+}
+
+/// How far an enrollment is, as the next step asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// See [`Enrollment::platform`].
+    pub platform: Option<Platform>,
+    /// See [`Enrollment::installed`].
+    pub installed: bool,
+    /// See [`Enrollment::activated`].
+    pub activated: bool,
+}
+
+impl Enrollment {
+    /// How far it is.
+    #[must_use]
+    pub const fn progress(&self) -> Progress {
+        Progress { platform: self.platform, installed: self.installed, activated: self.activated }
+    }
+}
+
+/// Whether the mailbox was proven, recently enough, at `proven`.
+#[must_use]
+pub fn mailbox_proven(proven: Option<Timestamp>, now: Timestamp) -> bool {
+    proven.is_some_and(|at| now.since(at) < MAILBOX_COUNTS_FOR)
+}

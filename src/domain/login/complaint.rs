@@ -1,0 +1,44 @@
+//! What was wrong with what a person entered, as a value: pages turn it into words (part D1).
+
+/// Something a person entered was not accepted. The same page is shown again with the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Complaint {
+    /// No user name was given.
+    NameEmpty,
+    /// User name or password is not right; which of them is never said.
+    PasswordWrong,
+    /// The next attempt must wait.
+    Wait {
+        /// Seconds to wait, at least 1.
+        seconds: u64,
+    },
+    /// The passcode was not accepted: wrong, reused and out of window read alike.
+    PasscodeWrong,
+    /// No passcode was given.
+    PasscodeEmpty,
+    /// The passcode has another length.
+    PasscodeLength {
+        /// The right number of characters.
+        expected: u32,
+    },
+    /// Right but far off: the following passcode is needed too.
+    PasscodeNext,
+    /// The mailed code is not right.
+    CodeWrong {
+        /// Tries that are left for this code.
+        left: u32,
+    },
+    /// No mailed code was given.
+    CodeEmpty,
+    /// The mailed code is too old, already used or replaced: a new one is needed.
+    CodeExpired,
+    /// Another mail can be sent only later.
+    CodeCooldown {
+        /// Seconds to wait, at least 1.
+        seconds: u64,
+    },
+    /// The chosen platform is not allowed.
+    PlatformNotAllowed,
+    /// The device has not finished yet.
+    StillWaiting,
+}

@@ -1,0 +1,104 @@
+//! How a login ends. Every door translates this into its own vocabulary.
+
+use crate::domain::policy::provisioning;
+
+/// Why a login ended without access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The person pressed Cancel.
+    Cancelled,
+    /// Too many wrong codes: the login is closed, a new one begins from the application (AC-09).
+    TooManyCodes,
+    /// The password, address, status or tokens of the account changed meanwhile (T-11, INV-11).
+    AccountChanged,
+    /// The person was told why there is no access and went back to the application.
+    Refused(Refusal),
+}
+
+impl Ending {
+    /// The stable name in the database and the logs.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::TooManyCodes => "too_many_codes",
+            Self::AccountChanged => "account_changed",
+            Self::Refused(refusal) => refusal.reason(),
+        }
+    }
+
+    /// The ending with this name.
+    #[must_use]
+    pub fn named(reason: &str) -> Option<Self> {
+        [Self::Cancelled, Self::TooManyCodes, Self::AccountChanged]
+            .into_iter()
+            .chain(Refusal::ALL.into_iter().map(Self::Refused))
+            .find(|ending| ending.reason() == reason)
+    }
+}
+
+/// Why a person does not get access. Each has a page with a way on (part D1, U8, U17 to U19).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The policy denies it.
+    Denied,
+    /// The application is not assigned to this person.
+    Unassigned,
+    /// The account is disabled.
+    Disabled,
+    /// Too many failed attempts; waiting helps.
+    Locked,
+    /// Locked until an operator acts.
+    LockedByOperator,
+    /// All authenticators are suspended or locked.
+    AuthenticatorsBlocked,
+    /// An authenticator is needed and enrollment is not offered.
+    NotOffered(provisioning::Refusal),
+}
+
+impl Refusal {
+    /// Every refusal, for tables in tests and for reading names back.
+    pub const ALL: [Self; 11] = [
+        Self::Denied,
+        Self::Unassigned,
+        Self::Disabled,
+        Self::Locked,
+        Self::LockedByOperator,
+        Self::AuthenticatorsBlocked,
+        Self::NotOffered(provisioning::Refusal::NotTargeted),
+        Self::NotOffered(provisioning::Refusal::NoPlatform),
+        Self::NotOffered(provisioning::Refusal::NoEmail),
+        Self::NotOffered(provisioning::Refusal::Locked),
+        Self::NotOffered(provisioning::Refusal::NoPassword),
+    ];
+
+    /// The stable name in the database and the logs.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Denied => "denied",
+            Self::Unassigned => "unassigned",
+            Self::Disabled => "disabled",
+            Self::Locked => "locked",
+            Self::LockedByOperator => "locked_by_operator",
+            Self::AuthenticatorsBlocked => "authenticators_blocked",
+            Self::NotOffered(refusal) => refusal.reason(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_ending_is_read_back_by_its_name_r_568() {
+        for ending in [Ending::Cancelled, Ending::TooManyCodes, Ending::AccountChanged] {
+            assert_eq!(Ending::named(ending.reason()), Some(ending));
+        }
+        for refusal in Refusal::ALL {
+            assert_eq!(Ending::named(refusal.reason()), Some(Ending::Refused(refusal)));
+        }
+        assert_eq!(Ending::named("granted"), None);
+    }
+}

@@ -1,0 +1,411 @@
+//! What is still lacking: the heart of the house, as one pure function.
+//!
+//! The order of the questions is the order of the answers' secrecy: the password is judged before
+//! anything is said about locks, tokens or enrollment (part B1, ordering rule), so that a stranger
+//! learns nothing but "the name or the password is wrong".
+
+use crate::domain::enrollment;
+use crate::domain::login::evidence::Evidence;
+use crate::domain::login::outcome::{Ending, Refusal};
+use crate::domain::login::{Login, Stage};
+use crate::domain::lockout::Lock;
+use crate::domain::policy::access::{Decision, Method, Requirement, Verdict};
+use crate::domain::policy::platform::Platform;
+use crate::domain::policy::provisioning::Offer;
+use crate::domain::timestamp::Timestamp;
+use crate::domain::user::Status;
+
+/// The account that the login is about, as far as the next step depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Account {
+    /// No name has been given yet.
+    NotNamed,
+    /// A name was given that has no account. It walks the same way as a known one.
+    Unknown {
+        /// The lock of the name: unknown names are counted like known ones.
+        lock: Lock,
+    },
+    /// A name was given that has an account.
+    Known {
+        /// Whether it may be used.
+        status: Status,
+        /// Whether it is locked after failed attempts.
+        lock: Lock,
+        /// Whether nothing security-relevant changed since it was named (T-11).
+        unchanged: bool,
+    },
+}
+
+/// What authenticators the person has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tokens {
+    /// None that counts: never enrolled, or all revoked.
+    None,
+    /// At least one is active.
+    Usable,
+    /// Only suspended or locked ones.
+    Blocked,
+}
+
+/// Everything that the next step depends on.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// The time of the request.
+    pub now: Timestamp,
+    /// The login itself.
+    pub login: &'a Login,
+    /// The account it is about.
+    pub account: Account,
+    /// What the access policies say for this person, application and address.
+    pub decision: &'a Decision,
+    /// What has been proven.
+    pub evidence: Evidence,
+    /// What authenticators there are.
+    pub tokens: Tokens,
+    /// Whether enrollment is offered to this person.
+    pub offer: Offer,
+    /// How far the open enrollment of this login is, if there is one.
+    pub enrollment: Option<enrollment::Progress>,
+}
+
+/// What the browser shows or does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Ask for the user name.
+    Identify,
+    /// Ask for the password.
+    Password,
+    /// Ask for a passcode of an authenticator that exists.
+    Passcode,
+    /// Explain that an authenticator is needed and offer to add one.
+    Offer,
+    /// Ask for the code that was mailed.
+    EmailCode,
+    /// Ask where the authenticator shall live.
+    ChoosePlatform,
+    /// Show how to install the app.
+    Install(Platform),
+    /// Show the activation and wait for the device.
+    Activate(Platform),
+    /// Ask for the first passcode of the new authenticator.
+    FirstPasscode(Platform),
+    /// Everything required was proven: complete the login.
+    Complete,
+    /// Completed: the door answers.
+    Granted,
+    /// No access, and why.
+    Refused(Refusal),
+    /// The login has been open for too long.
+    Expired,
+    /// The login ended; it cannot be continued.
+    Ended(Ending),
+    /// The door has answered already.
+    Answered,
+}
+
+/// What this login must prove: the policy's requirements and what the application wishes beyond them.
+#[must_use]
+pub fn requirements(login: &Login, decision: &Decision) -> Vec<Requirement> {
+    let mut requirements = decision.verdict.requirements().to_vec();
+    for method in &login.wishes.methods {
+        if !decision.verdict.requires(*method) {
+            requirements.push(Requirement::once_per_session(*method));
+        }
+    }
+    requirements.sort_by_key(|requirement| requirement.method);
+    requirements
+}
+
+/// The first thing that is lacking.
+#[must_use]
+pub fn next_step(facts: &Facts<'_>) -> Step {
+    match facts.login.stage {
+        Stage::Open => {}
+        Stage::Granted { .. } => return if facts.login.expired(facts.now) { Step::Expired } else { Step::Granted },
+        Stage::Answered => return Step::Answered,
+        Stage::Ended(ending) => return Step::Ended(ending),
+    }
+    if facts.login.expired(facts.now) {
+        return Step::Expired;
+    }
+    let requirements = requirements(facts.login, facts.decision);
+    let lacking = |method| {
+        requirements.iter().any(|requirement| {
+            requirement.method == method
+                && !facts.evidence.meets(*requirement, facts.login.wishes.freshness, facts.now)
+        })
+    };
+    if let Some(step) = account_step(facts, &requirements, lacking(Method::Password)) {
+        return step;
+    }
+    if facts.decision.verdict == Verdict::Deny {
+        return Step::Refused(if facts.decision.unassigned { Refusal::Unassigned } else { Refusal::Denied });
+    }
+    if lacking(Method::Otp) { otp_step(facts) } else { Step::Complete }
+}
+
+/// The questions about the account and its password; `None` when all are answered.
+fn account_step(facts: &Facts<'_>, requirements: &[Requirement], password_lacking: bool) -> Option<Step> {
+    // A denial has no requirements, but is told only to somebody who proved to be that person.
+    let denial_unproven = requirements.is_empty() && facts.evidence.password.is_none();
+    match facts.account {
+        Account::NotNamed => Some(Step::Identify),
+        Account::Unknown { lock } => Some(match lock.refusal(facts.now) {
+            Some(refusal) => Step::Refused(refusal),
+            // An account that does not exist has no passcode either: the page asks, and no answer is right.
+            None if password_lacking || denial_unproven => Step::Password,
+            None => Step::Passcode,
+        }),
+        Account::Known { status, lock, unchanged } => {
+            if let Some(refusal) = lock.refusal(facts.now) {
+                return Some(Step::Refused(refusal));
+            }
+            if password_lacking || denial_unproven {
+                return Some(Step::Password);
+            }
+            if !unchanged {
+                return Some(Step::Ended(Ending::AccountChanged));
+            }
+            (status == Status::Disabled).then_some(Step::Refused(Refusal::Disabled))
+        }
+    }
+}
+
+/// The questions about authenticators, once the password is proven where one is asked for.
+fn otp_step(facts: &Facts<'_>) -> Step {
+    match (facts.tokens, facts.offer) {
+        (Tokens::Usable, _) => Step::Passcode,
+        (Tokens::Blocked, _) => Step::Refused(Refusal::AuthenticatorsBlocked),
+        (Tokens::None, Offer::AfterPassword) => Step::Password,
+        (Tokens::None, Offer::Refused(refusal)) => Step::Refused(Refusal::NotOffered(refusal)),
+        (Tokens::None, Offer::Offered) => enrollment_step(facts),
+    }
+}
+
+/// The questions of an enrollment; facts, not flags (R-114: no step can be skipped).
+fn enrollment_step(facts: &Facts<'_>) -> Step {
+    let Some(progress) = facts.enrollment else { return Step::Offer };
+    if !enrollment::mailbox_proven(facts.evidence.mailbox, facts.now) {
+        return Step::EmailCode;
+    }
+    match progress.platform {
+        None => Step::ChoosePlatform,
+        Some(platform) if progress.activated => Step::FirstPasscode(platform),
+        Some(platform) if platform.installs_first() && !progress.installed => Step::Install(platform),
+        Some(platform) => Step::Activate(platform),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::enrollment::Progress;
+    use crate::domain::ids::{ApplicationId, CorrelationId, LoginId, PolicyId, SessionId, TenantId, UserId};
+    use crate::domain::login::evidence::Proof;
+    use crate::domain::login::origin::Origin;
+    use crate::domain::login::wishes::{Freshness, Wishes};
+    use crate::domain::policy::provisioning;
+
+    const NOW: Timestamp = Timestamp::from_seconds(100_000);
+
+    fn login() -> Login {
+        Login {
+            id: LoginId::from_bits(1),
+            tenant: TenantId::from_bits(1),
+            origin: Origin::Oidc,
+            application: ApplicationId::from_bits(1),
+            wishes: Wishes::default(),
+            request: String::new(),
+            stage: Stage::Open,
+            user: Some(UserId::from_bits(1)),
+            named: Some("ada".to_owned()),
+            security_version: 1,
+            language: None,
+            correlation: CorrelationId::from_bits(1),
+            created_at: NOW,
+            expires_at: NOW.plus(Duration::from_secs(600)),
+            absolute_expires_at: NOW.plus(Duration::from_secs(3600)),
+        }
+    }
+
+    fn decision(verdict: Verdict) -> Decision {
+        Decision {
+            policy: PolicyId::from_bits(1),
+            policy_name: "Global".to_owned(),
+            scenario: None,
+            verdict,
+            unassigned: false,
+            trace: vec![],
+        }
+    }
+
+    fn both() -> Verdict {
+        Verdict::Grant([Method::Password, Method::Otp].map(Requirement::once_per_session).to_vec())
+    }
+
+    fn only(method: Method) -> Verdict {
+        Verdict::Grant(vec![Requirement::once_per_session(method)])
+    }
+
+    const KNOWN: Account = Account::Known { status: Status::Enabled, lock: Lock::Open, unchanged: true };
+    const PROVEN: Option<Proof> = Some(Proof { at: NOW, here: true });
+
+    /// A person who has proven the password, needs an OTP and has no token, among the target users.
+    fn new_user<'a>(login: &'a Login, decision: &'a Decision) -> Facts<'a> {
+        Facts {
+            now: NOW,
+            login,
+            account: KNOWN,
+            decision,
+            evidence: Evidence { password: PROVEN, ..Evidence::default() },
+            tokens: Tokens::None,
+            offer: Offer::Offered,
+            enrollment: None,
+        }
+    }
+
+    #[test]
+    fn the_way_of_a_new_user_r_098_to_r_111() {
+        let (login, decision) = (login(), decision(both()));
+        let base = new_user(&login, &decision);
+        let mailbox = Evidence { mailbox: Some(NOW), ..base.evidence };
+        let progress = |platform, installed, activated| Some(Progress { platform, installed, activated });
+        let android = Some(Platform::Android);
+        for (facts, step) in [
+            (Facts { account: Account::NotNamed, evidence: Evidence::default(), ..base }, Step::Identify),
+            (Facts { evidence: Evidence::default(), ..base }, Step::Password),
+            (base, Step::Offer),
+            (Facts { enrollment: progress(None, false, false), ..base }, Step::EmailCode),
+            (Facts { enrollment: progress(None, false, false), evidence: mailbox, ..base }, Step::ChoosePlatform),
+            (
+                Facts { enrollment: progress(android, false, false), evidence: mailbox, ..base },
+                Step::Install(Platform::Android),
+            ),
+            (
+                Facts { enrollment: progress(android, true, false), evidence: mailbox, ..base },
+                Step::Activate(Platform::Android),
+            ),
+            (
+                Facts { enrollment: progress(Some(Platform::Ios), false, false), evidence: mailbox, ..base },
+                Step::Activate(Platform::Ios),
+            ),
+            (
+                Facts { enrollment: progress(android, true, true), evidence: mailbox, ..base },
+                Step::FirstPasscode(Platform::Android),
+            ),
+            // A mailbox that was proven too long ago must be proven again (B5).
+            (
+                Facts {
+                    enrollment: progress(android, true, true),
+                    evidence: Evidence { mailbox: Some(NOW.minus(Duration::from_secs(1200))), ..base.evidence },
+                    ..base
+                },
+                Step::EmailCode,
+            ),
+            (Facts { evidence: Evidence { otp: PROVEN, ..mailbox }, tokens: Tokens::Usable, ..base }, Step::Complete),
+        ] {
+            assert_eq!(next_step(&facts), step, "{facts:?}");
+        }
+    }
+
+    #[test]
+    fn whoever_has_a_token_is_never_offered_another_r_081_r_083_t_09() {
+        let (login, decision) = (login(), decision(both()));
+        let base = new_user(&login, &decision);
+        let open = Some(Progress { platform: None, installed: false, activated: false });
+        assert_eq!(next_step(&Facts { tokens: Tokens::Usable, enrollment: open, ..base }), Step::Passcode);
+        assert_eq!(
+            next_step(&Facts { tokens: Tokens::Blocked, enrollment: open, ..base }),
+            Step::Refused(Refusal::AuthenticatorsBlocked)
+        );
+    }
+
+    #[test]
+    fn nothing_is_told_before_the_password_is_right_b1_ordering_rule() {
+        let login = login();
+        let denied = decision(Verdict::Deny);
+        let needed = decision(both());
+        let disabled = Account::Known { status: Status::Disabled, lock: Lock::Open, unchanged: false };
+        for (account, decision) in [(KNOWN, &denied), (disabled, &needed), (disabled, &denied)] {
+            for tokens in [Tokens::None, Tokens::Usable, Tokens::Blocked] {
+                for offer in [Offer::Offered, Offer::Refused(provisioning::Refusal::NoEmail)] {
+                    let facts = Facts {
+                        account,
+                        tokens,
+                        offer,
+                        evidence: Evidence::default(),
+                        ..new_user(&login, decision)
+                    };
+                    assert_eq!(next_step(&facts), Step::Password, "{facts:?}");
+                }
+            }
+        }
+        let facts = Facts { account: disabled, ..new_user(&login, &needed) };
+        assert_eq!(next_step(&facts), Step::Ended(Ending::AccountChanged));
+    }
+
+    #[test]
+    fn a_denied_login_never_shows_self_provisioning_r_086_r_085() {
+        let login = login();
+        let denied = decision(Verdict::Deny);
+        assert_eq!(next_step(&new_user(&login, &denied)), Step::Refused(Refusal::Denied));
+        let unassigned = Decision { unassigned: true, ..denied };
+        assert_eq!(next_step(&new_user(&login, &unassigned)), Step::Refused(Refusal::Unassigned));
+        let password_only = decision(only(Method::Password));
+        assert_eq!(next_step(&new_user(&login, &password_only)), Step::Complete);
+    }
+
+    #[test]
+    fn a_policy_without_a_password_still_asks_for_it_before_enrollment_r_088() {
+        let (login, decision) = (login(), decision(only(Method::Otp)));
+        let base = Facts { evidence: Evidence::default(), ..new_user(&login, &decision) };
+        assert_eq!(next_step(&Facts { offer: Offer::AfterPassword, ..base }), Step::Password);
+        assert_eq!(next_step(&Facts { tokens: Tokens::Usable, ..base }), Step::Passcode);
+        assert_eq!(next_step(&Facts { account: Account::Unknown { lock: Lock::Open }, ..base }), Step::Passcode);
+    }
+
+    #[test]
+    fn a_lock_is_told_to_known_and_unknown_names_alike_r_093_r_332() {
+        let (login, decision) = (login(), decision(both()));
+        let until = Lock::Until(NOW.plus(Duration::from_secs(60)));
+        for account in
+            [Account::Unknown { lock: until }, Account::Known { status: Status::Enabled, lock: until, unchanged: true }]
+        {
+            let facts = Facts { account, evidence: Evidence::default(), ..new_user(&login, &decision) };
+            assert_eq!(next_step(&facts), Step::Refused(Refusal::Locked));
+        }
+    }
+
+    #[test]
+    fn wishes_add_methods_and_freshness_but_never_take_away_r_491_r_507() {
+        let password_only = decision(only(Method::Password));
+        let stepped_up = Login { wishes: Wishes { methods: vec![Method::Otp], ..Wishes::default() }, ..login() };
+        let facts = Facts { tokens: Tokens::Usable, ..new_user(&stepped_up, &password_only) };
+        assert_eq!(next_step(&facts), Step::Passcode);
+        let fresh = Login {
+            wishes: Wishes { freshness: Freshness::ThisLogin, ..Wishes::default() },
+            ..login()
+        };
+        let earlier = Some(Proof { at: NOW.minus(Duration::from_secs(5)), here: false });
+        let facts = new_user(&fresh, &password_only);
+        let facts = Facts { evidence: Evidence { password: earlier, ..facts.evidence }, ..facts };
+        assert_eq!(next_step(&facts), Step::Password);
+    }
+
+    #[test]
+    fn the_end_is_the_end_b1() {
+        let decision = decision(both());
+        for (stage, step) in [
+            (Stage::Answered, Step::Answered),
+            (Stage::Granted { session: SessionId::from_bits(1) }, Step::Granted),
+            (Stage::Ended(Ending::Cancelled), Step::Ended(Ending::Cancelled)),
+        ] {
+            let login = Login { stage, ..login() };
+            assert_eq!(next_step(&new_user(&login, &decision)), step);
+        }
+        let old = Login { expires_at: NOW, ..login() };
+        assert_eq!(next_step(&new_user(&old, &decision)), Step::Expired);
+    }
+}

@@ -1,0 +1,76 @@
+//! Names that people type to say who they are, and the one form in which they are compared.
+//!
+//! Databases disagree about what is equal: MariaDB's default collation folds accents, trailing blanks
+//! and a dotless i, SQLite folds nothing (security.md finding 9). So equality is decided here, once,
+//! and both engines compare octets of the result.
+
+use unicode_normalization::UnicodeNormalization;
+
+/// The form in which user names, group names and application names are compared: NFKC, trimmed,
+/// lower case. `JULIAN@cure53.de` equals `julian@cure53.de`; `julian@cüre53.de` does not (AC-08).
+#[must_use]
+pub fn key_of(name: &str) -> String {
+    name.trim().nfkc().collect::<String>().to_lowercase().nfkc().collect()
+}
+
+/// Why a text cannot be a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotAName {
+    /// Nothing but white space.
+    #[error("is empty")]
+    Empty,
+    /// Longer than the column holds.
+    #[error("has more than {0} characters")]
+    TooLong(usize),
+    /// Control characters could forge log lines or mail headers (T-26, T-61).
+    #[error("has a control character")]
+    ControlCharacter,
+}
+
+/// Checks a user name, group name or application name: 1 to 200 characters, no control characters.
+///
+/// # Errors
+/// What is wrong with it, as the end of a sentence that begins with the key.
+pub fn checked(name: &str) -> Result<&str, NotAName> {
+    const MOST: usize = 200;
+    let name = name.trim();
+    if name.is_empty() {
+        return Err(NotAName::Empty);
+    }
+    if name.chars().count() > MOST {
+        return Err(NotAName::TooLong(MOST));
+    }
+    if name.chars().any(char::is_control) {
+        return Err(NotAName::ControlCharacter);
+    }
+    Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn case_is_folded_and_accents_are_not_ac_08() {
+        let julian = key_of("julian@cure53.de");
+        for same in ["JULIAN@cure53.de", " julian@cure53.de ", "ｊulian@cure53.de", "\u{212a}" /* Kelvin sign */] {
+            if same == "\u{212a}" {
+                assert_eq!(key_of(same), "k");
+            } else {
+                assert_eq!(key_of(same), julian, "{same}");
+            }
+        }
+        for other in ["julian@cüre53.de", "julıan@cure53.de", "julian@cure53.de.", "julian@ cure53.de"] {
+            assert_ne!(key_of(other), julian, "{other}");
+        }
+        assert_ne!(key_of("straße"), key_of("strasse"));
+    }
+
+    #[test]
+    fn control_characters_are_no_names_t_26() {
+        assert_eq!(checked("ada\r\nBcc: x"), Err(NotAName::ControlCharacter));
+        assert_eq!(checked("  "), Err(NotAName::Empty));
+        assert_eq!(checked(&"a".repeat(201)), Err(NotAName::TooLong(200)));
+        assert_eq!(checked(" ada "), Ok("ada"));
+    }
+}

@@ -1,0 +1,5 @@
+//! Policies: pure decisions, each with a trace that explains it to an operator.
+
+pub mod access;
+pub mod platform;
+pub mod provisioning;

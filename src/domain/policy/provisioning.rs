@@ -1,0 +1,285 @@
+//! Self-provisioning (A2, A4, A5): who is offered to enroll at the login, and why somebody is not.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::ids::GroupId;
+
+/// Whom self-provisioning is offered to: exactly one of four values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetUsers {
+    /// All users: the default of a new virtual server.
+    #[default]
+    All,
+    /// Members of these groups only.
+    MembersOf,
+    /// All users except members of these groups.
+    AllExcept,
+    /// No users: the default of a virtual server that is older than the feature.
+    #[serde(rename = "none")]
+    NoUsers,
+}
+
+/// What the Windows page links to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum WindowsLink {
+    /// Nothing: the user opens the app that is already installed (R-067, the default by R-075).
+    #[default]
+    None,
+    /// The product page in the Microsoft Store.
+    Store,
+    /// The operator's installer.
+    Installer,
+}
+
+/// The self-provisioning settings of a virtual server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SelfProvisioning {
+    /// Whom it is offered to.
+    pub target_users: TargetUsers,
+    /// The groups of the two values that need them; kept, not evaluated, for the others.
+    pub groups: Vec<GroupId>,
+    /// What the Windows page links to.
+    pub windows_link: WindowsLink,
+    /// The Store's 12-character product identifier.
+    pub store_product_id: Option<String>,
+    /// The installer's https address.
+    pub installer_url: Option<String>,
+    /// The installer's SHA-256 in hexadecimal, shown next to the link (R-071, T-77).
+    pub installer_sha256: Option<String>,
+    /// Whether enrollment needs the password even where the login does not (R-088, security finding 3).
+    /// Switching this off lets whoever reads a mailbox enroll.
+    pub require_password: bool,
+}
+
+impl Default for SelfProvisioning {
+    fn default() -> Self {
+        Self {
+            target_users: TargetUsers::All,
+            groups: Vec::new(),
+            windows_link: WindowsLink::None,
+            store_product_id: None,
+            installer_url: None,
+            installer_sha256: None,
+            require_password: true,
+        }
+    }
+}
+
+impl SelfProvisioning {
+    /// Whether a member of `groups` is among the target users.
+    #[must_use]
+    pub fn targets(&self, groups: &[GroupId]) -> bool {
+        let listed = || groups.iter().any(|group| self.groups.contains(group));
+        match self.target_users {
+            TargetUsers::All => true,
+            TargetUsers::MembersOf => listed(),
+            TargetUsers::AllExcept => !listed(),
+            TargetUsers::NoUsers => false,
+        }
+    }
+
+    /// Checks the settings as a whole and gives every fault as `(key, sentence's end)`.
+    #[must_use]
+    pub fn faults(&self) -> Vec<(&'static str, &'static str)> {
+        let mut faults = Vec::new();
+        if matches!(self.target_users, TargetUsers::MembersOf | TargetUsers::AllExcept) && self.groups.is_empty() {
+            faults.push(("groups", "is empty, but target_users names groups (R-029)"));
+        }
+        if self.windows_link == WindowsLink::Store && self.store_product_id.is_none() {
+            faults.push(("store_product_id", "is missing, but windows_link is \"store\""));
+        }
+        if self.store_product_id.as_deref().is_some_and(|id| !is_product_id(id)) {
+            faults.push(("store_product_id", "is not a Store product: 12 letters and digits are expected (R-072)"));
+        }
+        if self.windows_link == WindowsLink::Installer && self.installer_url.is_none() {
+            faults.push(("installer_url", "is missing, but windows_link is \"installer\""));
+        }
+        if self.installer_url.as_deref().is_some_and(|address| !is_https(address)) {
+            faults.push(("installer_url", "must be an absolute https address without credentials (R-070)"));
+        }
+        if self.installer_sha256.as_deref().is_some_and(|sum| !is_sha256(sum)) {
+            faults.push(("installer_sha256", "must be 64 hexadecimal digits"));
+        }
+        faults
+    }
+}
+
+fn is_product_id(id: &str) -> bool {
+    id.len() == 12 && id.bytes().all(|b| b.is_ascii_alphanumeric())
+}
+
+fn is_sha256(sum: &str) -> bool {
+    sum.len() == 64 && sum.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+fn is_https(address: &str) -> bool {
+    url::Url::parse(address).is_ok_and(|url| {
+        url.scheme() == "https" && url.has_host() && url.username().is_empty() && url.password().is_none()
+    })
+}
+
+/// What is known about a person whose login needs an OTP. The password step lies behind.
+#[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent fact of the decision table R-078")]
+pub struct Facts<'a> {
+    /// The groups the person is in.
+    pub groups: &'a [GroupId],
+    /// At least one platform is allowed.
+    pub any_platform: bool,
+    /// The directory has a mail address.
+    pub has_email: bool,
+    /// Ten failed codes in 24 hours locked enrollment.
+    pub enrollment_locked: bool,
+    /// The password has been proven in this login or session.
+    pub password_proven: bool,
+    /// The account can prove a password at all.
+    pub has_password: bool,
+}
+
+/// Whether enrollment is offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offer {
+    /// It is.
+    Offered,
+    /// It will be, once the password has been proven.
+    AfterPassword,
+    /// It is not.
+    Refused(Refusal),
+}
+
+/// Why enrollment is not offered; each has its own page text (part D1, U8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// Not among the target users: an administrator must send an enrollment mail.
+    NotTargeted,
+    /// No platform is allowed.
+    NoPlatform,
+    /// No mail address in the directory.
+    NoEmail,
+    /// Locked after too many failed codes.
+    Locked,
+    /// The account has no password, and enrollment demands one (security finding 3).
+    NoPassword,
+}
+
+impl Refusal {
+    /// A stable name for the trace and the logs.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::NotTargeted => "not_targeted",
+            Self::NoPlatform => "no_platform",
+            Self::NoEmail => "no_email",
+            Self::Locked => "enrollment_locked",
+            Self::NoPassword => "no_password",
+        }
+    }
+}
+
+/// Decides whether a person without a token is offered to enroll, and explains it line by line.
+#[must_use]
+pub fn decide(settings: &SelfProvisioning, facts: Facts<'_>) -> (Offer, Vec<String>) {
+    let mut trace = Vec::new();
+    let offer = if !facts.password_proven && settings.require_password {
+        trace.push("enrollment needs a proven password, and none has been proven yet".to_owned());
+        if facts.has_password { Offer::AfterPassword } else { Offer::Refused(Refusal::NoPassword) }
+    } else if !settings.targets(facts.groups) {
+        trace.push(format!("not among the target users ({:?})", settings.target_users));
+        Offer::Refused(Refusal::NotTargeted)
+    } else if !facts.any_platform {
+        trace.push("no platform is allowed".to_owned());
+        Offer::Refused(Refusal::NoPlatform)
+    } else if !facts.has_email {
+        trace.push("the account has no mail address".to_owned());
+        Offer::Refused(Refusal::NoEmail)
+    } else if facts.enrollment_locked {
+        trace.push("enrollment is locked after too many failed codes".to_owned());
+        Offer::Refused(Refusal::Locked)
+    } else {
+        trace.push("among the target users, with a mail address and an allowed platform: offered".to_owned());
+        Offer::Offered
+    };
+    (offer, trace)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PILOT: GroupId = GroupId::from_bits(1);
+    const SALES: GroupId = GroupId::from_bits(2);
+
+    fn settings(target_users: TargetUsers) -> SelfProvisioning {
+        SelfProvisioning { target_users, groups: vec![PILOT], ..SelfProvisioning::default() }
+    }
+
+    fn willing(groups: &[GroupId]) -> Facts<'_> {
+        Facts {
+            groups,
+            any_platform: true,
+            has_email: true,
+            enrollment_locked: false,
+            password_proven: true,
+            has_password: true,
+        }
+    }
+
+    #[test]
+    fn the_four_values_of_target_users_r_024_to_r_028_r_032() {
+        for (value, nobody, pilot, both, sales) in [
+            (TargetUsers::All, true, true, true, true),
+            (TargetUsers::MembersOf, false, true, true, false),
+            (TargetUsers::AllExcept, true, false, false, true),
+            (TargetUsers::NoUsers, false, false, false, false),
+        ] {
+            let settings = settings(value);
+            let offered: Vec<bool> = [&[][..], &[PILOT], &[SALES, PILOT], &[SALES]]
+                .into_iter()
+                .map(|groups| decide(&settings, willing(groups)).0 == Offer::Offered)
+                .collect();
+            assert_eq!(offered, [nobody, pilot, both, sales], "{value:?}");
+        }
+    }
+
+    #[test]
+    fn each_lacking_thing_has_its_own_refusal_r_060_r_089_r_090_r_133() {
+        let all = settings(TargetUsers::All);
+        let ok = willing(&[]);
+        for (facts, refusal) in [
+            (Facts { any_platform: false, ..ok }, Refusal::NoPlatform),
+            (Facts { has_email: false, ..ok }, Refusal::NoEmail),
+            (Facts { enrollment_locked: true, ..ok }, Refusal::Locked),
+            (Facts { password_proven: false, has_password: false, ..ok }, Refusal::NoPassword),
+        ] {
+            assert_eq!(decide(&all, facts).0, Offer::Refused(refusal));
+        }
+        assert_eq!(decide(&settings(TargetUsers::NoUsers), ok).0, Offer::Refused(Refusal::NotTargeted));
+    }
+
+    #[test]
+    fn nothing_is_said_about_tokens_before_the_password_r_087_r_088() {
+        let unproven = Facts { password_proven: false, has_email: false, any_platform: false, ..willing(&[]) };
+        assert_eq!(decide(&settings(TargetUsers::NoUsers), unproven).0, Offer::AfterPassword);
+        let risky = SelfProvisioning { require_password: false, ..settings(TargetUsers::All) };
+        assert_eq!(decide(&risky, Facts { password_proven: false, ..willing(&[]) }).0, Offer::Offered);
+    }
+
+    #[test]
+    fn faults_name_their_key_r_029_r_069_r_070_r_072() {
+        let broken = SelfProvisioning {
+            target_users: TargetUsers::MembersOf,
+            groups: vec![],
+            windows_link: WindowsLink::Installer,
+            store_product_id: Some("short".to_owned()),
+            installer_url: Some("http://user@example.test/setup.exe".to_owned()),
+            installer_sha256: Some("12".to_owned()),
+            require_password: true,
+        };
+        let keys: Vec<_> = broken.faults().into_iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, ["groups", "store_product_id", "installer_url", "installer_sha256"]);
+        assert!(SelfProvisioning::default().faults().is_empty());
+    }
+}

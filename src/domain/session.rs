@@ -1,0 +1,99 @@
+//! Single sign-on sessions (A24): what a browser has proven, for how long.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::ids::{SessionId, TenantId, TokenId, UserId};
+use crate::domain::login::evidence::{Evidence, Proof};
+use crate::domain::timestamp::Timestamp;
+
+/// How long sessions last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SessionSettings {
+    /// Without an access attempt; from 60 seconds to 8 hours.
+    pub idle_seconds: u32,
+    /// In total; from 60 seconds to 24 hours.
+    pub longest_seconds: u32,
+}
+
+impl Default for SessionSettings {
+    fn default() -> Self {
+        Self { idle_seconds: 3600, longest_seconds: 8 * 3600 }
+    }
+}
+
+/// A single sign-on session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Its identifier: `sid` and SessionIndex, never the cookie's value.
+    pub id: SessionId,
+    /// The virtual server.
+    pub tenant: TenantId,
+    /// The person.
+    pub user: UserId,
+    /// The account's security version when the session was last strengthened (T-11).
+    pub security_version: i64,
+    /// When the password was proven.
+    pub password_at: Option<Timestamp>,
+    /// When a passcode was proven.
+    pub otp_at: Option<Timestamp>,
+    /// The authenticator that gave it.
+    pub token: Option<TokenId>,
+    /// When the session began.
+    pub started_at: Timestamp,
+    /// The last access attempt.
+    pub last_seen_at: Timestamp,
+    /// When it was ended by logout, an operator or a change of the account.
+    pub ended_at: Option<Timestamp>,
+}
+
+impl Session {
+    /// Whether the session still counts at `now`, for an account with this security version.
+    #[must_use]
+    pub fn alive(&self, settings: SessionSettings, security_version: i64, now: Timestamp) -> bool {
+        let idle = Duration::from_secs(u64::from(settings.idle_seconds));
+        let longest = Duration::from_secs(u64::from(settings.longest_seconds));
+        self.ended_at.is_none()
+            && self.security_version == security_version
+            && now < self.last_seen_at.plus(idle)
+            && now < self.started_at.plus(longest)
+    }
+
+    /// What it proves for a login that begins now.
+    #[must_use]
+    pub fn evidence(&self) -> Evidence {
+        let earlier = |at: Option<Timestamp>| at.map(|at| Proof { at, here: false });
+        Evidence { password: earlier(self.password_at), otp: earlier(self.otp_at), token: self.token, mailbox: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_ends_idle_old_ended_or_when_the_account_changed_r_473_r_474_inv_11() {
+        let at = Timestamp::from_seconds;
+        let session = Session {
+            id: SessionId::from_bits(1),
+            tenant: TenantId::from_bits(1),
+            user: UserId::from_bits(1),
+            security_version: 7,
+            password_at: Some(at(0)),
+            otp_at: None,
+            token: None,
+            started_at: at(0),
+            last_seen_at: at(27_000),
+            ended_at: None,
+        };
+        let settings = SessionSettings::default();
+        assert!(session.alive(settings, 7, at(28_799)));
+        assert!(!session.alive(settings, 7, at(28_800)), "eight hours");
+        assert!(!session.alive(settings, 8, at(27_001)), "changed account");
+        let idle = Session { last_seen_at: at(0), ..session.clone() };
+        assert!(idle.alive(settings, 7, at(3599)) && !idle.alive(settings, 7, at(3600)), "an hour idle");
+        assert!(!Session { ended_at: Some(at(5)), ..session }.alive(settings, 7, at(27_001)));
+    }
+}

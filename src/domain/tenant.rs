@@ -1,0 +1,187 @@
+//! Virtual servers, and everything their operators configure.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::application::Application;
+use crate::domain::authenticator::template::TokenTemplate;
+use crate::domain::email_code::EmailCodeSettings;
+use crate::domain::group::Group;
+use crate::domain::ids::{ApplicationId, GroupId, TenantId};
+use crate::domain::lockout::LockoutSettings;
+use crate::domain::oath::window::WindowSettings;
+use crate::domain::policy::access::AccessPolicies;
+use crate::domain::policy::platform::{Platform, PlatformMatrix};
+use crate::domain::policy::provisioning::SelfProvisioning;
+use crate::domain::session::SessionSettings;
+use crate::domain::timestamp::Timestamp;
+
+/// The stable code of a virtual server, as it stands in every address of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TenantCode(String);
+
+/// A text that cannot be a tenant's code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not a tenant code: 1 to 40 lower-case letters, digits and hyphens, beginning with a letter or digit")]
+pub struct NotATenantCode;
+
+impl FromStr for TenantCode {
+    type Err = NotATenantCode;
+    fn from_str(text: &str) -> Result<Self, NotATenantCode> {
+        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        if (1..=40).contains(&text.len()) && text.bytes().all(allowed) && !text.starts_with('-') {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NotATenantCode)
+        }
+    }
+}
+
+impl TryFrom<String> for TenantCode {
+    type Error = NotATenantCode;
+    fn try_from(text: String) -> Result<Self, NotATenantCode> {
+        text.parse()
+    }
+}
+
+impl From<TenantCode> for String {
+    fn from(code: TenantCode) -> Self {
+        code.0
+    }
+}
+
+impl AsRef<str> for TenantCode {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TenantCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whether a virtual server answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// It does.
+    Enabled,
+    /// It refuses logins, enrollments and devices with a neutral page and keeps its data.
+    Disabled,
+}
+
+/// A virtual server: one customer's isolated environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tenant {
+    /// Its identifier; every row and every sealed secret carries it.
+    pub id: TenantId,
+    /// Its code in addresses.
+    pub code: TenantCode,
+    /// The organization's name, as pages and mails show it.
+    pub name: String,
+    /// Whether it answers.
+    pub status: Status,
+    /// The language of pages and mails when nothing better is known.
+    pub default_language: String,
+    /// When it was created.
+    pub created_at: Timestamp,
+}
+
+/// The settings of a virtual server, stored as one document and changed as one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TenantSettings {
+    /// How people reach the help desk: a mail address, a telephone number or a sentence.
+    pub help_contact: String,
+    /// Who is offered to enroll at the login.
+    pub self_provisioning: SelfProvisioning,
+    /// On which platforms.
+    pub platforms: PlatformMatrix,
+    /// What the authenticators then are like.
+    pub token_templates: TokenTemplates,
+    /// The codes that prove a mailbox.
+    pub email_code: EmailCodeSettings,
+    /// How often somebody may be wrong.
+    pub lockout: LockoutSettings,
+    /// How long single sign-on lasts.
+    pub session: SessionSettings,
+    /// How far a clock or counter may be off.
+    pub windows: WindowSettings,
+}
+
+/// One template for each kind of token that self-provisioning makes (A10).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TokenTemplates {
+    /// For apps that speak our activation protocol.
+    pub app: TokenTemplate,
+    /// For standard TOTP apps.
+    pub oath_app: TokenTemplate,
+}
+
+impl Default for TokenTemplates {
+    fn default() -> Self {
+        Self { app: TokenTemplate::app(), oath_app: TokenTemplate::oath_app() }
+    }
+}
+
+impl TokenTemplates {
+    /// The template that a token on `platform` gets.
+    #[must_use]
+    pub const fn of(&self, platform: Platform) -> &TokenTemplate {
+        if platform.speaks_our_protocol() { &self.app } else { &self.oath_app }
+    }
+}
+
+/// Everything an operator configures in a virtual server, as one value with a version.
+///
+/// Doors and use cases read this, never single rows: it is loaded as a whole, kept in memory and
+/// at most 2 seconds stale (architecture.md, growing past one machine).
+#[derive(Debug, Clone)]
+pub struct TenantConfig {
+    /// The virtual server itself.
+    pub tenant: Tenant,
+    /// Its settings.
+    pub settings: TenantSettings,
+    /// Its groups.
+    pub groups: Vec<Group>,
+    /// Its applications, our own portal among them.
+    pub applications: Vec<Application>,
+    /// Its access policies.
+    pub policies: AccessPolicies,
+    /// Grows with every change of any of these.
+    pub version: i64,
+}
+
+impl TenantConfig {
+    /// The application with this identifier.
+    #[must_use]
+    pub fn application(&self, id: ApplicationId) -> Option<&Application> {
+        self.applications.iter().find(|application| application.id == id)
+    }
+
+    /// The name of a group, for reports and the apply file.
+    #[must_use]
+    pub fn group_name(&self, id: GroupId) -> Option<&str> {
+        self.groups.iter().find(|group| group.id == id).map(|group| group.name.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_safe_in_an_address_r_007() {
+        for good in ["acme", "a", "7up", "acme-eu-1"] {
+            assert!(good.parse::<TenantCode>().is_ok(), "{good}");
+        }
+        for bad in ["", "-acme", "Acme", "ac me", "acme/..", "ä", &"a".repeat(41)] {
+            assert_eq!(bad.parse::<TenantCode>(), Err(NotATenantCode), "{bad}");
+        }
+    }
+}
