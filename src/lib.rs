@@ -12,3 +12,4 @@ pub mod domain;
 // Floor 1: the ground that the rest stands on.
 pub mod clock;
 pub mod keys;
+pub mod storage;

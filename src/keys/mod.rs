@@ -2,6 +2,7 @@
 
 pub mod certificate;
 pub mod derived;
+pub mod password;
 pub mod ring;
 pub mod sealing;
 pub mod signing;

@@ -1,0 +1,55 @@
+//! The access log: one entry for each access attempt (R-564).
+
+use super::{Connection, Result};
+use crate::domain::ids::{ApplicationId, CorrelationId, EventId, TenantId, UserId};
+use crate::domain::timestamp::Timestamp;
+
+/// How an access attempt ended.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The virtual server.
+    pub tenant: TenantId,
+    /// When it ended.
+    pub at: Timestamp,
+    /// The login it belongs to.
+    pub correlation: CorrelationId,
+    /// The person, if known.
+    pub user: Option<UserId>,
+    /// What was to be reached.
+    pub application: ApplicationId,
+    /// `success`, `failure` or `denied`.
+    pub result: &'static str,
+    /// A published reason.
+    pub reason: String,
+    /// The policy that decided (R-454).
+    pub policy: String,
+    /// The scenario of it that decided.
+    pub scenario: Option<String>,
+    /// What was proven, such as `password otp`.
+    pub methods: String,
+    /// Where it came from.
+    pub address: String,
+}
+
+/// Writes an entry.
+pub async fn record(connection: &mut Connection, id: EventId, entry: &Entry) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO access_log (tenant_id, id, at, correlation_id, user_id, application_id, result, reason, policy, \
+         scenario, methods, address) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(entry.tenant.to_string())
+    .bind(id.to_string())
+    .bind(entry.at.micros())
+    .bind(entry.correlation.to_string())
+    .bind(entry.user.map(|id| id.to_string()))
+    .bind(entry.application.to_string())
+    .bind(entry.result)
+    .bind(&entry.reason)
+    .bind(&entry.policy)
+    .bind(&entry.scenario)
+    .bind(&entry.methods)
+    .bind(&entry.address)
+    .execute(connection)
+    .await?;
+    Ok(())
+}

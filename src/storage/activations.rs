@@ -1,0 +1,223 @@
+//! Activations: what the login page shows and a device redeems, once.
+
+use super::row::{Row, document};
+use super::{Connection, Result};
+use crate::domain::ids::{ActivationId, EnrollmentId, LoginId, TenantId, UserId};
+use crate::domain::policy::platform::Platform;
+use crate::domain::timestamp::Timestamp;
+
+/// The life cycle of an activation (part B3; expiry is a time, not a state).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Shown to the person's browser.
+    Issued,
+    /// A device has presented the secret and its key.
+    Claimed,
+    /// The device has confirmed.
+    Completed,
+    /// Replaced, cancelled, or its enrollment is over.
+    Void,
+    /// Too many failed presentations (R-168).
+    Locked,
+}
+
+impl State {
+    const ALL: [(Self, &'static str); 5] = [
+        (Self::Issued, "issued"),
+        (Self::Claimed, "claimed"),
+        (Self::Completed, "completed"),
+        (Self::Void, "void"),
+        (Self::Locked, "locked"),
+    ];
+
+    fn named(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(_, name)| *name == text).map(|(state, _)| state)
+    }
+}
+
+/// An activation.
+#[derive(Debug, Clone)]
+pub struct Activation {
+    /// The activation id of the protocol.
+    pub id: ActivationId,
+    /// The enrollment that it is for.
+    pub enrollment: EnrollmentId,
+    /// The login that shows it.
+    pub login: LoginId,
+    /// The person.
+    pub user: UserId,
+    /// The platform it was issued for; no other may redeem it (AC-17).
+    pub platform: Platform,
+    /// Where it is in its life.
+    pub state: State,
+    /// The activation secret, sealed for this row in table `activation`, column `secret_sealed`.
+    pub secret_sealed: Vec<u8>,
+    /// Failed presentations.
+    pub tries: i64,
+    /// The public key of the device that claimed it.
+    pub device_key: Option<Vec<u8>>,
+    /// What the server needs to give the same answer again (K13), sealed for column `handshake_sealed`.
+    pub handshake_sealed: Option<Vec<u8>>,
+    /// What the device told about itself.
+    pub device: Option<serde_json::Value>,
+    /// When it was issued.
+    pub created_at: Timestamp,
+    /// When a device claimed it.
+    pub claimed_at: Option<Timestamp>,
+    /// When it stops being valid.
+    pub expires_at: Timestamp,
+}
+
+fn activation(row: sqlx::any::AnyRow) -> Result<Activation> {
+    let row = Row::of("activation", row);
+    Ok(Activation {
+        id: row.parsed("id")?,
+        enrollment: row.parsed("enrollment_id")?,
+        login: row.parsed("login_id")?,
+        user: row.parsed("user_id")?,
+        platform: row.parsed("platform")?,
+        state: row.named("state", State::named)?,
+        secret_sealed: row.bytes("secret_sealed")?,
+        tries: row.integer("tries")?,
+        device_key: row.bytes_or_none("device_key")?,
+        handshake_sealed: row.bytes_or_none("handshake_sealed")?,
+        device: row.document_or_none("device")?,
+        created_at: row.time("created_at")?,
+        claimed_at: row.time_or_none("claimed_at")?,
+        expires_at: row.time("expires_at")?,
+    })
+}
+
+/// Stores a new activation and voids the earlier ones of the enrollment (AC-18).
+pub async fn issue(connection: &mut Connection, tenant: TenantId, activation: &Activation) -> Result<()> {
+    void_of(connection, tenant, activation.enrollment).await?;
+    sqlx::query(
+        "INSERT INTO activation (tenant_id, id, enrollment_id, login_id, user_id, platform, state, secret_sealed, tries, \
+         created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, 'issued', ?, 0, ?, ?)",
+    )
+    .bind(tenant.to_string())
+    .bind(activation.id.to_string())
+    .bind(activation.enrollment.to_string())
+    .bind(activation.login.to_string())
+    .bind(activation.user.to_string())
+    .bind(activation.platform.id())
+    .bind(activation.secret_sealed.clone())
+    .bind(activation.created_at.micros())
+    .bind(activation.expires_at.micros())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The activation with this identifier.
+pub async fn with_id(connection: &mut Connection, tenant: TenantId, id: ActivationId) -> Result<Option<Activation>> {
+    let row = sqlx::query(
+        "SELECT id, enrollment_id, login_id, user_id, platform, state, secret_sealed, tries, device_key, handshake_sealed, \
+         device, created_at, claimed_at, expires_at FROM activation WHERE tenant_id = ? AND id = ?",
+    )
+    .bind(tenant.to_string())
+    .bind(id.to_string())
+    .fetch_optional(connection)
+    .await?;
+    row.map(activation).transpose()
+}
+
+/// The newest activation of an enrollment.
+pub async fn newest_of(
+    connection: &mut Connection,
+    tenant: TenantId,
+    enrollment: EnrollmentId,
+) -> Result<Option<Activation>> {
+    let row = sqlx::query(
+        "SELECT id, enrollment_id, login_id, user_id, platform, state, secret_sealed, tries, device_key, handshake_sealed, \
+         device, created_at, claimed_at, expires_at FROM activation WHERE tenant_id = ? AND enrollment_id = ? \
+         ORDER BY created_at DESC LIMIT 1",
+    )
+    .bind(tenant.to_string())
+    .bind(enrollment.to_string())
+    .fetch_optional(connection)
+    .await?;
+    row.map(activation).transpose()
+}
+
+/// Activations of a person since a point in time, for the limits of part B3.
+pub async fn issued_since(connection: &mut Connection, tenant: TenantId, user: UserId, since: Timestamp) -> Result<i64> {
+    let row = sqlx::query(
+        "SELECT COUNT(*) AS issued FROM activation WHERE tenant_id = ? AND user_id = ? AND created_at > ?",
+    )
+    .bind(tenant.to_string())
+    .bind(user.to_string())
+    .bind(since.micros())
+    .fetch_one(connection)
+    .await?;
+    Row::of("activation", row).integer("issued")
+}
+
+/// Claims an issued activation for a device, once (AC-15). Says `false` if another was faster.
+#[expect(clippy::too_many_arguments, reason = "each is one column of the one statement that makes a claim single-use")]
+pub async fn claim(
+    connection: &mut Connection,
+    tenant: TenantId,
+    id: ActivationId,
+    device_key: &[u8],
+    handshake_sealed: &[u8],
+    device: &serde_json::Value,
+    now: Timestamp,
+    expires_at: Timestamp,
+) -> Result<bool> {
+    let done = sqlx::query(
+        "UPDATE activation SET state = 'claimed', device_key = ?, handshake_sealed = ?, device = ?, claimed_at = ?, \
+         expires_at = ? WHERE tenant_id = ? AND id = ? AND state = 'issued' AND expires_at > ?",
+    )
+    .bind(device_key.to_vec())
+    .bind(handshake_sealed.to_vec())
+    .bind(document(device))
+    .bind(now.micros())
+    .bind(expires_at.micros())
+    .bind(tenant.to_string())
+    .bind(id.to_string())
+    .bind(now.micros())
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Completes a claimed activation, once.
+pub async fn complete(connection: &mut Connection, tenant: TenantId, id: ActivationId, now: Timestamp) -> Result<bool> {
+    let done = sqlx::query(
+        "UPDATE activation SET state = 'completed' WHERE tenant_id = ? AND id = ? AND state = 'claimed' AND expires_at > ?",
+    )
+    .bind(tenant.to_string())
+    .bind(id.to_string())
+    .bind(now.micros())
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Counts a failed presentation; at `most` the activation locks (R-168). Says whether it is locked now.
+pub async fn fail(connection: &mut Connection, tenant: TenantId, id: ActivationId, most: i64) -> Result<bool> {
+    // MySQL assigns from left to right: the state is decided on the count before this failure.
+    sqlx::query(
+        "UPDATE activation SET state = CASE WHEN tries + 1 >= ? THEN 'locked' ELSE state END, tries = tries + 1 \
+         WHERE tenant_id = ? AND id = ? AND state IN ('issued', 'claimed')",
+    )
+    .bind(most)
+    .bind(tenant.to_string())
+    .bind(id.to_string())
+    .execute(&mut *connection)
+    .await?;
+    Ok(with_id(connection, tenant, id).await?.is_some_and(|activation| activation.state == State::Locked))
+}
+
+/// Voids every activation of an enrollment that is not completed.
+pub async fn void_of(connection: &mut Connection, tenant: TenantId, enrollment: EnrollmentId) -> Result<()> {
+    sqlx::query(
+        "UPDATE activation SET state = 'void' WHERE tenant_id = ? AND enrollment_id = ? AND state IN ('issued', 'claimed')",
+    )
+    .bind(tenant.to_string())
+    .bind(enrollment.to_string())
+    .execute(connection)
+    .await?;
+    Ok(())
+}

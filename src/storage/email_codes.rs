@@ -1,0 +1,141 @@
+//! Mailed verification codes.
+
+use std::time::Duration;
+
+use super::row::Row;
+use super::{Connection, Result};
+use crate::domain::email_code::Sent;
+use crate::domain::ids::{EmailCodeId, LoginId, TenantId, UserId};
+use crate::domain::timestamp::Timestamp;
+
+/// A mailed code.
+#[derive(Debug, Clone)]
+pub struct EmailCode {
+    /// Its identifier; the code's hash is bound to it.
+    pub id: EmailCodeId,
+    /// Keyed hash of the code.
+    pub code_hash: String,
+    /// Keyed hash of the address it went to.
+    pub address_hash: String,
+    /// Whether it can still be redeemed.
+    pub pending: bool,
+    /// Tries that were reserved.
+    pub tries: i64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it stops being valid.
+    pub expires_at: Timestamp,
+}
+
+/// Stores a new code and voids the earlier ones of the login (R-129).
+pub async fn issue(
+    connection: &mut Connection,
+    tenant: TenantId,
+    login: LoginId,
+    user: UserId,
+    code: &EmailCode,
+) -> Result<()> {
+    sqlx::query("UPDATE email_code SET state = 'void' WHERE tenant_id = ? AND login_id = ? AND state = 'pending'")
+        .bind(tenant.to_string())
+        .bind(login.to_string())
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(
+        "INSERT INTO email_code (tenant_id, id, login_id, user_id, code_hash, address_hash, state, tries, created_at, \
+         expires_at) VALUES (?, ?, ?, ?, ?, ?, 'pending', 0, ?, ?)",
+    )
+    .bind(tenant.to_string())
+    .bind(code.id.to_string())
+    .bind(login.to_string())
+    .bind(user.to_string())
+    .bind(&code.code_hash)
+    .bind(&code.address_hash)
+    .bind(code.created_at.micros())
+    .bind(code.expires_at.micros())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The newest code of a login; only that one can be right (AC-12).
+pub async fn newest_of(connection: &mut Connection, tenant: TenantId, login: LoginId) -> Result<Option<EmailCode>> {
+    let row = sqlx::query(
+        "SELECT id, code_hash, address_hash, state, tries, created_at, expires_at FROM email_code \
+         WHERE tenant_id = ? AND login_id = ? ORDER BY created_at DESC LIMIT 1",
+    )
+    .bind(tenant.to_string())
+    .bind(login.to_string())
+    .fetch_optional(connection)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let row = Row::of("email_code", row);
+    Ok(Some(EmailCode {
+        id: row.parsed("id")?,
+        code_hash: row.text("code_hash")?,
+        address_hash: row.text("address_hash")?,
+        pending: row.text("state")? == "pending",
+        tries: row.integer("tries")?,
+        created_at: row.time("created_at")?,
+        expires_at: row.time("expires_at")?,
+    }))
+}
+
+/// Reserves a try before anything is compared, so that parallel guesses cannot pass the limit (T-04, K07).
+/// Says whether there was one left.
+pub async fn reserve_try(connection: &mut Connection, tenant: TenantId, id: EmailCodeId, most: i64) -> Result<bool> {
+    let done = sqlx::query(
+        "UPDATE email_code SET tries = tries + 1 WHERE tenant_id = ? AND id = ? AND state = 'pending' AND tries < ?",
+    )
+    .bind(tenant.to_string())
+    .bind(id.to_string())
+    .bind(most)
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Redeems a code, once (R-125). Says `false` if it was redeemed or voided meanwhile.
+pub async fn redeem(connection: &mut Connection, tenant: TenantId, id: EmailCodeId, now: Timestamp) -> Result<bool> {
+    let done = sqlx::query(
+        "UPDATE email_code SET state = 'verified' WHERE tenant_id = ? AND id = ? AND state = 'pending' AND expires_at > ?",
+    )
+    .bind(tenant.to_string())
+    .bind(id.to_string())
+    .bind(now.micros())
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// How many mails went out, in this login and to this person.
+pub async fn sent(
+    connection: &mut Connection,
+    tenant: TenantId,
+    login: LoginId,
+    user: UserId,
+    now: Timestamp,
+) -> Result<Sent> {
+    let day = now.minus(Duration::from_secs(24 * 60 * 60));
+    let hour = now.minus(Duration::from_secs(60 * 60));
+    // A login lives at most eight hours, so the mails of a day hold all mails of the login.
+    let rows = sqlx::query(
+        "SELECT id, login_id, created_at FROM email_code WHERE tenant_id = ? AND user_id = ? AND created_at > ?",
+    )
+    .bind(tenant.to_string())
+    .bind(user.to_string())
+    .bind(day.micros())
+    .fetch_all(connection)
+    .await?;
+    let mut sent = Sent::default();
+    for row in rows {
+        let row = Row::of("email_code", row);
+        let at = row.time("created_at")?;
+        sent.in_day += 1;
+        sent.in_hour += i64::from(at > hour);
+        if row.parsed::<LoginId>("login_id")? == login {
+            sent.in_login += 1;
+            sent.last_at = sent.last_at.max(Some(at));
+        }
+    }
+    Ok(sent)
+}

@@ -1,0 +1,215 @@
+//! Pending enrollments.
+
+use super::row::{Row, document};
+use super::{Connection, Result};
+use crate::domain::authenticator::template::TokenTemplate;
+use crate::domain::enrollment::{Enrollment, State};
+use crate::domain::ids::{EnrollmentId, LoginId, TenantId, UserId};
+use crate::domain::policy::platform::Platform;
+use crate::domain::timestamp::Timestamp;
+
+/// What an enrollment holds once a device has confirmed, or a standard app's secret is waiting.
+#[derive(Debug, Clone)]
+pub struct Ready {
+    /// The template, frozen.
+    pub template: TokenTemplate,
+    /// The serial number that the token will have.
+    pub serial: String,
+    /// The OTP secret, sealed for the row in table `enrollment`.
+    pub secret_sealed: Vec<u8>,
+    /// What the device told about itself.
+    pub device: serde_json::Value,
+    /// The device's public key, where it speaks our protocol.
+    pub device_key: Option<Vec<u8>>,
+}
+
+fn enrollment(row: sqlx::any::AnyRow) -> Result<Enrollment> {
+    let row = Row::of("enrollment", row);
+    Ok(Enrollment {
+        id: row.parsed("id")?,
+        tenant: row.parsed("tenant_id")?,
+        login: row.parsed("login_id")?,
+        user: row.parsed("user_id")?,
+        state: row.named("state", State::named)?,
+        platform: row.parsed_or_none("platform")?,
+        installed: row.flag("installed")?,
+        activated: row.flag("activated")?,
+        created_at: row.time("created_at")?,
+    })
+}
+
+/// Stores a new enrollment.
+pub async fn insert(connection: &mut Connection, enrollment: &Enrollment) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO enrollment (tenant_id, id, login_id, user_id, state, platform, installed, activated, created_at, \
+         updated_at) VALUES (?, ?, ?, ?, 'open', ?, 0, 0, ?, ?)",
+    )
+    .bind(enrollment.tenant.to_string())
+    .bind(enrollment.id.to_string())
+    .bind(enrollment.login.to_string())
+    .bind(enrollment.user.to_string())
+    .bind(enrollment.platform.map(Platform::id))
+    .bind(enrollment.created_at.micros())
+    .bind(enrollment.created_at.micros())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The open enrollment of a login.
+pub async fn open_of(connection: &mut Connection, tenant: TenantId, login: LoginId) -> Result<Option<Enrollment>> {
+    let row = sqlx::query(
+        "SELECT id, tenant_id, login_id, user_id, state, platform, installed, activated, created_at \
+         FROM enrollment WHERE tenant_id = ? AND login_id = ? AND state = 'open'",
+    )
+    .bind(tenant.to_string())
+    .bind(login.to_string())
+    .fetch_optional(connection)
+    .await?;
+    row.map(enrollment).transpose()
+}
+
+/// The enrollment with this identifier.
+pub async fn with_id(connection: &mut Connection, tenant: TenantId, id: EnrollmentId) -> Result<Option<Enrollment>> {
+    let row = sqlx::query(
+        "SELECT id, tenant_id, login_id, user_id, state, platform, installed, activated, created_at \
+         FROM enrollment WHERE tenant_id = ? AND id = ?",
+    )
+    .bind(tenant.to_string())
+    .bind(id.to_string())
+    .fetch_optional(connection)
+    .await?;
+    row.map(enrollment).transpose()
+}
+
+/// Chooses, changes or clears the platform of an open enrollment; what was activated before is forgotten.
+pub async fn choose(
+    connection: &mut Connection,
+    tenant: TenantId,
+    id: EnrollmentId,
+    platform: Option<Platform>,
+    now: Timestamp,
+) -> Result<bool> {
+    let done = sqlx::query(
+        "UPDATE enrollment SET platform = ?, installed = 0, activated = 0, template = NULL, serial = NULL, \
+         secret_sealed = NULL, device = NULL, device_key = NULL, updated_at = ? \
+         WHERE tenant_id = ? AND id = ? AND state = 'open'",
+    )
+    .bind(platform.map(Platform::id))
+    .bind(now.micros())
+    .bind(tenant.to_string())
+    .bind(id.to_string())
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Remembers that the app is installed.
+pub async fn installed(connection: &mut Connection, tenant: TenantId, id: EnrollmentId, now: Timestamp) -> Result<bool> {
+    let done = sqlx::query(
+        "UPDATE enrollment SET installed = 1, updated_at = ? WHERE tenant_id = ? AND id = ? AND state = 'open'",
+    )
+    .bind(now.micros())
+    .bind(tenant.to_string())
+    .bind(id.to_string())
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Stores what a confirmed device (`activated`) or a standard app's secret (not yet) has brought.
+pub async fn set_ready(
+    connection: &mut Connection,
+    tenant: TenantId,
+    id: EnrollmentId,
+    ready: &Ready,
+    activated: bool,
+    now: Timestamp,
+) -> Result<bool> {
+    let done = sqlx::query(
+        "UPDATE enrollment SET template = ?, serial = ?, secret_sealed = ?, device = ?, device_key = ?, activated = ?, \
+         updated_at = ? WHERE tenant_id = ? AND id = ? AND state = 'open' AND activated = 0",
+    )
+    .bind(document(&ready.template))
+    .bind(&ready.serial)
+    .bind(ready.secret_sealed.clone())
+    .bind(document(&ready.device))
+    .bind(ready.device_key.clone())
+    .bind(i64::from(activated))
+    .bind(now.micros())
+    .bind(tenant.to_string())
+    .bind(id.to_string())
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// What an open enrollment holds, if a secret is there yet.
+pub async fn ready(connection: &mut Connection, tenant: TenantId, id: EnrollmentId) -> Result<Option<Ready>> {
+    let row = sqlx::query(
+        "SELECT id, template, serial, secret_sealed, device, device_key FROM enrollment \
+         WHERE tenant_id = ? AND id = ? AND state = 'open' AND secret_sealed IS NOT NULL",
+    )
+    .bind(tenant.to_string())
+    .bind(id.to_string())
+    .fetch_optional(connection)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let row = Row::of("enrollment", row);
+    Ok(Some(Ready {
+        template: row.document("template")?,
+        serial: row.text("serial")?,
+        secret_sealed: row.bytes("secret_sealed")?,
+        device: row.document("device")?,
+        device_key: row.bytes_or_none("device_key")?,
+    }))
+}
+
+/// Completes an open enrollment, once, and erases its copy of the secret.
+pub async fn complete(connection: &mut Connection, tenant: TenantId, id: EnrollmentId, now: Timestamp) -> Result<bool> {
+    let done = sqlx::query(
+        "UPDATE enrollment SET state = 'completed', secret_sealed = NULL, updated_at = ? \
+         WHERE tenant_id = ? AND id = ? AND state = 'open'",
+    )
+    .bind(now.micros())
+    .bind(tenant.to_string())
+    .bind(id.to_string())
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Cancels the open enrollment of a login.
+pub async fn cancel_of(connection: &mut Connection, tenant: TenantId, login: LoginId, now: Timestamp) -> Result<bool> {
+    let done = sqlx::query(
+        "UPDATE enrollment SET state = 'cancelled', secret_sealed = NULL, updated_at = ? \
+         WHERE tenant_id = ? AND login_id = ? AND state = 'open'",
+    )
+    .bind(now.micros())
+    .bind(tenant.to_string())
+    .bind(login.to_string())
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Cancels every open enrollment of a person but `keep`: completing one ends the others (R-094).
+pub async fn cancel_others_of(
+    connection: &mut Connection,
+    tenant: TenantId,
+    user: UserId,
+    keep: EnrollmentId,
+    now: Timestamp,
+) -> Result<u64> {
+    let done = sqlx::query(
+        "UPDATE enrollment SET state = 'cancelled', secret_sealed = NULL, updated_at = ? \
+         WHERE tenant_id = ? AND user_id = ? AND id <> ? AND state = 'open'",
+    )
+    .bind(now.micros())
+    .bind(tenant.to_string())
+    .bind(user.to_string())
+    .bind(keep.to_string())
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}

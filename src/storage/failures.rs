@@ -1,0 +1,96 @@
+//! Failed attempts, by the keyed hash of what is counted.
+
+use super::engine::Engine;
+use super::row::{Row, micros};
+use super::{Connection, Result};
+use crate::domain::ids::TenantId;
+use crate::domain::lockout::Failures;
+
+/// What is remembered about `subject`; nothing at all reads as no failures.
+///
+/// # Errors
+/// If the database fails.
+pub async fn of(connection: &mut Connection, tenant: TenantId, subject: &str) -> Result<Failures> {
+    let row = sqlx::query(
+        "SELECT subject, failed_count, failed_total, last_at, locked_until, locked_by_operator \
+         FROM failure WHERE tenant_id = ? AND subject = ?",
+    )
+    .bind(tenant.to_string())
+    .bind(subject)
+    .fetch_optional(connection)
+    .await?;
+    let Some(row) = row else { return Ok(Failures::default()) };
+    let row = Row::of("failure", row);
+    Ok(Failures {
+        count: row.integer("failed_count")?,
+        total: row.integer("failed_total")?,
+        last_at: row.time_or_none("last_at")?,
+        locked_until: row.time_or_none("locked_until")?,
+        locked_by_operator: row.flag("locked_by_operator")?,
+    })
+}
+
+/// Replaces what is remembered, provided that nobody counted in between: `before` is what was read.
+/// Says whether it was replaced; if not, the caller reads and decides again (INV-5).
+///
+/// # Errors
+/// If the database fails.
+pub async fn replace(
+    connection: &mut Connection,
+    engine: Engine,
+    tenant: TenantId,
+    subject: &str,
+    before: Failures,
+    after: Failures,
+) -> Result<bool> {
+    let locks = after.locked_until.is_some() || after.locked_by_operator;
+    let statement = match (before == Failures::default(), engine) {
+        (true, Engine::Sqlite) => {
+            "INSERT INTO failure (failed_count, failed_total, last_at, locked_until, locked_by_operator, alert_due, \
+             tenant_id, subject) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        }
+        (true, Engine::MySql) => {
+            "INSERT IGNORE INTO failure (failed_count, failed_total, last_at, locked_until, locked_by_operator, \
+             alert_due, tenant_id, subject) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        }
+        (false, _) => {
+            "UPDATE failure SET failed_count = ?, failed_total = ?, last_at = ?, locked_until = ?, \
+             locked_by_operator = ?, alert_due = CASE WHEN ? = 1 THEN 1 ELSE alert_due END \
+             WHERE tenant_id = ? AND subject = ? AND failed_total = ? AND failed_count = ?"
+        }
+    };
+    let mut query = sqlx::query(statement)
+        .bind(after.count)
+        .bind(after.total)
+        .bind(after.last_at.map_or(0, |at| at.micros()))
+        .bind(micros(after.locked_until))
+        .bind(i64::from(after.locked_by_operator))
+        .bind(i64::from(locks))
+        .bind(tenant.to_string())
+        .bind(subject);
+    if before != Failures::default() {
+        query = query.bind(before.total).bind(before.count);
+    }
+    Ok(query.execute(connection).await?.rows_affected() == 1)
+}
+
+/// Forgets all failures of `subject` after a success or an operator's unlock. Says whether a lock had been
+/// told of, so that the person can be told that it is over (R-330).
+///
+/// # Errors
+/// If the database fails.
+pub async fn forget(connection: &mut Connection, tenant: TenantId, subject: &str) -> Result<bool> {
+    let row = sqlx::query("SELECT alert_due FROM failure WHERE tenant_id = ? AND subject = ?")
+        .bind(tenant.to_string())
+        .bind(subject)
+        .fetch_optional(&mut *connection)
+        .await?;
+    let Some(row) = row else { return Ok(false) };
+    let due = Row::of("failure", row).flag("alert_due")?;
+    sqlx::query("DELETE FROM failure WHERE tenant_id = ? AND subject = ?")
+        .bind(tenant.to_string())
+        .bind(subject)
+        .execute(connection)
+        .await?;
+    Ok(due)
+}

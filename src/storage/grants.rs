@@ -1,0 +1,146 @@
+//! OpenID Connect grants: an authorization code and everything that was issued for it.
+
+use super::row::Row;
+use super::{Connection, Result};
+use crate::domain::ids::{ApplicationId, GrantId, SessionId, TenantId, UserId};
+use crate::domain::timestamp::Timestamp;
+
+/// A grant.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    /// Its identifier.
+    pub id: GrantId,
+    /// The application it was given to.
+    pub application: ApplicationId,
+    /// The person who gave it.
+    pub user: UserId,
+    /// The session in which it was given.
+    pub session: SessionId,
+    /// The door's own: redirect address, PKCE challenge, nonce, scope, times.
+    pub details: String,
+    /// When the code stops being valid.
+    pub expires_at: Timestamp,
+    /// When the code was redeemed.
+    pub redeemed_at: Option<Timestamp>,
+    /// When it was taken back.
+    pub revoked_at: Option<Timestamp>,
+    /// When the last thing that was issued for it expires, and the row may go.
+    pub ends_at: Timestamp,
+}
+
+fn grant(row: sqlx::any::AnyRow) -> Result<Grant> {
+    let row = Row::of("oidc_grant", row);
+    Ok(Grant {
+        id: row.parsed("id")?,
+        application: row.parsed("application_id")?,
+        user: row.parsed("user_id")?,
+        session: row.parsed("session_id")?,
+        details: row.text("details")?,
+        expires_at: row.time("expires_at")?,
+        redeemed_at: row.time_or_none("redeemed_at")?,
+        revoked_at: row.time_or_none("revoked_at")?,
+        ends_at: row.time("ends_at")?,
+    })
+}
+
+/// Stores a new grant under the keyed hash of its code.
+pub async fn insert(
+    connection: &mut Connection,
+    tenant: TenantId,
+    grant: &Grant,
+    code_hash: &str,
+    now: Timestamp,
+) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO oidc_grant (tenant_id, id, code_hash, application_id, user_id, session_id, details, created_at, \
+         expires_at, ends_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(tenant.to_string())
+    .bind(grant.id.to_string())
+    .bind(code_hash)
+    .bind(grant.application.to_string())
+    .bind(grant.user.to_string())
+    .bind(grant.session.to_string())
+    .bind(&grant.details)
+    .bind(now.micros())
+    .bind(grant.expires_at.micros())
+    .bind(grant.ends_at.micros())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The grant with this hashed code.
+pub async fn with_code(connection: &mut Connection, tenant: TenantId, code_hash: &str) -> Result<Option<Grant>> {
+    let row = sqlx::query(
+        "SELECT id, application_id, user_id, session_id, details, expires_at, redeemed_at, revoked_at, ends_at \
+         FROM oidc_grant WHERE tenant_id = ? AND code_hash = ?",
+    )
+    .bind(tenant.to_string())
+    .bind(code_hash)
+    .fetch_optional(connection)
+    .await?;
+    row.map(grant).transpose()
+}
+
+/// The grant with this identifier.
+pub async fn with_id(connection: &mut Connection, tenant: TenantId, id: GrantId) -> Result<Option<Grant>> {
+    let row = sqlx::query(
+        "SELECT id, application_id, user_id, session_id, details, expires_at, redeemed_at, revoked_at, ends_at \
+         FROM oidc_grant WHERE tenant_id = ? AND id = ?",
+    )
+    .bind(tenant.to_string())
+    .bind(id.to_string())
+    .fetch_optional(connection)
+    .await?;
+    row.map(grant).transpose()
+}
+
+/// Redeems a code, once. Says `false` if it was redeemed before, was revoked or has expired (T-47).
+pub async fn redeem(connection: &mut Connection, tenant: TenantId, id: GrantId, now: Timestamp) -> Result<bool> {
+    let done = sqlx::query(
+        "UPDATE oidc_grant SET redeemed_at = ? WHERE tenant_id = ? AND id = ? AND redeemed_at IS NULL \
+         AND revoked_at IS NULL AND expires_at > ?",
+    )
+    .bind(now.micros())
+    .bind(tenant.to_string())
+    .bind(id.to_string())
+    .bind(now.micros())
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Takes a grant back. Says whether it was good before.
+pub async fn revoke(connection: &mut Connection, tenant: TenantId, id: GrantId, now: Timestamp) -> Result<bool> {
+    let done = sqlx::query("UPDATE oidc_grant SET revoked_at = ? WHERE tenant_id = ? AND id = ? AND revoked_at IS NULL")
+        .bind(now.micros())
+        .bind(tenant.to_string())
+        .bind(id.to_string())
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Takes back everything that was granted by a person, or in one of the person's sessions.
+pub async fn revoke_all_of(
+    connection: &mut Connection,
+    tenant: TenantId,
+    user: UserId,
+    session: Option<SessionId>,
+    now: Timestamp,
+) -> Result<u64> {
+    let only = session.map(|id| id.to_string());
+    let done = sqlx::query(
+        "UPDATE oidc_grant SET revoked_at = ? WHERE tenant_id = ? AND user_id = ? AND revoked_at IS NULL \
+         AND (? IS NULL OR session_id = ?)",
+    )
+    .bind(now.micros())
+    .bind(tenant.to_string())
+    .bind(user.to_string())
+    .bind(only.clone())
+    .bind(only)
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}

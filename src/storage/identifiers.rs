@@ -1,0 +1,24 @@
+//! Identifiers that count once: the second use is a replay.
+
+use super::{Connection, Result, inserted};
+use crate::domain::ids::TenantId;
+use crate::domain::timestamp::Timestamp;
+
+/// Remembers `subject`, a keyed hash, until `expires_at`. Says whether it is new.
+///
+/// # Errors
+/// If the database fails.
+pub async fn first_use(
+    connection: &mut Connection,
+    tenant: TenantId,
+    subject: &str,
+    expires_at: Timestamp,
+) -> Result<bool> {
+    let insert = sqlx::query("INSERT INTO used_identifier (tenant_id, subject, expires_at) VALUES (?, ?, ?)")
+        .bind(tenant.to_string())
+        .bind(subject)
+        .bind(expires_at.micros())
+        .execute(connection)
+        .await;
+    inserted(insert)
+}

@@ -1,0 +1,81 @@
+//! Leases: which instance does a job that must run in one place.
+
+use std::time::Duration;
+
+use sqlx::Executor as _;
+
+use super::{Connection, Result, inserted};
+use crate::domain::ids::CorrelationId;
+use crate::domain::timestamp::Timestamp;
+
+/// The table, made before the first migration because the migration itself needs it.
+pub(super) const TABLE: &str = "CREATE TABLE IF NOT EXISTS lease (name VARCHAR(40) NOT NULL PRIMARY KEY, \
+    owner VARCHAR(26) NOT NULL, fence BIGINT NOT NULL, leased_until BIGINT NOT NULL)";
+
+/// Takes or keeps the lease `name` for `owner` until `span` after `now`. Says whether `owner` has it.
+///
+/// # Errors
+/// If the database fails.
+pub async fn acquire(
+    connection: &mut Connection,
+    name: &str,
+    owner: CorrelationId,
+    now: Timestamp,
+    span: Duration,
+) -> Result<bool> {
+    let until = now.plus(span).micros();
+    let taken = sqlx::query(
+        "UPDATE lease SET owner = ?, fence = fence + 1, leased_until = ? \
+         WHERE name = ? AND (owner = ? OR leased_until <= ?)",
+    )
+    .bind(owner.to_string())
+    .bind(until)
+    .bind(name)
+    .bind(owner.to_string())
+    .bind(now.micros())
+    .execute(&mut *connection)
+    .await?;
+    if taken.rows_affected() == 1 {
+        return Ok(true);
+    }
+    let insert = sqlx::query("INSERT INTO lease (name, owner, fence, leased_until) VALUES (?, ?, 1, ?)")
+        .bind(name)
+        .bind(owner.to_string())
+        .bind(until)
+        .execute(&mut *connection)
+        .await;
+    inserted(insert)
+}
+
+/// Gives the lease back, if `owner` still has it.
+///
+/// # Errors
+/// If the database fails.
+pub async fn release(connection: &mut Connection, name: &str, owner: CorrelationId) -> Result<()> {
+    sqlx::query("UPDATE lease SET leased_until = 0 WHERE name = ? AND owner = ?")
+        .bind(name)
+        .bind(owner.to_string())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Waits, at most a minute, until no other instance migrates. After a minute its holder counts as dead:
+/// every migration can be run twice, so going on is safe.
+pub(super) async fn wait_for_migration(connection: &mut Connection) -> Result<()> {
+    const CLAIM: &str = "INSERT INTO lease (name, owner, fence, leased_until) VALUES ('migration', '', 1, 1)";
+    for _ in 0..600 {
+        if inserted(sqlx::query(CLAIM).execute(&mut *connection).await)? {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    tracing::warn!("another instance has been migrating for a minute; going on without it");
+    Ok(())
+}
+
+/// Ends the claim of [`wait_for_migration`].
+pub(super) async fn release_migration(connection: &mut Connection) -> Result<()> {
+    connection.execute("DELETE FROM lease WHERE name = 'migration'").await?;
+    Ok(())
+}

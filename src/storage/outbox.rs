@@ -1,0 +1,232 @@
+//! Mails waiting to be sent. A flow puts them here in its own transaction; a worker sends them.
+
+use std::time::Duration;
+
+use super::row::Row;
+use super::{Connection, Result};
+use crate::domain::ids::{CorrelationId, LoginId, MailId, TenantId};
+use crate::domain::timestamp::Timestamp;
+
+/// A mail to be put into the outbox.
+#[derive(Debug, Clone)]
+pub struct NewMail {
+    /// Its identifier; the Message-ID derives from it.
+    pub id: MailId,
+    /// The virtual server.
+    pub tenant: TenantId,
+    /// Which letter it is, for operators.
+    pub kind: &'static str,
+    /// The login whose page waits for it.
+    pub login: Option<LoginId>,
+    /// The receiver's domain.
+    pub domain: String,
+    /// Receiver, subject, text and HTML, sealed for this row in table `outbox`, column `body_sealed`.
+    pub body_sealed: Vec<u8>,
+    /// When it is of no use any more, such as a code that has expired.
+    pub useful_until: Timestamp,
+    /// Now.
+    pub created_at: Timestamp,
+}
+
+/// A mail that a worker has taken.
+#[derive(Debug, Clone)]
+pub struct Leased {
+    /// Its identifier.
+    pub id: MailId,
+    /// The virtual server.
+    pub tenant: TenantId,
+    /// Which letter it is.
+    pub kind: String,
+    /// The receiver's domain.
+    pub domain: String,
+    /// The sealed body.
+    pub body_sealed: Vec<u8>,
+    /// Tries before this one.
+    pub tries: i64,
+    /// When it is of no use any more.
+    pub useful_until: Timestamp,
+}
+
+/// How far the mail that a page waits for is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// On its way.
+    Waiting {
+        /// Tries so far; from the second on the page says that it may take a minute.
+        tries: i64,
+    },
+    /// The mail server has taken it.
+    Sent,
+    /// Given up (R-141).
+    Failed,
+}
+
+/// Puts a mail into the outbox.
+pub async fn put(connection: &mut Connection, mail: &NewMail) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO outbox (tenant_id, id, kind, login_id, domain, body_sealed, state, tries, next_try_at, useful_until, \
+         leased_until, created_at) VALUES (?, ?, ?, ?, ?, ?, 'waiting', 0, ?, ?, 0, ?)",
+    )
+    .bind(mail.tenant.to_string())
+    .bind(mail.id.to_string())
+    .bind(mail.kind)
+    .bind(mail.login.map(|id| id.to_string()))
+    .bind(&mail.domain)
+    .bind(mail.body_sealed.clone())
+    .bind(mail.created_at.micros())
+    .bind(mail.useful_until.micros())
+    .bind(mail.created_at.micros())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Mails of all tenants that are due and free, newest first, at most `most`.
+// every tenant's: one worker sends for all
+pub async fn due(connection: &mut Connection, now: Timestamp, most: i64) -> Result<Vec<(TenantId, MailId, String)>> {
+    let rows = sqlx::query(
+        "SELECT tenant_id, id, domain FROM outbox WHERE state = 'waiting' AND next_try_at <= ? AND leased_until <= ? \
+         ORDER BY created_at DESC LIMIT ?",
+    )
+    .bind(now.micros())
+    .bind(now.micros())
+    .bind(most)
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let row = Row::of("outbox", row);
+            Ok((row.parsed("tenant_id")?, row.parsed("id")?, row.text("domain")?))
+        })
+        .collect()
+}
+
+/// Takes a mail for `owner`, so that no other instance sends it too. `None` if another was faster.
+pub async fn lease(
+    connection: &mut Connection,
+    tenant: TenantId,
+    id: MailId,
+    owner: CorrelationId,
+    now: Timestamp,
+    span: Duration,
+) -> Result<Option<Leased>> {
+    let taken = sqlx::query(
+        "UPDATE outbox SET lease_owner = ?, leased_until = ?, tries = tries + 1 \
+         WHERE tenant_id = ? AND id = ? AND state = 'waiting' AND leased_until <= ?",
+    )
+    .bind(owner.to_string())
+    .bind(now.plus(span).micros())
+    .bind(tenant.to_string())
+    .bind(id.to_string())
+    .bind(now.micros())
+    .execute(&mut *connection)
+    .await?;
+    if taken.rows_affected() != 1 {
+        return Ok(None);
+    }
+    let row = sqlx::query(
+        "SELECT id, kind, domain, body_sealed, tries, useful_until FROM outbox WHERE tenant_id = ? AND id = ?",
+    )
+    .bind(tenant.to_string())
+    .bind(id.to_string())
+    .fetch_one(connection)
+    .await?;
+    let row = Row::of("outbox", row);
+    Ok(Some(Leased {
+        id,
+        tenant,
+        kind: row.text("kind")?,
+        domain: row.text("domain")?,
+        body_sealed: row.bytes("body_sealed")?,
+        tries: row.integer("tries")? - 1,
+        useful_until: row.time("useful_until")?,
+    }))
+}
+
+/// Marks a mail as sent and erases its body.
+pub async fn sent(connection: &mut Connection, tenant: TenantId, id: MailId, owner: CorrelationId) -> Result<bool> {
+    let done = sqlx::query(
+        "UPDATE outbox SET state = 'sent', body_sealed = NULL, leased_until = 0 \
+         WHERE tenant_id = ? AND id = ? AND lease_owner = ? AND state = 'waiting'",
+    )
+    .bind(tenant.to_string())
+    .bind(id.to_string())
+    .bind(owner.to_string())
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Gives a mail back to be tried again at `next_try_at`, with what the mail server said.
+pub async fn retry(
+    connection: &mut Connection,
+    tenant: TenantId,
+    id: MailId,
+    owner: CorrelationId,
+    error: &str,
+    next_try_at: Timestamp,
+) -> Result<bool> {
+    let done = sqlx::query(
+        "UPDATE outbox SET error = ?, next_try_at = ?, leased_until = 0 \
+         WHERE tenant_id = ? AND id = ? AND lease_owner = ? AND state = 'waiting'",
+    )
+    .bind(error.chars().take(500).collect::<String>())
+    .bind(next_try_at.micros())
+    .bind(tenant.to_string())
+    .bind(id.to_string())
+    .bind(owner.to_string())
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Gives a mail up for good, with what the mail server said, and erases its body.
+pub async fn failed(
+    connection: &mut Connection,
+    tenant: TenantId,
+    id: MailId,
+    owner: CorrelationId,
+    error: &str,
+) -> Result<bool> {
+    let done = sqlx::query(
+        "UPDATE outbox SET state = 'failed', error = ?, body_sealed = NULL, leased_until = 0 \
+         WHERE tenant_id = ? AND id = ? AND lease_owner = ? AND state = 'waiting'",
+    )
+    .bind(error.chars().take(500).collect::<String>())
+    .bind(tenant.to_string())
+    .bind(id.to_string())
+    .bind(owner.to_string())
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// How far the newest mail of a login is.
+pub async fn progress_of(connection: &mut Connection, tenant: TenantId, login: LoginId) -> Result<Option<Progress>> {
+    let row = sqlx::query(
+        "SELECT id, state, tries FROM outbox WHERE tenant_id = ? AND login_id = ? ORDER BY created_at DESC LIMIT 1",
+    )
+    .bind(tenant.to_string())
+    .bind(login.to_string())
+    .fetch_optional(connection)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let row = Row::of("outbox", row);
+    let tries = row.integer("tries")?;
+    row.named("state", |text| match text {
+        "waiting" => Some(Progress::Waiting { tries }),
+        "sent" => Some(Progress::Sent),
+        "failed" => Some(Progress::Failed),
+        _ => None,
+    })
+    .map(Some)
+}
+
+/// When the oldest waiting mail was put in: readiness looks at its age (R-597).
+// every tenant's: one outbox serves all
+pub async fn oldest_waiting(connection: &mut Connection) -> Result<Option<Timestamp>> {
+    let row = sqlx::query("SELECT created_at FROM outbox WHERE state = 'waiting' ORDER BY next_try_at LIMIT 1")
+        .fetch_optional(connection)
+        .await?;
+    row.map(|row| Row::of("outbox", row).time("created_at")).transpose()
+}

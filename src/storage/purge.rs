@@ -1,0 +1,39 @@
+//! Removes what has expired, of all tenants, in small steps (R-604). Can be run twice (K20).
+
+use std::time::Duration;
+
+use super::{Connection, Result};
+use crate::domain::timestamp::Timestamp;
+
+/// How long expired rows stay, so that the help desk can still see what happened in a login.
+const KEEP: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Removes expired rows. Says how many there were.
+// every tenant's: expiry is the same for all
+pub async fn run(connection: &mut Connection, now: Timestamp) -> Result<u64> {
+    let old = now.minus(KEEP).micros();
+    let day = now.minus(Duration::from_secs(2 * 24 * 60 * 60)).micros();
+    let month = now.minus(Duration::from_secs(30 * 24 * 60 * 60)).micros();
+    let mut removed = 0;
+    for (statement, before) in [
+        (
+            "DELETE FROM evidence WHERE EXISTS (SELECT 1 FROM login WHERE login.tenant_id = evidence.tenant_id \
+             AND login.id = evidence.login_id AND login.absolute_expires_at < ?)",
+            old,
+        ),
+        ("DELETE FROM login WHERE absolute_expires_at < ?", old),
+        ("DELETE FROM email_code WHERE expires_at < ?", day),
+        ("DELETE FROM activation WHERE expires_at < ?", day),
+        ("UPDATE enrollment SET secret_sealed = NULL, state = 'cancelled' WHERE state = 'open' AND updated_at < ?", old),
+        ("DELETE FROM sso_session WHERE last_seen_at < ?", month),
+        ("DELETE FROM oidc_grant WHERE ends_at < ?", old),
+        ("DELETE FROM used_identifier WHERE expires_at < ?", now.micros()),
+        ("DELETE FROM throttle WHERE window_start < ?", old),
+        ("DELETE FROM failure WHERE last_at < ? AND locked_by_operator = 0 AND failed_total < 100", month),
+        ("DELETE FROM outbox WHERE state <> 'waiting' AND created_at < ?", month),
+        ("DELETE FROM known_browser WHERE last_used_at < ?", now.minus(Duration::from_secs(400 * 86_400)).micros()),
+    ] {
+        removed += sqlx::query(statement).bind(before).execute(&mut *connection).await?.rows_affected();
+    }
+    Ok(removed)
+}

@@ -1,0 +1,285 @@
+//! Virtual servers and what their operators configure: groups, applications, policies, settings.
+//!
+//! Every change here raises the tenant's version, which is what the caches of all instances compare.
+
+use super::row::{Row, document};
+use super::{Connection, Result};
+use crate::domain::application::Application;
+use crate::domain::group::Group;
+use crate::domain::ids::{ApplicationId, GroupId, PolicyId, TenantId};
+use crate::domain::name::key_of;
+use crate::domain::policy::access::{AccessPolicies, AccessPolicy};
+use crate::domain::tenant::{Status, Tenant, TenantCode, TenantConfig, TenantSettings};
+use crate::domain::timestamp::Timestamp;
+
+/// The codes of all virtual servers.
+pub async fn codes(connection: &mut Connection) -> Result<Vec<TenantCode>> {
+    let rows = sqlx::query("SELECT code FROM tenant ORDER BY code").fetch_all(connection).await?;
+    rows.into_iter().map(|row| Row::of("tenant", row).parsed("code")).collect()
+}
+
+/// The version of a virtual server's configuration, if there is one with this code.
+pub async fn version(connection: &mut Connection, code: &TenantCode) -> Result<Option<i64>> {
+    let row = sqlx::query("SELECT version FROM tenant WHERE code = ?")
+        .bind(code.as_ref())
+        .fetch_optional(connection)
+        .await?;
+    row.map(|row| Row::of("tenant", row).integer("version")).transpose()
+}
+
+/// Everything that is configured in the virtual server with this code.
+pub async fn config(connection: &mut Connection, code: &TenantCode) -> Result<Option<TenantConfig>> {
+    let row = sqlx::query(
+        "SELECT id, code, name, status, default_language, settings, version, created_at FROM tenant WHERE code = ?",
+    )
+    .bind(code.as_ref())
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let row = Row::of("tenant", row);
+    let tenant = Tenant {
+        id: row.parsed("id")?,
+        code: row.parsed("code")?,
+        name: row.text("name")?,
+        status: row.named("status", |text| match text {
+            "enabled" => Some(Status::Enabled),
+            "disabled" => Some(Status::Disabled),
+            _ => None,
+        })?,
+        default_language: row.text("default_language")?,
+        created_at: row.time("created_at")?,
+    };
+    let id = tenant.id;
+    let settings = row.document("settings")?;
+    let version = row.integer("version")?;
+    let groups = groups(connection, id).await?;
+    let applications = applications(connection, id).await?;
+    let Some(policies) = policies(connection, id).await? else { return Err(row.broken("policies")) };
+    Ok(Some(TenantConfig { tenant, settings, groups, applications, policies, version }))
+}
+
+/// Stores a new virtual server. Fails with a duplicate if the code is taken.
+pub async fn insert(
+    connection: &mut Connection,
+    tenant: &Tenant,
+    settings: &TenantSettings,
+    now: Timestamp,
+) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO tenant (id, code, name, status, default_language, settings, created_from, version, created_at, \
+         updated_at) VALUES (?, ?, ?, ?, ?, ?, 'new', 1, ?, ?)",
+    )
+    .bind(tenant.id.to_string())
+    .bind(tenant.code.as_ref())
+    .bind(&tenant.name)
+    .bind(status(tenant.status))
+    .bind(&tenant.default_language)
+    .bind(document(settings))
+    .bind(now.micros())
+    .bind(now.micros())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+const fn status(status: Status) -> &'static str {
+    match status {
+        Status::Enabled => "enabled",
+        Status::Disabled => "disabled",
+    }
+}
+
+/// Stores name, status, language and settings, provided that the version is still `version`; raises it.
+/// Says `false` if somebody changed the virtual server meanwhile (R-040).
+pub async fn update(
+    connection: &mut Connection,
+    tenant: &Tenant,
+    settings: &TenantSettings,
+    version: i64,
+    now: Timestamp,
+) -> Result<bool> {
+    let done = sqlx::query(
+        "UPDATE tenant SET name = ?, status = ?, default_language = ?, settings = ?, version = version + 1, \
+         updated_at = ? WHERE id = ? AND version = ?",
+    )
+    .bind(&tenant.name)
+    .bind(status(tenant.status))
+    .bind(&tenant.default_language)
+    .bind(document(settings))
+    .bind(now.micros())
+    .bind(tenant.id.to_string())
+    .bind(version)
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Raises the version after a change of groups, applications, policies or keys.
+pub async fn raise_version(connection: &mut Connection, tenant: TenantId, now: Timestamp) -> Result<()> {
+    sqlx::query("UPDATE tenant SET version = version + 1, updated_at = ? WHERE id = ?")
+        .bind(now.micros())
+        .bind(tenant.to_string())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn groups(connection: &mut Connection, tenant: TenantId) -> Result<Vec<Group>> {
+    let rows = sqlx::query("SELECT id, name FROM user_group WHERE tenant_id = ? ORDER BY name_key")
+        .bind(tenant.to_string())
+        .fetch_all(connection)
+        .await?;
+    rows.into_iter()
+        .map(|row| {
+            let row = Row::of("user_group", row);
+            Ok(Group { id: row.parsed("id")?, name: row.text("name")? })
+        })
+        .collect()
+}
+
+/// Stores a new group.
+pub async fn insert_group(
+    connection: &mut Connection,
+    tenant: TenantId,
+    group: &Group,
+    now: Timestamp,
+) -> Result<()> {
+    sqlx::query("INSERT INTO user_group (tenant_id, id, name, name_key, created_at) VALUES (?, ?, ?, ?, ?)")
+        .bind(tenant.to_string())
+        .bind(group.id.to_string())
+        .bind(&group.name)
+        .bind(key_of(&group.name))
+        .bind(now.micros())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Removes a group and its memberships. The caller makes sure that no setting refers to it (R-041).
+pub async fn remove_group(connection: &mut Connection, tenant: TenantId, group: GroupId) -> Result<()> {
+    for statement in [
+        "DELETE FROM group_member WHERE tenant_id = ? AND group_id = ?",
+        "DELETE FROM user_group WHERE tenant_id = ? AND id = ?",
+    ] {
+        sqlx::query(statement).bind(tenant.to_string()).bind(group.to_string()).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+async fn applications(connection: &mut Connection, tenant: TenantId) -> Result<Vec<Application>> {
+    let rows = sqlx::query(
+        "SELECT id, name, protocol, assignment, launch_url FROM application WHERE tenant_id = ? ORDER BY name",
+    )
+    .bind(tenant.to_string())
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let row = Row::of("application", row);
+            Ok(Application {
+                id: row.parsed("id")?,
+                name: row.text("name")?,
+                launch_url: row.text_or_none("launch_url")?,
+                assignment: row.document("assignment")?,
+                protocol: row.document("protocol")?,
+            })
+        })
+        .collect()
+}
+
+/// Stores an application, new or changed.
+pub async fn put_application(
+    connection: &mut Connection,
+    tenant: TenantId,
+    application: &Application,
+    now: Timestamp,
+) -> Result<()> {
+    let changed = sqlx::query(
+        "UPDATE application SET name = ?, protocol_key = ?, protocol = ?, assignment = ?, launch_url = ?, updated_at = ? \
+         WHERE tenant_id = ? AND id = ?",
+    )
+    .bind(&application.name)
+    .bind(application.protocol.key())
+    .bind(document(&application.protocol))
+    .bind(document(&application.assignment))
+    .bind(&application.launch_url)
+    .bind(now.micros())
+    .bind(tenant.to_string())
+    .bind(application.id.to_string())
+    .execute(&mut *connection)
+    .await?;
+    if changed.rows_affected() == 1 {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO application (tenant_id, id, name, protocol_key, protocol, assignment, launch_url, created_at, \
+         updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(tenant.to_string())
+    .bind(application.id.to_string())
+    .bind(&application.name)
+    .bind(application.protocol.key())
+    .bind(document(&application.protocol))
+    .bind(document(&application.assignment))
+    .bind(&application.launch_url)
+    .bind(now.micros())
+    .bind(now.micros())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Removes an application.
+pub async fn remove_application(connection: &mut Connection, tenant: TenantId, id: ApplicationId) -> Result<()> {
+    sqlx::query("DELETE FROM application WHERE tenant_id = ? AND id = ?")
+        .bind(tenant.to_string())
+        .bind(id.to_string())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn policies(connection: &mut Connection, tenant: TenantId) -> Result<Option<AccessPolicies>> {
+    let rows = sqlx::query("SELECT id, position, policy FROM access_policy WHERE tenant_id = ? ORDER BY position")
+        .bind(tenant.to_string())
+        .fetch_all(connection)
+        .await?;
+    let mut global = None;
+    let mut exceptions = Vec::new();
+    for row in rows {
+        let row = Row::of("access_policy", row);
+        let policy: AccessPolicy = row.document("policy")?;
+        if row.integer("position")? == 0 { global = Some(policy) } else { exceptions.push(policy) }
+    }
+    Ok(global.map(|global| AccessPolicies { exceptions, global }))
+}
+
+/// Makes `policies` the only policies of a virtual server, in their order.
+pub async fn set_policies(
+    connection: &mut Connection,
+    tenant: TenantId,
+    policies: &AccessPolicies,
+    now: Timestamp,
+) -> Result<()> {
+    sqlx::query("DELETE FROM access_policy WHERE tenant_id = ?").bind(tenant.to_string()).execute(&mut *connection).await?;
+    for (position, policy) in std::iter::once(&policies.global).chain(&policies.exceptions).enumerate() {
+        sqlx::query(
+            "INSERT INTO access_policy (tenant_id, id, position, policy, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?)",
+        )
+        .bind(tenant.to_string())
+        .bind(policy.id.to_string())
+        .bind(i64::try_from(position).unwrap_or(i64::MAX))
+        .bind(document(policy))
+        .bind(now.micros())
+        .bind(now.micros())
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+/// The identifier of a policy, for a new one with the same name to keep.
+#[must_use]
+pub fn policy_named(policies: &AccessPolicies, name: &str) -> Option<PolicyId> {
+    policies.exceptions.iter().find(|policy| policy.name == name).map(|policy| policy.id)
+}

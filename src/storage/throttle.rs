@@ -1,0 +1,57 @@
+//! How many requests of one kind came in a window of time.
+
+use super::engine::Engine;
+use super::row::Row;
+use super::{Connection, Result};
+use crate::domain::ids::TenantId;
+use crate::domain::timestamp::Timestamp;
+
+/// Counts one more hit of `subject`, a keyed hash, in the window that began at `window_start`, and says
+/// how many there are now.
+///
+/// # Errors
+/// If the database fails.
+pub async fn hit(
+    connection: &mut Connection,
+    engine: Engine,
+    tenant: TenantId,
+    subject: &str,
+    window_start: Timestamp,
+) -> Result<i64> {
+    let statement = match engine {
+        Engine::Sqlite => {
+            "INSERT INTO throttle (tenant_id, subject, window_start, hits) VALUES (?, ?, ?, 1) \
+             ON CONFLICT (tenant_id, subject, window_start) DO UPDATE SET hits = hits + 1"
+        }
+        Engine::MySql => {
+            "INSERT INTO throttle (tenant_id, subject, window_start, hits) VALUES (?, ?, ?, 1) \
+             ON DUPLICATE KEY UPDATE hits = hits + 1"
+        }
+    };
+    sqlx::query(statement)
+        .bind(tenant.to_string())
+        .bind(subject)
+        .bind(window_start.micros())
+        .execute(&mut *connection)
+        .await?;
+    hits(connection, tenant, subject, window_start).await
+}
+
+/// How many hits there are in the window.
+///
+/// # Errors
+/// If the database fails.
+pub async fn hits(
+    connection: &mut Connection,
+    tenant: TenantId,
+    subject: &str,
+    window_start: Timestamp,
+) -> Result<i64> {
+    let row = sqlx::query("SELECT hits FROM throttle WHERE tenant_id = ? AND subject = ? AND window_start = ?")
+        .bind(tenant.to_string())
+        .bind(subject)
+        .bind(window_start.micros())
+        .fetch_optional(connection)
+        .await?;
+    row.map_or(Ok(0), |row| Row::of("throttle", row).integer("hits"))
+}

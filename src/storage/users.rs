@@ -1,0 +1,290 @@
+//! People: accounts, passwords, memberships and known browsers.
+
+use super::row::{Row, micros};
+use super::{Connection, Engine, Result};
+use crate::domain::ids::{GroupId, TenantId, UserId};
+use crate::domain::name::key_of;
+use crate::domain::timestamp::Timestamp;
+use crate::domain::user::{Member, Status, User};
+
+fn user(row: sqlx::any::AnyRow) -> Result<User> {
+    let row = Row::of("user_account", row);
+    Ok(User {
+        id: row.parsed("id")?,
+        tenant: row.parsed("tenant_id")?,
+        username: row.text("username")?,
+        email: row.text_or_none("email")?,
+        first_name: row.text("first_name")?,
+        last_name: row.text("last_name")?,
+        language: row.text_or_none("language")?,
+        status: row.named("status", |text| match text {
+            "enabled" => Some(Status::Enabled),
+            "disabled" => Some(Status::Disabled),
+            _ => None,
+        })?,
+        security_version: row.integer("security_version")?,
+        first_enrolled_at: row.time_or_none("first_enrolled_at")?,
+    })
+}
+
+const fn status(status: Status) -> &'static str {
+    match status {
+        Status::Enabled => "enabled",
+        Status::Disabled => "disabled",
+    }
+}
+
+/// The account with this name, compared by [`key_of`].
+pub async fn named(connection: &mut Connection, tenant: TenantId, name: &str) -> Result<Option<User>> {
+    let row = sqlx::query(
+        "SELECT id, tenant_id, username, email, first_name, last_name, language, status, security_version, \
+         first_enrolled_at FROM user_account WHERE tenant_id = ? AND username_key = ?",
+    )
+        .bind(tenant.to_string())
+        .bind(key_of(name))
+        .fetch_optional(connection)
+        .await?;
+    row.map(user).transpose()
+}
+
+/// The account with this identifier.
+pub async fn with_id(connection: &mut Connection, tenant: TenantId, id: UserId) -> Result<Option<User>> {
+    let row = sqlx::query(
+        "SELECT id, tenant_id, username, email, first_name, last_name, language, status, security_version, \
+         first_enrolled_at FROM user_account WHERE tenant_id = ? AND id = ?",
+    )
+        .bind(tenant.to_string())
+        .bind(id.to_string())
+        .fetch_optional(connection)
+        .await?;
+    row.map(user).transpose()
+}
+
+/// All accounts of a virtual server, by name; for export, help desk lists and the demo.
+pub async fn all(connection: &mut Connection, tenant: TenantId) -> Result<Vec<User>> {
+    let rows = sqlx::query(
+        "SELECT id, tenant_id, username, email, first_name, last_name, language, status, security_version, \
+         first_enrolled_at FROM user_account WHERE tenant_id = ? ORDER BY username_key",
+    )
+    .bind(tenant.to_string())
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(user).collect()
+}
+
+/// The groups that an account is in.
+pub async fn groups_of(connection: &mut Connection, tenant: TenantId, id: UserId) -> Result<Vec<GroupId>> {
+    let rows = sqlx::query("SELECT group_id, user_id FROM group_member WHERE tenant_id = ? AND user_id = ?")
+        .bind(tenant.to_string())
+        .bind(id.to_string())
+        .fetch_all(connection)
+        .await?;
+    rows.into_iter().map(|row| Row::of("group_member", row).parsed("group_id")).collect()
+}
+
+/// The account with this identifier and its groups.
+pub async fn member(connection: &mut Connection, tenant: TenantId, id: UserId) -> Result<Option<Member>> {
+    let Some(user) = with_id(connection, tenant, id).await? else { return Ok(None) };
+    let groups = groups_of(connection, tenant, id).await?;
+    Ok(Some(Member { user, groups }))
+}
+
+/// Stores a new account. Fails with a duplicate if the name is taken (R-577).
+pub async fn insert(connection: &mut Connection, user: &User, now: Timestamp) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO user_account (tenant_id, id, username, username_key, email, first_name, last_name, language, status, \
+         security_version, first_enrolled_at, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(user.tenant.to_string())
+    .bind(user.id.to_string())
+    .bind(&user.username)
+    .bind(key_of(&user.username))
+    .bind(&user.email)
+    .bind(&user.first_name)
+    .bind(&user.last_name)
+    .bind(&user.language)
+    .bind(status(user.status))
+    .bind(user.security_version)
+    .bind(micros(user.first_enrolled_at))
+    .bind(now.micros())
+    .bind(now.micros())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Stores the changeable fields of an account. `security_version` is taken from `user`: the caller raises it
+/// when address or status changed (INV-11).
+pub async fn update(connection: &mut Connection, user: &User, now: Timestamp) -> Result<()> {
+    sqlx::query(
+        "UPDATE user_account SET username = ?, username_key = ?, email = ?, first_name = ?, last_name = ?, language = ?, \
+         status = ?, security_version = ?, updated_at = ? WHERE tenant_id = ? AND id = ?",
+    )
+    .bind(&user.username)
+    .bind(key_of(&user.username))
+    .bind(&user.email)
+    .bind(&user.first_name)
+    .bind(&user.last_name)
+    .bind(&user.language)
+    .bind(status(user.status))
+    .bind(user.security_version)
+    .bind(now.micros())
+    .bind(user.tenant.to_string())
+    .bind(user.id.to_string())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Removes an account with its password, memberships and known browsers.
+pub async fn remove(connection: &mut Connection, tenant: TenantId, id: UserId) -> Result<()> {
+    for statement in [
+        "DELETE FROM password WHERE tenant_id = ? AND user_id = ?",
+        "DELETE FROM group_member WHERE tenant_id = ? AND user_id = ?",
+        "DELETE FROM known_browser WHERE tenant_id = ? AND user_id = ?",
+        "DELETE FROM user_account WHERE tenant_id = ? AND id = ?",
+    ] {
+        sqlx::query(statement).bind(tenant.to_string()).bind(id.to_string()).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Raises the security version, which ends every open login and session of the account (INV-11).
+pub async fn raise_security_version(
+    connection: &mut Connection,
+    tenant: TenantId,
+    id: UserId,
+    now: Timestamp,
+) -> Result<()> {
+    sqlx::query(
+        "UPDATE user_account SET security_version = security_version + 1, updated_at = ? WHERE tenant_id = ? AND id = ?",
+    )
+    .bind(now.micros())
+    .bind(tenant.to_string())
+    .bind(id.to_string())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Remembers that the account has, or once had, an authenticator (T-01).
+pub async fn remember_enrollment(
+    connection: &mut Connection,
+    tenant: TenantId,
+    id: UserId,
+    now: Timestamp,
+) -> Result<()> {
+    sqlx::query(
+        "UPDATE user_account SET first_enrolled_at = COALESCE(first_enrolled_at, ?) WHERE tenant_id = ? AND id = ?",
+    )
+    .bind(now.micros())
+    .bind(tenant.to_string())
+    .bind(id.to_string())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Remembers the last completed login.
+pub async fn remember_login(connection: &mut Connection, tenant: TenantId, id: UserId, now: Timestamp) -> Result<()> {
+    sqlx::query("UPDATE user_account SET last_login_at = ? WHERE tenant_id = ? AND id = ?")
+        .bind(now.micros())
+        .bind(tenant.to_string())
+        .bind(id.to_string())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The stored password hash of an account, if it has a password.
+pub async fn password_hash(connection: &mut Connection, tenant: TenantId, id: UserId) -> Result<Option<String>> {
+    let row = sqlx::query("SELECT hash, user_id FROM password WHERE tenant_id = ? AND user_id = ?")
+        .bind(tenant.to_string())
+        .bind(id.to_string())
+        .fetch_optional(connection)
+        .await?;
+    row.map(|row| Row::of("password", row).text("hash")).transpose()
+}
+
+/// Sets or replaces the password hash of an account.
+pub async fn set_password_hash(
+    connection: &mut Connection,
+    tenant: TenantId,
+    id: UserId,
+    hash: &str,
+    now: Timestamp,
+) -> Result<()> {
+    sqlx::query("DELETE FROM password WHERE tenant_id = ? AND user_id = ?")
+        .bind(tenant.to_string())
+        .bind(id.to_string())
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("INSERT INTO password (tenant_id, user_id, hash, changed_at) VALUES (?, ?, ?, ?)")
+        .bind(tenant.to_string())
+        .bind(id.to_string())
+        .bind(hash)
+        .bind(now.micros())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Makes `groups` the only groups of an account.
+pub async fn set_groups(connection: &mut Connection, tenant: TenantId, id: UserId, groups: &[GroupId]) -> Result<()> {
+    sqlx::query("DELETE FROM group_member WHERE tenant_id = ? AND user_id = ?")
+        .bind(tenant.to_string())
+        .bind(id.to_string())
+        .execute(&mut *connection)
+        .await?;
+    for group in groups {
+        sqlx::query("INSERT INTO group_member (tenant_id, group_id, user_id) VALUES (?, ?, ?)")
+            .bind(tenant.to_string())
+            .bind(group.to_string())
+            .bind(id.to_string())
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Whether this person has completed a login in the browser with this hashed cookie.
+pub async fn knows_browser(connection: &mut Connection, tenant: TenantId, id: UserId, browser: &str) -> Result<bool> {
+    let row = sqlx::query(
+        "SELECT user_id FROM known_browser WHERE tenant_id = ? AND user_id = ? AND browser_hash = ?",
+    )
+    .bind(tenant.to_string())
+    .bind(id.to_string())
+    .bind(browser)
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.is_some())
+}
+
+/// Remembers a browser in which this person has completed a login.
+pub async fn remember_browser(
+    connection: &mut Connection,
+    engine: Engine,
+    tenant: TenantId,
+    id: UserId,
+    browser: &str,
+    now: Timestamp,
+) -> Result<()> {
+    let statement = match engine {
+        Engine::Sqlite => {
+            "INSERT INTO known_browser (tenant_id, user_id, browser_hash, last_used_at) VALUES (?, ?, ?, ?) \
+             ON CONFLICT (tenant_id, user_id, browser_hash) DO UPDATE SET last_used_at = excluded.last_used_at"
+        }
+        Engine::MySql => {
+            "INSERT INTO known_browser (tenant_id, user_id, browser_hash, last_used_at) VALUES (?, ?, ?, ?) \
+             ON DUPLICATE KEY UPDATE last_used_at = VALUES(last_used_at)"
+        }
+    };
+    sqlx::query(statement)
+        .bind(tenant.to_string())
+        .bind(id.to_string())
+        .bind(browser)
+        .bind(now.micros())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
