@@ -13,3 +13,6 @@ pub mod domain;
 pub mod clock;
 pub mod keys;
 pub mod storage;
+
+// Floor 4: the doors; peers, no arrow between them.
+pub mod oidc;

@@ -141,7 +141,7 @@ pub struct StoredSigningKey {
     pub stage: KeyStage,
     /// When it was made.
     pub created_at: Timestamp,
-    /// PKCS#8, sealed for `signing_key.private_key` and this row.
+    /// PKCS#8, sealed for `signing_key.private_sealed` and this row.
     pub private_key: Vec<u8>,
     /// X.509 in DER; SAML needs one, OpenID Connect does not.
     pub certificate: Option<Vec<u8>>,

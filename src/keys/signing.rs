@@ -227,7 +227,7 @@ impl SigningKey {
 }
 
 const fn private_key_place(tenant: TenantId, id: SigningKeyId) -> Place {
-    Place::new(tenant, "signing_key", "private_key", id)
+    Place::new(tenant, "signing_key", "private_sealed", id)
 }
 
 const fn rsa_size(size: RsaSize) -> KeySize {

@@ -1,0 +1,197 @@
+//! The protocol's words for what went wrong, and the two ways to say them at the authorization endpoint.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+/// An error of the authorization endpoint (RFC 6749, 4.1.2.1; OIDC Core 3.1.2.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthorizationErrorCode {
+    /// Something is missing, given twice or malformed.
+    InvalidRequest,
+    /// This client may not use this.
+    UnauthorizedClient,
+    /// The person or a policy said no.
+    AccessDenied,
+    /// Another `response_type` than `code`.
+    UnsupportedResponseType,
+    /// `openid` is missing in the scope.
+    InvalidScope,
+    /// We failed.
+    ServerError,
+    /// We are too busy, or closed for maintenance.
+    TemporarilyUnavailable,
+    /// `prompt=none`, but a page would be needed (such as the enrollment of an authenticator, R-092).
+    InteractionRequired,
+    /// `prompt=none`, but nobody is logged in, or not recently enough.
+    LoginRequired,
+    /// Consent was asked for and cannot be taken down.
+    ConsentRequired,
+    /// `request` was given; request objects are not supported.
+    RequestNotSupported,
+    /// `request_uri` was given; nothing is ever fetched from an address in a request (T-52).
+    RequestUriNotSupported,
+    /// `registration` was given.
+    RegistrationNotSupported,
+    /// An essential `acr` that cannot be reached here.
+    UnmetAuthenticationRequirements,
+}
+
+impl AuthorizationErrorCode {
+    /// The registered word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::AccessDenied => "access_denied",
+            Self::UnsupportedResponseType => "unsupported_response_type",
+            Self::InvalidScope => "invalid_scope",
+            Self::ServerError => "server_error",
+            Self::TemporarilyUnavailable => "temporarily_unavailable",
+            Self::InteractionRequired => "interaction_required",
+            Self::LoginRequired => "login_required",
+            Self::ConsentRequired => "consent_required",
+            Self::RequestNotSupported => "request_not_supported",
+            Self::RequestUriNotSupported => "request_uri_not_supported",
+            Self::RegistrationNotSupported => "registration_not_supported",
+            Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
+        }
+    }
+}
+
+/// An error that goes back to the application's proven address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {description}", code.name())]
+pub struct AuthorizationError {
+    /// What.
+    pub code: AuthorizationErrorCode,
+    /// Which parameter and why, for the application's developer; in ASCII without quotes (RFC 6749).
+    pub description: Cow<'static, str>,
+}
+
+impl AuthorizationError {
+    /// An error with a sentence for the developer.
+    pub fn new(code: AuthorizationErrorCode, description: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, description: description.into() }
+    }
+}
+
+/// An error that is only ever shown, because the address to return to is not proven (R-514, T-46).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ShownError {
+    /// The parameters cannot be read, or one of the two that lead back is given twice.
+    #[error(transparent)]
+    Parameters(#[from] super::parameters::ParameterError),
+    /// `client_id` is missing.
+    #[error("the parameter client_id is missing")]
+    ClientMissing,
+    /// No application has this `client_id`.
+    #[error("no application is registered under this client_id")]
+    ClientUnknown,
+    /// `redirect_uri` is missing.
+    #[error("the parameter redirect_uri is missing")]
+    RedirectUriMissing,
+    /// `redirect_uri` is not one of the registered ones.
+    #[error("this redirect_uri is not registered for the application")]
+    RedirectUriUnknown,
+}
+
+/// An error of the token endpoint (RFC 6749, 5.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenErrorCode {
+    /// Something is missing, given twice or malformed.
+    InvalidRequest,
+    /// The client did not prove who it is.
+    InvalidClient,
+    /// The code is unknown, used, expired, another client's, or its verifier does not fit.
+    InvalidGrant,
+    /// Another `grant_type` than those announced.
+    UnsupportedGrantType,
+    /// We are too busy.
+    TemporarilyUnavailable,
+    /// We failed.
+    ServerError,
+}
+
+impl TokenErrorCode {
+    /// The HTTP status that goes with it.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::InvalidClient => 401,
+            Self::TemporarilyUnavailable => 503,
+            Self::ServerError => 500,
+            Self::InvalidRequest | Self::InvalidGrant | Self::UnsupportedGrantType => 400,
+        }
+    }
+}
+
+/// The answer of the token endpoint to a bad request, as its JSON body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("{error:?}: {error_description}")]
+pub struct TokenError {
+    /// What.
+    pub error: TokenErrorCode,
+    /// Which parameter and why, for the application's developer.
+    pub error_description: &'static str,
+}
+
+impl TokenError {
+    /// An error with a sentence for the developer.
+    #[must_use]
+    pub const fn new(error: TokenErrorCode, error_description: &'static str) -> Self {
+        Self { error, error_description }
+    }
+}
+
+/// Why UserInfo is refused (RFC 6750, 3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BearerError {
+    /// No token at all: the bare challenge, without an error (RFC 6750, 3.1).
+    #[error("no access token was given")]
+    Missing,
+    /// Given twice, or in a way that is not accepted, such as in the query (T-54, RFC 9700 4.3.2).
+    #[error("{0}")]
+    InvalidRequest(&'static str),
+    /// Unknown, altered, expired or revoked.
+    #[error("the access token is invalid, expired or revoked")]
+    InvalidToken,
+}
+
+impl BearerError {
+    /// The HTTP status that goes with it.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::InvalidRequest(_) => 400,
+            Self::Missing | Self::InvalidToken => 401,
+        }
+    }
+
+    /// The value of the header `WWW-Authenticate`.
+    #[must_use]
+    pub fn challenge(self) -> String {
+        match self {
+            Self::Missing => "Bearer".to_owned(),
+            Self::InvalidRequest(why) => format!("Bearer error=\"invalid_request\", error_description=\"{why}\""),
+            Self::InvalidToken => format!("Bearer error=\"invalid_token\", error_description=\"{self}\""),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_have_their_status_and_their_words_rfc_6749_rfc_6750() {
+        let error = TokenError::new(TokenErrorCode::InvalidClient, "why");
+        assert_eq!(serde_json::to_string(&error).expect("JSON"), r#"{"error":"invalid_client","error_description":"why"}"#);
+        assert_eq!(error.error.status(), 401);
+        assert_eq!(TokenErrorCode::InvalidGrant.status(), 400);
+        assert_eq!(BearerError::Missing.challenge(), "Bearer");
+        assert!(BearerError::InvalidToken.challenge().starts_with("Bearer error=\"invalid_token\""));
+    }
+}
