@@ -16,3 +16,5 @@ pub mod storage;
 
 // Floor 4: the doors; peers, no arrow between them.
 pub mod oidc;
+// Floor 2: use cases.
+pub mod flow;

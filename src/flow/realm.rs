@@ -1,0 +1,128 @@
+//! One virtual server as the doors need it: its configuration and its keys, from memory.
+//!
+//! Holds versioned data only and looks at the version again when it is older than two seconds, so that
+//! several instances agree within that time (architecture.md, growing past one machine).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::domain::ids::{SigningKeyId, TenantId};
+use crate::domain::signing_key::{KeyPurpose, KeyStage};
+use crate::domain::tenant::{TenantCode, TenantConfig};
+use crate::domain::timestamp::Timestamp;
+use crate::keys::ring::KeyRing;
+use crate::keys::sealing::Sealer;
+use crate::storage::{Db, signing_keys, tenants};
+
+/// How old what is in memory may be.
+const FRESH: Duration = Duration::from_secs(2);
+
+/// A virtual server: configuration and keys.
+#[derive(Debug)]
+pub struct Realm {
+    /// What its operators configured.
+    pub config: TenantConfig,
+    /// The keys that sign ID tokens.
+    pub oidc_keys: KeyRing,
+    /// The keys that sign assertions.
+    pub saml_keys: KeyRing,
+    /// The certificates of the latter, in DER.
+    pub certificates: Vec<Certificate>,
+}
+
+/// The certificate of a SAML signing key.
+#[derive(Debug, Clone)]
+pub struct Certificate {
+    /// The key.
+    pub key: SigningKeyId,
+    /// Where the key stands in its life.
+    pub stage: KeyStage,
+    /// X.509 in DER.
+    pub der: Vec<u8>,
+}
+
+impl Realm {
+    /// The virtual server's identifier.
+    #[must_use]
+    pub const fn tenant(&self) -> TenantId {
+        self.config.tenant.id
+    }
+
+    /// The virtual server's code in addresses.
+    #[must_use]
+    pub const fn code(&self) -> &TenantCode {
+        &self.config.tenant.code
+    }
+}
+
+/// The realms in memory.
+#[derive(Debug, Default)]
+pub(super) struct Realms {
+    known: Mutex<HashMap<TenantCode, (Timestamp, Arc<Realm>)>>,
+}
+
+impl Realms {
+    /// The realm with this code, if there is one.
+    pub(super) async fn realm(
+        &self,
+        db: &Db,
+        sealer: &Sealer,
+        code: &TenantCode,
+        now: Timestamp,
+    ) -> super::Result<Option<Arc<Realm>>> {
+        let known = self.locked().get(code).cloned();
+        if let Some((checked_at, realm)) = &known
+            && now.since(*checked_at) < FRESH
+        {
+            return Ok(Some(Arc::clone(realm)));
+        }
+        let version = db.read(async |connection| tenants::version(connection, code).await).await?;
+        let Some(version) = version else {
+            self.locked().remove(code);
+            return Ok(None);
+        };
+        let realm = match known {
+            Some((_, realm)) if realm.config.version == version => realm,
+            _ => match load(db, sealer, code, now).await? {
+                Some(realm) => Arc::new(realm),
+                None => return Ok(None),
+            },
+        };
+        self.locked().insert(code.clone(), (now, Arc::clone(&realm)));
+        Ok(Some(realm))
+    }
+
+    /// Forgets what is known, after a change by this very instance.
+    pub(super) fn forget(&self) {
+        self.locked().clear();
+    }
+
+    fn locked(&self) -> std::sync::MutexGuard<'_, HashMap<TenantCode, (Timestamp, Arc<Realm>)>> {
+        // A panic while it is held cannot leave half an entry: inserting is the last thing done.
+        self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+async fn load(db: &Db, sealer: &Sealer, code: &TenantCode, now: Timestamp) -> super::Result<Option<Realm>> {
+    let loaded = db
+        .read(async |connection| {
+            let Some(config) = tenants::config(connection, code).await? else { return Ok(None) };
+            let keys = signing_keys::of_tenant(connection, config.tenant.id).await?;
+            Ok(Some((config, keys)))
+        })
+        .await?;
+    let Some((config, keys)) = loaded else { return Ok(None) };
+    let (oidc, saml): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| key.purpose == KeyPurpose::Oidc);
+    let certificates = saml
+        .iter()
+        .filter(|key| key.stage.is_published(now))
+        .filter_map(|key| Some(Certificate { key: key.id, stage: key.stage, der: key.certificate.clone()? }))
+        .collect();
+    Ok(Some(Realm {
+        config,
+        oidc_keys: KeyRing::open(&oidc, sealer, now)?,
+        saml_keys: KeyRing::open(&saml, sealer, now)?,
+        certificates,
+    }))
+}
