@@ -192,7 +192,7 @@ impl OidcClient {
     /// hosts and pairwise subjects is refused, so the first one speaks for all (OIDC Core 8.1).
     #[must_use]
     pub fn sector(&self) -> String {
-        self.redirect_uris.first().map(|uri| host_of(uri)).unwrap_or_default()
+        self.redirect_uris.first().map(host_of).unwrap_or_default()
     }
 }
 
@@ -286,7 +286,23 @@ pub enum OidcClientFault {
 
 /// Claims that only the protocol itself may set.
 const PROTOCOL_CLAIMS: [&str; 17] = [
-    "iss", "sub", "aud", "exp", "iat", "nbf", "jti", "auth_time", "nonce", "acr", "amr", "azp", "sid", "at_hash", "c_hash", "s_hash", "events",
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "iat",
+    "nbf",
+    "jti",
+    "auth_time",
+    "nonce",
+    "acr",
+    "amr",
+    "azp",
+    "sid",
+    "at_hash",
+    "c_hash",
+    "s_hash",
+    "events",
 ];
 
 impl OidcClientDraft {

@@ -31,7 +31,9 @@ pub enum RedirectUriError {
     #[error("an address must not carry a user name or password")]
     UserInfo,
     /// It is not https, nor http on the loopback interface, nor an app's own scheme.
-    #[error("an address begins with https://, with http:// on 127.0.0.1, [::1] or localhost, or with an app's own scheme such as com.example.app:")]
+    #[error(
+        "an address begins with https://, with http:// on 127.0.0.1, [::1] or localhost, or with an app's own scheme such as com.example.app:"
+    )]
     Scheme,
 }
 
@@ -172,7 +174,11 @@ mod tests {
     #[test]
     fn the_port_of_a_loopback_address_is_free_and_nothing_else_r_504() {
         let registered = uri("http://127.0.0.1:9000/callback?x=1");
-        for good in ["http://127.0.0.1:9000/callback?x=1", "http://127.0.0.1:51004/callback?x=1", "http://127.0.0.1/callback?x=1"] {
+        for good in [
+            "http://127.0.0.1:9000/callback?x=1",
+            "http://127.0.0.1:51004/callback?x=1",
+            "http://127.0.0.1/callback?x=1",
+        ] {
             assert!(registered.admits(good), "{good}");
         }
         for bad in [
@@ -199,16 +205,33 @@ mod tests {
 
     /// AUTH-08 of the acceptance checks: near misses, each of which some server once let pass.
     fn near_misses(base: &str) -> Vec<String> {
-        let mut misses: Vec<String> = ["?x=1", "/", "/../evil", "x", "#f", "%00", "%2e", "?", "\\@evil.example", " ", "\t", "\0", ";", "&"]
-            .iter()
-            .map(|tail| format!("{base}{tail}"))
-            .collect();
+        let mut misses: Vec<String> =
+            ["?x=1", "/", "/../evil", "x", "#f", "%00", "%2e", "?", "\\@evil.example", " ", "\t", "\0", ";", "&"]
+                .iter()
+                .map(|tail| format!("{base}{tail}"))
+                .collect();
         for (from, to) in [
-            ("/cb", "/CB"), ("/cb", "//cb"), ("/cb", "/./cb"), ("/cb", "/x/../cb"), ("/cb", "/%63b"), ("/cb", ""),
-            ("https:", "HTTPS:"), ("https:", "http:"), ("https:", ""), ("https://", "https:/"), ("https://", "https:///"),
-            ("rp.example", "rp.example:443"), ("rp.example", "RP.example"), ("rp.example", "rp.example."),
-            ("rp.example", "a@rp.example"), ("rp.example", "rp.example@evil.example"), ("rp.example", "rp.example.evil.example"),
-            ("rp.example", "sub.rp.example"), ("rp.example", "rp%2eexample"), ("rp.example", "evil.example"), ("rp.example", "rp.exampl\u{435}"),
+            ("/cb", "/CB"),
+            ("/cb", "//cb"),
+            ("/cb", "/./cb"),
+            ("/cb", "/x/../cb"),
+            ("/cb", "/%63b"),
+            ("/cb", ""),
+            ("https:", "HTTPS:"),
+            ("https:", "http:"),
+            ("https:", ""),
+            ("https://", "https:/"),
+            ("https://", "https:///"),
+            ("rp.example", "rp.example:443"),
+            ("rp.example", "RP.example"),
+            ("rp.example", "rp.example."),
+            ("rp.example", "a@rp.example"),
+            ("rp.example", "rp.example@evil.example"),
+            ("rp.example", "rp.example.evil.example"),
+            ("rp.example", "sub.rp.example"),
+            ("rp.example", "rp%2eexample"),
+            ("rp.example", "evil.example"),
+            ("rp.example", "rp.exampl\u{435}"),
         ] {
             misses.push(base.replacen(from, to, 1));
         }

@@ -121,7 +121,8 @@ impl Person<'_> {
     pub fn shown_name(&self) -> Option<String> {
         let given = self.display_name.filter(|name| !name.is_empty()).map(str::to_owned);
         given.or_else(|| {
-            let parts: Vec<&str> = [self.first_name, self.last_name].into_iter().flatten().filter(|s| !s.is_empty()).collect();
+            let parts: Vec<&str> =
+                [self.first_name, self.last_name].into_iter().flatten().filter(|s| !s.is_empty()).collect();
             (!parts.is_empty()).then(|| parts.join(" "))
         })
     }
@@ -151,7 +152,17 @@ mod tests {
 
     #[test]
     fn sources_are_words_and_survive_them_r_494() {
-        for text in ["username", "email", "first_name", "last_name", "display_name", "language", "groups", "constant(a(b))", "constant()"] {
+        for text in [
+            "username",
+            "email",
+            "first_name",
+            "last_name",
+            "display_name",
+            "language",
+            "groups",
+            "constant(a(b))",
+            "constant()",
+        ] {
             assert_eq!(text.parse::<Source>().expect("a source").to_string(), text);
         }
         for text in ["", "Email", "password", "constant(", "constant", "group"] {
@@ -162,7 +173,13 @@ mod tests {
     #[test]
     fn what_is_not_known_is_not_released_r_494_user_09() {
         let groups = ["pilot".to_owned(), "staff".to_owned()];
-        let ada = Person { username: "ada", first_name: Some("Ada"), last_name: Some(""), groups: &groups, ..Person::default() };
+        let ada = Person {
+            username: "ada",
+            first_name: Some("Ada"),
+            last_name: Some(""),
+            groups: &groups,
+            ..Person::default()
+        };
         assert_eq!(values(&Source::Username, &ada), ["ada"]);
         assert_eq!(values(&Source::Groups, &ada), ["pilot", "staff"]);
         assert_eq!(values(&Source::DisplayName, &ada), ["Ada"]);

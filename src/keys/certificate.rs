@@ -72,12 +72,14 @@ mod tests {
     #[test]
     fn a_certificate_carries_the_public_key_of_its_signing_key_r_486() {
         for algorithm in SignatureAlgorithm::ALL {
-            let key = SigningKey::generate(SigningKeyId::from_bits(1), algorithm, RsaSize::Bits2048).expect("generates");
+            let key =
+                SigningKey::generate(SigningKeyId::from_bits(1), algorithm, RsaSize::Bits2048).expect("generates");
             let now = Timestamp::from_seconds(1_795_508_100);
             let der = self_signed(&key, "acme", now, &Entropy::seeded(1)).expect("a certificate");
             let jwk = key.public_jwk();
             let member = if algorithm == SignatureAlgorithm::Rs256 { "n" } else { "x" };
-            let number = data_encoding::BASE64URL_NOPAD.decode(jwk[member].as_str().expect("text").as_bytes()).expect("base64");
+            let number =
+                data_encoding::BASE64URL_NOPAD.decode(jwk[member].as_str().expect("text").as_bytes()).expect("base64");
             assert!(der.windows(number.len()).any(|window| window == number), "{algorithm:?}");
             assert!(der.windows(4).any(|window| window == b"acme"));
         }

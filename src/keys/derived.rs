@@ -179,7 +179,15 @@ mod tests {
     fn each_purpose_has_its_own_key_and_the_root_decides() {
         let keys = keys();
         let fields: &[&[u8]] = &[b"acme", b"123456"];
-        let all = [&keys.codes, &keys.cookies, &keys.throttle, &keys.csrf, &keys.client_secrets, &keys.activation, &keys.pairwise];
+        let all = [
+            &keys.codes,
+            &keys.cookies,
+            &keys.throttle,
+            &keys.csrf,
+            &keys.client_secrets,
+            &keys.activation,
+            &keys.pairwise,
+        ];
         let mut digests: Vec<Digest> = all.iter().map(|hash| hash.of(fields)).collect();
         digests.sort_unstable();
         digests.dedup();

@@ -50,10 +50,7 @@ impl KeyRing {
     /// The published key named `id`, if it may be believed at `now`.
     #[must_use]
     pub fn published(&self, id: SigningKeyId, now: Timestamp) -> Option<&Arc<SigningKey>> {
-        self.keys
-            .iter()
-            .find(|(stage, key)| key.id() == id && stage.is_published(now))
-            .map(|(_, key)| key)
+        self.keys.iter().find(|(stage, key)| key.id() == id && stage.is_published(now)).map(|(_, key)| key)
     }
 
     /// All keys with their stages, the signing ones first.

@@ -212,10 +212,8 @@ impl Sealer {
         let (nonce, body) = rest.split_at_checked(NONCE_LENGTH).ok_or(SealError::UnknownFormat)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| SealError::UnknownFormat)?;
         let mut body = zeroize::Zeroizing::new(body.to_vec());
-        let plain = key
-            .key
-            .open_in_place(nonce, Aad::from(place.bind(header)), &mut body)
-            .map_err(|_| SealError::Altered)?;
+        let plain =
+            key.key.open_in_place(nonce, Aad::from(place.bind(header)), &mut body).map_err(|_| SealError::Altered)?;
         Ok(SecretBytes::new(plain.to_vec()))
     }
 
@@ -233,9 +231,7 @@ impl Sealer {
     }
 
     fn key(&self, version: KekVersion) -> Option<&Kek> {
-        std::iter::once(&self.current)
-            .chain(&self.earlier)
-            .find(|key| key.version == version)
+        std::iter::once(&self.current).chain(&self.earlier).find(|key| key.version == version)
     }
 }
 

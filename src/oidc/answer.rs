@@ -103,7 +103,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn address(redirect_uri: &str, state: Option<&str>) -> ReturnAddress {
-        ReturnAddress { redirect_uri: redirect_uri.to_owned(), mode: ResponseMode::Query, state: state.map(str::to_owned) }
+        ReturnAddress {
+            redirect_uri: redirect_uri.to_owned(),
+            mode: ResponseMode::Query,
+            state: state.map(str::to_owned),
+        }
     }
 
     const ISSUER: &str = "https://login.example/t/acme";
@@ -126,7 +130,8 @@ mod tests {
 
     #[test]
     fn a_form_has_the_same_fields_and_nothing_in_its_address_auth_33() {
-        let form = ReturnAddress { mode: ResponseMode::FormPost, ..address("https://rp.example/cb", Some("a\"'><b>&")) };
+        let form =
+            ReturnAddress { mode: ResponseMode::FormPost, ..address("https://rp.example/cb", Some("a\"'><b>&")) };
         let fields = vec![("code", "c".to_owned()), ("state", "a\"'><b>&".to_owned()), ("iss", ISSUER.to_owned())];
         assert_eq!(form.code(ISSUER, "c"), Answer::Form { action: "https://rp.example/cb".to_owned(), fields });
     }

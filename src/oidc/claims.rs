@@ -45,7 +45,12 @@ pub fn supported() -> Vec<&'static str> {
 /// What the client is told about `person`: the claims of the granted `scopes`, those `requested` one by
 /// one whose scope the client may have, and its own ones. Nothing that has no value (USER-09).
 #[must_use]
-pub fn about(person: &Person<'_>, client: &OidcClient, scopes: &BTreeSet<Scope>, requested: &BTreeSet<String>) -> Map<String, Value> {
+pub fn about(
+    person: &Person<'_>,
+    client: &OidcClient,
+    scopes: &BTreeSet<Scope>,
+    requested: &BTreeSet<String>,
+) -> Map<String, Value> {
     let mut claims = Map::new();
     for (scope, name, source) in &STANDARD {
         let single = requested.contains(*name) && client.scopes.contains(scope);
@@ -107,14 +112,27 @@ mod tests {
     #[test]
     fn claims_follow_scopes_and_have_no_empty_values_r_509_user_09() {
         let groups = ["pilot".to_owned()];
-        let ada = Person { username: "ada", email: Some("ada@acme.test"), first_name: Some("Ada"), last_name: None, groups: &groups, ..Person::default() };
+        let ada = Person {
+            username: "ada",
+            email: Some("ada@acme.test"),
+            first_name: Some("Ada"),
+            last_name: None,
+            groups: &groups,
+            ..Person::default()
+        };
         let plain = client("");
         let of = |scopes: &[Scope], names: &[&str]| {
             Value::Object(about(&ada, &plain, &scopes.iter().copied().collect(), &requested(names)))
         };
         assert_eq!(of(&[Scope::Openid], &[]), json!({}));
-        assert_eq!(of(&[Scope::Openid, Scope::Profile], &[]), json!({"name": "Ada", "given_name": "Ada", "preferred_username": "ada"}));
-        assert_eq!(of(&[Scope::Email, Scope::Groups], &[]), json!({"email": "ada@acme.test", "email_verified": true, "groups": ["pilot"]}));
+        assert_eq!(
+            of(&[Scope::Openid, Scope::Profile], &[]),
+            json!({"name": "Ada", "given_name": "Ada", "preferred_username": "ada"})
+        );
+        assert_eq!(
+            of(&[Scope::Email, Scope::Groups], &[]),
+            json!({"email": "ada@acme.test", "email_verified": true, "groups": ["pilot"]})
+        );
         assert_eq!(of(&[Scope::Openid], &["email", "nonsense", "sub"]), json!({"email": "ada@acme.test"}));
         assert_eq!(Value::Object(by_name(&ada, &plain, &requested(&["groups", "acr"]))), json!({"groups": ["pilot"]}));
         let narrow = client("scopes = [\"openid\"]\nclaims = [{ name = \"region\", source = \"constant(eu)\" }]");
@@ -137,7 +155,8 @@ mod tests {
         assert!(first != public && first.is_ascii() && first.len() <= 255);
         assert_ne!(first, subject(&pairwise, TenantId::from_bits(9), user, &keys.pairwise));
         let mut elsewhere = pairwise;
-        elsewhere.redirect_uris = vec![crate::domain::redirect_uri::RedirectUri::parse("https://other.example/cb").expect("valid")];
+        elsewhere.redirect_uris =
+            vec![crate::domain::redirect_uri::RedirectUri::parse("https://other.example/cb").expect("valid")];
         assert_ne!(first, subject(&elsewhere, tenant, user, &keys.pairwise));
     }
 }

@@ -188,7 +188,10 @@ mod tests {
     #[test]
     fn errors_have_their_status_and_their_words_rfc_6749_rfc_6750() {
         let error = TokenError::new(TokenErrorCode::InvalidClient, "why");
-        assert_eq!(serde_json::to_string(&error).expect("JSON"), r#"{"error":"invalid_client","error_description":"why"}"#);
+        assert_eq!(
+            serde_json::to_string(&error).expect("JSON"),
+            r#"{"error":"invalid_client","error_description":"why"}"#
+        );
         assert_eq!(error.error.status(), 401);
         assert_eq!(TokenErrorCode::InvalidGrant.status(), 400);
         assert_eq!(BearerError::Missing.challenge(), "Bearer");

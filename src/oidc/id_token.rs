@@ -170,7 +170,12 @@ mod tests {
             let issuer = IssuerUrl::new(ISSUER.to_owned()).expect("a URL");
             let verifier = CoreIdTokenVerifier::new_public_client(ClientId::new("notes".to_owned()), issuer, keys)
                 .set_allowed_algs([name])
-                .set_time_fn(|| std::time::UNIX_EPOCH.checked_add(Duration::from_secs(1_795_508_101)).map(Into::into).expect("a time"));
+                .set_time_fn(|| {
+                    std::time::UNIX_EPOCH
+                        .checked_add(Duration::from_secs(1_795_508_101))
+                        .map(Into::into)
+                        .expect("a time")
+                });
             let parsed: CoreIdToken = serde_json::from_value(Value::String(text)).expect("a token");
             let claims = parsed.claims(&verifier, &Nonce::new("n".to_owned())).expect("verifies");
             assert_eq!(claims.subject().as_str(), "subject");
@@ -205,7 +210,8 @@ mod tests {
                 assert_eq!(read_hint(&format!("{header}.{payload}.{signature}"), ISSUER, &ours, NOW), None, "{header}");
             }
         }
-        for garbage in ["", ".", "..", "a.b.c", "garbage", &format!("{good}."), &format!("{good}A"), &"a".repeat(9000)] {
+        for garbage in ["", ".", "..", "a.b.c", "garbage", &format!("{good}."), &format!("{good}A"), &"a".repeat(9000)]
+        {
             assert_eq!(read_hint(garbage, ISSUER, &ours, NOW), None, "{garbage}");
         }
     }

@@ -136,7 +136,9 @@ pub fn discovery(
     .set_token_endpoint_auth_methods_supported(Some(client_authentications()))
     .set_display_values_supported(Some(vec![CoreAuthDisplay::Page]))
     .set_claim_types_supported(Some(vec![CoreClaimType::Normal]))
-    .set_claims_supported(Some(claims::supported().into_iter().map(|name| CoreClaimName::new(name.to_owned())).collect()))
+    .set_claims_supported(Some(
+        claims::supported().into_iter().map(|name| CoreClaimName::new(name.to_owned())).collect(),
+    ))
     .set_ui_locales_supported(Some(texts(languages).into_iter().map(LanguageTag::new).collect()))
     .set_claims_parameter_supported(Some(true))
     .set_request_parameter_supported(Some(false))

@@ -37,10 +37,15 @@ impl Parameters {
         }
         let pairs = encoded.split(|octet| *octet == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
             let (name, value) = match pair.iter().position(|octet| *octet == b'=') {
-                Some(at) => pair.split_at_checked(at).map_or((pair, &[][..]), |(name, rest)| (name, rest.get(1..).unwrap_or_default())),
+                Some(at) => pair
+                    .split_at_checked(at)
+                    .map_or((pair, &[][..]), |(name, rest)| (name, rest.get(1..).unwrap_or_default())),
                 None => (pair, &[][..]),
             };
-            Ok((form_decoded(name).ok_or(ParameterError::NotUtf8)?, form_decoded(value).ok_or(ParameterError::NotUtf8)?))
+            Ok((
+                form_decoded(name).ok_or(ParameterError::NotUtf8)?,
+                form_decoded(value).ok_or(ParameterError::NotUtf8)?,
+            ))
         });
         pairs.collect::<Result<_, _>>().map(Self)
     }

@@ -12,7 +12,9 @@ use super::acr::{self, Level};
 use super::answer::{ResponseMode, ReturnAddress};
 use super::error::{AuthorizationError, AuthorizationErrorCode as Code, ShownError};
 use super::parameters::Parameters;
+use crate::domain::login::wishes::{Freshness, Wishes};
 use crate::domain::oidc_client::{OidcClient, Scope};
+use crate::domain::policy::access::Method;
 
 /// The longest `state`, in octets; it is given back in an address.
 const LONGEST_STATE: usize = 4096;
@@ -52,6 +54,35 @@ pub struct AuthorizationRequest {
     pub ui_locales: Vec<String>,
     /// Claims asked for one by one.
     pub claims: RequestedClaims,
+}
+
+impl AuthorizationRequest {
+    /// What the request wishes, in the words of the login.
+    ///
+    /// A wanted `acr` steps the login up even when it is not essential: an application that names a
+    /// level means it, and a login that goes on without would surprise both.
+    #[must_use]
+    pub fn wishes(&self) -> Wishes {
+        let wanted = self.acr_values.first().and_then(|value| acr::level_of(value));
+        let methods = match self.essential_level.or(wanted) {
+            Some(Level::MultiFactor) => vec![Method::Password, Method::Otp],
+            Some(Level::Single) | None => Vec::new(),
+        };
+        // Picking an account is done by logging in to it, so it asks for a new login as well.
+        let freshness = match (self.prompt.login || self.prompt.select_account, self.max_age_seconds) {
+            (true, _) | (false, Some(0)) => Freshness::ThisLogin,
+            (false, Some(seconds)) => Freshness::Within { seconds },
+            (false, None) => Freshness::Any,
+        };
+        Wishes {
+            silent: self.prompt.none,
+            freshness,
+            methods,
+            hint: self.login_hint.clone(),
+            languages: self.ui_locales.clone(),
+            choose_account: self.prompt.select_account,
+        }
+    }
 }
 
 /// The parameter `prompt` (OIDC Core 3.1.2.1), as far as several words can be combined.
@@ -160,7 +191,11 @@ fn one<'p>(parameters: &'p Parameters, name: &'static str) -> Result<Option<&'p 
     parameters.one(name).map_err(|error| invalid(error.to_string()))
 }
 
-fn bounded<'p>(parameters: &'p Parameters, name: &'static str, longest: usize) -> Result<Option<&'p str>, AuthorizationError> {
+fn bounded<'p>(
+    parameters: &'p Parameters,
+    name: &'static str,
+    longest: usize,
+) -> Result<Option<&'p str>, AuthorizationError> {
     let value = one(parameters, name)?;
     if value.is_some_and(|value| value.len() > longest) {
         return Err(invalid(format!("the parameter {name} is longer than {longest} octets")));
@@ -233,7 +268,8 @@ fn code_challenge(parameters: &Parameters, client: &OidcClient) -> Result<Option
 
 fn prompt(parameters: &Parameters) -> Result<Prompt, AuthorizationError> {
     let mut prompt = Prompt::default();
-    let words: Vec<&str> = one(parameters, "prompt")?.unwrap_or_default().split(' ').filter(|w| !w.is_empty()).collect();
+    let words: Vec<&str> =
+        one(parameters, "prompt")?.unwrap_or_default().split(' ').filter(|w| !w.is_empty()).collect();
     for word in &words {
         match *word {
             "none" => prompt.none = true,
@@ -270,13 +306,17 @@ fn hint(text: Option<&str>) -> Option<String> {
 }
 
 fn languages(text: Option<&str>) -> Vec<String> {
-    let tag = |word: &&str| (2..=35).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let tag =
+        |word: &&str| (2..=35).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     text.unwrap_or_default().split(' ').filter(tag).take(16).map(str::to_owned).collect()
 }
 
 /// The wanted values and the level that must be reached. `acr_values` are wishes; an `acr` in `claims`
 /// that is essential and names values is a condition (OIDC Core 5.5.1.1).
-fn wanted_acr(acr_values: Option<&str>, claims: &RawClaims) -> Result<(Vec<String>, Option<Level>), AuthorizationError> {
+fn wanted_acr(
+    acr_values: Option<&str>,
+    claims: &RawClaims,
+) -> Result<(Vec<String>, Option<Level>), AuthorizationError> {
     let acr = claims.id_token.get("acr").cloned().flatten().unwrap_or_default();
     let mut wanted = acr.all_values();
     let conditions: Vec<Level> = wanted.iter().filter_map(|value| acr::level_of(value)).collect();
@@ -328,12 +368,14 @@ impl RawClaims {
         if !text.trim_start().starts_with('{') {
             return Err(invalid("the parameter claims must be a JSON object"));
         }
-        serde_json::from_str(text).map_err(|_| invalid("the parameter claims is not as OpenID Connect Core 5.5 describes it"))
+        serde_json::from_str(text)
+            .map_err(|_| invalid("the parameter claims is not as OpenID Connect Core 5.5 describes it"))
     }
 
     /// The subject that must be the one logged in, wherever it is asked for; two different ones cannot both be.
     fn subject(&self) -> Result<Option<String>, AuthorizationError> {
-        let asked = [&self.id_token, &self.userinfo].into_iter().filter_map(|members| members.get("sub").cloned().flatten());
+        let asked =
+            [&self.id_token, &self.userinfo].into_iter().filter_map(|members| members.get("sub").cloned().flatten());
         let mut subjects: Vec<String> = asked.flat_map(|member| member.all_values()).collect();
         subjects.dedup();
         match subjects.len() {

@@ -77,7 +77,10 @@ fn without_a_proven_address_an_error_is_only_shown_r_514_t_46() {
     assert_eq!(shown(&[("redirect_uri", "https://evil.example/cb")]), ShownError::RedirectUriUnknown);
     assert_eq!(shown(&[("redirect_uri", "https://rp.example/cb?x=1")]), ShownError::RedirectUriUnknown);
     // Everything else may be wrong as well; the address decides.
-    assert_eq!(shown(&[("redirect_uri", "https://rp.example/"), ("response_type", "x")]), ShownError::RedirectUriUnknown);
+    assert_eq!(
+        shown(&[("redirect_uri", "https://rp.example/"), ("response_type", "x")]),
+        ShownError::RedirectUriUnknown
+    );
     let twice = encode(&[("redirect_uri", "https://rp.example/cb"), ("redirect_uri", "https://evil.example/")]);
     assert!(matches!(parse(&twice, &client()), Err(RequestError::Shown(ShownError::Parameters(_)))));
     assert_eq!(client_id(&request(&[("client_id", "")])), Err(ShownError::ClientMissing));
@@ -113,7 +116,10 @@ fn every_later_error_goes_back_with_its_code_and_state_auth_03_to_auth_31() {
         (&[("claims", r#"{"userinfo": 1}"#)], Code::InvalidRequest),
         (&[("claims", r#"{"id_token":{"acr":{"essential":"yes"}}}"#)], Code::InvalidRequest),
         (&[("claims", r#"{"id_token":{"sub":{"values":["a","b"]}}}"#)], Code::InvalidRequest),
-        (&[("claims", r#"{"id_token":{"acr":{"essential":true,"values":["urn:x"]}}}"#)], Code::UnmetAuthenticationRequirements),
+        (
+            &[("claims", r#"{"id_token":{"acr":{"essential":true,"values":["urn:x"]}}}"#)],
+            Code::UnmetAuthenticationRequirements,
+        ),
     ];
     for (changes, code) in cases {
         let (to, found) = sent_back(&request(changes), &client());
@@ -126,11 +132,31 @@ fn every_later_error_goes_back_with_its_code_and_state_auth_03_to_auth_31() {
 
 #[test]
 fn a_parameter_given_twice_is_refused_auth_13() {
-    for name in ["scope", "state", "nonce", "response_type", "response_mode", "prompt", "max_age", "claims", "code_challenge",
-        "code_challenge_method", "acr_values", "login_hint", "id_token_hint", "ui_locales", "request", "request_uri"]
-    {
-        let mut pairs = vec![("redirect_uri", "https://rp.example/cb"), ("response_type", "code"), ("scope", "openid"),
-            ("code_challenge", CHALLENGE), ("code_challenge_method", "S256")];
+    for name in [
+        "scope",
+        "state",
+        "nonce",
+        "response_type",
+        "response_mode",
+        "prompt",
+        "max_age",
+        "claims",
+        "code_challenge",
+        "code_challenge_method",
+        "acr_values",
+        "login_hint",
+        "id_token_hint",
+        "ui_locales",
+        "request",
+        "request_uri",
+    ] {
+        let mut pairs = vec![
+            ("redirect_uri", "https://rp.example/cb"),
+            ("response_type", "code"),
+            ("scope", "openid"),
+            ("code_challenge", CHALLENGE),
+            ("code_challenge_method", "S256"),
+        ];
         pairs.push((name, "x"));
         pairs.push((name, "x"));
         assert_eq!(sent_back(&encode(&pairs), &client()).1, Code::InvalidRequest, "{name}");
@@ -169,7 +195,10 @@ fn the_wishes_of_a_request_are_kept_r_507() {
         ("acr_values", "1 urn:vestibule:acr:mfa"),
         ("display", "popup"),
         ("response_mode", "form_post"),
-        ("claims", r#"{"id_token":{"acr":{"essential":true,"values":["https://refeds.org/profile/mfa"]},"email":null,"sub":{"value":"x"}},"userinfo":{"groups":{"essential":true}},"other":1}"#),
+        (
+            "claims",
+            r#"{"id_token":{"acr":{"essential":true,"values":["https://refeds.org/profile/mfa"]},"email":null,"sub":{"value":"x"}},"userinfo":{"groups":{"essential":true}},"other":1}"#,
+        ),
     ]);
     assert_eq!(request.prompt, Prompt { none: false, login: true, select_account: true });
     assert_eq!(request.max_age_seconds, Some(0));
@@ -196,4 +225,17 @@ fn useless_hints_and_unknown_parameters_are_ignored_auth_12_auth_27() {
     let long = "a".repeat(400);
     assert_eq!(accepted(&[("login_hint", &long), ("x-unknown", "1"), ("foo[bar]", "%%")]).login_hint, None);
     assert_eq!(accepted(&[("login_hint", "a\u{0}b")]).login_hint, None);
+}
+
+#[test]
+fn a_login_is_told_what_the_request_wishes_r_507() {
+    assert_eq!(accepted(&[]).wishes(), Wishes::default());
+    let wishes = accepted(&[("prompt", "none"), ("max_age", "60"), ("acr_values", acr::MULTI_FACTOR)]).wishes();
+    assert!(wishes.silent && wishes.freshness == Freshness::Within { seconds: 60 });
+    assert_eq!(wishes.methods, [Method::Password, Method::Otp]);
+    for changes in [[("prompt", "login")], [("prompt", "select_account")], [("max_age", "0")]] {
+        assert_eq!(accepted(&changes).wishes().freshness, Freshness::ThisLogin, "{changes:?}");
+    }
+    assert!(accepted(&[("acr_values", acr::SINGLE)]).wishes().methods.is_empty(), "the policy may ask for more");
+    assert_eq!(accepted(&[("login_hint", "ada"), ("ui_locales", "de")]).wishes().hint.as_deref(), Some("ada"));
 }

@@ -100,8 +100,10 @@ fn presented_client(authorization: Option<&str>, parameters: &Parameters) -> Res
         let secret = secret_in_body.map(|secret| SecretString::from(secret.to_owned()));
         return Ok(PresentedClient { client_id: client_id.to_owned(), method, secret });
     };
-    let (client_id, secret) = basic(authorization)
-        .ok_or(TokenError::new(Code::InvalidClient, "the Authorization header is not as RFC 6749 2.3.1 describes it"))?;
+    let (client_id, secret) = basic(authorization).ok_or(TokenError::new(
+        Code::InvalidClient,
+        "the Authorization header is not as RFC 6749 2.3.1 describes it",
+    ))?;
     if secret_in_body.is_some() {
         return Err(invalid("the client authenticates in two ways at once"));
     }
@@ -221,7 +223,11 @@ mod tests {
         assert_eq!(check(&basic, Some(&header(id, secret)), ""), Ok(()));
         assert_eq!(check(&basic, Some(&header(id, "wrong")), ""), Err(Code::InvalidClient));
         assert_eq!(check(&basic, Some(&header("other", secret)), ""), Err(Code::InvalidClient));
-        assert_eq!(check(&basic, None, "&client_id=conf%3Aspecial+client%2Fa%2Bb"), Err(Code::InvalidClient), "no proof");
+        assert_eq!(
+            check(&basic, None, "&client_id=conf%3Aspecial+client%2Fa%2Bb"),
+            Err(Code::InvalidClient),
+            "no proof"
+        );
         assert_eq!(check(&basic, None, ""), Err(Code::InvalidClient));
         for bad in ["Basic", "Basic %%%", "Basic YQ==", "Bearer YTpi", "basic"] {
             assert_eq!(check(&basic, Some(bad), ""), Err(Code::InvalidClient), "{bad}");
