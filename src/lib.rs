@@ -11,10 +11,16 @@ pub mod domain;
 
 // Floor 1: the ground that the rest stands on.
 pub mod clock;
+pub mod i18n;
 pub mod keys;
 pub mod storage;
+pub mod urls;
+
+// Floor 2: use cases.
+pub mod flow;
+
+// Floor 3: what every door needs.
+pub mod http;
 
 // Floor 4: the doors; peers, no arrow between them.
 pub mod oidc;
-// Floor 2: use cases.
-pub mod flow;

@@ -30,6 +30,8 @@ pub struct Visit {
     pub address: IpAddr,
     /// What the browser calls itself, at most 300 characters, without control characters.
     pub user_agent: String,
+    /// The language of the answer, as a tag; letters are written in it.
+    pub language: String,
     /// Joins its log entries until a login gives a better one.
     pub correlation: CorrelationId,
 }

@@ -1,0 +1,138 @@
+//! The cookies of the house: names, flags, lives (T-21).
+
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use actix_web::cookie::time::Duration as Span;
+use actix_web::cookie::{Cookie, SameSite};
+
+use crate::domain::ids::LoginId;
+use crate::domain::secret::{ExposeSecret as _, SecretString};
+use crate::domain::tenant::TenantCode;
+use crate::flow::Browser;
+use crate::urls::Urls;
+
+/// How long a browser stays known to a person who logged in with it.
+const KNOWN_FOR: Duration = Duration::from_secs(400 * 86_400);
+/// How long a login's cookie stays: as long as the longest login.
+const LOGIN_FOR: Duration = Duration::from_secs(8 * 3600);
+/// More open logins in one browser than anybody needs: beyond it the others' cookies are removed, so that
+/// the header does not grow until servers refuse it.
+const MOST_LOGINS: usize = 8;
+/// The longest cookie value that is looked at.
+const LONGEST: usize = 100;
+
+/// What a cookie is for.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind<'a> {
+    /// Binds one login to this browser (INV-12). One for each login, so that two tabs do not disturb each other.
+    Login(LoginId),
+    /// Finds the single sign-on session of this browser in a virtual server.
+    Session(&'a TenantCode),
+    /// Tells a browser in which somebody logged in before (T-17).
+    Known(&'a TenantCode),
+    /// The language chosen in this browser; not a secret.
+    Language,
+}
+
+impl Kind<'_> {
+    /// The cookie's name. `__Host-` keeps neighbours under the same domain from setting it (T-21); browsers
+    /// accept that prefix only over HTTPS.
+    fn name(self, urls: &Urls) -> String {
+        let plain = match self {
+            Self::Login(login) => format!("vl-{login}"),
+            Self::Session(tenant) => format!("vs-{tenant}"),
+            Self::Known(tenant) => format!("vk-{tenant}"),
+            Self::Language => "lang".to_owned(),
+        };
+        if urls.secure() { format!("__Host-{plain}") } else { plain }
+    }
+
+    /// `None`: until the browser is closed.
+    const fn life(self) -> Option<Duration> {
+        match self {
+            Self::Login(_) => Some(LOGIN_FOR),
+            Self::Session(_) => None,
+            Self::Known(_) | Self::Language => Some(KNOWN_FOR),
+        }
+    }
+}
+
+/// A cookie that sets `value`. Lax, because an application's redirect to us must bring it along.
+#[must_use]
+pub fn set(urls: &Urls, kind: Kind<'_>, value: &str) -> Cookie<'static> {
+    let mut cookie = Cookie::build(kind.name(urls), value.to_owned())
+        .path("/")
+        .http_only(true)
+        .secure(urls.secure())
+        .same_site(SameSite::Lax)
+        .finish();
+    if let Some(life) = kind.life() {
+        cookie.set_max_age(Span::seconds(i64::try_from(life.as_secs()).unwrap_or(i64::MAX)));
+    }
+    cookie
+}
+
+/// As [`set`], for a value that nobody else may see.
+#[must_use]
+pub fn secret(urls: &Urls, kind: Kind<'_>, value: &SecretString) -> Cookie<'static> {
+    set(urls, kind, value.expose_secret())
+}
+
+/// A cookie that removes the one of this kind.
+#[must_use]
+pub fn gone(urls: &Urls, kind: Kind<'_>) -> Cookie<'static> {
+    let mut cookie = set(urls, kind, "");
+    cookie.make_removal();
+    cookie
+}
+
+/// The value of the cookie of this kind, if the browser sent one of a sensible length.
+#[must_use]
+pub fn value(request: &HttpRequest, urls: &Urls, kind: Kind<'_>) -> Option<SecretString> {
+    let cookie = request.cookie(&kind.name(urls))?;
+    let value = cookie.value();
+    (1..=LONGEST).contains(&value.len()).then(|| SecretString::from(value.to_owned()))
+}
+
+/// What use cases want to know of the cookies.
+#[must_use]
+pub fn browser(request: &HttpRequest, urls: &Urls, tenant: &TenantCode, login: Option<LoginId>) -> Browser {
+    Browser {
+        login: login.and_then(|login| value(request, urls, Kind::Login(login))),
+        session: value(request, urls, Kind::Session(tenant)),
+        known: value(request, urls, Kind::Known(tenant)),
+    }
+}
+
+/// Cookies that remove those of other logins, once there are too many of them.
+#[must_use]
+pub fn surplus(request: &HttpRequest, urls: &Urls) -> Vec<Cookie<'static>> {
+    let prefix = if urls.secure() { "__Host-vl-" } else { "vl-" };
+    let Ok(cookies) = request.cookies() else { return Vec::new() };
+    let logins = cookies.iter().filter_map(|cookie| cookie.name().strip_prefix(prefix)?.parse::<LoginId>().ok());
+    let surplus = logins.clone().count().saturating_sub(MOST_LOGINS);
+    logins.take(surplus).map(|login| gone(urls, Kind::Login(login))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cookie_has_its_flags_t_21() {
+        let urls = Urls::new(&"https://login.example.com".parse().expect("an address"));
+        let acme: TenantCode = "acme".parse().expect("a code");
+        for kind in [Kind::Login(LoginId::from_bits(1)), Kind::Session(&acme), Kind::Known(&acme), Kind::Language] {
+            let text = set(&urls, kind, "x").to_string();
+            assert!(text.starts_with("__Host-"), "{text}");
+            for flag in ["HttpOnly", "Secure", "SameSite=Lax", "Path=/"] {
+                assert!(text.contains(flag), "{text} has no {flag}");
+            }
+            assert!(!text.contains("Domain"), "{text}");
+        }
+        let local = Urls::new(&"http://127.0.0.1:8080".parse().expect("an address"));
+        let text = set(&local, Kind::Session(&acme), "x").to_string();
+        assert!(text.starts_with("vs-acme=x") && !text.contains("Secure"), "{text}");
+    }
+}

@@ -1,0 +1,168 @@
+//! What is true of every answer: security headers, the right host, a page for every fault.
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, ResponseError as _, web};
+
+use super::page::{FaultPage, Frame, page_with_status};
+use super::{Fault, Site, cookies};
+use crate::domain::ids::CorrelationId;
+use crate::domain::secret::ExposeSecret as _;
+use crate::i18n::{Language, Preferences, negotiate};
+
+/// Where the forms of a page may lead, besides ourselves; browsers hold redirects after a form against it.
+#[derive(Debug, Clone)]
+pub struct FormTargets(pub Vec<String>);
+
+/// Joins everything that is logged about one request; a login has its own, which replaces it.
+#[derive(Debug, Clone, Copy)]
+pub struct Correlation(pub CorrelationId);
+
+/// The headers of every answer (R-601, T-22, T-23).
+const ALWAYS: [(&str, &str); 7] = [
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("x-frame-options", "DENY"),
+    ("permissions-policy", "accelerometer=(), camera=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), payment=(), usb=()"),
+    ("x-robots-tag", "noindex, nofollow"),
+];
+
+/// Wraps the whole service.
+///
+/// # Errors
+/// What the framework reports.
+pub async fn around(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let Some(site) = request.app_data::<web::Data<Site>>().cloned() else {
+        return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
+    };
+    let correlation = site.house.entropy.id();
+    request.extensions_mut().insert(Correlation(correlation));
+    let response = if is_ours(&request, site.urls.authority()) {
+        next.call(request).await?.map_into_boxed_body()
+    } else {
+        let (request, _) = request.into_parts();
+        ServiceResponse::new(request, HttpResponse::from_error(Fault::WrongHost))
+    };
+    let mut response = explained(response, &site, correlation);
+    let targets = response.response().extensions().get::<FormTargets>().map(|targets| targets.0.clone());
+    protect(response.headers_mut(), site.urls.secure(), &targets.unwrap_or_default());
+    Ok(response)
+}
+
+/// Whether the request is for our host. Health checks come by address, from wherever they run.
+fn is_ours(request: &ServiceRequest, authority: &str) -> bool {
+    let mut hosts = request.headers().get_all(header::HOST);
+    let named = hosts.next().and_then(|host| host.to_str().ok()).or_else(|| request.uri().authority().map(|a| a.as_str()));
+    let once = hosts.next().is_none();
+    let absolute_agrees = request.uri().authority().is_none_or(|a| a.as_str().eq_ignore_ascii_case(authority));
+    let health = matches!(request.path(), "/healthz" | "/readyz");
+    health || (once && absolute_agrees && named.is_some_and(|host| host.eq_ignore_ascii_case(authority)))
+}
+
+/// Replaces the bare answer to a fault by a page that people can act on, or by a problem document under `/api/`.
+fn explained(response: ServiceResponse<BoxBody>, site: &Site, correlation: CorrelationId) -> ServiceResponse<BoxBody> {
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return response;
+    }
+    let Some(error) = response.response().error() else { return response };
+    let bare;
+    let fault = match error.as_error::<Fault>() {
+        Some(fault) => fault,
+        None => {
+            bare = Fault::of_status(error.as_response_error().status_code());
+            &bare
+        }
+    };
+    log(fault, response.request(), correlation);
+    let mut answer = if response.request().path().contains("/api/") {
+        let body = serde_json::json!({ "type": "about:blank", "title": fault.to_string(), "status": status.as_u16(),
+            "code": fault.key().trim_start_matches("error-"), "correlation": correlation.to_string() });
+        let body = if status.is_server_error() {
+            serde_json::json!({ "type": "about:blank", "title": "The server could not answer.", "status": status.as_u16(),
+                "code": "internal", "correlation": correlation.to_string() })
+        } else {
+            body
+        };
+        HttpResponse::build(fault.status_code())
+            .insert_header((header::CONTENT_TYPE, "application/problem+json"))
+            .body(body.to_string())
+    } else {
+        let language = language_of(response.request(), site);
+        let frame = Frame::bare(site.texts, language, &format!("{}-title", fault.key()), correlation);
+        page_with_status(fault.status_code(), &FaultPage { frame, key: fault.key() })
+            .unwrap_or_else(|_| HttpResponse::InternalServerError().finish())
+    };
+    for name in [header::RETRY_AFTER, header::ALLOW, header::WWW_AUTHENTICATE] {
+        if let Some(value) = response.headers().get(&name) {
+            answer.headers_mut().insert(name, value.clone());
+        }
+    }
+    let (request, _) = response.into_parts();
+    ServiceResponse::new(request, answer)
+}
+
+fn log(fault: &Fault, request: &HttpRequest, correlation: CorrelationId) {
+    let path = request.match_pattern().unwrap_or_default();
+    match fault {
+        Fault::Internal(reason) => tracing::error!(%correlation, path, reason, "a request failed"),
+        Fault::Busy => tracing::warn!(%correlation, path, "a request was sent away: busy"),
+        fault => tracing::info!(%correlation, path, fault = %fault, "a request was refused"),
+    }
+}
+
+/// The language of somebody of whom nothing but the request is known.
+#[must_use]
+pub fn language_of(request: &HttpRequest, site: &Site) -> Language {
+    let chosen = cookies::value(request, &site.urls, cookies::Kind::Language);
+    let header = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    negotiate(&Preferences {
+        chosen: chosen.as_ref().map(|tag| tag.expose_secret()),
+        of_browser: header,
+        ..Preferences::default()
+    })
+}
+
+fn protect(headers: &mut HeaderMap, secure: bool, form_targets: &[String]) {
+    for (name, value) in ALWAYS {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if secure {
+        let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
+    }
+    let targets: String = form_targets.iter().map(|target| format!(" {target}")).collect();
+    let policy = format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+         form-action 'self'{targets}; frame-ancestors 'none'; base-uri 'none'"
+    );
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    // What may be kept says so itself; everything else may not (T-24, R-539).
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}
+
+/// The answer where no route is.
+///
+/// # Errors
+/// Always [`Fault::NotFound`].
+pub async fn nothing_here() -> Result<HttpResponse, Fault> {
+    Err(Fault::NotFound)
+}
+
+/// The status of a fault, for tests and doors that speak JSON.
+#[must_use]
+pub fn status(fault: &Fault) -> StatusCode {
+    fault.status_code()
+}

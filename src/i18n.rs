@@ -1,0 +1,354 @@
+//! Languages and texts (A28): which language a person reads, and every text of pages and mails in it.
+//!
+//! Texts live in `locales/<language>/*.ftl` and are compiled in. A text that is missing in a language is
+//! shown in English and marked as English, never as a key.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+use std::str::FromStr;
+
+use fluent_templates::StaticLoader;
+use fluent_templates::fluent_bundle::FluentValue;
+use unic_langid::{LanguageIdentifier, langid};
+
+fluent_templates::static_loader! {
+    static LOCALES = {
+        locales: "./locales",
+        fallback_language: "en",
+        // Isolating marks are for mixed directions; in mail subjects and HTML attributes they are noise, and
+        // HTML isolates by itself.
+        customise: |bundle| bundle.set_use_isolating(false),
+    };
+}
+
+/// A language that Vestibule speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Language {
+    /// English.
+    English,
+    /// German.
+    German,
+    /// French.
+    French,
+    /// Italian.
+    Italian,
+    /// Dutch.
+    Dutch,
+    /// Spanish.
+    Spanish,
+    /// Chinese in simplified characters.
+    SimplifiedChinese,
+    /// Chinese in traditional characters.
+    TraditionalChinese,
+}
+
+impl Language {
+    /// Every language, in the order of the selector.
+    pub const ALL: [Self; 8] = [
+        Self::German,
+        Self::English,
+        Self::Spanish,
+        Self::French,
+        Self::Italian,
+        Self::Dutch,
+        Self::SimplifiedChinese,
+        Self::TraditionalChinese,
+    ];
+
+    /// The tag in `lang` attributes, cookies, apply files and folder names (BCP 47).
+    #[must_use]
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::German => "de",
+            Self::French => "fr",
+            Self::Italian => "it",
+            Self::Dutch => "nl",
+            Self::Spanish => "es",
+            Self::SimplifiedChinese => "zh-Hans",
+            Self::TraditionalChinese => "zh-Hant",
+        }
+    }
+
+    /// Its own name for itself, as the selector shows it.
+    #[must_use]
+    pub const fn own_name(self) -> &'static str {
+        match self {
+            Self::English => "English",
+            Self::German => "Deutsch",
+            Self::French => "Français",
+            Self::Italian => "Italiano",
+            Self::Dutch => "Nederlands",
+            Self::Spanish => "Español",
+            Self::SimplifiedChinese => "简体中文",
+            Self::TraditionalChinese => "繁體中文",
+        }
+    }
+
+    /// The language of a tag that a browser, an application or an operator wrote: the region is ignored, but
+    /// tells the two ways of writing Chinese apart.
+    #[must_use]
+    pub fn of_tag(tag: &str) -> Option<Self> {
+        let tag = tag.trim().to_ascii_lowercase().replace('_', "-");
+        let mut parts = tag.split('-');
+        Some(match parts.next()? {
+            "en" => Self::English,
+            "de" => Self::German,
+            "fr" => Self::French,
+            "it" => Self::Italian,
+            "nl" => Self::Dutch,
+            "es" => Self::Spanish,
+            "zh" if parts.any(|part| matches!(part, "hant" | "tw" | "hk" | "mo")) => Self::TraditionalChinese,
+            "zh" => Self::SimplifiedChinese,
+            _ => return None,
+        })
+    }
+
+    const fn identifier(self) -> LanguageIdentifier {
+        match self {
+            Self::English => langid!("en"),
+            Self::German => langid!("de"),
+            Self::French => langid!("fr"),
+            Self::Italian => langid!("it"),
+            Self::Dutch => langid!("nl"),
+            Self::Spanish => langid!("es"),
+            Self::SimplifiedChinese => langid!("zh-Hans"),
+            Self::TraditionalChinese => langid!("zh-Hant"),
+        }
+    }
+}
+
+impl fmt::Display for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.tag())
+    }
+}
+
+/// A tag of a language that Vestibule does not speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not a language of ours: use en, de, fr, it, nl, es, zh-Hans or zh-Hant")]
+pub struct NotALanguage;
+
+impl FromStr for Language {
+    type Err = NotALanguage;
+    fn from_str(tag: &str) -> Result<Self, NotALanguage> {
+        Self::of_tag(tag).ok_or(NotALanguage)
+    }
+}
+
+/// What is known about the language that a person reads, most telling first.
+#[derive(Debug, Clone, Default)]
+pub struct Preferences<'a> {
+    /// Chosen on a page of ours, in this browser or in this login.
+    pub chosen: Option<&'a str>,
+    /// The person's own, once the person has proven to be that person: asked for earlier, it would tell a
+    /// stranger that there is such an account.
+    pub of_user: Option<&'a str>,
+    /// What the application asks for: `ui_locales`.
+    pub of_application: &'a [String],
+    /// The browser's `Accept-Language` header.
+    pub of_browser: Option<&'a str>,
+    /// The virtual server's.
+    pub of_tenant: Option<&'a str>,
+}
+
+/// The language to speak, in the order of R-531.
+#[must_use]
+pub fn negotiate(preferences: &Preferences<'_>) -> Language {
+    let browser = accepted(preferences.of_browser.unwrap_or_default());
+    preferences
+        .chosen
+        .into_iter()
+        .chain(preferences.of_user)
+        .chain(preferences.of_application.iter().map(String::as_str))
+        .chain(browser.iter().map(String::as_str))
+        .chain(preferences.of_tenant)
+        .find_map(Language::of_tag)
+        .unwrap_or(Language::English)
+}
+
+/// The tags of an `Accept-Language` header, most wanted first; those with weight 0 are not wanted at all
+/// (RFC 9110 12.5.4).
+fn accepted(header: &str) -> Vec<String> {
+    let weight = |text: &str| -> Option<u32> {
+        let weight: f32 = text.trim().strip_prefix("q=")?.trim().parse().ok()?;
+        // Non-negative floats sort like their bits; those that are no numbers are left out first.
+        (weight > 0.0 && weight <= 1.0).then(|| weight.to_bits())
+    };
+    let mut tags: Vec<(u32, String)> = header
+        .split(',')
+        .take(40)
+        .filter_map(|entry| {
+            let (tag, rest) = entry.split_once(';').unwrap_or((entry, "q=1"));
+            let weight = weight(rest)?;
+            (!tag.trim().is_empty()).then(|| (weight, tag.trim().to_owned()))
+        })
+        .collect();
+    tags.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
+    tags.into_iter().map(|(_, tag)| tag).collect()
+}
+
+/// A value that a text mentions.
+#[derive(Debug, Clone)]
+pub enum Value {
+    /// A name, an address, anything that is shown as it is.
+    Text(String),
+    /// A number; the text chooses singular or plural by it.
+    Number(u64),
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<u64> for Value {
+    fn from(number: u64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<u32> for Value {
+    fn from(number: u32) -> Self {
+        Self::Number(number.into())
+    }
+}
+
+/// A text in a language, or in English where that language does not have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Words {
+    /// The text.
+    pub text: String,
+    /// Whether it is English although another language was asked for.
+    pub fallback: bool,
+}
+
+/// Every text.
+#[derive(Clone, Copy)]
+pub struct Texts {
+    loader: &'static StaticLoader,
+}
+
+impl fmt::Debug for Texts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Texts")
+    }
+}
+
+impl Default for Texts {
+    fn default() -> Self {
+        Self { loader: &LOCALES }
+    }
+}
+
+impl Texts {
+    /// The text `key` in `language`, or in English. A key that does not exist at all is loud in the log and
+    /// shown as it is: `tests/locales.rs` keeps that from happening.
+    #[must_use]
+    pub fn words(&self, language: Language, key: &str, values: &[(&'static str, Value)]) -> Words {
+        if let Some(text) = self.exact(language, key, values) {
+            return Words { text, fallback: false };
+        }
+        let english = self.exact(Language::English, key, values);
+        if english.is_none() {
+            tracing::error!(key, "a text does not exist");
+        }
+        Words { text: english.unwrap_or_else(|| key.to_owned()), fallback: true }
+    }
+
+    /// As [`Texts::words`], for places where the language cannot be marked: attributes, subjects, plain text.
+    #[must_use]
+    pub fn plain(&self, language: Language, key: &str, values: &[(&'static str, Value)]) -> String {
+        self.words(language, key, values).text
+    }
+
+    /// The text `key` in exactly this language.
+    #[must_use]
+    pub fn exact(&self, language: Language, key: &str, values: &[(&'static str, Value)]) -> Option<String> {
+        let values: HashMap<Cow<'static, str>, FluentValue<'_>> = values
+            .iter()
+            .map(|(name, value)| {
+                let value = match value {
+                    Value::Text(text) => FluentValue::from(text.as_str()),
+                    Value::Number(number) => FluentValue::from(*number),
+                };
+                (Cow::Borrowed(*name), value)
+            })
+            .collect();
+        self.loader.lookup_single_language(&language.identifier(), key, Some(&values)).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chinese_is_told_apart_by_script_and_region_r_533() {
+        for (tag, language) in [
+            ("zh-TW", Some(Language::TraditionalChinese)),
+            ("zh-HK", Some(Language::TraditionalChinese)),
+            ("zh-Hant", Some(Language::TraditionalChinese)),
+            ("zh-Hant-HK", Some(Language::TraditionalChinese)),
+            ("zh", Some(Language::SimplifiedChinese)),
+            ("zh-CN", Some(Language::SimplifiedChinese)),
+            ("zh-SG", Some(Language::SimplifiedChinese)),
+            ("zh_Hans", Some(Language::SimplifiedChinese)),
+            ("de-AT", Some(Language::German)),
+            ("EN-us", Some(Language::English)),
+            ("tlh", None),
+            ("", None),
+        ] {
+            assert_eq!(Language::of_tag(tag), language, "{tag}");
+        }
+    }
+
+    #[test]
+    fn the_order_of_r_531() {
+        let application = ["nl".to_owned()];
+        let everything = Preferences {
+            chosen: Some("it"),
+            of_user: Some("fr"),
+            of_application: &application,
+            of_browser: Some("es"),
+            of_tenant: Some("de"),
+        };
+        assert_eq!(negotiate(&everything), Language::Italian);
+        let everything = Preferences { chosen: Some("tlh"), ..everything };
+        assert_eq!(negotiate(&everything), Language::French);
+        let everything = Preferences { of_user: None, ..everything };
+        assert_eq!(negotiate(&everything), Language::Dutch);
+        let everything = Preferences { of_application: &[], ..everything };
+        assert_eq!(negotiate(&everything), Language::Spanish);
+        let everything = Preferences { of_browser: Some("tlh"), ..everything };
+        assert_eq!(negotiate(&everything), Language::German);
+        assert_eq!(negotiate(&Preferences::default()), Language::English);
+    }
+
+    #[test]
+    fn the_header_has_weights_and_may_be_nonsense_r_527() {
+        for (header, tags) in [
+            ("de-AT, en;q=0.5, fr;q=0.9", &["de-AT", "fr", "en"][..]),
+            ("de;q=0, en;q=0.001", &["en"]),
+            ("fr;q=NaN, de;q=2, it;q=-1, es;q=inf, en", &["en"]),
+            (", ;q=1,,", &[]),
+            ("*", &["*"]),
+        ] {
+            assert_eq!(accepted(header), tags, "{header}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_does_not_exist_never_stops_a_page() {
+        let words = Texts::default().words(Language::German, "there-is-no-such-text", &[]);
+        assert_eq!(words, Words { text: "there-is-no-such-text".to_owned(), fallback: true });
+    }
+}
