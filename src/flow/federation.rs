@@ -1,1 +1,351 @@
-//! later
+//! The end of a login for the application: what was proven is computed once more, and the answer is given
+//! out once (architecture.md, rule 5).
+
+use super::case::{Case, decision, session_cookie_hash};
+use super::login::hold;
+use super::{Browser, Error, House, Realm, Result, Visit};
+use crate::domain::application::Application;
+use crate::domain::audit::{Action, Actor, Event};
+use crate::domain::ids::{ApplicationId, CorrelationId, GrantId, LoginId, SessionId, TenantId, UserId};
+use crate::domain::lockout::Lock;
+use crate::domain::login::evidence::Evidence;
+use crate::domain::login::step::{Account, Facts, Step, Tokens, next_step, requirements};
+use crate::domain::login::wishes::Wishes;
+use crate::domain::login::{LONGEST, Login, Stage, origin::Origin};
+use crate::domain::policy::access::{Decision, Method, Verdict};
+use crate::domain::policy::provisioning::{self, Offer};
+use crate::domain::timestamp::Timestamp;
+use crate::domain::user::{Member, Status};
+use crate::storage::grants::Grant;
+use crate::storage::tokens::summary;
+use crate::storage::{self, Connection, access_log, grants, logins, sessions, tokens, users};
+
+/// What a door may tell its application: who it is and what was proven, computed from the evidence at the
+/// moment of the answer.
+#[derive(Debug, Clone)]
+pub struct Proven {
+    /// The person.
+    pub member: Member,
+    /// The application.
+    pub application: Application,
+    /// The single sign-on session: `sid`, SessionIndex.
+    pub session: SessionId,
+    /// Whether the password was proven.
+    pub password: bool,
+    /// Whether a passcode was proven.
+    pub otp: bool,
+    /// The oldest of the proofs that were required: `auth_time`, AuthnInstant.
+    pub authenticated_at: Timestamp,
+    /// Names of the person's groups.
+    pub groups: Vec<String>,
+}
+
+/// What a door gives out and leaves behind.
+#[derive(Debug, Clone)]
+pub enum Receipt {
+    /// An authorization code: stored under its hash, redeemed once.
+    Code {
+        /// The grant's identifier.
+        id: GrantId,
+        /// The keyed hash of the code.
+        hash: String,
+        /// The door's own.
+        details: String,
+        /// When the code stops being valid.
+        expires_at: Timestamp,
+        /// When everything that is issued for it has expired.
+        ends_at: Timestamp,
+    },
+    /// An assertion: it lives on its own, the audit trail remembers it.
+    Assertion {
+        /// Its identifier.
+        id: String,
+    },
+    /// Nothing: our own portal needs no more than the session.
+    Nothing,
+}
+
+/// Whether a session alone is enough.
+#[derive(Debug)]
+pub enum Silent {
+    /// It is; the receipt is stored.
+    Complete(Box<Proven>),
+    /// This is lacking; a login must begin, or a silent request is refused.
+    Lacking(Step),
+}
+
+/// Answers from the session of this browser alone, without a page and without a login (single sign-on again).
+///
+/// # Errors
+/// If the database fails.
+pub async fn from_session(
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    browser: &Browser,
+    (application, wishes): (ApplicationId, &Wishes),
+    receipt: impl Fn(&Proven) -> Receipt,
+) -> Result<Silent> {
+    let Some(cookie) = &browser.session else { return Ok(Silent::Lacking(Step::Identify)) };
+    let Some(application) = realm.config.application(application) else { return Ok(Silent::Lacking(Step::Identify)) };
+    let hash = session_cookie_hash(house, realm.tenant(), cookie);
+    let answered = house.db.write(async |connection| {
+        let tenant = realm.tenant();
+        let Some(session) = sessions::with_cookie(connection, tenant, &hash).await? else {
+            return Ok(Silent::Lacking(Step::Identify));
+        };
+        let Some(member) = users::member(connection, tenant, session.user).await? else {
+            return Ok(Silent::Lacking(Step::Identify));
+        };
+        if !session.alive(realm.config.settings.session, member.user.security_version, visit.now) {
+            return Ok(Silent::Lacking(Step::Identify));
+        }
+        let decision = decision(realm, visit, Some(application), Some(&member));
+        let login = imagined(realm, visit, application, wishes, &member);
+        let tokens = tokens::of_user(connection, tenant, member.user.id).await?;
+        let step = next_step(&Facts {
+            now: visit.now,
+            login: &login,
+            account: Account::Known { status: member.user.status, lock: Lock::Open, unchanged: true },
+            decision: &decision,
+            evidence: session.evidence(),
+            tokens: if tokens.is_empty() { Tokens::None } else { summary(&tokens) },
+            // Nobody enrolls without a page; what would be offered there is not asked here.
+            offer: Offer::Refused(provisioning::Refusal::NotTargeted),
+            enrollment: None,
+        });
+        if step != Step::Complete {
+            return Ok(Silent::Lacking(step));
+        }
+        let proven = proven(realm, &login, &decision, member, application, session.id, session.evidence());
+        sessions::touch(connection, tenant, session.id, visit.now).await?;
+        store(connection, house, realm, visit, &proven, receipt(&proven), visit.correlation).await?;
+        let who = Who { user: Some(session.user), application: application.id, correlation: visit.correlation };
+        record_access(connection, house, realm, visit, who, &decision, session.evidence(), ("success", "granted")).await?;
+        Ok(Silent::Complete(Box::new(proven)))
+    });
+    Ok(answered.await?)
+}
+
+/// A login that is not stored, so that the one function that decides logins decides this, too.
+fn imagined(realm: &Realm, visit: &Visit, application: &Application, wishes: &Wishes, member: &Member) -> Login {
+    Login {
+        id: LoginId::from_bits(0),
+        tenant: realm.tenant(),
+        origin: application.protocol.origin(),
+        application: application.id,
+        wishes: wishes.clone(),
+        request: String::new(),
+        stage: Stage::Open,
+        user: Some(member.user.id),
+        named: Some(member.user.username.clone()),
+        security_version: member.user.security_version,
+        language: None,
+        correlation: visit.correlation,
+        created_at: visit.now,
+        expires_at: visit.now.plus(LONGEST),
+        absolute_expires_at: visit.now.plus(LONGEST),
+    }
+}
+
+/// Takes a granted login for its one answer and stores the receipt. Gives the door's own request back.
+///
+/// # Errors
+/// [`Error::WrongMoment`] if the login was not granted, was answered already, or what was proven is not enough
+/// any more; [`Error::NotThisBrowser`] if it belongs to another browser or another door.
+pub async fn from_login(
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    browser: &Browser,
+    (origin, id): (Origin, LoginId),
+    receipt: impl Fn(&Proven, &str) -> Receipt,
+) -> Result<(Proven, String)> {
+    let answered = house.db.write(async |connection| {
+        let tenant = realm.tenant();
+        let Some(case) = hold(connection, house, realm, visit, browser, id).await? else {
+            return Ok(Err(Error::NotThisBrowser));
+        };
+        if case.login().origin != origin {
+            return Ok(Err(Error::NotThisBrowser));
+        }
+        let (Step::Granted, Stage::Granted { session }) = (case.step, case.login().stage) else {
+            return Ok(Err(Error::WrongMoment));
+        };
+        let Some(proven) = proven_again(connection, realm, visit, &case, session).await? else {
+            return Ok(Err(Error::WrongMoment));
+        };
+        if !logins::answer(connection, tenant, id).await? {
+            return Ok(Err(Error::WrongMoment));
+        }
+        let receipt = receipt(&proven, &case.login().request);
+        store(connection, house, realm, visit, &proven, receipt, case.login().correlation).await?;
+        log_access(connection, house, realm, visit, &case, "success", "granted").await?;
+        Ok(Ok((proven, case.login().request.clone())))
+    });
+    answered.await?
+}
+
+/// What was proven, computed from the evidence of the login and the session it was granted with (INV-1).
+async fn proven_again(
+    connection: &mut Connection,
+    realm: &Realm,
+    visit: &Visit,
+    case: &Case,
+    session: SessionId,
+) -> storage::Result<Option<Proven>> {
+    let (Some(member), Some(application)) = (&case.member, &case.application) else { return Ok(None) };
+    let Some(session) = sessions::with_id(connection, realm.tenant(), session).await? else { return Ok(None) };
+    let version = member.user.security_version;
+    let unchanged = case.login().security_version == version && member.user.status == Status::Enabled;
+    if session.user != member.user.id
+        || !unchanged
+        || !session.alive(realm.config.settings.session, version, visit.now)
+        || case.decision.verdict == Verdict::Deny
+    {
+        return Ok(None);
+    }
+    let wanted = requirements(case.login(), &case.decision);
+    let met = |requirement: &crate::domain::policy::access::Requirement| {
+        case.evidence.meets(*requirement, case.login().wishes.freshness, visit.now)
+    };
+    if !wanted.iter().all(met) {
+        return Ok(None);
+    }
+    Ok(Some(proven(realm, case.login(), &case.decision, member.clone(), application, session.id, case.evidence)))
+}
+
+fn proven(
+    realm: &Realm,
+    login: &Login,
+    decision: &Decision,
+    member: Member,
+    application: &Application,
+    session: SessionId,
+    evidence: Evidence,
+) -> Proven {
+    let wanted = requirements(login, decision);
+    let groups = member.groups.iter().filter_map(|id| realm.config.group_name(*id)).map(str::to_owned).collect();
+    Proven {
+        groups,
+        application: application.clone(),
+        session,
+        password: evidence.password.is_some(),
+        otp: evidence.otp.is_some(),
+        authenticated_at: evidence.authenticated_at(&wanted).unwrap_or(login.created_at),
+        member,
+    }
+}
+
+async fn store(
+    connection: &mut Connection,
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    proven: &Proven,
+    receipt: Receipt,
+    correlation: CorrelationId,
+) -> storage::Result<()> {
+    let user = proven.member.user.id;
+    let new = |action| Event::new(visit.now, realm.tenant(), Actor::User(user), action);
+    let about = match receipt {
+        Receipt::Code { id, hash, details, expires_at, ends_at } => {
+            let grant = Grant {
+                id,
+                application: proven.application.id,
+                user,
+                session: proven.session,
+                details,
+                expires_at,
+                redeemed_at: None,
+                revoked_at: None,
+                ends_at,
+            };
+            grants::insert(connection, realm.tenant(), &grant, &hash, visit.now).await?;
+            new(Action::GrantIssued).on("grant", id)
+        }
+        Receipt::Assertion { id } => new(Action::AssertionIssued).on("assertion", id),
+        Receipt::Nothing => return Ok(()),
+    };
+    let detail = serde_json::json!({ "application": proven.application.id.to_string() });
+    house.record(connection, about.from_address(visit.address).in_login(correlation).with(detail)).await
+}
+
+/// Who tried to reach what.
+struct Who {
+    user: Option<UserId>,
+    application: ApplicationId,
+    correlation: CorrelationId,
+}
+
+/// Writes the one entry of an access attempt.
+pub(super) async fn log_access(
+    connection: &mut Connection,
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    case: &Case,
+    result: &'static str,
+    reason: &str,
+) -> storage::Result<()> {
+    let login = case.login();
+    let who = Who { user: case.user(), application: login.application, correlation: login.correlation };
+    record_access(connection, house, realm, visit, who, &case.decision, case.evidence, (result, reason)).await
+}
+
+#[expect(clippy::too_many_arguments, reason = "each is a column of the access log")]
+async fn record_access(
+    connection: &mut Connection,
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    who: Who,
+    decision: &Decision,
+    evidence: Evidence,
+    (result, reason): (&'static str, &str),
+) -> storage::Result<()> {
+    let proven = [(Method::Password, "password"), (Method::Otp, "otp")];
+    let methods: Vec<&str> = proven.iter().filter(|(m, _)| evidence.of(*m).is_some()).map(|(_, name)| *name).collect();
+    let entry = access_log::Entry {
+        tenant: realm.tenant(),
+        at: visit.now,
+        correlation: who.correlation,
+        user: who.user,
+        application: who.application,
+        result,
+        reason: reason.to_owned(),
+        policy: decision.policy_name.clone(),
+        scenario: decision.scenario.clone(),
+        methods: methods.join(" "),
+        address: visit.address.to_string(),
+    };
+    access_log::record(connection, house.entropy.id(), &entry).await
+}
+
+/// Redeems an authorization code, once. A second time means that somebody has stolen it: everything that was
+/// issued for it is taken back (RFC 6749 4.1.2, T-47).
+///
+/// # Errors
+/// If the database fails.
+pub async fn redeem(
+    house: &House,
+    tenant: TenantId,
+    visit: &Visit,
+    grant: &Grant,
+) -> Result<bool> {
+    let redeemed = house.db.write(async |connection| {
+        let actor = || Actor::User(grant.user);
+        if grants::redeem(connection, tenant, grant.id, visit.now).await? {
+            let event = Event::new(visit.now, tenant, actor(), Action::GrantRedeemed).on("grant", grant.id);
+            house.record(connection, event.from_address(visit.address)).await?;
+            return Ok(true);
+        }
+        if grants::revoke(connection, tenant, grant.id, visit.now).await? {
+            let event = Event::new(visit.now, tenant, Actor::Stranger, Action::GrantRevoked).on("grant", grant.id);
+            let detail = serde_json::json!({ "reason": "code used twice" });
+            house.record(connection, event.from_address(visit.address).with(detail)).await?;
+        }
+        Ok(false)
+    });
+    Ok(redeemed.await?)
+}

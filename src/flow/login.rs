@@ -1,1 +1,438 @@
-//! later
+//! A login from its beginning to its completion: name, password, cancel, more time, done.
+
+use super::case::{self, Case, browser_hash, load, login_cookie_hash, session_cookie_hash};
+use super::{Browser, Error, House, Posted, Realm, Result, Visit, attempts, letters};
+use crate::domain::audit::{Action, Actor, Event};
+use crate::domain::ids::{ApplicationId, LoginId, SessionId, UserId};
+use crate::domain::letter::Letter;
+use crate::domain::login::complaint::Complaint;
+use crate::domain::login::evidence::Evidence;
+use crate::domain::login::origin::Origin;
+use crate::domain::login::outcome::Ending;
+use crate::domain::login::step::Step;
+use crate::domain::login::wishes::Wishes;
+use crate::domain::login::{LONGEST, Login, Stage, extended, page_deadline};
+use crate::domain::name::key_of;
+use crate::domain::secret::SecretString;
+use crate::domain::session::Session;
+use crate::storage::logins::{LoginRow, Proven};
+use crate::storage::{self, Connection, enrollments, failures, logins, sessions, users};
+
+/// The longest user name that is looked at, in characters.
+const LONGEST_NAME: usize = 200;
+
+/// What a door asks for.
+#[derive(Debug, Clone)]
+pub struct NewLogin {
+    /// The door.
+    pub origin: Origin,
+    /// What is to be reached.
+    pub application: ApplicationId,
+    /// How the application wants the login to be.
+    pub wishes: Wishes,
+    /// The door's own request, for the door's own answer.
+    pub request: String,
+}
+
+/// A login that has begun.
+#[derive(Debug)]
+pub struct Begun {
+    /// Its identifier, for the desk's address.
+    pub login: LoginId,
+    /// The cookie that binds it to this browser.
+    pub cookie: SecretString,
+}
+
+/// Begins a login. Who is logged in at this browser already is taken over, unless the application wants the
+/// person to choose.
+///
+/// # Errors
+/// If the database fails.
+pub async fn begin(house: &House, realm: &Realm, visit: &Visit, browser: &Browser, new: &NewLogin) -> Result<Begun> {
+    let (id, cookie) = (house.entropy.id(), house.new_cookie());
+    let cookie_hash = login_cookie_hash(house, realm.tenant(), id, &cookie);
+    let begun = house.db.write(async |connection| {
+        let member = if new.wishes.choose_account { None } else { somebody(connection, house, realm, visit, browser).await? };
+        let login = Login {
+            id,
+            tenant: realm.tenant(),
+            origin: new.origin,
+            application: new.application,
+            wishes: new.wishes.clone(),
+            request: new.request.clone(),
+            stage: Stage::Open,
+            user: member.as_ref().map(|user| user.id),
+            named: member.as_ref().map(|user| user.username.clone()),
+            security_version: member.as_ref().map_or(0, |user| user.security_version),
+            language: None,
+            correlation: visit.correlation,
+            created_at: visit.now,
+            expires_at: page_deadline(visit.now, false, visit.now.plus(LONGEST)),
+            absolute_expires_at: visit.now.plus(LONGEST),
+        };
+        let row = LoginRow {
+            login,
+            cookie_hash: cookie_hash.clone(),
+            previous_cookie: None,
+            resync: None,
+            address: visit.address.to_string(),
+            user_agent: visit.user_agent.clone(),
+        };
+        logins::insert(connection, &row).await?;
+        let event = Event::new(visit.now, realm.tenant(), Actor::Stranger, Action::LoginStarted).on("login", id);
+        let detail = serde_json::json!({ "origin": new.origin.id(), "application": new.application.to_string() });
+        let event = event.from_address(visit.address).in_login(visit.correlation).with(detail);
+        house.record(connection, event).await
+    });
+    begun.await?;
+    Ok(Begun { login: id, cookie })
+}
+
+/// Who is logged in at this browser.
+async fn somebody(
+    connection: &mut Connection,
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    browser: &Browser,
+) -> storage::Result<Option<crate::domain::user::User>> {
+    let Some(cookie) = &browser.session else { return Ok(None) };
+    let hash = session_cookie_hash(house, realm.tenant(), cookie);
+    let Some(session) = sessions::with_cookie(connection, realm.tenant(), &hash).await? else { return Ok(None) };
+    let user = users::with_id(connection, realm.tenant(), session.user).await?;
+    let settings = realm.config.settings.session;
+    Ok(user.filter(|user| session.alive(settings, user.security_version, visit.now)))
+}
+
+/// An event of this login, by its person or by a stranger.
+pub(super) fn event(case: &Case, visit: &Visit, action: Action) -> Event {
+    let actor = match case.user() {
+        Some(user) if case.evidence.password.is_some() || case.evidence.otp.is_some() => Actor::User(user),
+        _ => Actor::Stranger,
+    };
+    let event = Event::new(visit.now, case.login().tenant, actor, action).on("login", case.login().id);
+    event.from_address(visit.address).in_login(case.login().correlation)
+}
+
+/// The deadline of the page that follows now.
+pub(super) fn deadline(case: &Case, visit: &Visit) -> crate::domain::timestamp::Timestamp {
+    let enrolling = case.enrollment.is_some() || matches!(case.step, Step::Offer);
+    page_deadline(visit.now, enrolling, case.login().absolute_expires_at)
+}
+
+/// Takes the user name. Whether there is such an account is neither said nor visible.
+///
+/// # Errors
+/// [`Error::WrongMoment`] once the password is proven; [`Error::NotThisBrowser`].
+pub async fn submit_username(
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    browser: &Browser,
+    id: LoginId,
+    name: &str,
+) -> Result<Posted> {
+    let name: String = name.trim().chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect();
+    let taken = house.db.write(async |connection| {
+        let Some(case) = hold(connection, house, realm, visit, browser, id).await? else {
+            return Ok(Err(Error::NotThisBrowser));
+        };
+        if !matches!(case.step, Step::Identify | Step::Password) {
+            return Ok(Err(Error::WrongMoment));
+        }
+        if key_of(&name).is_empty() {
+            return Ok(Ok(Posted::complaint(Complaint::NameEmpty)));
+        }
+        let user = users::named(connection, realm.tenant(), &name).await?;
+        let person = user.as_ref().map(|user| (user.id, user.security_version));
+        logins::name(connection, realm.tenant(), id, Some(&name), person, deadline(&case, visit)).await?;
+        house.record(connection, event(&case, visit, Action::LoginNamed)).await?;
+        Ok(Ok(Posted::accepted()))
+    });
+    taken.await?
+}
+
+/// Locks the login's row, so that two requests of one login run one after the other, and reads the case.
+pub(super) async fn hold(
+    connection: &mut Connection,
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    browser: &Browser,
+    id: LoginId,
+) -> storage::Result<Option<Case>> {
+    logins::hold(connection, house.db.engine(), realm.tenant(), id).await?;
+    load(connection, house, realm, visit, browser, id).await
+}
+
+/// Takes the password.
+///
+/// Right and wrong, known and unknown take the same way and the same time: one hash, one transaction (T-19).
+///
+/// # Errors
+/// [`Error::Busy`]; [`Error::WrongMoment`]; [`Error::NotThisBrowser`].
+pub async fn submit_password(
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    browser: &Browser,
+    id: LoginId,
+    password: &SecretString,
+) -> Result<Posted> {
+    let case = case::look(house, realm, visit, browser, id).await?;
+    if case.step != Step::Password {
+        return Err(Error::WrongMoment);
+    }
+    if let Some(complaint) = attempts::must_wait(house, realm, visit, &case).await? {
+        return Ok(Posted::complaint(complaint));
+    }
+    let stored = match case.user() {
+        Some(user) => {
+            house.db.read(async |connection| users::password_hash(connection, realm.tenant(), user).await).await?
+        }
+        None => None,
+    };
+    let verdict = house.passwords.verify(password, stored.as_deref()).await?;
+    let renewed = if verdict.outdated { Some(house.passwords.hash(password, &house.entropy).await?) } else { None };
+    let cookie = house.new_cookie();
+    let judged = house.db.write(async |connection| {
+        let Some(case) = hold(connection, house, realm, visit, browser, id).await? else {
+            return Ok(Err(Error::NotThisBrowser));
+        };
+        if case.step != Step::Password {
+            return Ok(Err(Error::WrongMoment));
+        }
+        let (true, Some(user)) = (verdict.right, case.user()) else {
+            house.record(connection, event(&case, visit, Action::PasswordRejected)).await?;
+            let counts = realm.config.settings.lockout.count_passwords;
+            attempts::count(connection, house, realm, visit, &case, counts).await?;
+            return Ok(Ok(Posted::complaint(Complaint::PasswordWrong)));
+        };
+        if let Some(hash) = &renewed {
+            users::set_password_hash(connection, realm.tenant(), user, hash, visit.now).await?;
+        }
+        step_up(connection, house, realm, visit, &case, &cookie, Proven::Password).await?;
+        let accepted = Event { actor: Actor::User(user), ..event(&case, visit, Action::PasswordAccepted) };
+        house.record(connection, accepted).await?;
+        Ok(Ok(Posted { complaint: None, login_cookie: Some(cookie.clone()) }))
+    });
+    judged.await?
+}
+
+/// Writes down that something was proven and gives the login a new cookie.
+pub(super) async fn step_up(
+    connection: &mut Connection,
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    case: &Case,
+    cookie: &SecretString,
+    proven: Proven,
+) -> storage::Result<()> {
+    let id = case.login().id;
+    let hash = login_cookie_hash(house, realm.tenant(), id, cookie);
+    let deadline = page_deadline(visit.now, true, case.login().absolute_expires_at);
+    logins::step_up(connection, realm.tenant(), id, &hash, visit.now, deadline).await?;
+    logins::prove(connection, realm.tenant(), id, proven, visit.now).await
+}
+
+/// Ends a login without access: the person cancelled, or was refused and goes back to the application.
+///
+/// # Errors
+/// [`Error::NotThisBrowser`]; [`Error::WrongMoment`] if it has ended or was granted already.
+pub async fn leave(house: &House, realm: &Realm, visit: &Visit, browser: &Browser, id: LoginId) -> Result<()> {
+    let left = house.db.write(async |connection| {
+        let Some(case) = hold(connection, house, realm, visit, browser, id).await? else {
+            return Ok(Err(Error::NotThisBrowser));
+        };
+        let ending = match case.step {
+            Step::Refused(refusal) => Ending::Refused(refusal),
+            Step::Ended(Ending::AccountChanged) => Ending::AccountChanged,
+            Step::Granted | Step::Answered | Step::Ended(_) => return Ok(Err(Error::WrongMoment)),
+            _ => Ending::Cancelled,
+        };
+        end(connection, house, realm, visit, &case, ending).await?;
+        Ok(Ok(()))
+    });
+    left.await?
+}
+
+/// Ends an open login and everything that hangs on it.
+pub(super) async fn end(
+    connection: &mut Connection,
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    case: &Case,
+    ending: Ending,
+) -> storage::Result<()> {
+    let id = case.login().id;
+    if !logins::end(connection, realm.tenant(), id, ending).await? {
+        return Ok(());
+    }
+    if let Some(enrollment) = &case.enrollment {
+        storage::activations::void_of(connection, realm.tenant(), enrollment.id).await?;
+        enrollments::cancel_of(connection, realm.tenant(), id, visit.now).await?;
+        house.record(connection, event(case, visit, Action::EnrollmentCancelled).on("enrollment", enrollment.id)).await?;
+    }
+    let action = if ending == Ending::Cancelled { Action::LoginCancelled } else { Action::LoginEnded };
+    let detail = serde_json::json!({ "reason": ending.reason() });
+    house.record(connection, event(case, visit, action).with(detail)).await?;
+    let result = if matches!(ending, Ending::Refused(_)) { "denied" } else { "failure" };
+    super::federation::log_access(connection, house, realm, visit, case, result, ending.reason()).await
+}
+
+/// Lets somebody else log in: forgets the name and all that was proven in this login.
+///
+/// # Errors
+/// [`Error::NotThisBrowser`]; [`Error::WrongMoment`] if it has ended or was granted already.
+pub async fn switch_user(house: &House, realm: &Realm, visit: &Visit, browser: &Browser, id: LoginId) -> Result<()> {
+    let switched = house.db.write(async |connection| {
+        let Some(case) = hold(connection, house, realm, visit, browser, id).await? else {
+            return Ok(Err(Error::NotThisBrowser));
+        };
+        if case.login().stage != Stage::Open || case.step == Step::Expired {
+            return Ok(Err(Error::WrongMoment));
+        }
+        if let Some(enrollment) = &case.enrollment {
+            storage::activations::void_of(connection, realm.tenant(), enrollment.id).await?;
+            enrollments::cancel_of(connection, realm.tenant(), id, visit.now).await?;
+            house.record(connection, event(&case, visit, Action::EnrollmentCancelled)).await?;
+        }
+        logins::forget_evidence(connection, realm.tenant(), id).await?;
+        logins::name(connection, realm.tenant(), id, None, None, deadline(&case, visit)).await?;
+        Ok(Ok(()))
+    });
+    switched.await?
+}
+
+/// Gives the person more time.
+///
+/// # Errors
+/// [`Error::NotThisBrowser`]; [`Error::WrongMoment`] if the time is over already.
+pub async fn extend(house: &House, realm: &Realm, visit: &Visit, browser: &Browser, id: LoginId) -> Result<()> {
+    let given = house.db.write(async |connection| {
+        let Some(case) = hold(connection, house, realm, visit, browser, id).await? else {
+            return Ok(Err(Error::NotThisBrowser));
+        };
+        if case.login().stage != Stage::Open || case.step == Step::Expired {
+            return Ok(Err(Error::WrongMoment));
+        }
+        let (page, absolute) = extended(visit.now, case.login().created_at);
+        logins::extend(connection, realm.tenant(), id, page, absolute).await?;
+        house.record(connection, event(&case, visit, Action::LoginExtended)).await?;
+        Ok(Ok(()))
+    });
+    given.await?
+}
+
+/// Remembers the language that was chosen on a page of this login.
+///
+/// # Errors
+/// [`Error::NotThisBrowser`].
+pub async fn set_language(
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    browser: &Browser,
+    id: LoginId,
+    tag: &str,
+) -> Result<()> {
+    let set = house.db.write(async |connection| {
+        if load(connection, house, realm, visit, browser, id).await?.is_none() {
+            return Ok(Err(Error::NotThisBrowser));
+        }
+        logins::set_language(connection, realm.tenant(), id, tag).await?;
+        Ok(Ok(()))
+    });
+    set.await?
+}
+
+/// A completed login: the cookies that the browser gets.
+#[derive(Debug)]
+pub struct Completed {
+    /// Finds the session.
+    pub session: SecretString,
+    /// Tells this browser as one that this person uses.
+    pub known: SecretString,
+}
+
+/// Completes a login of which nothing is lacking: a session with a new cookie, and the grant, once.
+///
+/// # Errors
+/// [`Error::WrongMoment`] if something is lacking or another request was faster; [`Error::NotThisBrowser`].
+pub async fn complete(house: &House, realm: &Realm, visit: &Visit, browser: &Browser, id: LoginId) -> Result<Completed> {
+    let cookie = house.new_cookie();
+    let known = browser.known.clone().unwrap_or_else(|| house.new_cookie());
+    let (session_id, hash) = (house.entropy.id(), session_cookie_hash(house, realm.tenant(), &cookie));
+    let done = house.db.write(async |connection| {
+        let Some(case) = hold(connection, house, realm, visit, browser, id).await? else {
+            return Ok(Err(Error::NotThisBrowser));
+        };
+        let (Step::Complete, Some(user)) = (case.step, case.user()) else { return Ok(Err(Error::WrongMoment)) };
+        let session = strengthened(&case, visit, user, session_id);
+        // The grant comes first: it decides a race, and whoever loses it has written nothing.
+        if !logins::grant(connection, realm.tenant(), id, session.id, deadline(&case, visit)).await? {
+            return Ok(Err(Error::WrongMoment));
+        }
+        let begun = case.session.is_none();
+        if begun {
+            sessions::insert(connection, &session, &hash, &visit.address.to_string(), &visit.user_agent).await?;
+        } else {
+            sessions::strengthen(connection, &session, &hash).await?;
+        }
+        after_success(connection, house, realm, visit, &case, user, &known).await?;
+        let action = if begun { Action::SessionStarted } else { Action::SessionStrengthened };
+        house.record(connection, event(&case, visit, action).on("session", session.id)).await?;
+        house.record(connection, event(&case, visit, Action::LoginCompleted)).await?;
+        Ok(Ok(()))
+    });
+    done.await??;
+    Ok(Completed { session: cookie, known })
+}
+
+/// The session after this login: what was proven here replaces what was proven earlier.
+fn strengthened(case: &Case, visit: &Visit, user: UserId, new: SessionId) -> Session {
+    let Evidence { password, otp, token, .. } = case.evidence;
+    let version = case.member.as_ref().map_or(0, |member| member.user.security_version);
+    let earlier = case.session.as_ref();
+    Session {
+        id: earlier.map_or(new, |session| session.id),
+        tenant: case.login().tenant,
+        user,
+        security_version: version,
+        password_at: password.map(|proof| proof.at),
+        otp_at: otp.map(|proof| proof.at),
+        token,
+        started_at: earlier.map_or(visit.now, |session| session.started_at),
+        last_seen_at: visit.now,
+        ended_at: None,
+    }
+}
+
+/// What a success does for the next login: failures are forgotten, the browser is remembered.
+async fn after_success(
+    connection: &mut Connection,
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    case: &Case,
+    user: UserId,
+    known: &SecretString,
+) -> storage::Result<()> {
+    let tenant = realm.tenant();
+    // Only somebody who proved something in this very login shows that the person is back.
+    if !case.evidence.password.is_some_and(|proof| proof.here) && !case.evidence.otp.is_some_and(|proof| proof.here) {
+        return Ok(());
+    }
+    let was_locked = failures::forget(connection, tenant, &case.lane.subject).await?;
+    if was_locked {
+        house.record(connection, event(case, visit, Action::AccountUnlocked)).await?;
+        if realm.config.settings.lockout.alert_on_unlock {
+            letters::send(connection, house, realm, visit, case, Letter::AccountUnlocked).await?;
+        }
+    }
+    users::remember_login(connection, tenant, user, visit.now).await?;
+    let browser = browser_hash(house, tenant, known);
+    users::remember_browser(connection, house.db.engine(), tenant, user, &browser, visit.now).await
+}

@@ -1,14 +1,17 @@
 //! Use cases: one function, one transaction, a list of duties in order. Every write of the house goes
 //! through here, so that no write escapes its audit event.
 
+mod attempts;
 pub mod case;
 pub mod enrollment;
 pub mod federation;
 pub mod house;
+mod letters;
 pub mod login;
 pub mod realm;
 pub mod second_factor;
 pub mod session;
+pub mod undo;
 
 pub use house::{House, HouseSettings};
 pub use realm::Realm;

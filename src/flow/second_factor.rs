@@ -1,1 +1,339 @@
-//! later
+//! Passcodes: of an authenticator that exists, and the first one of a new authenticator.
+
+use super::case::Case;
+use super::login::{event, hold, step_up};
+use super::{Browser, Error, House, Posted, Realm, Result, Visit, attempts, letters, undo};
+use crate::domain::audit::Action;
+use crate::domain::authenticator::template::{Synchronization, TokenTemplate};
+use crate::domain::enrollment::Enrollment;
+use crate::domain::ids::{LoginId, TokenId};
+use crate::domain::letter::Letter;
+use crate::domain::lockout::MOST_FAILURES;
+use crate::domain::login::complaint::Complaint;
+use crate::domain::login::step::{Step, Tokens};
+use crate::domain::oath::window::{Judged, Moving, Verdict, judge};
+use crate::domain::policy::platform::Platform;
+use crate::domain::secret::SecretBytes;
+use crate::domain::user::Member;
+use crate::keys::sealing::Place;
+use crate::storage::enrollments::{self, Ready};
+use crate::storage::logins::Proven;
+use crate::storage::tokens::{self, State, Token};
+use crate::storage::{self, Connection, activations, logins, users};
+
+/// Takes a passcode: of an authenticator that exists or, at the end of an enrollment, the first of a new one.
+///
+/// # Errors
+/// [`Error::WrongMoment`] if no passcode is asked for; [`Error::NotThisBrowser`]; if a secret does not open.
+pub async fn submit(
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    browser: &Browser,
+    id: LoginId,
+    typed: &str,
+) -> Result<Posted> {
+    let case = super::case::look(house, realm, visit, browser, id).await?;
+    let first = match case.step {
+        Step::Passcode => false,
+        Step::FirstPasscode(_) | Step::Activate(Platform::OathApp) => true,
+        _ => return Err(Error::WrongMoment),
+    };
+    if typed.trim().is_empty() {
+        return Ok(Posted::complaint(Complaint::PasscodeEmpty));
+    }
+    if let Some(complaint) = attempts::must_wait(house, realm, visit, &case).await? {
+        return Ok(Posted::complaint(complaint));
+    }
+    let posted = if first {
+        first_passcode(house, realm, visit, browser, id, typed).await?
+    } else {
+        passcode(house, realm, visit, browser, id, typed).await?
+    };
+    house.mail_waits.notify_one();
+    Ok(posted)
+}
+
+/// What a passcode of `template` counts.
+const fn moving(template: &TokenTemplate, drift_steps: i64) -> Moving {
+    match template.synchronization {
+        Synchronization::Time => Moving::Time { step_seconds: template.time_step_seconds, drift_steps },
+        Synchronization::Event => Moving::Event { look_ahead: Some(template.event_window) },
+    }
+}
+
+/// Characters that people type who put spaces into a passcode or miss a digit get a hint that costs nothing.
+fn wrong_length(typed: &str, lengths: impl Iterator<Item = u8>) -> Option<Complaint> {
+    let digits = typed.chars().filter(|c| !c.is_whitespace() && *c != '-').count();
+    let mut lengths: Vec<usize> = lengths.map(usize::from).collect();
+    lengths.sort_unstable();
+    lengths.dedup();
+    match lengths.as_slice() {
+        [one] if *one != digits => Some(Complaint::PasscodeLength { expected: u32::try_from(*one).unwrap_or(6) }),
+        _ => None,
+    }
+}
+
+/// A passcode of an authenticator that exists (A14, A15). All that are active are tried.
+async fn passcode(
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    browser: &Browser,
+    id: LoginId,
+    typed: &str,
+) -> Result<Posted> {
+    let cookie = house.new_cookie();
+    let done = house.db.write(async |connection| {
+        let Some(case) = hold(connection, house, realm, visit, browser, id).await? else {
+            return Ok(Err(Error::NotThisBrowser));
+        };
+        if case.step != Step::Passcode {
+            return Ok(Err(Error::WrongMoment));
+        }
+        let active: Vec<&Token> = case.tokens.iter().filter(|token| token.state == State::Active).collect();
+        if let Some(complaint) = wrong_length(typed, active.iter().map(|token| token.template.length)) {
+            return Ok(Ok(Posted::complaint(complaint)));
+        }
+        let (token, verdict) = match best(house, realm, visit, &case, &active, typed) {
+            Ok(best) => best,
+            Err(error) => return Ok(Err(error)),
+        };
+        match (token, verdict) {
+            (Some(token), Verdict::Accepted { position, drift_steps })
+                if tokens::accept(connection, realm.tenant(), token.id, position, drift_steps, visit.now).await? =>
+            {
+                step_up(connection, house, realm, visit, &case, &cookie, Proven::Otp(token.id)).await?;
+                house.record(connection, about(&case, visit, token, Action::PasscodeAccepted)).await?;
+                Ok(Ok(Posted { complaint: None, login_cookie: Some(cookie.clone()) }))
+            }
+            (Some(token), Verdict::OutOfSync { position }) => {
+                logins::set_resync(connection, realm.tenant(), id, Some((token.id, position))).await?;
+                house.record(connection, about(&case, visit, token, Action::PasscodeOutOfSync)).await?;
+                Ok(Ok(Posted::complaint(Complaint::PasscodeNext)))
+            }
+            // Accepted, but another request has taken the position at the same moment: a reuse (T-13).
+            (Some(token), Verdict::Accepted { .. } | Verdict::Reused) => {
+                house.record(connection, about(&case, visit, token, Action::PasscodeReused)).await?;
+                let letter = Letter::PasscodeReused {
+                    application: case.application_name().to_owned(),
+                    at: visit.now,
+                    address: visit.address.to_string(),
+                };
+                letters::send(connection, house, realm, visit, &case, letter).await?;
+                refused(connection, house, realm, visit, &case).await.map(Ok)
+            }
+            _ => {
+                house.record(connection, event(&case, visit, Action::PasscodeRejected)).await?;
+                refused(connection, house, realm, visit, &case).await.map(Ok)
+            }
+        }
+    });
+    done.await?
+}
+
+/// What the typed passcode is to the token that likes it best.
+fn best<'a>(
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    case: &Case,
+    active: &[&'a Token],
+    typed: &str,
+) -> Result<(Option<&'a Token>, Verdict)> {
+    let rank = |verdict: &Verdict| match verdict {
+        Verdict::Accepted { .. } => 3,
+        Verdict::OutOfSync { .. } => 2,
+        Verdict::Reused => 1,
+        Verdict::Wrong => 0,
+    };
+    let mut found = (None, Verdict::Wrong);
+    for token in active {
+        let Some(sealed) = &token.secret_sealed else { continue };
+        let secret = house.sealer.open(Place::new(realm.tenant(), "token", "secret_sealed", token.id), sealed)?;
+        let pending = case.row.resync.filter(|(id, _)| *id == token.id).map(|(_, position)| position);
+        let judged = Judged {
+            secret: &secret,
+            algorithm: token.template.algorithm,
+            digits: token.template.length,
+            moving: moving(&token.template, token.drift_steps),
+            last_position: token.last_position,
+            pending,
+        };
+        let verdict = judge(judged, realm.config.settings.windows, typed, visit.now);
+        if rank(&verdict) > rank(&found.1) {
+            found = (Some(*token), verdict);
+        }
+    }
+    Ok(found)
+}
+
+/// Counts a passcode that was not accepted, for the name, the address and the authenticators (A16).
+async fn refused(
+    connection: &mut Connection,
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    case: &Case,
+) -> storage::Result<Posted> {
+    if case.row.resync.is_some() {
+        logins::set_resync(connection, realm.tenant(), case.login().id, None).await?;
+    }
+    let counts = realm.config.settings.lockout.count_passcodes;
+    attempts::count(connection, house, realm, visit, case, counts).await?;
+    if let Some(user) = case.user() {
+        let locked = tokens::fail(connection, realm.tenant(), user, MOST_FAILURES, visit.now).await?;
+        if locked > 0 {
+            house.record(connection, event(case, visit, Action::TokenLocked)).await?;
+        }
+    }
+    Ok(Posted::complaint(Complaint::PasscodeWrong))
+}
+
+fn about(case: &Case, visit: &Visit, token: &Token, action: Action) -> crate::domain::audit::Event {
+    event(case, visit, action).on("token", token.id).with(serde_json::json!({ "serial": token.serial }))
+}
+
+/// The first passcode of a new authenticator, in the login that began the enrollment: only now a token is
+/// made (R-111, architecture.md rule 7). Failures here do not count for the account: there is nothing yet
+/// that a stranger could guess at.
+async fn first_passcode(
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    browser: &Browser,
+    id: LoginId,
+    typed: &str,
+) -> Result<Posted> {
+    let cookie = house.new_cookie();
+    let done = house.db.write(async |connection| {
+        let tenant = realm.tenant();
+        let Some(before) = hold(connection, house, realm, visit, browser, id).await? else {
+            return Ok(Err(Error::NotThisBrowser));
+        };
+        // Another enrollment of the same person may be ending at this moment, in another browser (T-09).
+        if let Some(user) = before.user() {
+            users::hold(connection, house.db.engine(), tenant, user).await?;
+        }
+        let Some(case) = super::case::load(connection, house, realm, visit, browser, id).await? else {
+            return Ok(Err(Error::NotThisBrowser));
+        };
+        if !matches!(case.step, Step::FirstPasscode(_) | Step::Activate(Platform::OathApp))
+            || tokens::summary(&case.tokens) != Tokens::None
+        {
+            return Ok(Err(Error::WrongMoment));
+        }
+        let (Some(enrollment), Some(member)) = (&case.enrollment, &case.member) else {
+            return Ok(Err(Error::Forbidden));
+        };
+        let Some(ready) = enrollments::ready(connection, tenant, enrollment.id).await? else {
+            return Ok(Err(Error::WrongMoment));
+        };
+        if let Some(complaint) = wrong_length(typed, std::iter::once(ready.template.length)) {
+            return Ok(Ok(Posted::complaint(complaint)));
+        }
+        let place = Place::new(tenant, "enrollment", "secret_sealed", enrollment.id);
+        let secret = match house.sealer.open(place, &ready.secret_sealed) {
+            Ok(secret) => secret,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        let judged = Judged {
+            secret: &secret,
+            algorithm: ready.template.algorithm,
+            digits: ready.template.length,
+            moving: moving(&ready.template, 0),
+            last_position: -1,
+            pending: case.row.resync.map(|(_, position)| position),
+        };
+        match judge(judged, realm.config.settings.windows, typed, visit.now) {
+            Verdict::Accepted { position, drift_steps } => {
+                let new = token(house, visit, member, enrollment, &ready, &secret, (position, drift_steps));
+                enrolled(connection, house, realm, visit, &case, enrollment, &new, &cookie).await
+            }
+            Verdict::OutOfSync { position } => {
+                let waiting = TokenId::from_bits(0);
+                logins::set_resync(connection, tenant, id, Some((waiting, position))).await?;
+                Ok(Ok(Posted::complaint(Complaint::PasscodeNext)))
+            }
+            Verdict::Reused | Verdict::Wrong => {
+                house.record(connection, event(&case, visit, Action::PasscodeRejected)).await?;
+                attempts::count(connection, house, realm, visit, &case, false).await?;
+                Ok(Ok(Posted::complaint(Complaint::PasscodeWrong)))
+            }
+        }
+    });
+    done.await?
+}
+
+/// The token that an enrollment becomes; its secret is sealed anew, for its own row (T-63).
+fn token(
+    house: &House,
+    visit: &Visit,
+    member: &Member,
+    enrollment: &Enrollment,
+    ready: &Ready,
+    secret: &SecretBytes,
+    (position, drift_steps): (i64, i64),
+) -> Token {
+    let id: TokenId = house.entropy.id();
+    let place = Place::new(enrollment.tenant, "token", "secret_sealed", id);
+    let told = ready.device.get("name").and_then(serde_json::Value::as_str).unwrap_or_default();
+    Token {
+        id,
+        tenant: enrollment.tenant,
+        serial: ready.serial.clone(),
+        user: member.user.id,
+        name: told.to_owned(),
+        state: State::Active,
+        state_reason: String::new(),
+        template: ready.template.clone(),
+        secret_sealed: Some(house.sealer.seal(place, secret)),
+        last_position: position,
+        drift_steps,
+        failed_count: 0,
+        platform: enrollment.platform.unwrap_or(Platform::OathApp),
+        device: ready.device.clone(),
+        device_key: ready.device_key.clone(),
+        device_counter: 0,
+        enrolled_by: "self".to_owned(),
+        enrolled_at: visit.now,
+        last_used_at: Some(visit.now),
+    }
+}
+
+/// Makes the token of an enrollment, once, and tells its owner.
+#[expect(clippy::too_many_arguments, reason = "one transaction that ends an enrollment needs all that it ends")]
+async fn enrolled(
+    connection: &mut Connection,
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    case: &Case,
+    enrollment: &Enrollment,
+    token: &Token,
+    cookie: &crate::domain::secret::SecretString,
+) -> storage::Result<Result<Posted>> {
+    let tenant = realm.tenant();
+    if !enrollments::complete(connection, tenant, enrollment.id, visit.now).await? {
+        return Ok(Err(Error::WrongMoment));
+    }
+    tokens::insert(connection, token, &visit.address.to_string()).await?;
+    enrollments::cancel_others_of(connection, tenant, token.user, enrollment.id, visit.now).await?;
+    activations::void_of(connection, tenant, enrollment.id).await?;
+    users::remember_enrollment(connection, tenant, token.user, visit.now).await?;
+    step_up(connection, house, realm, visit, case, cookie, Proven::Otp(token.id)).await?;
+    house.record(connection, about(case, visit, token, Action::TokenEnrolled)).await?;
+    let completed = event(case, visit, Action::EnrollmentCompleted).on("enrollment", enrollment.id);
+    let detail = serde_json::json!({ "platform": token.platform.id(), "serial": token.serial });
+    house.record(connection, completed.with(detail)).await?;
+    let letter = Letter::Enrolled {
+        device: token.name.clone(),
+        platform: token.platform,
+        serial: token.serial.clone(),
+        at: visit.now,
+        address: visit.address.to_string(),
+        undo: undo::statement(house, realm, token.id, visit.now),
+    };
+    letters::send(connection, house, realm, visit, case, letter).await?;
+    Ok(Ok(Posted { complaint: None, login_cookie: Some(cookie.clone()) }))
+}

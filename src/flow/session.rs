@@ -1,1 +1,41 @@
-//! later
+//! Single sign-on sessions: who is logged in here, and logging out.
+
+use super::case::session_cookie_hash;
+use super::{Browser, House, Realm, Result, Visit};
+use crate::domain::audit::{Action, Actor, Event};
+use crate::domain::session::Session;
+use crate::storage::{grants, sessions, users};
+
+/// The living session of this browser.
+///
+/// # Errors
+/// If the database fails.
+pub async fn current(house: &House, realm: &Realm, visit: &Visit, browser: &Browser) -> Result<Option<Session>> {
+    let Some(cookie) = &browser.session else { return Ok(None) };
+    let (tenant, hash) = (realm.tenant(), session_cookie_hash(house, realm.tenant(), cookie));
+    let found = house.db.read(async |connection| {
+        let Some(session) = sessions::with_cookie(connection, tenant, &hash).await? else { return Ok(None) };
+        let user = users::with_id(connection, tenant, session.user).await?;
+        let settings = realm.config.settings.session;
+        Ok(user.filter(|user| session.alive(settings, user.security_version, visit.now)).map(|_| session))
+    });
+    Ok(found.await?)
+}
+
+/// Ends the session of this browser and takes back what was granted in it.
+///
+/// # Errors
+/// If the database fails.
+pub async fn end(house: &House, realm: &Realm, visit: &Visit, browser: &Browser) -> Result<()> {
+    let Some(session) = current(house, realm, visit, browser).await? else { return Ok(()) };
+    let tenant = realm.tenant();
+    let ended = house.db.write(async |connection| {
+        if sessions::end(connection, tenant, session.id, "logout", visit.now).await? {
+            grants::revoke_all_of(connection, tenant, session.user, Some(session.id), visit.now).await?;
+            let event = Event::new(visit.now, tenant, Actor::User(session.user), Action::SessionEnded);
+            house.record(connection, event.on("session", session.id).from_address(visit.address)).await?;
+        }
+        Ok(())
+    });
+    Ok(ended.await?)
+}

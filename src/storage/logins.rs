@@ -1,7 +1,7 @@
 //! Logins and what was proven in them.
 
 use super::row::{Row, document};
-use super::{Connection, Result};
+use super::{Connection, Engine, Result};
 use crate::domain::ids::{LoginId, SessionId, TenantId, TokenId, UserId};
 use crate::domain::login::evidence::{Evidence, Proof};
 use crate::domain::login::outcome::Ending;
@@ -338,5 +338,18 @@ pub async fn forget_evidence(connection: &mut Connection, tenant: TenantId, id: 
         .bind(id.to_string())
         .execute(connection)
         .await?;
+    Ok(())
+}
+
+/// Locks the login's row until the transaction ends, so that requests of one login run one after the other.
+/// SQLite's transactions do that by themselves.
+pub async fn hold(connection: &mut Connection, engine: Engine, tenant: TenantId, id: LoginId) -> Result<()> {
+    if engine == Engine::MySql {
+        sqlx::query("UPDATE login SET security_version = security_version WHERE tenant_id = ? AND id = ?")
+            .bind(tenant.to_string())
+            .bind(id.to_string())
+            .execute(connection)
+            .await?;
+    }
     Ok(())
 }

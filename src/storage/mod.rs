@@ -38,6 +38,9 @@ pub enum Error {
     /// The schema could not be brought up to date, or is newer than this program.
     #[error("the schema could not be migrated: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
+    /// Other requests kept changing the same row; the whole transaction may be tried again.
+    #[error("other requests kept changing the same row")]
+    Contended,
     /// A row does not hold what this program writes; somebody else changed it.
     #[error("table {table}, row {row}: column {column} does not hold what it should")]
     Broken {
@@ -55,6 +58,9 @@ impl Error {
     /// cluster, a busy file (architecture.md, growing past one machine).
     #[must_use]
     pub fn is_passing(&self) -> bool {
+        if matches!(self, Self::Contended) {
+            return true;
+        }
         let Self::Database(error) = self else { return false };
         let Some(error) = error.as_database_error() else { return false };
         // SQLite: 5 busy, 6 locked and their extended forms. MariaDB: 1213 deadlock or certification

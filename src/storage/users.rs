@@ -288,3 +288,16 @@ pub async fn remember_browser(
         .await?;
     Ok(())
 }
+
+/// Locks the account's row until the transaction ends, so that two enrollments of one person end one after
+/// the other. SQLite's transactions do that by themselves.
+pub async fn hold(connection: &mut Connection, engine: Engine, tenant: TenantId, id: UserId) -> Result<()> {
+    if engine == Engine::MySql {
+        sqlx::query("UPDATE user_account SET status = status WHERE tenant_id = ? AND id = ?")
+            .bind(tenant.to_string())
+            .bind(id.to_string())
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
+}
