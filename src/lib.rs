@@ -24,3 +24,4 @@ pub mod http;
 
 // Floor 4: the doors; peers, no arrow between them.
 pub mod oidc;
+pub mod pages;

@@ -1,0 +1,48 @@
+// Comfort for pages that work without it: nothing here is needed to log in.
+for (const select of document.querySelectorAll("select[data-submit]")) {
+  const button = select.form.querySelector("button");
+  if (button) button.hidden = true;
+  select.addEventListener("change", () => select.form.requestSubmit());
+}
+for (const button of document.querySelectorAll("[data-reveal]")) {
+  const field = document.getElementById(button.dataset.reveal);
+  button.hidden = false;
+  button.setAttribute("aria-controls", field.id);
+  button.addEventListener("click", () => {
+    const shown = field.type === "text";
+    field.type = shown ? "password" : "text";
+    button.textContent = shown ? button.dataset.show : button.dataset.hide;
+    field.focus();
+  });
+  field.form.addEventListener("submit", () => { field.type = "password"; });
+}
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent.trim());
+    button.textContent = button.dataset.copied;
+  });
+}
+// One click, one request: a second click would only find the step already done.
+for (const form of document.querySelectorAll("form[method=post]")) {
+  form.addEventListener("submit", (event) => {
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = "1";
+  });
+}
+addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+});
+// The page that waits for a device moves on by itself.
+const waiting = document.querySelector("[data-events]");
+if (waiting) {
+  const events = new EventSource(waiting.dataset.events);
+  events.addEventListener("changed", () => { events.close(); location.replace(location.href.split("#")[0]); });
+}
+// A minute before the page is too old, the person may ask for more time.
+const expiry = document.querySelector("[data-expires]");
+if (expiry) {
+  const seconds = Number(expiry.dataset.expires);
+  setTimeout(() => { expiry.hidden = false; expiry.querySelector("button").focus(); }, Math.max(0, seconds - 60) * 1000);
+  setTimeout(() => location.replace(location.href.split("#")[0]), (seconds + 1) * 1000);
+}

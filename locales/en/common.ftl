@@ -1,1 +1,15 @@
+skip-to-content = Skip to content
 language = Language
+language-apply = Change
+help-contact = Need help? { $contact }
+continue = Continue
+cancel = Cancel
+copy = Copy
+copied = Copied
+check-now = Check now
+step-of = Step { $step } of { $steps }
+switch-user = Not you?
+log-in = Log in
+log-out = Log out
+start-again = Start again
+return-to-application = Back to the application

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::case::{Case, enrollment_lockout, enrollment_subject};
 use super::login::{deadline, end, event, hold, step_up};
 use super::{Browser, Error, House, Posted, Realm, Result, Visit, attempts, house, letters};
+use crate::domain::activation::string::SECRET_LENGTH;
 use crate::domain::audit::Action;
 use crate::domain::email_code::{self, Sending, TRIES};
 use crate::domain::enrollment::{Enrollment, State};
@@ -32,8 +33,6 @@ use crate::storage::{self, Connection, failures};
 
 /// How long an activation waits for a device (part B3).
 pub const ACTIVATION_LIFETIME: Duration = Duration::from_secs(10 * 60);
-/// Octets of an activation secret: 160 bits.
-const SECRET_LENGTH: usize = 20;
 /// Activations of one person in an hour and in a day (part B3).
 const MOST_IN_HOUR: i64 = 5;
 const MOST_IN_DAY: i64 = 20;

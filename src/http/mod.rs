@@ -8,6 +8,7 @@ pub mod fault;
 pub mod form;
 pub mod headers;
 pub mod page;
+pub mod qr;
 pub mod visit;
 
 pub use call::Call;
@@ -38,6 +39,32 @@ pub struct Site {
 pub struct HttpSettings {
     /// Our own proxies: whose `Forwarded` and `X-Forwarded-For` are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// The authenticator apps that pages send people to.
+    pub apps: Apps,
+}
+
+/// The authenticator apps that pages send people to, and that may open our activation links.
+#[derive(Debug, Clone)]
+pub struct Apps {
+    /// The iOS app's page in the App Store.
+    pub ios_store_url: String,
+    /// The Android app's page in Google Play.
+    pub android_store_url: String,
+    /// `<team>.<bundle>` of the iOS apps that may open activation links.
+    pub ios_app_ids: Vec<String>,
+    /// Packages and signing certificates (SHA-256) of the Android apps that may open activation links.
+    pub android_apps: Vec<(String, Vec<String>)>,
+}
+
+impl Default for Apps {
+    fn default() -> Self {
+        Self {
+            ios_store_url: "https://apps.apple.com/search?term=vestibule%20authenticator".to_owned(),
+            android_store_url: "https://play.google.com/store/apps/details?id=app.vestibule.authenticator".to_owned(),
+            ios_app_ids: Vec::new(),
+            android_apps: Vec::new(),
+        }
+    }
 }
 
 /// The answer of a door.

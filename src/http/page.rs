@@ -28,8 +28,6 @@ pub struct Frame {
     pub correlation: CorrelationId,
     /// The hidden field of forms.
     pub csrf: String,
-    /// Reload the page by itself after so many seconds, where scripts do not run; 0 for never.
-    pub refresh_seconds: u32,
 }
 
 impl Frame {
@@ -45,7 +43,6 @@ impl Frame {
             help_contact: call.realm.config.settings.help_contact.clone(),
             correlation: call.visit.correlation,
             csrf: String::new(),
-            refresh_seconds: 0,
         }
     }
 
@@ -61,7 +58,6 @@ impl Frame {
             help_contact: String::new(),
             correlation,
             csrf: String::new(),
-            refresh_seconds: 0,
         }
     }
 
@@ -69,6 +65,12 @@ impl Frame {
     #[must_use]
     pub fn with_csrf(self, csrf: String) -> Self {
         Self { csrf, ..self }
+    }
+
+    /// With the language selector leading to another path, where the current one takes forms only.
+    #[must_use]
+    pub fn at(self, path: String) -> Self {
+        Self { path, ..self }
     }
 
     /// A text of the page, marked where it is not in the page's language.

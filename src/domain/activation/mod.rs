@@ -1,1 +1,6 @@
-//! Activation: what passes between the login page, the device and the server (protocol version 1).
+//! Activation, protocol version 1: how a device gets the OTP secret without it crossing the wire.
+//!
+//! `docs/activation-protocol.md` describes it for people who write apps; the test vectors in
+//! `tests/vectors/` hold this code to that description.
+
+pub mod string;

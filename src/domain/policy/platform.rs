@@ -63,6 +63,12 @@ impl Platform {
         }
     }
 
+    /// The key of one of its texts: `name`, `hint` or `lead`.
+    #[must_use]
+    pub fn text(self, what: &str) -> String {
+        format!("platform-{}-{what}", self.id().replace('_', "-"))
+    }
+
     /// Where authenticators of this platform live.
     #[must_use]
     pub const fn place(self) -> Place {

@@ -1,0 +1,11 @@
+portal-title = Your applications
+portal-hello = Hello, { $name }
+portal-applications = Applications
+portal-no-applications = There are no applications for you yet.
+portal-authenticators = Your authenticators
+portal-no-authenticators = You have no authenticator yet. You are asked to add one when an application needs it.
+portal-last-used = last used on { $day }
+token-active = Active
+token-suspended = Suspended
+token-locked = Locked
+token-revoked = Removed

@@ -1,0 +1,72 @@
+//! Server-sent events for the page that waits for a device: it moves on by itself.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::{HttpResponse, web};
+use futures_util::stream;
+
+use super::view;
+use crate::domain::ids::{EnrollmentId, LoginId};
+use crate::http::{Answer, Call};
+use crate::storage::{activations, enrollments};
+
+/// How often the database is asked; one indexed read each.
+const EVERY: Duration = Duration::from_secs(1);
+/// How many times; then the browser connects again by itself.
+const MOST: u32 = 120;
+
+/// `GET …/events`: one event when the device is further than it was, and a comment every second between, so
+/// that proxies keep the line open.
+pub async fn stream(mut call: Call, path: web::Path<(String, LoginId)>) -> Answer {
+    let id = path.into_inner().1;
+    let case = view::look(&mut call, id).await?;
+    let events: stream::BoxStream<'static, _> = match case.enrollment.as_ref().map(|enrollment| enrollment.id) {
+        None => Box::pin(stream::iter([Ok::<_, Infallible>(web::Bytes::from_static(b"event: changed\ndata: gone\n\n"))])),
+        Some(enrollment) => {
+            let before = phase(&call, enrollment).await;
+            let (site, realm) = (call.site.clone().into_inner(), call.realm.clone());
+            Box::pin(stream::unfold((site, realm, before, MOST), move |(site, realm, before, left)| async move {
+                if left == 0 {
+                    return None;
+                }
+                tokio::time::sleep(EVERY).await;
+                let now = phase_of(&site, &realm, enrollment).await;
+                if now == before {
+                    return Some((Ok(web::Bytes::from_static(b":\n\n")), (site, realm, before, left - 1)));
+                }
+                let event = format!("event: changed\ndata: {now}\n\n");
+                Some((Ok(web::Bytes::from(event)), (site, realm, now, 0)))
+            }))
+        }
+    };
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "text/event-stream; charset=utf-8"))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header(("x-accel-buffering", "no"))
+        .streaming(events))
+}
+
+async fn phase(call: &Call, enrollment: EnrollmentId) -> String {
+    phase_of(&call.site, &call.realm, enrollment).await
+}
+
+/// How far the enrollment is, as a word that changes when the page must.
+async fn phase_of(site: &crate::http::Site, realm: &crate::flow::Realm, id: EnrollmentId) -> String {
+    let tenant = realm.tenant();
+    let read = site.house.db.read(async |connection| {
+        let enrollment = enrollments::with_id(connection, tenant, id).await?;
+        let activation = activations::newest_of(connection, tenant, id).await?;
+        Ok((enrollment, activation))
+    });
+    match read.await {
+        Ok((Some(enrollment), activation)) => {
+            let state = activation.map(|activation| format!("{:?}", activation.state)).unwrap_or_default();
+            format!("{} {} {state}", enrollment.state.id(), enrollment.activated).to_lowercase()
+        }
+        Ok((None, _)) => "gone".to_owned(),
+        // A database that does not answer for a moment is no news for the page.
+        Err(_) => String::new(),
+    }
+}

@@ -1,0 +1,176 @@
+//! What all pages of a login have in common: the frame, the complaint, the way back to the desk.
+
+use actix_web::HttpResponse;
+
+use crate::domain::application::{Application, Protocol};
+use crate::domain::ids::LoginId;
+use crate::domain::login::complaint::Complaint;
+use crate::flow::case::{self, Case};
+use crate::flow::{self, Posted};
+use crate::http::page::{self, Frame};
+use crate::http::{Answer, Call, Fault, Form, cookies, form};
+use crate::i18n::Value;
+use crate::urls::desk_path;
+
+/// A page of a login: its frame and what its forms need.
+#[derive(Debug)]
+pub struct Login {
+    /// The frame.
+    pub frame: Frame,
+    /// The desk's path; forms post to paths below it.
+    pub desk: String,
+    /// What was wrong with what was entered, in words; empty if nothing was.
+    pub complaint: String,
+    /// What is to be reached.
+    pub application: String,
+    /// Who logs in, once named.
+    pub username: String,
+    /// The step that the person is at, from 1; 0 on pages that are no step of an enrollment.
+    pub step: u64,
+    /// Seconds until the page is too old.
+    pub seconds_left: u64,
+}
+
+/// How many steps an enrollment has on the page: mailbox, platform, activation, passcode.
+const STEPS: u64 = 4;
+
+impl Login {
+    /// The page of `case`, titled by the text `title`.
+    pub fn of(call: &Call, case: &Case, title: &str, step: u64, complaint: Option<Complaint>) -> Self {
+        let id = case.login().id;
+        let frame = Frame::of(call, title).with_csrf(token(call, id));
+        Self {
+            complaint: complaint.map(|complaint| words(call, complaint)).unwrap_or_default(),
+            desk: desk_path(call.realm.code(), id),
+            application: case.application_name().to_owned(),
+            username: case.login().named.clone().unwrap_or_default(),
+            step,
+            seconds_left: case.login().expires_at.min(case.login().absolute_expires_at).since(call.visit.now).as_secs(),
+            frame: frame.at(desk_path(call.realm.code(), id)),
+        }
+    }
+
+    /// "Step 2 of 4"; nothing on pages that are no step of an enrollment.
+    pub fn progress(&self) -> Option<page::Marked> {
+        (self.step > 0).then(|| self.frame.v2("step-of", ("step", &self.step), ("steps", &STEPS)))
+    }
+
+    /// The steps, for the picture of them.
+    pub fn steps(&self) -> std::ops::RangeInclusive<u64> {
+        1..=STEPS
+    }
+}
+
+/// The hidden field of the forms of a login.
+pub fn token(call: &Call, id: LoginId) -> String {
+    form::token(&call.site, &[b"login", &call.realm.tenant().to_bytes(), &id.to_bytes()])
+}
+
+/// Checks that a form is one of this login's pages.
+pub fn check(call: &Call, form: &Form, id: LoginId) -> Result<(), Fault> {
+    form.check(&call.site, &[b"login", &call.realm.tenant().to_bytes(), &id.to_bytes()])
+}
+
+/// The login as it is now, and the language that follows from it.
+pub async fn look(call: &mut Call, id: LoginId) -> Result<Case, Fault> {
+    let case = case::look(&call.site.house, &call.realm, &call.visit, &call.browser, id).await?;
+    call.speak_for(&case);
+    Ok(case)
+}
+
+/// "See the desk", with the cookies that changed.
+pub fn to_desk(call: &Call, id: LoginId) -> HttpResponse {
+    page::see(&desk_path(call.realm.code(), id))
+}
+
+/// What to answer to a form: the desk, or the same page with the complaint.
+pub async fn answer(call: &mut Call, id: LoginId, posted: flow::Result<Posted>) -> Answer {
+    let posted = match posted {
+        Ok(posted) => posted,
+        Err(flow::Error::WrongMoment) => return Ok(to_desk(call, id)),
+        Err(error) => return Err(error.into()),
+    };
+    let Some(complaint) = posted.complaint else {
+        let mut response = to_desk(call, id);
+        if let Some(cookie) = &posted.login_cookie {
+            let cookie = cookies::secret(&call.site.urls, cookies::Kind::Login(id), cookie);
+            response.add_cookie(&cookie).map_err(|error| Fault::Internal(error.to_string()))?;
+        }
+        return Ok(response);
+    };
+    let case = look(call, id).await?;
+    super::desk::page_of(call, &case, Some(complaint)).await
+}
+
+/// The desk after something that has no complaint.
+pub fn done(call: &Call, id: LoginId, result: flow::Result<()>) -> Answer {
+    match result {
+        Ok(()) | Err(flow::Error::WrongMoment) => Ok(to_desk(call, id)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A complaint in words (part D1).
+pub fn words(call: &Call, complaint: Complaint) -> String {
+    let (key, value) = match complaint {
+        Complaint::NameEmpty => ("complaint-name-empty", None),
+        Complaint::PasswordWrong => ("complaint-password-wrong", None),
+        Complaint::Wait { seconds } if seconds > 90 => ("complaint-wait-minutes", Some(("minutes", seconds.div_ceil(60)))),
+        Complaint::Wait { seconds } => ("complaint-wait", Some(("seconds", seconds))),
+        Complaint::PasscodeWrong => ("complaint-passcode-wrong", None),
+        Complaint::PasscodeEmpty => ("complaint-passcode-empty", None),
+        Complaint::PasscodeLength { expected } => ("complaint-passcode-length", Some(("digits", expected.into()))),
+        Complaint::PasscodeNext => ("complaint-passcode-next", None),
+        Complaint::CodeWrong { left } => ("complaint-code-wrong", Some(("left", left.into()))),
+        Complaint::CodeEmpty => ("complaint-code-empty", None),
+        Complaint::CodeExpired => ("complaint-code-expired", None),
+        Complaint::CodeCooldown { seconds } => ("complaint-code-cooldown", Some(("seconds", seconds))),
+        Complaint::PlatformNotAllowed => ("complaint-platform", None),
+        Complaint::StillWaiting => ("complaint-still-waiting", None),
+    };
+    let values: Vec<(&'static str, Value)> = value.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
+    call.site.texts.plain(call.language, key, &values)
+}
+
+/// Where the redirects after a form of this login may lead: the application's return addresses. Browsers hold
+/// the whole chain of redirects against the page's policy.
+pub fn form_targets(application: Option<&Application>) -> Vec<String> {
+    let Some(application) = application else { return Vec::new() };
+    let addresses: Vec<String> = match &application.protocol {
+        Protocol::Oidc(client) => client.redirect_uris.iter().map(ToString::to_string).collect(),
+        Protocol::Saml(_) | Protocol::Portal => Vec::new(),
+    };
+    let mut targets: Vec<String> = addresses.iter().filter_map(|address| source(address)).collect();
+    targets.sort();
+    targets.dedup();
+    targets
+}
+
+/// An address as a content security policy names it: scheme, host and port; or a scheme alone, for native apps.
+fn source(address: &str) -> Option<String> {
+    let url = url::Url::parse(address).ok()?;
+    match (url.scheme(), url.host_str()) {
+        // RFC 8252 7.3: a native app's loopback listener picks its port at the last moment.
+        ("http", Some(host @ ("127.0.0.1" | "[::1]" | "localhost"))) => Some(format!("http://{host}:*")),
+        ("http" | "https", Some(_)) => Some(url.origin().ascii_serialization()),
+        (scheme, _) => Some(format!("{scheme}:")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_names_origins_and_schemes_only_t_22() {
+        for (address, expected) in [
+            ("https://app.example.com/callback?x=1", Some("https://app.example.com")),
+            ("http://127.0.0.1:9000/callback", Some("http://127.0.0.1:*")),
+            ("com.example.app:/callback", Some("com.example.app:")),
+            ("https://app.example.com:8443/", Some("https://app.example.com:8443")),
+            ("nonsense", None),
+        ] {
+            assert_eq!(source(address).as_deref(), expected, "{address}");
+        }
+    }
+}

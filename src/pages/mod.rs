@@ -1,0 +1,14 @@
+//! The pages that people see: the login's and the user portal's.
+
+pub mod login;
+pub mod not_me;
+pub mod portal;
+
+use actix_web::web;
+
+/// Registers every page of a virtual server, below `/t/{tenant}`.
+pub fn configure(config: &mut web::ServiceConfig) {
+    login::configure(config);
+    not_me::configure(config);
+    portal::configure(config);
+}

@@ -1,0 +1,192 @@
+//! The user portal (D2): the applications that one may use, and one's own authenticators.
+
+use actix_web::{HttpResponse, web};
+use askama::Template;
+
+use crate::domain::application::{Application, Protocol};
+use crate::domain::ids::LoginId;
+use crate::domain::login::origin::Origin;
+use crate::domain::login::step::Step;
+use crate::domain::login::wishes::Wishes;
+use crate::domain::timestamp::Timestamp;
+use crate::flow::federation::{self, Proven, Receipt, Silent};
+use crate::flow::login::{self, NewLogin};
+use crate::flow::{case, session};
+use crate::http::page::Frame;
+use crate::http::{Answer, Call, Fault, Form, cookies, form, page};
+use crate::i18n::Language;
+use crate::storage::tokens::{self, Token};
+
+/// Registers the routes.
+pub fn configure(config: &mut web::ServiceConfig) {
+    config
+        .route("/", web::get().to(home))
+        .route("", web::get().to(with_slash))
+        .route("/portal/resume/{login}", web::get().to(resume))
+        .route("/portal/logout", web::post().to(logout));
+}
+
+#[derive(Template)]
+#[template(path = "portal/home.html")]
+struct HomePage {
+    frame: Frame,
+    name: String,
+    username: String,
+    applications: Vec<Entry>,
+    tokens: Vec<TokenEntry>,
+    logout: String,
+}
+
+struct Entry {
+    name: String,
+    address: String,
+}
+
+struct TokenEntry {
+    name: String,
+    serial: String,
+    state: &'static str,
+    platform: &'static str,
+    last_used: String,
+}
+
+impl TokenEntry {
+    /// The key of the name of its platform.
+    fn kind(&self) -> String {
+        format!("platform-{}-name", self.platform.replace('_', "-"))
+    }
+
+    /// The key of the name of its state.
+    fn state_key(&self) -> String {
+        format!("token-{}", self.state)
+    }
+}
+
+/// What the language selector asks for.
+#[derive(Debug, serde::Deserialize)]
+struct Choice {
+    language: Option<String>,
+}
+
+async fn with_slash(call: Call) -> HttpResponse {
+    page::see(&call.site.urls.portal(call.realm.code()))
+}
+
+/// `GET /t/{tenant}/`: the portal, or the login that leads to it.
+async fn home(mut call: Call, request: actix_web::HttpRequest, choice: web::Query<Choice>) -> Answer {
+    if let Some(language) = choice.language.as_deref().and_then(Language::of_tag) {
+        let mut response = page::see(&call.site.urls.portal(call.realm.code()));
+        let cookie = cookies::set(&call.site.urls, cookies::Kind::Language, language.tag());
+        response.add_cookie(&cookie).map_err(|error| Fault::Internal(error.to_string()))?;
+        return Ok(response);
+    }
+    let application = portal(&call)?.id;
+    let wishes = Wishes::default();
+    let nothing = |_: &Proven| Receipt::Nothing;
+    let (site, realm) = (&call.site, &call.realm);
+    let silent =
+        federation::from_session(&site.house, realm, &call.visit, &call.browser, (application, &wishes), nothing).await?;
+    let Silent::Complete(proven) = silent else { return begin(&call, &request, application, wishes).await };
+    if let Some(tag) = proven.member.user.language.as_deref().filter(|_| call.chosen.is_none()) {
+        call.language = Language::of_tag(tag).unwrap_or(call.language);
+    }
+    show(&call, &proven).await
+}
+
+/// The portal's own entry among the applications.
+fn portal(call: &Call) -> Result<&Application, Fault> {
+    let found = call.realm.config.applications.iter().find(|application| application.protocol == Protocol::Portal);
+    found.ok_or(Fault::NotFound)
+}
+
+async fn begin(
+    call: &Call,
+    request: &actix_web::HttpRequest,
+    application: crate::domain::ids::ApplicationId,
+    wishes: Wishes,
+) -> Answer {
+    let new = NewLogin { origin: Origin::Portal, application, wishes, request: String::new() };
+    let begun = login::begin(&call.site.house, &call.realm, &call.visit, &call.browser, &new).await?;
+    let urls = &call.site.urls;
+    let mut response = page::see(&urls.desk(call.realm.code(), begun.login));
+    let cookie = cookies::secret(urls, cookies::Kind::Login(begun.login), &begun.cookie);
+    for cookie in cookies::surplus(request, urls).into_iter().chain([cookie]) {
+        response.add_cookie(&cookie).map_err(|error| Fault::Internal(error.to_string()))?;
+    }
+    Ok(response)
+}
+
+async fn show(call: &Call, proven: &Proven) -> Answer {
+    let (realm, user) = (&call.realm, &proven.member.user);
+    let tokens = call.site.house.db.read(async |connection| {
+        tokens::of_user(connection, realm.tenant(), user.id).await
+    });
+    let frame = Frame::of(call, "portal-title").with_csrf(csrf(call, proven.session));
+    let applications = realm.config.applications.iter().filter_map(|application| {
+        let mine = application.assignment.includes(user.id, &proven.member.groups);
+        let address = application.launch_url.clone().filter(|_| mine)?;
+        Some(Entry { name: application.name.clone(), address })
+    });
+    let tokens = tokens.await?;
+    page::page(&HomePage {
+        name: user.display_name(),
+        username: user.username.clone(),
+        applications: applications.collect(),
+        tokens: tokens.iter().map(entry).collect(),
+        logout: format!("/t/{}/portal/logout", realm.code()),
+        frame,
+    })
+}
+
+fn entry(token: &Token) -> TokenEntry {
+    let day = |at: Timestamp| at.rfc3339().chars().take(10).collect();
+    TokenEntry {
+        name: token.name.clone(),
+        serial: token.serial.clone(),
+        state: token.state.id(),
+        platform: token.platform.id(),
+        last_used: token.last_used_at.map(day).unwrap_or_default(),
+    }
+}
+
+fn csrf(call: &Call, session: crate::domain::ids::SessionId) -> String {
+    form::token(&call.site, &[b"session", &call.realm.tenant().to_bytes(), &session.to_bytes()])
+}
+
+/// `GET …/portal/resume/{login}`: the end of a login for the portal.
+async fn resume(call: Call, path: web::Path<(String, LoginId)>) -> Answer {
+    let id = path.into_inner().1;
+    let (site, realm) = (&call.site, &call.realm);
+    let seen = case::look(&site.house, realm, &call.visit, &call.browser, id).await?;
+    if seen.step == Step::Granted {
+        let nothing = |_: &Proven, _: &str| Receipt::Nothing;
+        let answer =
+            federation::from_login(&site.house, realm, &call.visit, &call.browser, (Origin::Portal, id), nothing).await;
+        match answer {
+            Ok(_) | Err(crate::flow::Error::WrongMoment) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let mut response = page::see(&site.urls.portal(realm.code()));
+    let gone = cookies::gone(&site.urls, cookies::Kind::Login(id));
+    response.add_cookie(&gone).map_err(|error| Fault::Internal(error.to_string()))?;
+    Ok(response)
+}
+
+/// `POST …/portal/logout`.
+async fn logout(call: Call, form: Form) -> Answer {
+    let site = &call.site;
+    if let Some(session) = session::current(&site.house, &call.realm, &call.visit, &call.browser).await? {
+        form.check(site, &[b"session", &call.realm.tenant().to_bytes(), &session.id.to_bytes()])?;
+        session::end(&site.house, &call.realm, &call.visit, &call.browser).await?;
+    }
+    let mut response = page::see(&site.urls.portal(call.realm.code()));
+    let gone = cookies::gone(&site.urls, cookies::Kind::Session(call.realm.code()));
+    response.add_cookie(&gone).map_err(|error| Fault::Internal(error.to_string()))?;
+    // Nothing of the pages that were seen stays in the browser (T-24).
+    response.headers_mut().insert(
+        actix_web::http::header::HeaderName::from_static("clear-site-data"),
+        actix_web::http::header::HeaderValue::from_static("\"cache\""),
+    );
+    Ok(response)
+}
