@@ -8,6 +8,7 @@ pub mod fault;
 pub mod form;
 pub mod headers;
 pub mod page;
+pub mod post;
 pub mod qr;
 pub mod visit;
 

@@ -1,0 +1,91 @@
+//! Authorization codes: random, stored under their hash, with what the token endpoint needs.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+
+use super::access_token;
+use super::acr::{self, Level};
+use super::request::{AuthorizationRequest, RequestedClaims};
+use crate::domain::ids::{GrantId, TenantId};
+use crate::domain::oidc_client::Scope;
+use crate::domain::secret::{ExposeSecret as _, SecretString};
+use crate::domain::timestamp::Timestamp;
+use crate::flow::House;
+use crate::flow::federation::{Proven, Receipt};
+use crate::flow::house::text;
+use crate::http::Call;
+
+/// How long a code is good: the application fetches its tokens at once (RFC 6749 4.1.2 allows ten minutes).
+pub const LIFETIME: Duration = Duration::from_secs(60);
+
+/// What was granted with a code.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Details {
+    /// Must be repeated at the token endpoint.
+    pub redirect_uri: String,
+    /// The PKCE challenge.
+    pub code_challenge: Option<String>,
+    /// For the ID Token.
+    pub nonce: Option<String>,
+    /// Granted.
+    pub scopes: BTreeSet<Scope>,
+    /// For the ID Token.
+    pub acr: String,
+    /// Whether the password was proven.
+    pub password: bool,
+    /// Whether a passcode was proven.
+    pub otp: bool,
+    /// When the person was authenticated.
+    pub auth_time: Timestamp,
+    /// Claims asked for one by one.
+    pub claims: RequestedClaims,
+}
+
+/// A code that was drawn but not given out yet.
+#[derive(Debug)]
+pub(super) struct NewCode {
+    id: GrantId,
+    /// The code itself.
+    pub code: SecretString,
+}
+
+impl NewCode {
+    /// Draws a code of 256 random bits.
+    pub fn draw(call: &Call) -> Self {
+        let entropy = &call.site.house.entropy;
+        Self { id: entropy.id(), code: SecretString::from(URL_SAFE_NO_PAD.encode(entropy.bytes::<32>())) }
+    }
+
+    /// What is stored when the code is given out.
+    pub fn receipt(&self, call: &Call, request: &AuthorizationRequest, proven: &Proven) -> Receipt {
+        let level = if proven.password && proven.otp { Level::MultiFactor } else { Level::Single };
+        let details = Details {
+            redirect_uri: request.return_to.redirect_uri().to_owned(),
+            code_challenge: request.code_challenge.clone(),
+            nonce: request.nonce.clone(),
+            scopes: request.scopes.clone(),
+            acr: acr::claimed(&request.acr_values, level).to_owned(),
+            password: proven.password,
+            otp: proven.otp,
+            auth_time: proven.authenticated_at,
+            claims: request.claims.clone(),
+        };
+        let expires_at = call.visit.now.plus(LIFETIME);
+        Receipt::Code {
+            id: self.id,
+            hash: hash(&call.site.house, call.realm.tenant(), &self.code),
+            details: serde_json::to_string(&details).unwrap_or_default(),
+            expires_at,
+            ends_at: expires_at.plus(access_token::LIFETIME),
+        }
+    }
+}
+
+/// The hash under which a code is stored and found (R-516 in spirit: no code can be read from a backup).
+pub(super) fn hash(house: &House, tenant: TenantId, code: &SecretString) -> String {
+    text(&house.derived.codes.of(&[b"oidc", &tenant.to_bytes(), code.expose_secret().as_bytes()]))
+}
