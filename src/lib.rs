@@ -13,6 +13,7 @@ pub mod domain;
 pub mod clock;
 pub mod i18n;
 pub mod keys;
+pub mod mail;
 pub mod storage;
 pub mod urls;
 

@@ -95,12 +95,12 @@ pub(super) fn browser_hash(house: &House, tenant: TenantId, cookie: &SecretStrin
 }
 
 /// The counter of a person's wrong mail codes (R-132: they never lock the account).
-pub(super) fn enrollment_subject(house: &House, tenant: TenantId, user: UserId) -> String {
+pub(crate) fn enrollment_subject(house: &House, tenant: TenantId, user: UserId) -> String {
     text(&house.derived.throttle.of(&[b"mail codes", &tenant.to_bytes(), &user.to_bytes()]))
 }
 
 /// The counter of wrong secrets for a name.
-pub(super) fn name_subject(house: &House, tenant: TenantId, name: &str) -> String {
+pub(crate) fn name_subject(house: &House, tenant: TenantId, name: &str) -> String {
     text(&house.derived.throttle.of(&[b"name", &tenant.to_bytes(), key_of(name).as_bytes()]))
 }
 

@@ -43,7 +43,7 @@ pub struct House {
     /// The database.
     pub db: Db,
     /// Seals secrets at rest.
-    pub sealer: Sealer,
+    pub sealer: Arc<Sealer>,
     /// Keyed hashes and sealed tokens, from the installation's root secret.
     pub derived: DerivedKeys,
     /// Checks passwords.
@@ -66,7 +66,7 @@ impl House {
     /// If the database fails, or the key-encryption key is not the one that sealed the root secret.
     pub async fn open(
         db: Db,
-        sealer: Sealer,
+        sealer: Arc<Sealer>,
         passwords: PasswordHasher,
         clock: Clock,
         entropy: Entropy,

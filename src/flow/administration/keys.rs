@@ -1,0 +1,142 @@
+//! Signing keys: made, and rotated with overlap.
+
+use serde_json::json;
+
+use super::Desk;
+use crate::domain::audit::Action;
+use crate::domain::ids::TenantId;
+use crate::domain::signing_key::{
+    KeyPurpose, KeyStage, Overlap, RotationStep, SignatureAlgorithm, StoredSigningKey, next_rotation_step,
+};
+use crate::domain::tenant::TenantCode;
+use crate::keys::certificate;
+use crate::keys::signing::{RsaSize, SigningKey};
+use crate::storage::{self, Connection, signing_keys, tenants};
+
+/// A key that was made but not stored yet. Making an RSA key takes a tenth of a second, which is too long
+/// for a transaction.
+#[derive(Debug, Clone)]
+pub struct NewKey(StoredSigningKey);
+
+/// Why a key cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The cryptographic library refused.
+    #[error(transparent)]
+    Key(#[from] crate::keys::signing::SigningKeyError),
+    /// The certificate cannot be made.
+    #[error(transparent)]
+    Certificate(#[from] crate::keys::certificate::CertificateError),
+}
+
+/// What every virtual server signs with.
+pub const KINDS: [(KeyPurpose, SignatureAlgorithm); 4] = [
+    (KeyPurpose::Oidc, SignatureAlgorithm::Rs256),
+    (KeyPurpose::Oidc, SignatureAlgorithm::Es256),
+    (KeyPurpose::Oidc, SignatureAlgorithm::EdDsa),
+    (KeyPurpose::Saml, SignatureAlgorithm::Rs256),
+];
+
+/// Makes the first keys of a new virtual server.
+///
+/// # Errors
+/// If a key or certificate cannot be made.
+pub fn first(desk: &Desk<'_>, code: &TenantCode) -> Result<Vec<NewKey>, KeyError> {
+    let tenant = desk.house.entropy.id();
+    KINDS.into_iter().map(|kind| make(desk, tenant, code, kind, KeyStage::Current)).collect()
+}
+
+/// Makes a key.
+///
+/// # Errors
+/// If the key or its certificate cannot be made.
+pub fn make(
+    desk: &Desk<'_>,
+    tenant: TenantId,
+    code: &TenantCode,
+    (purpose, algorithm): (KeyPurpose, SignatureAlgorithm),
+    stage: KeyStage,
+) -> Result<NewKey, KeyError> {
+    let key = SigningKey::generate(desk.house.entropy.id(), algorithm, RsaSize::default())?;
+    let certificate = match purpose {
+        KeyPurpose::Saml => Some(certificate::self_signed(&key, code.as_ref(), desk.now, &desk.house.entropy)?),
+        KeyPurpose::Oidc => None,
+    };
+    Ok(NewKey(StoredSigningKey {
+        id: key.id(),
+        tenant,
+        purpose,
+        algorithm,
+        stage,
+        created_at: desk.now,
+        private_key: key.sealed(tenant, &desk.house.sealer)?,
+        certificate,
+    }))
+}
+
+/// The virtual server that keys were made for.
+pub(super) fn tenant_of(keys: &[NewKey]) -> Option<TenantId> {
+    keys.first().map(|key| key.0.tenant)
+}
+
+/// Stores a key.
+///
+/// # Errors
+/// If the database fails.
+pub async fn store(desk: &Desk<'_>, connection: &mut Connection, key: NewKey) -> storage::Result<()> {
+    let NewKey(key) = key;
+    signing_keys::insert(connection, &key).await?;
+    let detail = json!({ "purpose": key.purpose.name(), "algorithm": key.algorithm.name(), "stage": key.stage.name() });
+    desk.record(connection, key.tenant, Action::KeyCreated, ("signing_key", key.id.to_string()), detail).await
+}
+
+/// Moves the keys of a virtual server on by one step. Says what was done, one line for each kind of key.
+///
+/// # Errors
+/// If the database fails or a key cannot be made.
+pub async fn rotate(desk: &Desk<'_>, code: &TenantCode, overlap: Overlap) -> anyhow::Result<Vec<String>> {
+    let db = &desk.house.db;
+    let Some(config) = db.read(async |connection| tenants::config(connection, code).await).await? else {
+        anyhow::bail!("there is no virtual server \"{code}\"");
+    };
+    let tenant = config.tenant.id;
+    let all = db.read(async |connection| signing_keys::of_tenant(connection, tenant).await).await?;
+    let mut lines = Vec::new();
+    for (purpose, algorithm) in KINDS {
+        let kind = format!("{} {}", purpose.name(), algorithm.name());
+        let these: Vec<StoredSigningKey> =
+            all.iter().filter(|key| key.purpose == purpose && key.algorithm == algorithm).cloned().collect();
+        let step = next_rotation_step(&these, overlap, desk.now);
+        let made = match step {
+            RotationStep::CreateCurrent => Some(make(desk, tenant, code, (purpose, algorithm), KeyStage::Current)?),
+            RotationStep::CreateNext => Some(make(desk, tenant, code, (purpose, algorithm), KeyStage::Next)?),
+            RotationStep::Promote { .. } | RotationStep::Wait { .. } => None,
+        };
+        let moved = db.write(async |connection| {
+            if let Some(key) = made.clone() {
+                store(desk, connection, key).await?;
+            }
+            if let RotationStep::Promote { next, current, published_until } = step {
+                if let Some(current) = current {
+                    signing_keys::set_stage(connection, tenant, current, KeyStage::Current, KeyStage::Old { published_until }).await?;
+                }
+                signing_keys::set_stage(connection, tenant, next, KeyStage::Next, KeyStage::Current).await?;
+                let object = ("signing_key", next.to_string());
+                desk.record(connection, tenant, Action::KeyRotated, object, json!({ "kind": kind })).await?;
+            }
+            if !matches!(step, RotationStep::Wait { .. }) {
+                tenants::raise_version(connection, tenant, desk.now).await?;
+            }
+            Ok(())
+        });
+        moved.await?;
+        lines.push(match step {
+            RotationStep::CreateCurrent => format!("{kind}: made a key; it signs from now on"),
+            RotationStep::CreateNext => format!("{kind}: published the next key; run this again after {} hours", overlap.lead.as_secs() / 3600),
+            RotationStep::Promote { .. } => format!("{kind}: the next key signs from now on"),
+            RotationStep::Wait { until } => format!("{kind}: the next key may sign from {}", until.rfc3339()),
+        });
+    }
+    desk.house.forget_realms();
+    Ok(lines)
+}

@@ -1,0 +1,38 @@
+//! What operators do: virtual servers, applications, people, keys. Each change has its audit event in the
+//! same transaction.
+
+pub mod keys;
+pub mod people;
+pub mod tenants;
+
+use crate::domain::audit::{Action, Actor, Event};
+use crate::domain::ids::TenantId;
+use crate::domain::timestamp::Timestamp;
+use crate::flow::House;
+use crate::storage::{self, Connection};
+
+/// Who acts, and when.
+#[derive(Debug, Clone)]
+pub struct Desk<'a> {
+    /// Everything that use cases need.
+    pub house: &'a House,
+    /// Who acts.
+    pub actor: Actor,
+    /// When.
+    pub now: Timestamp,
+}
+
+impl Desk<'_> {
+    /// Writes down what was done.
+    pub(super) async fn record(
+        &self,
+        connection: &mut Connection,
+        tenant: TenantId,
+        action: Action,
+        object: (&'static str, String),
+        detail: serde_json::Value,
+    ) -> storage::Result<()> {
+        let event = Event::new(self.now, tenant, self.actor.clone(), action).on(object.0, object.1).with(detail);
+        self.house.record(connection, event).await
+    }
+}

@@ -1,0 +1,155 @@
+//! People, their passwords and their authenticators, as the help desk and apply files change them.
+
+use serde_json::json;
+
+use super::Desk;
+use crate::domain::audit::Action;
+use crate::domain::ids::{GroupId, TenantId, TokenId, UserId};
+use crate::domain::secret::SecretBytes;
+use crate::domain::user::{Status, User};
+use crate::flow::case::{enrollment_subject, name_subject};
+use crate::keys::sealing::Place;
+use crate::storage::tokens::{State, Token};
+use crate::storage::{self, Connection, failures, sessions, tokens, users};
+
+/// Stores a new account.
+///
+/// # Errors
+/// If the database fails or the name is taken.
+pub async fn create(desk: &Desk<'_>, connection: &mut Connection, user: &User) -> storage::Result<()> {
+    users::insert(connection, user, desk.now).await?;
+    let object = ("user", user.id.to_string());
+    desk.record(connection, user.tenant, Action::UserCreated, object, json!({ "username": user.username })).await
+}
+
+/// Stores changed fields. A changed address or status ends every open login and session (INV-11).
+///
+/// # Errors
+/// If the database fails.
+pub async fn change(desk: &Desk<'_>, connection: &mut Connection, before: &User, after: &User) -> storage::Result<()> {
+    let sensitive = before.email != after.email || before.status != after.status;
+    let version = before.security_version + i64::from(sensitive);
+    users::update(connection, &User { security_version: version, ..after.clone() }, desk.now).await?;
+    if sensitive {
+        sessions::end_all_of(connection, after.tenant, after.id, "account changed", desk.now).await?;
+    }
+    let detail = json!({ "username": after.username, "sensitive": sensitive });
+    desk.record(connection, after.tenant, Action::UserChanged, ("user", after.id.to_string()), detail).await
+}
+
+/// Replaces the password hash; ends every open login and session.
+///
+/// # Errors
+/// If the database fails.
+pub async fn set_password(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    tenant: TenantId,
+    user: UserId,
+    hash: &str,
+) -> storage::Result<()> {
+    users::set_password_hash(connection, tenant, user, hash, desk.now).await?;
+    users::raise_security_version(connection, tenant, user, desk.now).await?;
+    sessions::end_all_of(connection, tenant, user, "password changed", desk.now).await?;
+    let object = ("user", user.to_string());
+    desk.record(connection, tenant, Action::UserChanged, object, json!({ "changed": "password" })).await
+}
+
+/// Makes `groups` the groups of an account.
+///
+/// # Errors
+/// If the database fails.
+pub async fn set_groups(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    tenant: TenantId,
+    user: UserId,
+    groups: &[GroupId],
+) -> storage::Result<()> {
+    users::set_groups(connection, tenant, user, groups).await?;
+    let names: Vec<String> = groups.iter().map(ToString::to_string).collect();
+    desk.record(connection, tenant, Action::UserChanged, ("user", user.to_string()), json!({ "groups": names })).await
+}
+
+/// Removes an account with everything that could log in for it.
+///
+/// # Errors
+/// If the database fails.
+pub async fn remove(desk: &Desk<'_>, connection: &mut Connection, tenant: TenantId, user: UserId) -> storage::Result<()> {
+    for token in tokens::of_user(connection, tenant, user).await? {
+        set_token_state(desk, connection, &token, State::Revoked, "account removed").await?;
+    }
+    sessions::end_all_of(connection, tenant, user, "account removed", desk.now).await?;
+    users::remove(connection, tenant, user).await?;
+    desk.record(connection, tenant, Action::UserRemoved, ("user", user.to_string()), json!({})).await
+}
+
+/// Forgets all failures of a person, in every browser as far as the name's own counter goes, and of mail codes.
+/// Says whether anything was locked.
+///
+/// # Errors
+/// If the database fails.
+pub async fn unlock(desk: &Desk<'_>, connection: &mut Connection, user: &User) -> storage::Result<()> {
+    let (house, tenant) = (desk.house, user.tenant);
+    failures::forget(connection, tenant, &name_subject(house, tenant, &user.username)).await?;
+    failures::forget(connection, tenant, &enrollment_subject(house, tenant, user.id)).await?;
+    desk.record(connection, tenant, Action::AccountUnlocked, ("user", user.id.to_string()), json!({})).await
+}
+
+/// Disables or enables an account.
+///
+/// # Errors
+/// If the database fails.
+pub async fn set_status(desk: &Desk<'_>, connection: &mut Connection, user: &User, status: Status) -> storage::Result<()> {
+    change(desk, connection, user, &User { status, ..user.clone() }).await
+}
+
+/// Moves a token to another state. Says `false` if it was not in the state that `token` shows any more.
+///
+/// # Errors
+/// If the database fails.
+pub async fn set_token_state(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    token: &Token,
+    to: State,
+    reason: &str,
+) -> storage::Result<bool> {
+    let moved = tokens::set_state(connection, token.tenant, token.id, token.state, to, reason, desk.now).await?;
+    if !moved {
+        return Ok(false);
+    }
+    let action = match to {
+        State::Active => Action::TokenReactivated,
+        State::Suspended => Action::TokenSuspended,
+        State::Locked => Action::TokenLocked,
+        State::Revoked => Action::TokenRevoked,
+    };
+    if to != State::Active {
+        // A session that this authenticator opened must not outlive it (INV-11).
+        users::raise_security_version(connection, token.tenant, token.user, desk.now).await?;
+        sessions::end_all_of(connection, token.tenant, token.user, "authenticator stopped", desk.now).await?;
+    }
+    let detail = json!({ "serial": token.serial, "reason": reason });
+    desk.record(connection, token.tenant, action, ("token", token.id.to_string()), detail).await?;
+    Ok(true)
+}
+
+/// Stores a token that was brought along from another system.
+///
+/// # Errors
+/// If the database fails.
+pub async fn import_token(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    token: Token,
+    secret: &SecretBytes,
+) -> storage::Result<TokenId> {
+    let place = Place::new(token.tenant, "token", "secret_sealed", token.id);
+    let token = Token { secret_sealed: Some(desk.house.sealer.seal(place, secret)), ..token };
+    tokens::insert(connection, &token, "").await?;
+    users::remember_enrollment(connection, token.tenant, token.user, desk.now).await?;
+    let detail = json!({ "serial": token.serial });
+    desk.record(connection, token.tenant, Action::TokenImported, ("token", token.id.to_string()), detail).await?;
+    Ok(token.id)
+}

@@ -1,0 +1,146 @@
+//! Virtual servers and what is configured in them.
+
+use serde_json::json;
+
+use super::{Desk, keys};
+use crate::domain::application::{Application, Assignment, Protocol};
+use crate::domain::audit::Action;
+use crate::domain::group::Group;
+use crate::domain::ids::{ApplicationId, GroupId, TenantId};
+use crate::domain::policy::access::{AccessPolicies, AccessPolicy, Method, Requirement, Verdict};
+use crate::domain::tenant::{Status, Tenant, TenantCode, TenantConfig, TenantSettings};
+use crate::storage::{self, Connection, tenants};
+
+/// Creates a virtual server with signing keys, the user portal, and a policy that asks for password and
+/// passcode.
+///
+/// # Errors
+/// If the database fails, the code is taken, or a key cannot be made.
+pub async fn create(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    code: &TenantCode,
+    name: &str,
+    language: &str,
+    keys: Vec<keys::NewKey>,
+) -> storage::Result<TenantConfig> {
+    let entropy = &desk.house.entropy;
+    let id = keys::tenant_of(&keys).unwrap_or_else(|| entropy.id());
+    let tenant = Tenant {
+        id,
+        code: code.clone(),
+        name: name.to_owned(),
+        status: Status::Enabled,
+        default_language: language.to_owned(),
+        created_at: desk.now,
+    };
+    let settings = TenantSettings::default();
+    tenants::insert(connection, &tenant, &settings, desk.now).await?;
+    desk.record(connection, id, Action::TenantCreated, ("tenant", id.to_string()), json!({ "code": code.as_ref() })).await?;
+    for key in keys {
+        keys::store(desk, connection, key).await?;
+    }
+    let portal = Application {
+        id: entropy.id(),
+        name: "Portal".to_owned(),
+        launch_url: None,
+        assignment: Assignment::Everyone,
+        protocol: Protocol::Portal,
+    };
+    put_application(desk, connection, id, &portal, true).await?;
+    let both = [Method::Password, Method::Otp].map(Requirement::once_per_session).to_vec();
+    let global = AccessPolicy {
+        id: entropy.id(),
+        name: "Global policy".to_owned(),
+        applications: Vec::new(),
+        groups: Vec::new(),
+        networks: Vec::new(),
+        scenarios: Vec::new(),
+        verdict: Verdict::Grant(both),
+    };
+    let policies = AccessPolicies { exceptions: Vec::new(), global };
+    set_policies(desk, connection, id, &policies).await?;
+    Ok(TenantConfig { tenant, settings, groups: Vec::new(), applications: vec![portal], policies, version: 1 })
+}
+
+/// Stores name, language and settings.
+///
+/// # Errors
+/// If the database fails, or somebody else changed the virtual server meanwhile.
+pub async fn change(desk: &Desk<'_>, connection: &mut Connection, before: &TenantConfig, after: &TenantConfig) -> storage::Result<()> {
+    let (tenant, settings) = (&after.tenant, &after.settings);
+    if !tenants::update(connection, tenant, settings, before.version, desk.now).await? {
+        return Err(storage::Error::Contended);
+    }
+    let detail = json!({ "old": before.settings, "new": settings });
+    desk.record(connection, tenant.id, Action::TenantChanged, ("tenant", tenant.id.to_string()), detail).await
+}
+
+/// Stores a new group.
+///
+/// # Errors
+/// If the database fails or the name is taken.
+pub async fn add_group(desk: &Desk<'_>, connection: &mut Connection, tenant: TenantId, name: &str) -> storage::Result<Group> {
+    let group = Group { id: desk.house.entropy.id(), name: name.to_owned() };
+    tenants::insert_group(connection, tenant, &group, desk.now).await?;
+    let object = ("group", group.id.to_string());
+    desk.record(connection, tenant, Action::GroupCreated, object, json!({ "name": name })).await?;
+    Ok(group)
+}
+
+/// Removes a group that nothing refers to.
+///
+/// # Errors
+/// If the database fails.
+pub async fn remove_group(desk: &Desk<'_>, connection: &mut Connection, tenant: TenantId, group: GroupId) -> storage::Result<()> {
+    tenants::remove_group(connection, tenant, group).await?;
+    desk.record(connection, tenant, Action::GroupRemoved, ("group", group.to_string()), json!({})).await
+}
+
+/// Stores an application, new or changed.
+///
+/// # Errors
+/// If the database fails, or its name or protocol identifier is taken.
+pub async fn put_application(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    tenant: TenantId,
+    application: &Application,
+    new: bool,
+) -> storage::Result<()> {
+    tenants::put_application(connection, tenant, application, desk.now).await?;
+    let action = if new { Action::ApplicationCreated } else { Action::ApplicationChanged };
+    let object = ("application", application.id.to_string());
+    let detail = json!({ "name": application.name, "key": application.protocol.key() });
+    desk.record(connection, tenant, action, object, detail).await
+}
+
+/// Removes an application.
+///
+/// # Errors
+/// If the database fails.
+pub async fn remove_application(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    tenant: TenantId,
+    id: ApplicationId,
+) -> storage::Result<()> {
+    tenants::remove_application(connection, tenant, id).await?;
+    desk.record(connection, tenant, Action::ApplicationRemoved, ("application", id.to_string()), json!({})).await
+}
+
+/// Makes `policies` the only policies of a virtual server.
+///
+/// # Errors
+/// If the database fails.
+pub async fn set_policies(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    tenant: TenantId,
+    policies: &AccessPolicies,
+) -> storage::Result<()> {
+    tenants::set_policies(connection, tenant, policies, desk.now).await?;
+    let names: Vec<&str> = policies.exceptions.iter().map(|policy| policy.name.as_str()).collect();
+    let object = ("policies", policies.global.id.to_string());
+    desk.record(connection, tenant, Action::PolicyChanged, object, json!({ "ranked": names })).await
+}

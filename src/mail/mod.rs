@@ -1,0 +1,5 @@
+//! Mail: words for letters, the way to the mail server, and the worker that sends what waits.
+
+pub mod outbox;
+pub mod render;
+pub mod transport;

@@ -1,0 +1,146 @@
+//! The worker that sends what waits in the outbox: leased, so that two instances do not send twice; tried
+//! again with growing pauses; given up when the letter is of no use any more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::render::render;
+use super::transport::{SendError, Transport};
+use crate::clock::{Clock, Entropy};
+use crate::domain::ids::CorrelationId;
+use crate::domain::letter::Envelope;
+use crate::domain::timestamp::Timestamp;
+use crate::i18n::Texts;
+use crate::keys::sealing::{Place, Sealer};
+use crate::storage::outbox::{self, Leased};
+use crate::storage::{self, Db};
+use crate::urls::Urls;
+
+/// How long a mail is leased: longer than the mail server may take.
+const LEASE: Duration = Duration::from_secs(60);
+/// Mails that are taken at once.
+const BATCH: i64 = 20;
+/// How often the worker looks when nobody wakes it.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// What the worker needs.
+#[derive(Debug)]
+pub struct Worker {
+    /// The database.
+    pub db: Db,
+    /// Opens the letters.
+    pub sealer: Arc<Sealer>,
+    /// Where they go.
+    pub transport: Transport,
+    /// Words.
+    pub texts: Texts,
+    /// Links.
+    pub urls: Urls,
+    /// The time.
+    pub clock: Clock,
+    /// Wakes the worker.
+    pub wake: Arc<tokio::sync::Notify>,
+    owner: CorrelationId,
+}
+
+impl Worker {
+    /// A worker of this instance.
+    #[must_use]
+    #[expect(clippy::too_many_arguments, reason = "each is a part that app wires once")]
+    pub fn new(
+        db: Db,
+        sealer: Arc<Sealer>,
+        transport: Transport,
+        texts: Texts,
+        urls: Urls,
+        clock: Clock,
+        wake: Arc<tokio::sync::Notify>,
+        entropy: &Entropy,
+    ) -> Self {
+        Self { db, sealer, transport, texts, urls, clock, wake, owner: entropy.id() }
+    }
+
+    /// Sends until the task is aborted. A mail in flight then keeps its lease and is tried again (K04).
+    pub async fn run(self) {
+        loop {
+            match self.round().await {
+                Ok(0) => {}
+                Ok(_) => continue,
+                Err(error) => tracing::error!(%error, "the outbox cannot be read"),
+            }
+            let _ = tokio::time::timeout(EVERY, self.wake.notified()).await;
+        }
+    }
+
+    /// Sends what is due. Says how many mails left or were given up.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn round(&self) -> storage::Result<usize> {
+        let now = self.clock.now();
+        let due = self.db.read(async |connection| outbox::due(connection, now, BATCH).await).await?;
+        let mut done = 0;
+        for (tenant, id, _) in due {
+            let leased = self.db.write(async |connection| {
+                outbox::lease(connection, tenant, id, self.owner, self.clock.now(), LEASE).await
+            });
+            if let Some(leased) = leased.await? {
+                done += usize::from(self.deliver(&leased).await?);
+            }
+        }
+        Ok(done)
+    }
+
+    async fn deliver(&self, mail: &Leased) -> storage::Result<bool> {
+        let now = self.clock.now();
+        let outcome = if now >= mail.useful_until {
+            Err(SendError::Refused("it is of no use any more".to_owned()))
+        } else {
+            self.send(mail).await
+        };
+        let (tenant, id, owner) = (mail.tenant, mail.id, self.owner);
+        match outcome {
+            Ok(()) => self.db.write(async |connection| outbox::sent(connection, tenant, id, owner).await).await,
+            Err(SendError::Refused(reason)) => {
+                tracing::warn!(mail = %id, kind = mail.kind, domain = mail.domain, reason, "a mail is given up");
+                self.db.write(async |connection| outbox::failed(connection, tenant, id, owner, &reason).await).await
+            }
+            Err(SendError::Later(reason)) => {
+                let again = pause(mail.tries, now);
+                tracing::warn!(mail = %id, kind = mail.kind, domain = mail.domain, reason, "a mail must wait");
+                let retry = async |connection: &mut storage::Connection| {
+                    outbox::retry(connection, tenant, id, owner, &reason, again).await
+                };
+                self.db.write(retry).await?;
+                Ok(false)
+            }
+        }
+    }
+
+    async fn send(&self, mail: &Leased) -> Result<(), SendError> {
+        let place = Place::new(mail.tenant, "outbox", "body_sealed", mail.id);
+        let broken = |error: &dyn std::fmt::Display| SendError::Refused(format!("the letter does not open: {error}"));
+        let body = self.sealer.open(place, &mail.body_sealed).map_err(|error| broken(&error))?;
+        let envelope: Envelope = serde_json::from_slice(body.expose()).map_err(|error| broken(&error))?;
+        let rendered = render(self.texts, &self.urls, &envelope);
+        self.transport.send(mail.id, &envelope.to, &rendered).await
+    }
+}
+
+/// When a mail is tried again: after 5, 10, 20, 40 … seconds, at most every 5 minutes.
+fn pause(tries: i64, now: Timestamp) -> Timestamp {
+    let doubled = 5_u64.checked_shl(u32::try_from(tries).unwrap_or(10).min(10)).unwrap_or(300);
+    now.plus(Duration::from_secs(doubled.min(300)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_end_at_five_minutes() {
+        let now = Timestamp::from_seconds(0);
+        let pauses: Vec<i64> = [0, 1, 2, 6, 7, 1000].map(|tries| pause(tries, now).seconds()).to_vec();
+        assert_eq!(pauses, [5, 10, 20, 300, 300, 300]);
+    }
+}

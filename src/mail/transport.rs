@@ -1,0 +1,176 @@
+//! The way to the mail server: SMTP with or without TLS, or files in a folder.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MultiPart};
+use lettre::transport::file::AsyncFileTransport;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
+
+use super::render::Rendered;
+use crate::domain::ids::MailId;
+use crate::domain::secret::{ExposeSecret as _, SecretString};
+
+/// How long the mail server may take for one mail.
+const LONGEST: Duration = Duration::from_secs(20);
+
+/// How mail leaves the house.
+#[derive(Debug, Clone)]
+pub struct MailSettings {
+    /// Where to.
+    pub route: Route,
+    /// The sender, such as `Vestibule <no-reply@login.example.com>`.
+    pub from: Mailbox,
+}
+
+/// Where mail goes.
+#[derive(Debug, Clone)]
+pub enum Route {
+    /// To a mail server.
+    Smtp {
+        /// Its name.
+        host: String,
+        /// Its port.
+        port: u16,
+        /// How the connection is protected.
+        tls: Tls,
+        /// User name and password, if it asks for them.
+        credentials: Option<(String, SecretString)>,
+    },
+    /// Into a folder, one file each.
+    Folder(PathBuf),
+}
+
+/// How a connection is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tls {
+    /// Not at all; for a mail server on the same machine.
+    None,
+    /// `STARTTLS`, demanded: without it nothing is sent (T-27).
+    StartTls,
+    /// From the first octet.
+    Implicit,
+}
+
+/// Why a mail did not leave.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// The mail server refuses this mail for good; trying again changes nothing.
+    #[error("the mail server refuses: {0}")]
+    Refused(String),
+    /// It may work later.
+    #[error("not sent yet: {0}")]
+    Later(String),
+}
+
+/// A connection to where mail goes.
+#[derive(Debug, Clone)]
+pub enum Transport {
+    /// To a mail server.
+    Smtp(AsyncSmtpTransport<Tokio1Executor>, Mailbox),
+    /// Into a folder.
+    Folder(AsyncFileTransport<Tokio1Executor>, Mailbox),
+}
+
+impl Transport {
+    /// Prepares the way; connects at the first mail.
+    ///
+    /// # Errors
+    /// If the TLS library refuses the host's name.
+    pub fn new(settings: &MailSettings) -> Result<Self, SendError> {
+        let from = settings.from.clone();
+        match &settings.route {
+            Route::Folder(folder) => {
+                std::fs::create_dir_all(folder).map_err(|error| SendError::Later(error.to_string()))?;
+                Ok(Self::Folder(AsyncFileTransport::new(folder), from))
+            }
+            Route::Smtp { host, port, tls, credentials } => {
+                type Smtp = AsyncSmtpTransport<Tokio1Executor>;
+                let builder = match tls {
+                    Tls::None => Smtp::builder_dangerous(host.clone()),
+                    Tls::StartTls => Smtp::starttls_relay(host).map_err(|error| SendError::Later(error.to_string()))?,
+                    Tls::Implicit => Smtp::relay(host).map_err(|error| SendError::Later(error.to_string()))?,
+                };
+                let builder = builder.port(*port).timeout(Some(LONGEST));
+                let builder = match credentials {
+                    Some((user, password)) => {
+                        builder.credentials(Credentials::new(user.clone(), password.expose_secret().to_owned()))
+                    }
+                    None => builder,
+                };
+                Ok(Self::Smtp(builder.build(), from))
+            }
+        }
+    }
+
+    /// Whether the mail server answers; for `vestibule check`.
+    ///
+    /// # Errors
+    /// What it said instead.
+    pub async fn check(&self) -> Result<(), SendError> {
+        match self {
+            Self::Folder(..) => Ok(()),
+            Self::Smtp(transport, _) => match transport.test_connection().await {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(SendError::Later("the mail server does not answer NOOP".to_owned())),
+                Err(error) => Err(SendError::Later(error.to_string())),
+            },
+        }
+    }
+
+    /// Sends one mail. The Message-ID comes from `id`, so that a mail that is sent twice after a crash is
+    /// recognised as one (K04).
+    ///
+    /// # Errors
+    /// What the mail server said.
+    pub async fn send(&self, id: MailId, to: &str, mail: &Rendered) -> Result<(), SendError> {
+        let (Self::Smtp(_, from) | Self::Folder(_, from)) = self;
+        let message = message(id, from, to, mail)?;
+        match self {
+            Self::Folder(transport, _) => {
+                transport.send(message).await.map(drop).map_err(|error| SendError::Later(error.to_string()))
+            }
+            Self::Smtp(transport, _) => match transport.send(message).await {
+                Ok(_) => Ok(()),
+                Err(error) if error.is_permanent() => Err(SendError::Refused(error.to_string())),
+                Err(error) => Err(SendError::Later(error.to_string())),
+            },
+        }
+    }
+}
+
+fn message(id: MailId, from: &Mailbox, to: &str, mail: &Rendered) -> Result<Message, SendError> {
+    let refused = |error: &dyn std::fmt::Display| SendError::Refused(error.to_string());
+    let receiver: Mailbox = to.parse().map_err(|error| refused(&error))?;
+    let message_id = format!("<{id}@{}>", from.email.domain());
+    Message::builder()
+        .from(from.clone())
+        .to(receiver)
+        .subject(mail.subject.clone())
+        .message_id(Some(message_id))
+        // Answering machines stay silent (RFC 3834).
+        .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()))
+        .multipart(MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone()))
+        .map_err(|error| refused(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_is_one_receiver_t_26() {
+        let from: Mailbox = "Vestibule <no-reply@login.example.com>".parse().expect("a sender");
+        let mail = Rendered { subject: "Hello".to_owned(), text: "text".to_owned(), html: "<p>html</p>".to_owned() };
+        let id = MailId::from_bits(7);
+        let sent = message(id, &from, "ada@acme.test", &mail).expect("a message");
+        let octets = String::from_utf8(sent.formatted()).expect("ASCII");
+        assert!(octets.contains(&format!("Message-ID: <{id}@login.example.com>")), "{octets}");
+        assert!(octets.contains("multipart/alternative") && octets.contains("Auto-Submitted: auto-generated"));
+        for bad in ["ada@acme.test, evil@example.com", "ada@acme.test\r\nBcc: evil@example.com", ""] {
+            assert!(message(id, &from, bad, &mail).is_err(), "{bad:?}");
+        }
+    }
+}
