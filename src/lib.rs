@@ -26,3 +26,7 @@ pub mod http;
 // Floor 4: the doors; peers, no arrow between them.
 pub mod oidc;
 pub mod pages;
+
+// The roof: everything wired, and what operators type.
+pub mod config;
+pub mod telemetry;

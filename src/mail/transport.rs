@@ -9,6 +9,9 @@ use lettre::transport::file::AsyncFileTransport;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 
+use percent_encoding::percent_decode_str;
+use url::{Host, Url};
+
 use super::render::Rendered;
 use crate::domain::ids::MailId;
 use crate::domain::secret::{ExposeSecret as _, SecretString};
@@ -52,6 +55,50 @@ pub enum Tls {
     StartTls,
     /// From the first octet.
     Implicit,
+}
+
+impl Route {
+    /// Reads an address such as `smtps://user:password@mail.example.com`.
+    ///
+    /// # Errors
+    /// What is allowed; the address itself is not repeated, because it may hold a password.
+    pub fn parse(text: &SecretString) -> Result<Self, &'static str> {
+        const ALLOWED: &str =
+            "must be smtp://HOST, smtp+starttls://USER:PASSWORD@HOST, smtps://USER:PASSWORD@HOST or file:///DIRECTORY";
+        let url = Url::parse(text.expose_secret()).map_err(|_| ALLOWED)?;
+        let (tls, default_port) = match url.scheme() {
+            "file" => return url.to_file_path().map(Self::Folder).map_err(|()| ALLOWED),
+            "smtp" => (Tls::None, 25),
+            "smtp+starttls" => (Tls::StartTls, 587),
+            "smtps" => (Tls::Implicit, 465),
+            _ => return Err(ALLOWED),
+        };
+        let host = url.host_str().filter(|host| !host.is_empty()).ok_or(ALLOWED)?;
+        if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+            return Err(ALLOWED);
+        }
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8().map(String::from).map_err(|_| ALLOWED);
+        let credentials = match (url.username(), url.password()) {
+            ("", None) => None,
+            (user, Some(password)) if !user.is_empty() => Some((decoded(user)?, decoded(password)?.into())),
+            _ => return Err("must have both user and password, or neither"),
+        };
+        if tls == Tls::None && credentials.is_some() && !is_here(host) {
+            return Err("must be smtp+starttls:// or smtps:// where a password is given: smtp:// would send it in clear");
+        }
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        Ok(Self::Smtp { tls, host, port: url.port().unwrap_or(default_port), credentials })
+    }
+}
+
+/// Whether `host` is this machine. The parser leaves hosts of schemes that it does not know as they are.
+fn is_here(host: &str) -> bool {
+    match Host::parse(host) {
+        Ok(Host::Ipv4(address)) => address.is_loopback(),
+        Ok(Host::Ipv6(address)) => address.is_loopback(),
+        Ok(Host::Domain(name)) => name == "localhost",
+        Err(_) => false,
+    }
 }
 
 /// Why a mail did not leave.
@@ -171,6 +218,29 @@ mod tests {
         assert!(octets.contains("multipart/alternative") && octets.contains("Auto-Submitted: auto-generated"));
         for bad in ["ada@acme.test, evil@example.com", "ada@acme.test\r\nBcc: evil@example.com", ""] {
             assert!(message(id, &from, bad, &mail).is_err(), "{bad:?}");
+        }
+    }
+
+    fn server(text: &str) -> Result<Route, &'static str> {
+        Route::parse(&SecretString::from(text))
+    }
+
+    #[test]
+    fn addresses_of_mail_servers() {
+        let parsed = |text| match server(text) {
+            Ok(Route::Smtp { tls, host, port, credentials }) => {
+                Some((tls, host, port, credentials.map(|(user, word)| format!("{user}/{}", word.expose_secret()))))
+            }
+            _ => None,
+        };
+        assert_eq!(parsed("smtp://127.0.0.1:1025"), Some((Tls::None, "127.0.0.1".to_owned(), 1025, None)));
+        assert_eq!(parsed("smtp://[::1]"), Some((Tls::None, "::1".to_owned(), 25, None)));
+        let login = Some("ada@x/p:w".to_owned());
+        assert_eq!(parsed("smtps://ada%40x:p%3Aw@m.test"), Some((Tls::Implicit, "m.test".to_owned(), 465, login)));
+        assert_eq!(parsed("smtp+starttls://m.test"), Some((Tls::StartTls, "m.test".to_owned(), 587, None)));
+        assert!(matches!(server("file:///tmp/mail"), Ok(Route::Folder(_))));
+        for bad in ["", "m.test", "imap://m.test", "smtp://", "smtps://ada@m.test", "smtp://a:b@m.test", "smtp://m.test/x"] {
+            assert!(server(bad).is_err(), "{bad}");
         }
     }
 }
