@@ -18,6 +18,7 @@ use self::document::{Document, Fault, Faults};
 use crate::domain::secret::{ExposeSecret as _, SecretString};
 use crate::domain::signing_key::Overlap;
 use crate::flow::HouseSettings;
+use crate::http::Apps;
 use crate::keys::password::HashingSettings;
 use crate::mail::transport::{MailSettings, Route};
 use crate::telemetry::{Format, Level, TelemetrySettings};
@@ -46,6 +47,8 @@ pub struct Settings {
     pub hashing: HashingSettings,
     /// Limits of the service as a whole.
     pub limits: HouseSettings,
+    /// The authenticator apps that pages send people to.
+    pub apps: Apps,
     /// The log.
     pub telemetry: TelemetrySettings,
     /// Where metrics are read.
@@ -65,7 +68,9 @@ pub struct Http {
     pub tls: Option<TlsFiles>,
     /// Threads that answer requests; at least one.
     pub workers: usize,
-    /// How long running requests may take after a signal to stop.
+    /// How long requests are still taken after a signal to stop, while `/readyz` says that no more are wanted.
+    pub drain: Duration,
+    /// How long running requests may take after that.
     pub shutdown: Duration,
 }
 
@@ -106,6 +111,7 @@ struct Typed {
     keys: TypedKeys,
     passwords: TypedPasswords,
     limits: TypedLimits,
+    apps: TypedApps,
     telemetry: TypedTelemetry,
 }
 
@@ -119,6 +125,7 @@ struct TypedHttp {
     tls_certificate_file: Option<PathBuf>,
     tls_key_file: Option<PathBuf>,
     workers: i64,
+    drain_seconds: i64,
     shutdown_seconds: i64,
 }
 
@@ -165,6 +172,22 @@ struct TypedPasswords {
 struct TypedLimits {
     wrong_secrets_per_address: i64,
     claims_per_address: i64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct TypedApps {
+    ios_store_url: String,
+    android_store_url: String,
+    ios_app_ids: Vec<String>,
+    android_apps: Vec<TypedAndroidApp>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct TypedAndroidApp {
+    package: String,
+    certificates: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -243,6 +266,7 @@ impl Settings {
         let limits = &typed.limits;
         let wrong = number(document, "limits.wrong_secrets_per_address", limits.wrong_secrets_per_address, 1, 1_000_000);
         let claims = number(document, "limits.claims_per_address", limits.claims_per_address, 1, 1_000_000);
+        let apps = apps(&typed.apps, document);
         let (telemetry, metrics) = telemetry(&typed.telemetry, document);
         Some(Self {
             http: http?,
@@ -256,6 +280,7 @@ impl Settings {
                 wrong_secrets_per_address: i64::try_from(wrong).ok()?,
                 claims_per_address: i64::try_from(claims).ok()?,
             },
+            apps,
             telemetry: telemetry?,
             metrics,
         })
@@ -305,6 +330,7 @@ fn http(typed: &TypedHttp, document: &mut Document<'_>) -> Option<Http> {
         }
     };
     let workers = number(document, "http.workers", typed.workers, 0, 256);
+    let drain = number(document, "http.drain_seconds", typed.drain_seconds, 0, 300);
     let shutdown = number(document, "http.shutdown_seconds", typed.shutdown_seconds, 0, 300);
     Some(Http {
         listen: listen?,
@@ -312,6 +338,7 @@ fn http(typed: &TypedHttp, document: &mut Document<'_>) -> Option<Http> {
         trusted_proxies,
         tls,
         workers: or_processors(workers),
+        drain: Duration::from_secs(drain),
         shutdown: Duration::from_secs(shutdown),
     })
 }
@@ -381,6 +408,33 @@ fn hashing(typed: &TypedPasswords, document: &mut Document<'_>) -> HashingSettin
         passes,
         parallel: or_processors(parallel.into()),
         longest_wait: Duration::from_secs(wait.into()),
+    }
+}
+
+fn apps(typed: &TypedApps, document: &mut Document<'_>) -> Apps {
+    for (key, address) in
+        [("apps.ios_store_url", &typed.ios_store_url), ("apps.android_store_url", &typed.android_store_url)]
+    {
+        if !Url::parse(address).is_ok_and(|url| url.scheme() == "https" && url.has_host()) {
+            document.fault(key, "must be an https address");
+        }
+    }
+    let word = |text: &str, more: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c));
+    if !typed.ios_app_ids.iter().all(|id| id.contains('.') && word(id, ".-")) {
+        document.fault("apps.ios_app_ids", "must be application identifiers such as A1B2C3D4E5.com.example.app");
+    }
+    let good = |app: &TypedAndroidApp| {
+        word(&app.package, "._") && !app.certificates.is_empty() && app.certificates.iter().all(|sum| word(sum, ":"))
+    };
+    if !typed.android_apps.iter().all(good) {
+        let words = "must be { package = \"com.example.app\", certificates = [\"AB:CD:…\"] } with SHA-256 fingerprints";
+        document.fault("apps.android_apps", words);
+    }
+    Apps {
+        ios_store_url: typed.ios_store_url.clone(),
+        android_store_url: typed.android_store_url.clone(),
+        ios_app_ids: typed.ios_app_ids.clone(),
+        android_apps: typed.android_apps.iter().map(|app| (app.package.clone(), app.certificates.clone())).collect(),
     }
 }
 
@@ -456,9 +510,9 @@ mod tests {
         let all = DEFAULTS.replace("\n#tls", "\ntls").replace("\n#key_", "\nkey_");
         let table: toml::Table = all.parse().expect("TOML");
         let unknown = faults("[http]\nx = 1\n[egress]\nx = 1\n[database]\nx = 1\n[mail]\nx = 1\n[keys]\nx = 1\n\
-            [passwords]\nx = 1\n[limits]\nx = 1\n[telemetry]\nx = 1\n[x]\n", &[]);
+            [passwords]\nx = 1\n[limits]\nx = 1\n[apps]\nx = 1\n[telemetry]\nx = 1\n[x]\n", &[]);
         let known: Vec<&str> = unknown.split('`').skip(1).step_by(2).filter(|word| *word != "x").collect();
-        assert_eq!(known.len(), 8 + 1 + 1 + 2 + 5 + 4 + 2 + 3 + 8, "{known:?}");
+        assert_eq!(known.len(), 9 + 1 + 1 + 2 + 5 + 4 + 2 + 4 + 3 + 9, "{known:?}");
         for word in known {
             let there = table.contains_key(word) || table.values().any(|section| section.get(word).is_some());
             assert!(there, "{word} is not documented in config/default.toml");

@@ -28,5 +28,6 @@ pub mod oidc;
 pub mod pages;
 
 // The roof: everything wired, and what operators type.
+pub mod app;
 pub mod config;
 pub mod telemetry;

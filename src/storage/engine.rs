@@ -134,6 +134,20 @@ impl Db {
         matches!(tokio::time::timeout(Duration::from_secs(2), ping).await, Ok(Ok(_)))
     }
 
+    /// What the database's clock shows, in seconds since 1970.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn clock_seconds(&self) -> Result<i64> {
+        let question = match self.engine {
+            Engine::Sqlite => "SELECT CAST(strftime('%s', 'now') AS INTEGER) AS seconds",
+            Engine::MySql => "SELECT CAST(UNIX_TIMESTAMP() AS SIGNED) AS seconds",
+        };
+        let mut connection = self.reader.acquire().await?;
+        let row = sqlx::query(question).fetch_one(&mut *connection).await?;
+        Ok(sqlx::Row::try_get(&row, "seconds")?)
+    }
+
     /// Brings the schema up to date. Refuses a schema that is newer than this program.
     ///
     /// The library's own lock is per node on a cluster and absent on SQLite, so instances that start at

@@ -1,5 +1,7 @@
 //! Signing keys: made, and rotated with overlap.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::Desk;
@@ -9,6 +11,7 @@ use crate::domain::signing_key::{
     KeyPurpose, KeyStage, Overlap, RotationStep, SignatureAlgorithm, StoredSigningKey, next_rotation_step,
 };
 use crate::domain::tenant::TenantCode;
+use crate::domain::timestamp::Timestamp;
 use crate::keys::certificate;
 use crate::keys::signing::{RsaSize, SigningKey};
 use crate::storage::{self, Connection, signing_keys, tenants};
@@ -90,11 +93,38 @@ pub async fn store(desk: &Desk<'_>, connection: &mut Connection, key: NewKey) ->
     desk.record(connection, key.tenant, Action::KeyCreated, ("signing_key", key.id.to_string()), detail).await
 }
 
+/// Which keys a run of [`rotate`] moves on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// All kinds: an operator asked for it.
+    All,
+    /// Those whose rotation has begun and whose next key may sign by now, and those that get too old: the timer.
+    Due {
+        /// How long a key may sign; for ever, if none.
+        every: Option<Duration>,
+    },
+}
+
+impl Which {
+    /// Whether keys of one kind, whose next step is `step`, are moved on at `now`.
+    fn includes(self, keys: &[StoredSigningKey], step: RotationStep, overlap: Overlap, now: Timestamp) -> bool {
+        let Self::Due { every } = self else { return true };
+        match step {
+            RotationStep::CreateCurrent | RotationStep::Promote { .. } => true,
+            RotationStep::Wait { .. } => false,
+            RotationStep::CreateNext => every.is_some_and(|every| {
+                let current = keys.iter().find(|key| key.stage == KeyStage::Current);
+                current.is_some_and(|key| key.created_at.plus(every) <= now.plus(overlap.lead))
+            }),
+        }
+    }
+}
+
 /// Moves the keys of a virtual server on by one step. Says what was done, one line for each kind of key.
 ///
 /// # Errors
 /// If the database fails or a key cannot be made.
-pub async fn rotate(desk: &Desk<'_>, code: &TenantCode, overlap: Overlap) -> anyhow::Result<Vec<String>> {
+pub async fn rotate(desk: &Desk<'_>, code: &TenantCode, overlap: Overlap, which: Which) -> anyhow::Result<Vec<String>> {
     let db = &desk.house.db;
     let Some(config) = db.read(async |connection| tenants::config(connection, code).await).await? else {
         anyhow::bail!("there is no virtual server \"{code}\"");
@@ -107,6 +137,9 @@ pub async fn rotate(desk: &Desk<'_>, code: &TenantCode, overlap: Overlap) -> any
         let these: Vec<StoredSigningKey> =
             all.iter().filter(|key| key.purpose == purpose && key.algorithm == algorithm).cloned().collect();
         let step = next_rotation_step(&these, overlap, desk.now);
+        if !which.includes(&these, step, overlap, desk.now) {
+            continue;
+        }
         let made = match step {
             RotationStep::CreateCurrent => Some(make(desk, tenant, code, (purpose, algorithm), KeyStage::Current)?),
             RotationStep::CreateNext => Some(make(desk, tenant, code, (purpose, algorithm), KeyStage::Next)?),
@@ -137,6 +170,8 @@ pub async fn rotate(desk: &Desk<'_>, code: &TenantCode, overlap: Overlap) -> any
             RotationStep::Wait { until } => format!("{kind}: the next key may sign from {}", until.rfc3339()),
         });
     }
-    desk.house.forget_realms();
+    if !lines.is_empty() {
+        desk.house.forget_realms();
+    }
     Ok(lines)
 }

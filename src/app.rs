@@ -1,0 +1,261 @@
+//! The only place where everything is wired: database, keys, doors, background jobs, listeners.
+//!
+//! It defines no rules. [`open`] makes a [`Site`] of settings, [`doors`] registers every route, [`Service`]
+//! listens and stops gracefully.
+
+pub mod health;
+pub mod jobs;
+pub mod kek;
+pub mod metrics;
+mod tls;
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServerHandle, ServiceRequest, ServiceResponse};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::{App, HttpServer, web};
+use anyhow::Context as _;
+
+use crate::clock::{Clock, Entropy};
+use crate::config::Settings;
+use crate::domain::secret::ExposeSecret as _;
+use crate::flow::House;
+use crate::http::{Fault, HttpSettings, Site, assets, headers};
+use crate::i18n::Texts;
+use crate::keys::password::PasswordHasher;
+use crate::mail::transport::Transport;
+use crate::storage::Db;
+use crate::urls::Urls;
+use crate::{oidc, pages};
+
+use health::Health;
+use metrics::Metrics;
+
+/// The longest body of a request: forms are far shorter, and a SAML request may have some ten KiB.
+const LONGEST_BODY: usize = 64 * 1024;
+/// How long the head of a request may take to arrive.
+const HEAD: Duration = Duration::from_secs(10);
+/// How long a request may take until its answer begins; a body that trickles in ends here.
+const ANSWER: Duration = Duration::from_secs(30);
+/// How long an idle connection is kept.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// Connections of one worker; more wait in the listener's queue.
+const MOST_CONNECTIONS: usize = 8192;
+
+/// What is done about a schema that is older than this program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schema {
+    /// It is brought up to date.
+    Migrate,
+    /// The service does not start: an operator migrates by hand.
+    Expect,
+}
+
+/// Where time and randomness come from; tests bring their own.
+#[derive(Debug)]
+pub struct Nature {
+    /// The time.
+    pub clock: Clock,
+    /// Randomness.
+    pub entropy: Entropy,
+}
+
+impl Default for Nature {
+    fn default() -> Self {
+        Self { clock: Clock::System, entropy: Entropy::System }
+    }
+}
+
+/// Connects to the database and brings its schema up to date, or expects that it is.
+///
+/// # Errors
+/// If the database cannot be reached, or its schema is older or newer than this program.
+pub async fn database(settings: &Settings, schema: Schema) -> anyhow::Result<Db> {
+    let db = Db::connect(settings.database.expose_secret()).await.context("the database cannot be opened")?;
+    match schema {
+        Schema::Migrate => db.migrate().await.context("the database cannot be migrated")?,
+        Schema::Expect => {
+            let (known, applied) = db.migrations().await?;
+            anyhow::ensure!(
+                known == applied,
+                "the database has {applied} of {known} migrations and --no-migrate was given; run `vestibule migrate`"
+            );
+        }
+    }
+    Ok(db)
+}
+
+/// Opens everything that the doors need.
+///
+/// # Errors
+/// If the database, the key-encryption key or the settings of password hashing cannot be used.
+pub async fn open(settings: &Settings, schema: Schema, nature: Nature) -> anyhow::Result<Site> {
+    let Nature { clock, entropy } = nature;
+    let sealer = Arc::new(kek::sealer(&settings.key_encryption_keys, &entropy)?);
+    let db = database(settings, schema).await?;
+    let passwords = PasswordHasher::new(settings.hashing, &entropy)
+        .map_err(|error| anyhow::anyhow!("passwords: Argon2 refuses the settings: {error}"))?;
+    let house = House::open(db, sealer, passwords, clock, entropy, settings.limits).await.context(
+        "the installation's root secret does not open; is the key-encryption key the one that this database was made with?",
+    )?;
+    Ok(Site {
+        house,
+        urls: Urls::new(&settings.http.public_url),
+        texts: Texts::default(),
+        settings: HttpSettings { trusted_proxies: settings.http.trusted_proxies.clone(), apps: settings.apps.clone() },
+    })
+}
+
+/// Registers every route of the service.
+pub fn doors(config: &mut web::ServiceConfig) {
+    config
+        .app_data(web::PayloadConfig::new(LONGEST_BODY))
+        .app_data(web::FormConfig::default().limit(LONGEST_BODY))
+        .app_data(web::JsonConfig::default().limit(LONGEST_BODY))
+        .configure(health::configure)
+        .configure(assets::configure)
+        .service(web::scope("/t/{tenant}").configure(oidc::configure).configure(pages::configure))
+        .default_service(web::route().to(headers::nothing_here));
+}
+
+/// Ends a request whose answer does not begin in time.
+async fn in_time(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    match tokio::time::timeout(ANSWER, next.call(request)).await {
+        Ok(answer) => answer,
+        Err(_) => Err(Fault::Busy.into()),
+    }
+}
+
+/// The running service.
+pub struct Service {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What its doors have at hand; tests look into the database through it.
+    pub site: web::Data<Site>,
+    health: web::Data<Health>,
+    server: actix_web::dev::Server,
+    jobs: Vec<actix_web::rt::task::JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Service({})", self.address)
+    }
+}
+
+impl Service {
+    /// Opens everything, starts the background jobs and begins to answer on `listener`.
+    ///
+    /// # Errors
+    /// Whatever keeps the service from starting.
+    pub async fn start(
+        settings: &Settings,
+        listener: TcpListener,
+        schema: Schema,
+        nature: Nature,
+    ) -> anyhow::Result<Self> {
+        let transport = Transport::new(&settings.mail).context("mail")?;
+        let tls = settings.http.tls.as_ref().map(tls::config).transpose()?;
+        let address = listener.local_addr()?;
+        let site = web::Data::new(open(settings, schema, nature).await?);
+        let health = web::Data::new(Health::default());
+        let metrics = web::Data::new(Metrics::default());
+        let server = {
+            let (site, health, metrics) = (site.clone(), health.clone(), metrics.clone());
+            let factory = move || {
+                App::new()
+                    .app_data(site.clone())
+                    .app_data(health.clone())
+                    .app_data(metrics.clone())
+                    .configure(doors)
+                    .wrap(from_fn(in_time))
+                    .wrap(from_fn(headers::around))
+                    .wrap(from_fn(metrics::count))
+            };
+            HttpServer::new(factory)
+        };
+        let stopping = health.clone();
+        let drain = settings.http.drain;
+        let server = server
+            .workers(settings.http.workers)
+            .client_request_timeout(HEAD)
+            .keep_alive(KEEP_ALIVE)
+            .max_connections(MOST_CONNECTIONS)
+            .tcp_nodelay(true)
+            .shutdown_timeout(settings.http.shutdown.as_secs())
+            .shutdown_signal(async move {
+                told_to_stop().await;
+                // Whoever distributes requests sees that no more are wanted before connections are refused.
+                stopping.stop();
+                tracing::info!("told to stop; finishing what runs");
+                tokio::time::sleep(drain).await;
+            });
+        let server = match tls {
+            Some(tls) => server.listen_rustls_0_23(listener, tls)?,
+            None => server.listen(listener)?,
+        };
+        let mut jobs = jobs::start(settings, &site, transport);
+        if let Some(address) = settings.metrics {
+            jobs.push(actix_web::rt::spawn(metrics::serve(address, site.clone(), metrics)?));
+        }
+        Ok(Self { address, site, health, server: server.run(), jobs })
+    }
+
+    /// Stops the service from another task.
+    #[must_use]
+    pub fn handle(&self) -> ServerHandle {
+        self.server.handle()
+    }
+
+    /// Answers until told to stop by SIGTERM, SIGINT or [`Service::handle`]; finishes what runs.
+    ///
+    /// # Errors
+    /// If the listener fails.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let result = self.server.await;
+        self.health.stop();
+        for job in self.jobs {
+            job.abort();
+        }
+        self.site.house.db.close().await;
+        Ok(result?)
+    }
+}
+
+/// Serves until told to stop: the command `vestibule serve`.
+///
+/// # Errors
+/// Whatever keeps the service from starting.
+pub async fn serve(settings: &Settings, schema: Schema) -> anyhow::Result<()> {
+    let address = settings.http.listen;
+    let listener = bind(address).with_context(|| format!("cannot listen on {address}"))?;
+    let service = Service::start(settings, listener, schema, Nature::default()).await?;
+    tracing::info!(listen = %service.address, public_url = %settings.http.public_url, "ready");
+    service.run().await
+}
+
+/// A listener that takes over the address of one that has just ended.
+fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Waits for SIGTERM or SIGINT.
+async fn told_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let interrupted = tokio::signal::ctrl_c();
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminated) => tokio::select! {
+            _ = terminated.recv() => {}
+            _ = interrupted => {}
+        },
+        Err(_) => drop(interrupted.await),
+    }
+}
