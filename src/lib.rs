@@ -26,6 +26,7 @@ pub mod http;
 // Floor 4: the doors; peers, no arrow between them.
 pub mod oidc;
 pub mod pages;
+pub mod saml;
 
 // The roof: everything wired, and what operators type.
 pub mod app;

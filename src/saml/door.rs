@@ -1,0 +1,243 @@
+//! The doors: metadata, the request by redirect or form, the answer after the login.
+
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+
+use super::request::{self, AuthnRequest, RequestError, Status};
+use super::response::{self, Statement, Voice, new_id};
+use super::tree::Element;
+use super::verify::{self, RawQuery, SignatureError, decoded};
+use super::{context, metadata};
+use crate::domain::application::{Application, Protocol};
+use crate::domain::ids::LoginId;
+use crate::domain::login::origin::Origin;
+use crate::domain::login::outcome::Ending;
+use crate::domain::login::step::Step;
+use crate::domain::service_provider::ServiceProvider;
+use crate::domain::signing_key::{KeyStage, SignatureAlgorithm};
+use crate::flow::case;
+use crate::flow::federation::{self, Proven, Receipt, Silent};
+use crate::flow::login::{self, NewLogin};
+use crate::http::post::{self, Field};
+use crate::http::{Answer, Call, Fault, Form, cookies, page};
+use crate::urls::desk_path;
+
+/// Our addresses.
+fn entity_id(call: &Call) -> String {
+    format!("{}/saml/metadata", call.site.urls.base(call.realm.code()))
+}
+
+fn sso_address(call: &Call) -> String {
+    format!("{}/saml/sso", call.site.urls.base(call.realm.code()))
+}
+
+/// `GET {base}/saml/metadata`.
+pub(super) async fn our_metadata(call: Call) -> HttpResponse {
+    let mut certificates: Vec<_> = call.realm.certificates.iter().collect();
+    // The one that signs now comes first: some service providers look at no other.
+    certificates.sort_by_key(|certificate| certificate.stage != KeyStage::Current);
+    let ders: Vec<&[u8]> = certificates.iter().map(|certificate| certificate.der.as_slice()).collect();
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "application/samlmetadata+xml"))
+        .insert_header(("cache-control", "public, max-age=3600"))
+        .body(metadata::ours(&entity_id(&call), &sso_address(&call), &ders))
+}
+
+/// `GET {base}/saml/sso`: HTTP-Redirect binding.
+pub(super) async fn by_redirect(call: Call, request: HttpRequest) -> Answer {
+    let outcome = read_redirect(&call, request.query_string());
+    proceed(call, &request, outcome).await
+}
+
+/// `POST {base}/saml/sso`: HTTP-POST binding. It comes from another site by design, so there is no token of
+/// ours in it; nothing but a login of this browser begins.
+pub(super) async fn by_form(call: Call, request: HttpRequest, body: web::Bytes) -> Answer {
+    let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !kind.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
+        return Err(Fault::NotAForm);
+    }
+    let form = Form::parse(&body);
+    let outcome = read_form(&call, &form);
+    proceed(call, &request, outcome).await
+}
+
+fn provider_of<'a>(call: &'a Call, entity_id: &str) -> Option<(&'a Application, &'a ServiceProvider)> {
+    call.realm.config.applications.iter().find_map(|application| match &application.protocol {
+        Protocol::Saml(provider) if provider.entity_id == entity_id => Some((application, provider.as_ref())),
+        _ => None,
+    })
+}
+
+fn read_redirect(call: &Call, query: &str) -> Result<AuthnRequest, RequestError> {
+    let raw = RawQuery::split(query)?;
+    let message = decoded(raw.request.ok_or(RequestError::Content("SAMLRequest is missing"))?)?;
+    let root = Element::parse(&request::inflated(&message)?).map_err(SignatureError::Xml)?;
+    let (_, provider) = request::issuer(&root).and_then(|issuer| provider_of(call, issuer)).ok_or(RequestError::Unknown)?;
+    let signed = raw.is_signed(&provider.certificates)?;
+    let relay_state = raw.relay_state.map(decoded).transpose()?;
+    demand(provider, signed)?;
+    request::check(&root, provider, relay_state, &sso_address(call), call.visit.now)
+}
+
+fn read_form(call: &Call, form: &Form) -> Result<AuthnRequest, RequestError> {
+    let octets = request::base64(form.text("SAMLRequest"))?;
+    let unverified = Element::parse(&octets).map_err(SignatureError::Xml)?;
+    let named = request::issuer(&unverified).and_then(|issuer| provider_of(call, issuer));
+    let (_, provider) = named.ok_or(RequestError::Unknown)?;
+    let (root, signed) = verify::posted(&octets, &provider.certificates)?;
+    // The signed document is read anew; its issuer must be the one whose certificates were taken.
+    if request::issuer(&root) != Some(provider.entity_id.as_str()) {
+        return Err(RequestError::Unknown);
+    }
+    demand(provider, signed)?;
+    let relay_state = form.has("RelayState").then(|| form.text("RelayState").to_owned());
+    request::check(&root, provider, relay_state, &sso_address(call), call.visit.now)
+}
+
+fn demand(provider: &ServiceProvider, signed: bool) -> Result<(), RequestError> {
+    if provider.require_signed_requests && !signed { Err(SignatureError::Missing.into()) } else { Ok(()) }
+}
+
+async fn proceed(call: Call, http: &HttpRequest, outcome: Result<AuthnRequest, RequestError>) -> Answer {
+    let request = match outcome {
+        Ok(request) => request,
+        Err(error) => {
+            tracing::info!(correlation = %call.visit.correlation, %error, "an authentication request is refused");
+            return match error {
+                RequestError::Answered { status, why, request } => refuse(&call, &request, status, why),
+                _ => Err(Fault::shown("error-saml-request")),
+            };
+        }
+    };
+    start(&call, http, &request).await
+}
+
+/// Answers from the session, refuses a silent request, or begins a login.
+async fn start(call: &Call, http: &HttpRequest, request: &AuthnRequest) -> Answer {
+    let Some((application, provider)) = provider_of(call, &request.issuer) else {
+        return Err(Fault::shown("error-saml-request"));
+    };
+    let (site, realm) = (&call.site, &call.realm);
+    let wishes = request.wishes();
+    let id = new_id(&site.house.entropy);
+    let receipt = |_: &Proven| Receipt::Assertion { id: id.clone() };
+    if !request.force {
+        let asked = (application.id, &wishes);
+        match federation::from_session(&site.house, realm, &call.visit, &call.browser, asked, receipt).await? {
+            Silent::Complete(proven) => return assert(call, request, provider, &proven, &id),
+            Silent::Lacking(_) if request.passive => {
+                return refuse(call, request, Status::NoPassive, "a page would have to be shown");
+            }
+            Silent::Lacking(_) => {}
+        }
+    } else if request.passive {
+        return refuse(call, request, Status::NoPassive, "a page would have to be shown");
+    }
+    let kept = serde_json::to_string(request).map_err(|error| Fault::Internal(error.to_string()))?;
+    let new = NewLogin { origin: Origin::Saml, application: application.id, wishes, request: kept };
+    let begun = login::begin(&site.house, realm, &call.visit, &call.browser, &new).await?;
+    let mut answer = page::see(&site.urls.desk(realm.code(), begun.login));
+    let cookie = cookies::secret(&site.urls, cookies::Kind::Login(begun.login), &begun.cookie);
+    for cookie in cookies::surplus(http, &site.urls).into_iter().chain([cookie]) {
+        answer.add_cookie(&cookie).map_err(|error| Fault::Internal(error.to_string()))?;
+    }
+    Ok(answer)
+}
+
+/// What the portal asks for.
+#[derive(Debug, Deserialize)]
+pub(super) struct Start {
+    application: crate::domain::ids::ApplicationId,
+}
+
+/// `GET {base}/saml/start?application=…`: a login that begins at the portal.
+pub(super) async fn from_portal(call: Call, http: HttpRequest, query: web::Query<Start>) -> Answer {
+    let application = call.realm.config.application(query.application).ok_or(Fault::NotFound)?;
+    let Protocol::Saml(provider) = &application.protocol else { return Err(Fault::NotFound) };
+    let request = AuthnRequest::unsolicited(provider).ok_or(Fault::NotFound)?;
+    start(&call, &http, &request).await
+}
+
+/// `GET {base}/saml/resume/{login}`: the end of a login.
+pub(super) async fn resume(call: Call, path: web::Path<(String, LoginId)>) -> Answer {
+    let id = path.into_inner().1;
+    let (site, realm) = (&call.site, &call.realm);
+    let case = case::look(&site.house, realm, &call.visit, &call.browser, id).await?;
+    if case.login().origin != Origin::Saml {
+        return Err(Fault::NotThisBrowser);
+    }
+    let request: AuthnRequest = serde_json::from_str(&case.login().request)
+        .map_err(|error| Fault::Internal(format!("a stored request does not read: {error}")))?;
+    let desk = || page::see(&desk_path(realm.code(), id));
+    let mut answer = match case.step {
+        Step::Granted => {
+            let assertion = new_id(&site.house.entropy);
+            let receipt = |_: &Proven, _: &str| Receipt::Assertion { id: assertion.clone() };
+            let asked = (Origin::Saml, id);
+            match federation::from_login(&site.house, realm, &call.visit, &call.browser, asked, receipt).await {
+                Ok((proven, _)) => {
+                    let Protocol::Saml(provider) = &proven.application.protocol else { return Err(Fault::NotFound) };
+                    assert(&call, &request, provider, &proven, &assertion)?
+                }
+                Err(crate::flow::Error::WrongMoment) => return Ok(desk()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Step::Ended(Ending::Cancelled) => refuse(&call, &request, Status::AuthnFailed, "the person cancelled the login")?,
+        Step::Ended(Ending::Refused(_)) => refuse(&call, &request, Status::RequestDenied, "the person has no access")?,
+        Step::Ended(_) => refuse(&call, &request, Status::AuthnFailed, "the login has ended")?,
+        _ => return Ok(desk()),
+    };
+    let gone = cookies::gone(&site.urls, cookies::Kind::Login(id));
+    answer.add_cookie(&gone).map_err(|error| Fault::Internal(error.to_string()))?;
+    Ok(answer)
+}
+
+fn voice<'a>(call: &'a Call, issuer: &'a str) -> Result<Voice<'a>, Fault> {
+    let key = call.realm.saml_keys.signing(SignatureAlgorithm::Rs256);
+    let key = key.ok_or_else(|| Fault::Internal("the virtual server has no SAML key".to_owned()))?;
+    let certificate = call.realm.certificates.iter().find(|certificate| certificate.key == key.id());
+    let certificate = certificate.ok_or_else(|| Fault::Internal("the SAML key has no certificate".to_owned()))?;
+    Ok(Voice { issuer, key, certificate: &certificate.der, now: call.visit.now, entropy: &call.site.house.entropy })
+}
+
+fn assert(call: &Call, request: &AuthnRequest, provider: &ServiceProvider, proven: &Proven, id: &str) -> Answer {
+    let house = &call.site.house;
+    let issuer = entity_id(call);
+    let voice = voice(call, &issuer)?;
+    let format = request.format.unwrap_or(provider.name_id_format);
+    let sources = (&house.derived.pairwise, &house.entropy);
+    let Some(name_id) = response::name_id(format, provider, &proven.member, call.realm.tenant(), sources) else {
+        return refuse(call, request, Status::InvalidNameIdPolicy, "the person has no name identifier in this format");
+    };
+    let statement = Statement {
+        member: &proven.member,
+        groups: &proven.groups,
+        name_id,
+        format,
+        multi: proven.password && proven.otp,
+        authenticated_at: proven.authenticated_at,
+        session: format!("_{}", proven.session),
+    };
+    let stepped_up = request.contexts.first().and_then(|class| context::level_of(class)) == Some(true);
+    if stepped_up && !statement.multi {
+        return refuse(call, request, Status::NoAuthnContext, "the wanted authentication context was not reached");
+    }
+    let xml = response::success(voice, id, request, provider, &statement)
+        .map_err(|error| Fault::Internal(error.to_string()))?;
+    post(call, request, xml)
+}
+
+fn refuse(call: &Call, request: &AuthnRequest, status: Status, why: &str) -> Answer {
+    let issuer = entity_id(call);
+    let xml = response::failure(voice(call, &issuer)?, request, status, why)
+        .map_err(|error| Fault::Internal(error.to_string()))?;
+    post(call, request, xml)
+}
+
+fn post(call: &Call, request: &AuthnRequest, xml: String) -> Answer {
+    let relay = request.relay_state.clone().map(|value| Field { name: "RelayState", value });
+    let fields = [Field { name: "SAMLResponse", value: xml }].into_iter().chain(relay).collect();
+    post::page(call, request.acs.clone(), fields)
+}

@@ -1,0 +1,26 @@
+//! The SAML 2.0 door: what service providers and their browsers ask, and what they are answered.
+//!
+//! What comes in is read by one strict parser; what goes out is written in canonical form from the start.
+//! `verify` alone lets a library look at a foreign signature, after it has the one shape that SAML has.
+
+pub mod context;
+mod door;
+pub mod metadata;
+pub mod request;
+pub mod response;
+pub mod sign;
+pub mod tree;
+pub mod verify;
+pub mod write;
+
+use actix_web::web;
+
+/// Registers the routes below `/t/{tenant}`.
+pub fn configure(config: &mut web::ServiceConfig) {
+    config
+        .route("/saml/metadata", web::get().to(door::our_metadata))
+        .route("/saml/sso", web::get().to(door::by_redirect))
+        .route("/saml/sso", web::post().to(door::by_form))
+        .route("/saml/start", web::get().to(door::from_portal))
+        .route("/saml/resume/{login}", web::get().to(door::resume));
+}

@@ -1,0 +1,177 @@
+//! Signatures of service providers: over the query of a redirect, or inside a posted document.
+//!
+//! What is verified is what is read: both functions give back the only octets that anybody may look at
+//! afterwards (T-31). Before a library sees a document, its signature has exactly the one shape that SAML
+//! prescribes; otherwise references to files and addresses would be followed (T-36).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::percent_decode_str;
+use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm};
+use samael::crypto::{AllowedSignatureAlgorithm, CertificateDer as SamaelCertificate, Crypto, CryptoProvider as _, ReduceMode};
+use webpki::EndEntityCert;
+use webpki::aws_lc_rs::{ECDSA_P256_SHA256, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA512};
+
+use super::tree::{Element, XmlError};
+use super::write::SIGNATURE;
+
+/// Why a signature is not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    /// A signature is demanded and there is none.
+    #[error("the request is not signed, but the service provider is registered as signing its requests")]
+    Missing,
+    /// The signature has another shape than SAML prescribes, or is given in part or twice.
+    #[error("the signature does not have the form that SAML prescribes")]
+    Shape,
+    /// An algorithm that is not believed any more, or never was.
+    #[error("the signature's algorithm is not accepted; use RSA or ECDSA with SHA-256")]
+    Algorithm,
+    /// No registered certificate verifies it.
+    #[error("the signature is not one of the service provider's registered certificates")]
+    Wrong,
+    /// The document cannot be read.
+    #[error(transparent)]
+    Xml(#[from] XmlError),
+}
+
+/// The parameters of a redirect, each at most once, still encoded as the browser sent them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RawQuery<'a> {
+    /// The message.
+    pub request: Option<&'a str>,
+    /// What goes back unchanged.
+    pub relay_state: Option<&'a str>,
+    /// The algorithm.
+    pub algorithm: Option<&'a str>,
+    /// The signature.
+    pub signature: Option<&'a str>,
+}
+
+impl<'a> RawQuery<'a> {
+    /// Splits a query. A parameter that is there twice makes the whole query unusable (T-41).
+    ///
+    /// # Errors
+    /// [`SignatureError::Shape`].
+    pub fn split(query: &'a str) -> Result<Self, SignatureError> {
+        let mut raw = Self::default();
+        for pair in query.split('&') {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let place = match name {
+                "SAMLRequest" => &mut raw.request,
+                "RelayState" => &mut raw.relay_state,
+                "SigAlg" => &mut raw.algorithm,
+                "Signature" => &mut raw.signature,
+                _ => continue,
+            };
+            if place.replace(value).is_some() {
+                return Err(SignatureError::Shape);
+            }
+        }
+        Ok(raw)
+    }
+
+    /// Whether the query is signed by one of `certificates`; `false` if it has no signature at all.
+    ///
+    /// # Errors
+    /// If it has one that is not good.
+    pub fn is_signed(&self, certificates: &[String]) -> Result<bool, SignatureError> {
+        let (algorithm, signature) = match (self.algorithm, self.signature) {
+            (None, None) => return Ok(false),
+            (Some(algorithm), Some(signature)) => (algorithm, signature),
+            _ => return Err(SignatureError::Shape),
+        };
+        let named = decoded(algorithm)?;
+        let verifies = algorithm_named(&named).ok_or(SignatureError::Algorithm)?;
+        let signature: String = decoded(signature)?.chars().filter(|c| !c.is_whitespace()).collect();
+        let signature = STANDARD.decode(signature).map_err(|_| SignatureError::Shape)?;
+        // The octets as they came, in the order that the binding prescribes (bindings 3.4.4.1).
+        let request = self.request.ok_or(SignatureError::Shape)?;
+        let relay = self.relay_state.map(|state| format!("&RelayState={state}")).unwrap_or_default();
+        let message = format!("SAMLRequest={request}{relay}&SigAlg={algorithm}");
+        let good = certificates.iter().any(|certificate| {
+            let Ok(der) = STANDARD.decode(certificate) else { return false };
+            let der = CertificateDer::from(der);
+            let Ok(certificate) = EndEntityCert::try_from(&der) else { return false };
+            certificate.verify_signature(verifies, message.as_bytes(), &signature).is_ok()
+        });
+        if good { Ok(true) } else { Err(SignatureError::Wrong) }
+    }
+}
+
+/// A parameter's value, decoded once.
+pub(super) fn decoded(value: &str) -> Result<String, SignatureError> {
+    let spaced = value.replace('+', " ");
+    percent_decode_str(&spaced).decode_utf8().map(std::borrow::Cow::into_owned).map_err(|_| SignatureError::Shape)
+}
+
+fn algorithm_named(uri: &str) -> Option<&'static dyn SignatureVerificationAlgorithm> {
+    match uri {
+        "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256" => Some(RSA_PKCS1_2048_8192_SHA256),
+        "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512" => Some(RSA_PKCS1_2048_8192_SHA512),
+        "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256" => Some(ECDSA_P256_SHA256),
+        _ => None,
+    }
+}
+
+/// The document as it may be read: the signed part if it has a signature, all of it if it has none, and
+/// whether it was signed.
+///
+/// # Errors
+/// If it has a signature that is not good.
+pub fn posted(octets: &[u8], certificates: &[String]) -> Result<(Element, bool), SignatureError> {
+    let root = Element::parse(octets)?;
+    match root.count(SIGNATURE.1, "Signature") {
+        0 => return Ok((root, false)),
+        1 => {}
+        _ => return Err(SignatureError::Shape),
+    }
+    let shape = root.one(SIGNATURE.1, "Signature").ok_or(SignatureError::Shape)?;
+    check_shape(shape, root.attribute("ID").ok_or(SignatureError::Shape)?)?;
+    let text = std::str::from_utf8(octets).map_err(|_| XmlError::Encoding)?;
+    let allowed = [AllowedSignatureAlgorithm::RsaSha256, AllowedSignatureAlgorithm::RsaSha512, AllowedSignatureAlgorithm::EcdsaSha256];
+    let ders = certificates.iter().filter_map(|certificate| STANDARD.decode(certificate).ok());
+    for der in ders {
+        let certificate = [SamaelCertificate::from(der)];
+        let reduced =
+            Crypto::reduce_xml_to_signed_with_allowed_algorithms(text, &certificate, ReduceMode::PreDigest, Some(&allowed));
+        if let Ok(signed) = reduced {
+            let signed = Element::parse(signed.as_bytes())?;
+            // The signed octets are the root's own, with nothing but the signature taken away.
+            if signed.name == root.name && signed.namespace == root.namespace && signed.attributes == root.attributes {
+                return Ok((signed, true));
+            }
+            return Err(SignatureError::Shape);
+        }
+    }
+    Err(SignatureError::Wrong)
+}
+
+/// The one shape of a signature that SAML has (core 5.4): one reference, to the root, with the two transforms.
+fn check_shape(signature: &Element, root_id: &str) -> Result<(), SignatureError> {
+    let ds = SIGNATURE.1;
+    let shape = SignatureError::Shape;
+    let info = signature.one(ds, "SignedInfo").ok_or(shape)?;
+    let reference = info.one(ds, "Reference").ok_or(shape)?;
+    if root_id.is_empty() || reference.attribute("URI") != Some(format!("#{root_id}").as_str()) {
+        return Err(shape);
+    }
+    if signature.all(ds, "Object").next().is_some() || info.all(ds, "Reference").count() != 1 {
+        return Err(shape);
+    }
+    let exclusive = "http://www.w3.org/2001/10/xml-exc-c14n#";
+    let enveloped = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
+    let canonical = info.one(ds, "CanonicalizationMethod").and_then(|method| method.attribute("Algorithm"));
+    let transforms = reference.one(ds, "Transforms").ok_or(shape)?;
+    let named: Vec<&str> = transforms.children.iter().filter_map(|transform| transform.attribute("Algorithm")).collect();
+    if canonical != Some(exclusive) || named != [enveloped, exclusive] || transforms.children.len() != 2 {
+        return Err(shape);
+    }
+    let method = info.one(ds, "SignatureMethod").and_then(|method| method.attribute("Algorithm")).ok_or(shape)?;
+    let digest = reference.one(ds, "DigestMethod").and_then(|method| method.attribute("Algorithm")).ok_or(shape)?;
+    let strong = ["http://www.w3.org/2001/04/xmlenc#sha256", "http://www.w3.org/2001/04/xmlenc#sha512"];
+    if algorithm_named(method).is_none() || !strong.contains(&digest) {
+        return Err(SignatureError::Algorithm);
+    }
+    Ok(())
+}
