@@ -29,7 +29,7 @@ use crate::keys::password::PasswordHasher;
 use crate::mail::transport::Transport;
 use crate::storage::Db;
 use crate::urls::Urls;
-use crate::{oidc, pages, saml};
+use crate::{api, oidc, pages, saml};
 
 use health::Health;
 use metrics::Metrics;
@@ -117,7 +117,7 @@ pub fn doors(config: &mut web::ServiceConfig) {
         .app_data(web::JsonConfig::default().limit(LONGEST_BODY))
         .configure(health::configure)
         .configure(assets::configure)
-        .service(web::scope("/t/{tenant}").configure(oidc::configure).configure(saml::configure).configure(pages::configure))
+        .service(web::scope("/t/{tenant}").configure(api::configure).configure(oidc::configure).configure(saml::configure).configure(pages::configure))
         .default_service(web::route().to(headers::nothing_here));
 }
 

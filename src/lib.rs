@@ -24,6 +24,7 @@ pub mod flow;
 pub mod http;
 
 // Floor 4: the doors; peers, no arrow between them.
+pub mod api;
 pub mod oidc;
 pub mod pages;
 pub mod saml;

@@ -1,6 +1,7 @@
 //! Use cases: one function, one transaction, a list of duties in order. Every write of the house goes
 //! through here, so that no write escapes its audit event.
 
+pub mod activation;
 pub mod administration;
 mod attempts;
 pub mod case;

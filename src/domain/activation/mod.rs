@@ -3,4 +3,5 @@
 //! `docs/activation-protocol.md` describes it for people who write apps; the test vectors in
 //! `tests/vectors/` hold this code to that description.
 
+pub mod handshake;
 pub mod string;

@@ -1,0 +1,371 @@
+//! The device's side of an activation: claim and confirm (part B3). No token is made here: that is for the
+//! first passcode, in the login that began the enrollment.
+
+use serde::{Deserialize, Serialize};
+
+use super::house::window_start;
+use super::{House, Realm, Result, Visit, enrollment};
+use crate::domain::activation::handshake::{Hello, MAC_LENGTH, NONCE_LENGTH, Pair, Parameters, claim_is_right, transcript};
+use crate::domain::audit::{Action, Actor, Event};
+use crate::domain::authenticator::template::TokenTemplate;
+use crate::domain::enrollment::State as EnrollmentState;
+use crate::domain::ids::ActivationId;
+use crate::domain::login::Stage;
+use crate::domain::login::step::Tokens;
+use crate::domain::secret::SecretBytes;
+use crate::domain::user::Status;
+use crate::keys::sealing::Place;
+use crate::storage::activations::{self, Activation, State};
+use crate::storage::enrollments::{self, Ready};
+use crate::storage::{self, Connection, logins, throttle, tokens, users};
+
+/// How long a device has between claim and confirmation (part B3).
+const CONFIRM_WITHIN: std::time::Duration = std::time::Duration::from_secs(5 * 60);
+/// Failed presentations that lock an activation.
+const MOST_FAILURES: i64 = 10;
+/// The window of the limit per address, in seconds.
+const WINDOW: i64 = 600;
+
+/// Why a device is refused; each has its own code in the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// No such activation.
+    #[error("there is no such activation")]
+    Unknown,
+    /// Its time is over, or it was replaced.
+    #[error("the activation has expired: get a new one")]
+    Expired,
+    /// It was used by another device, or for another claim.
+    #[error("the activation was already used")]
+    Used,
+    /// Too many failed presentations.
+    #[error("the activation is locked after too many failed attempts")]
+    Locked,
+    /// The MAC is wrong.
+    #[error("the activation secret is wrong: copy the whole string")]
+    Secret,
+    /// The person may not enroll any more.
+    #[error("this account may not add an authenticator now")]
+    NotEntitled,
+    /// The platform is not allowed, or is not the one that was chosen.
+    #[error("this kind of device is not allowed, or is not the one that was chosen")]
+    Platform,
+    /// The operating system is too old.
+    #[error("the operating system of the device is too old")]
+    OldSystem,
+    /// The keys do not fit.
+    #[error("the device could not confirm the keys")]
+    Confirm,
+    /// The public key or nonce is malformed.
+    #[error("the public key or the nonce is malformed")]
+    Malformed,
+    /// Too many claims from one address.
+    #[error("too many attempts from this network: wait ten minutes")]
+    TooMany,
+}
+
+/// What the server answers to a claim.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claimed {
+    /// The server's public key.
+    pub server_key: Vec<u8>,
+    /// The server's nonce.
+    pub nonce: Vec<u8>,
+    /// [`Parameters`] as JSON, to be hashed as it is.
+    pub parameters: String,
+}
+
+/// What is kept, sealed, between claim and confirmation.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    answer: Claimed,
+    claim: [u8; MAC_LENGTH],
+    transcript: [u8; MAC_LENGTH],
+    device_mac: [u8; MAC_LENGTH],
+    server_mac: [u8; MAC_LENGTH],
+    otp_secret: Vec<u8>,
+    template: TokenTemplate,
+    serial: String,
+}
+
+type Outcome<T> = std::result::Result<T, Refused>;
+
+/// A device presents the activation secret and its key. A lost answer is given again to the same device with
+/// the same claim (K13); everybody else is refused (AC-15).
+///
+/// # Errors
+/// If the database fails or a secret does not open.
+pub async fn claim(
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    base: &str,
+    (hello, mac): (&Hello, &[u8]),
+) -> Result<Outcome<Claimed>> {
+    let subject = house.address_subject(realm.tenant(), "claims", visit.address);
+    let claimed = house.db.write(async |connection| {
+        let tenant = realm.tenant();
+        let start = window_start(visit.now, WINDOW);
+        let hits = throttle::hit(connection, house.db.engine(), tenant, &subject, start).await?;
+        if hits > house.settings.claims_per_address {
+            return Ok(Ok(Err(Refused::TooMany)));
+        }
+        let Some(activation) = held(connection, house, realm, hello.activation).await? else {
+            return Ok(Ok(Err(Refused::Unknown)));
+        };
+        if let Err(refused) = usable(visit, &activation) {
+            return refuse(connection, house, realm, visit, &activation, refused).await;
+        }
+        let secret = match opened(house, realm, "secret_sealed", activation.id, &activation.secret_sealed) {
+            Ok(secret) => secret,
+            Err(error) => return Ok(Err(error)),
+        };
+        if !claim_is_right(base, hello, &secret, mac) {
+            if activations::fail(connection, tenant, activation.id, MOST_FAILURES).await? {
+                record(connection, house, realm, visit, &activation, (Action::ActivationLocked, "")).await?;
+            }
+            return refuse(connection, house, realm, visit, &activation, Refused::Secret).await;
+        }
+        if activation.state == State::Claimed {
+            return again(connection, house, realm, visit, &activation, hello, mac).await;
+        }
+        if let Err(refused) = entitled(connection, realm, visit, &activation, hello).await? {
+            return refuse(connection, house, realm, visit, &activation, refused).await;
+        }
+        let Some(kept) = agreed(house, realm, visit, base, hello, (&secret, mac), &account(connection, realm, &activation).await?)
+        else {
+            return refuse(connection, house, realm, visit, &activation, Refused::Malformed).await;
+        };
+        let place = Place::new(tenant, "activation", "handshake_sealed", activation.id);
+        let sealed = house.sealer.seal(place, &SecretBytes::new(serde_json::to_vec(&kept).unwrap_or_default()));
+        let until = visit.now.plus(CONFIRM_WITHIN);
+        let device = device_of(hello);
+        if !activations::claim(connection, tenant, activation.id, &hello.device_key, &sealed, &device, visit.now, until).await? {
+            return refuse(connection, house, realm, visit, &activation, Refused::Used).await;
+        }
+        record(connection, house, realm, visit, &activation, (Action::ActivationClaimed, "")).await?;
+        Ok(Ok(Ok(kept.answer)))
+    });
+    claimed.await?
+}
+
+/// The device shows that it has the keys; the server shows the same. Then the enrollment waits for its first
+/// passcode, and the login page moves on by itself.
+///
+/// # Errors
+/// If the database fails or a secret does not open.
+pub async fn confirm(
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    id: ActivationId,
+    mac: &[u8],
+) -> Result<Outcome<[u8; MAC_LENGTH]>> {
+    let confirmed = house.db.write(async |connection| {
+        let tenant = realm.tenant();
+        let Some(activation) = held(connection, house, realm, id).await? else { return Ok(Ok(Err(Refused::Unknown))) };
+        let Some(sealed) = &activation.handshake_sealed else { return Ok(Ok(Err(Refused::Unknown))) };
+        if activation.state != State::Completed {
+            if let Err(refused) = usable(visit, &activation) {
+                return refuse(connection, house, realm, visit, &activation, refused).await;
+            }
+        }
+        let kept: Kept = match opened(house, realm, "handshake_sealed", id, sealed).map(|kept| serde_json::from_slice(kept.expose())) {
+            Ok(Ok(kept)) => kept,
+            Ok(Err(_)) => return Ok(Ok(Err(Refused::Unknown))),
+            Err(error) => return Ok(Err(error)),
+        };
+        use subtle::ConstantTimeEq as _;
+        if !bool::from(kept.device_mac.as_slice().ct_eq(mac)) {
+            if activations::fail(connection, tenant, id, MOST_FAILURES).await? {
+                record(connection, house, realm, visit, &activation, (Action::ActivationLocked, "")).await?;
+            }
+            return refuse(connection, house, realm, visit, &activation, Refused::Confirm).await;
+        }
+        // The answer was lost on the way; the same device asks again.
+        if activation.state == State::Completed {
+            return Ok(Ok(Ok(kept.server_mac)));
+        }
+        if !activations::complete(connection, tenant, id, visit.now).await? {
+            return refuse(connection, house, realm, visit, &activation, Refused::Used).await;
+        }
+        let place = Place::new(tenant, "enrollment", "secret_sealed", activation.enrollment);
+        let ready = Ready {
+            template: kept.template.clone(),
+            serial: kept.serial.clone(),
+            secret_sealed: house.sealer.seal(place, &SecretBytes::new(kept.otp_secret.clone())),
+            device: activation.device.clone().unwrap_or_default(),
+            device_key: activation.device_key.clone(),
+        };
+        if !enrollments::set_ready(connection, tenant, activation.enrollment, &ready, true, visit.now).await? {
+            return refuse(connection, house, realm, visit, &activation, Refused::Expired).await;
+        }
+        record(connection, house, realm, visit, &activation, (Action::ActivationConfirmed, "")).await?;
+        Ok(Ok(Ok(kept.server_mac)))
+    });
+    confirmed.await?
+}
+
+/// The activation, with its login's row locked: device and page then run one after the other.
+async fn held(
+    connection: &mut Connection,
+    house: &House,
+    realm: &Realm,
+    id: ActivationId,
+) -> storage::Result<Option<Activation>> {
+    let Some(seen) = activations::with_id(connection, realm.tenant(), id).await? else { return Ok(None) };
+    logins::hold(connection, house.db.engine(), realm.tenant(), seen.login).await?;
+    activations::with_id(connection, realm.tenant(), id).await
+}
+
+/// The checks that need nothing but the activation, in the order of part B3.
+fn usable(visit: &Visit, activation: &Activation) -> Outcome<()> {
+    match activation.state {
+        State::Completed => Err(Refused::Used),
+        State::Locked => Err(Refused::Locked),
+        State::Void => Err(Refused::Expired),
+        State::Issued | State::Claimed if visit.now >= activation.expires_at => Err(Refused::Expired),
+        State::Issued | State::Claimed => Ok(()),
+    }
+}
+
+/// The checks that ask about the person and the device, once the secret is right.
+async fn entitled(
+    connection: &mut Connection,
+    realm: &Realm,
+    visit: &Visit,
+    activation: &Activation,
+    hello: &Hello,
+) -> storage::Result<Outcome<()>> {
+    let tenant = realm.tenant();
+    let user = users::with_id(connection, tenant, activation.user).await?;
+    let enrollment = enrollments::with_id(connection, tenant, activation.enrollment).await?;
+    let login = logins::with_id(connection, tenant, activation.login).await?;
+    let owned = tokens::of_user(connection, tenant, activation.user).await?;
+    let login_open = login.is_some_and(|row| {
+        let unchanged = user.as_ref().is_some_and(|user| user.security_version == row.login.security_version);
+        row.login.stage == Stage::Open && !row.login.expired(visit.now) && unchanged
+    });
+    let open = enrollment.is_some_and(|enrollment| enrollment.state == EnrollmentState::Open && !enrollment.activated);
+    let enabled = user.is_some_and(|user| user.status == Status::Enabled);
+    if !login_open || !open || !enabled || tokens::summary(&owned) != Tokens::None {
+        return Ok(Err(Refused::NotEntitled));
+    }
+    let platforms = &realm.config.settings.platforms;
+    if hello.platform != activation.platform.id() || !platforms.rule(activation.platform).allowed {
+        return Ok(Err(Refused::Platform));
+    }
+    Ok(if platforms.new_enough(activation.platform, &hello.os_version) { Ok(()) } else { Err(Refused::OldSystem) })
+}
+
+async fn account(connection: &mut Connection, realm: &Realm, activation: &Activation) -> storage::Result<String> {
+    let user = users::with_id(connection, realm.tenant(), activation.user).await?;
+    Ok(user.map(|user| user.username).unwrap_or_default())
+}
+
+/// The server's half of the handshake; `None` if the device's key or nonce is malformed.
+fn agreed(
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    base: &str,
+    hello: &Hello,
+    (secret, mac): (&SecretBytes, &[u8]),
+    account: &str,
+) -> Option<Kept> {
+    if hello.nonce.len() != NONCE_LENGTH {
+        return None;
+    }
+    let pair = (0..8).find_map(|_| Pair::of_random(&house.entropy.bytes()))?;
+    let template = realm.config.settings.token_templates.app.clone();
+    let parameters = Parameters {
+        serial: enrollment::new_serial(house),
+        template: template.clone(),
+        organization: realm.config.tenant.name.clone(),
+        account: account.to_owned(),
+        server_time: visit.now.seconds(),
+    };
+    let answer = Claimed {
+        server_key: pair.public(),
+        nonce: house.entropy.bytes::<NONCE_LENGTH>().to_vec(),
+        parameters: serde_json::to_string(&parameters).ok()?,
+    };
+    let transcript = transcript(base, hello, &answer.server_key, &answer.nonce, &answer.parameters);
+    let keys = pair.keys(&hello.device_key, secret, &transcript, template.secret_length()).ok()?;
+    Some(Kept {
+        claim: mac.try_into().ok()?,
+        device_mac: keys.device_mac(&transcript),
+        server_mac: keys.server_mac(&transcript),
+        otp_secret: keys.otp_secret.expose().to_vec(),
+        serial: parameters.serial,
+        transcript,
+        template,
+        answer,
+    })
+}
+
+/// The same claim of the same device once more: its answer was lost (K13).
+async fn again(
+    connection: &mut Connection,
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    activation: &Activation,
+    hello: &Hello,
+    mac: &[u8],
+) -> storage::Result<Result<Outcome<Claimed>>> {
+    let Some(sealed) = &activation.handshake_sealed else {
+        return refuse(connection, house, realm, visit, activation, Refused::Used).await;
+    };
+    let kept = match opened(house, realm, "handshake_sealed", activation.id, sealed) {
+        Ok(kept) => serde_json::from_slice::<Kept>(kept.expose()).ok(),
+        Err(error) => return Ok(Err(error)),
+    };
+    let same_key = activation.device_key.as_deref() == Some(hello.device_key.as_slice());
+    match kept {
+        Some(kept) if same_key && kept.claim.as_slice() == mac => Ok(Ok(Ok(kept.answer))),
+        _ => refuse(connection, house, realm, visit, activation, Refused::Used).await,
+    }
+}
+
+fn opened(house: &House, realm: &Realm, column: &'static str, id: ActivationId, sealed: &[u8]) -> Result<SecretBytes> {
+    Ok(house.sealer.open(Place::new(realm.tenant(), "activation", column, id), sealed)?)
+}
+
+/// What a device told about itself, cut to what an operator's table can show.
+fn device_of(hello: &Hello) -> serde_json::Value {
+    let short = |text: &str| text.chars().filter(|c| !c.is_control()).take(100).collect::<String>();
+    serde_json::json!({ "name": short(&hello.device_name), "platform": hello.platform,
+        "os_version": short(&hello.os_version), "app_version": short(&hello.app_version) })
+}
+
+async fn record(
+    connection: &mut Connection,
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    activation: &Activation,
+    (action, reason): (Action, &str),
+) -> storage::Result<()> {
+    let login = logins::with_id(connection, realm.tenant(), activation.login).await?;
+    let event = Event::new(visit.now, realm.tenant(), Actor::Device, action).on("activation", activation.id);
+    let event = event.from_address(visit.address).with(serde_json::json!({ "reason": reason }));
+    let event = match login {
+        Some(row) => event.in_login(row.login.correlation),
+        None => event,
+    };
+    house.record(connection, event).await
+}
+
+async fn refuse<T>(
+    connection: &mut Connection,
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    activation: &Activation,
+    refused: Refused,
+) -> storage::Result<Result<Outcome<T>>> {
+    let action = if refused == Refused::Used { Action::ActivationReused } else { Action::ActivationRefused };
+    record(connection, house, realm, visit, activation, (action, &refused.to_string())).await?;
+    Ok(Ok(Err(refused)))
+}
