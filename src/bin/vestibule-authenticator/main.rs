@@ -1,0 +1,231 @@
+//! The command-line authenticator: the reference app of the activation protocol.
+//!
+//! Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the server refused, 4 the authenticator is locked,
+//! 5 the PIN is wrong.
+
+mod activate;
+mod passcode;
+mod pin;
+mod store;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use store::{Entry, Store};
+
+/// Authenticator for the command line.
+#[derive(Debug, Parser)]
+#[command(name = "vestibule-authenticator", version, max_term_width = 100,
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the server refused, 4 locked, 5 wrong PIN.")]
+struct Arguments {
+    /// The folder that holds the authenticators.
+    #[arg(long, global = true, value_name = "DIR", env = "VESTIBULE_AUTHENTICATOR_STORE")]
+    store: Option<PathBuf>,
+    /// Print JSON for programs.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Add an authenticator with the activation string or link that the login page shows.
+    Activate(Activate),
+    /// Print the passcode.
+    Passcode(Passcode),
+    /// List the authenticators.
+    List,
+    /// Show what is known about an authenticator.
+    Info {
+        /// Its name or serial number; not needed if there is one only.
+        name: Option<String>,
+    },
+    /// Give an authenticator another name.
+    Rename {
+        /// Its name or serial number.
+        name: String,
+        /// The new name.
+        new: String,
+    },
+    /// Remove an authenticator. You will need a new activation to log in.
+    Remove {
+        /// Its name or serial number.
+        name: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Show what happened, with codes, without secrets.
+    Log,
+}
+
+/// Where the activation comes from.
+#[derive(Debug, Args)]
+struct Activate {
+    /// The activation string, the link, or an otpauth:// address; - reads it from standard input.
+    #[arg(required_unless_present = "qr")]
+    string: Option<String>,
+    /// A picture with the QR code.
+    #[arg(long, value_name = "IMAGE", conflicts_with = "string")]
+    qr: Option<PathBuf>,
+    /// The server's address, for the short form that is typed by hand.
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+    /// What to call it.
+    #[arg(long)]
+    name: Option<String>,
+    /// What to call this device.
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
+    /// Read the PIN from the first line of standard input.
+    #[arg(long)]
+    pin_stdin: bool,
+}
+
+#[derive(Debug, Args)]
+struct Passcode {
+    /// Its name or serial number; not needed if there is one only.
+    name: Option<String>,
+    /// Read the PIN from the first line of standard input.
+    #[arg(long)]
+    pin_stdin: bool,
+}
+
+/// Why a command ends without success, with its exit code.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// 1.
+    #[error("{0}")]
+    Failed(String),
+    /// 3.
+    #[error("{message} [{code}]")]
+    Refused {
+        /// What the server says.
+        message: String,
+        /// Its code.
+        code: String,
+    },
+    /// 4.
+    #[error("this authenticator is locked after too many wrong PINs [token.locked]: remove it and add a new one")]
+    Locked,
+    /// 5.
+    #[error("the PIN is wrong [pin.wrong]: {left} tries left")]
+    WrongPin {
+        /// Tries that are left.
+        left: u32,
+    },
+}
+
+impl Failure {
+    fn exit(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Failed(_) => 1,
+            Self::Refused { .. } => 3,
+            Self::Locked => 4,
+            Self::WrongPin { .. } => 5,
+        })
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> Failure {
+    Failure::Failed(error.to_string())
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = Store::open(arguments.store.clone()).and_then(|store| {
+        let result = carry_out(&arguments, &store);
+        if let Err(failure) = &result {
+            store.log(&failure.to_string());
+        }
+        result
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            failure.exit()
+        }
+    }
+}
+
+fn carry_out(arguments: &Arguments, store: &Store) -> Result<(), Failure> {
+    match &arguments.command {
+        Command::Activate(wanted) => activate::run(store, wanted, arguments.json),
+        Command::Passcode(wanted) => passcode::run(store, wanted, arguments.json),
+        Command::List => list(store, arguments.json),
+        Command::Info { name } => info(&store.find(name.as_deref())?, arguments.json),
+        Command::Rename { name, new } => {
+            let mut entry = store.find(Some(name))?;
+            entry.name = store.free_name(new)?;
+            store.put(&entry)?;
+            say(arguments.json, &serde_json::json!({ "name": entry.name }), &format!("It is called {} now.", entry.name));
+            Ok(())
+        }
+        Command::Remove { name, yes } => {
+            let entry = store.find(Some(name))?;
+            if !yes && !confirmed(&entry)? {
+                return Err(failed("nothing was removed"));
+            }
+            store.remove(&entry)?;
+            say(arguments.json, &serde_json::json!({ "removed": entry.serial }), &format!("{} is removed.", entry.name));
+            Ok(())
+        }
+        Command::Log => {
+            print!("{}", store.read_log()?);
+            Ok(())
+        }
+    }
+}
+
+fn confirmed(entry: &Entry) -> Result<bool, Failure> {
+    eprint!("Remove {}? You will need a new activation to log in. [y/N] ", entry.name);
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).map_err(failed)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// Prints JSON for programs or words for people.
+fn say(json: bool, value: &serde_json::Value, words: &str) {
+    if json { println!("{value}") } else { println!("{words}") }
+}
+
+fn list(store: &Store, json: bool) -> Result<(), Failure> {
+    let entries = store.all()?;
+    if json {
+        let values: Vec<_> = entries.iter().map(Entry::public).collect();
+        println!("{}", serde_json::Value::Array(values));
+    } else if entries.is_empty() {
+        println!("There is no authenticator yet. Add one with: vestibule-authenticator activate STRING");
+    } else {
+        for entry in entries {
+            println!("{}  ({} at {}, {})", entry.name, entry.account, entry.organization, entry.serial);
+        }
+    }
+    Ok(())
+}
+
+fn info(entry: &Entry, json: bool) -> Result<(), Failure> {
+    if json {
+        println!("{}", entry.public());
+        return Ok(());
+    }
+    let rows = [
+        ("Name", entry.name.clone()),
+        ("Organization", entry.organization.clone()),
+        ("Account", entry.account.clone()),
+        ("Server", entry.server.clone()),
+        ("Serial number", entry.serial.clone()),
+        ("Passcode", entry.kind_in_words()),
+        ("PIN", if entry.has_pin() { "yes".to_owned() } else { "no".to_owned() }),
+        ("Added", entry.added.clone()),
+        ("App", concat!("vestibule-authenticator ", env!("CARGO_PKG_VERSION")).to_owned()),
+    ];
+    for (name, value) in rows {
+        println!("{name:<14} {value}");
+    }
+    Ok(())
+}

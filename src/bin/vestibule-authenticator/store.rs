@@ -1,0 +1,224 @@
+//! The store: one file for each authenticator, readable by its owner only, replaced in one step.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use vestibule::clock::Clock;
+use vestibule::domain::authenticator::template::{Synchronization, TokenTemplate};
+use vestibule::domain::secret::SecretBytes;
+
+use super::{Failure, failed, pin};
+
+/// One authenticator as it lies in the store.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Entry {
+    /// The name its owner gave it; unique in the store.
+    pub name: String,
+    /// The serial number; also the file's name.
+    pub serial: String,
+    /// The organization.
+    pub organization: String,
+    /// The account.
+    pub account: String,
+    /// The server, or `otpauth` for one that came by such an address.
+    pub server: String,
+    /// What it is like.
+    pub template: TokenTemplate,
+    /// The next counter of an event-based one.
+    pub counter: u64,
+    /// When it was added.
+    pub added: String,
+    /// The secret: plain, or sealed under the PIN.
+    pub secret: Kept,
+    /// Wrong PINs in a row.
+    pub wrong_pins: u32,
+}
+
+/// A secret in the store.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kept {
+    /// As it is; the file's permissions protect it.
+    Plain(String),
+    /// Sealed under a key of the PIN. Whoever copies the file can try all PINs: four digits are no protection
+    /// against that, and the documentation says so.
+    Sealed {
+        /// For Argon2id.
+        salt: String,
+        /// AES-256-GCM-SIV.
+        body: String,
+    },
+}
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Kept")
+    }
+}
+
+impl Entry {
+    /// Everything but the secret, for `--json`.
+    #[must_use]
+    pub fn public(&self) -> serde_json::Value {
+        serde_json::json!({
+            "name": self.name, "serial": self.serial, "organization": self.organization, "account": self.account,
+            "server": self.server, "digits": self.template.length, "added": self.added, "pin": self.has_pin(),
+            "synchronization": self.template.synchronization, "period_seconds": self.template.time_step_seconds,
+            "algorithm": self.template.algorithm,
+        })
+    }
+
+    /// Whether a PIN is asked for.
+    #[must_use]
+    pub const fn has_pin(&self) -> bool {
+        matches!(self.secret, Kept::Sealed { .. })
+    }
+
+    /// What its passcodes are like.
+    #[must_use]
+    pub fn kind_in_words(&self) -> String {
+        match self.template.synchronization {
+            Synchronization::Time => {
+                format!("{} digits, new every {} seconds", self.template.length, self.template.time_step_seconds)
+            }
+            Synchronization::Event => format!("{} digits, each is used once", self.template.length),
+        }
+    }
+
+    /// The secret; asks for the PIN where there is one.
+    ///
+    /// # Errors
+    /// If the PIN is wrong or the file broken.
+    pub fn secret(&mut self, store: &Store, typed: impl FnOnce() -> Result<String, Failure>) -> Result<SecretBytes, Failure> {
+        match self.secret.clone() {
+            Kept::Plain(text) => URL_SAFE_NO_PAD.decode(text).map(SecretBytes::new).map_err(failed),
+            Kept::Sealed { salt, body } => pin::open(self, store, &salt, &body, typed),
+        }
+    }
+}
+
+/// The folder.
+#[derive(Debug)]
+pub struct Store {
+    folder: PathBuf,
+}
+
+impl Store {
+    /// Opens the store; makes the folder where it is missing.
+    pub fn open(folder: Option<PathBuf>) -> Result<Self, Failure> {
+        let home = || std::env::var_os("HOME").map(PathBuf::from);
+        let folder = folder
+            .or_else(|| std::env::var_os("XDG_DATA_HOME").map(|data| PathBuf::from(data).join("vestibule-authenticator")))
+            .or_else(|| home().map(|home| home.join(".local/share/vestibule-authenticator")));
+        let folder = folder.ok_or_else(|| failed("there is no home folder; name a store with --store DIR"))?;
+        fs::create_dir_all(&folder).map_err(|error| failed(format!("{}: {error}", folder.display())))?;
+        restrict(&folder, 0o700)?;
+        Ok(Self { folder })
+    }
+
+    /// Every authenticator, by name.
+    pub fn all(&self) -> Result<Vec<Entry>, Failure> {
+        let mut entries = Vec::new();
+        for file in fs::read_dir(&self.folder).map_err(failed)? {
+            let path = file.map_err(failed)?.path();
+            if path.extension().is_some_and(|extension| extension == "json") {
+                let text = fs::read_to_string(&path).map_err(failed)?;
+                let entry = serde_json::from_str::<Entry>(&text);
+                entries.push(entry.map_err(|error| failed(format!("{} cannot be read: {error}", path.display())))?);
+            }
+        }
+        entries.sort_by_key(|entry| (entry.name.to_lowercase(), entry.serial.clone()));
+        Ok(entries)
+    }
+
+    /// The authenticator with this name or serial number, or the only one.
+    pub fn find(&self, name: Option<&str>) -> Result<Entry, Failure> {
+        let all = self.all()?;
+        match name {
+            Some(name) => {
+                let same = |entry: &Entry| entry.name.eq_ignore_ascii_case(name) || entry.serial.eq_ignore_ascii_case(name);
+                all.into_iter().find(same).ok_or_else(|| failed(format!("there is no authenticator \"{name}\"; see: list")))
+            }
+            None => {
+                let mut all = all.into_iter();
+                match (all.next(), all.next()) {
+                    (Some(only), None) => Ok(only),
+                    (None, _) => Err(failed("there is no authenticator yet; add one with: activate STRING")),
+                    _ => Err(failed("there are several authenticators; name one of them, see: list")),
+                }
+            }
+        }
+    }
+
+    /// A name that is free: the wanted one, or with a number.
+    pub fn free_name(&self, wanted: &str) -> Result<String, Failure> {
+        let wanted: String = wanted.trim().chars().filter(|c| !c.is_control()).take(60).collect();
+        if wanted.is_empty() {
+            return Err(failed("the name is empty"));
+        }
+        let taken: Vec<String> = self.all()?.into_iter().map(|entry| entry.name.to_lowercase()).collect();
+        let numbered = (2..).map(|number| format!("{wanted} {number}"));
+        let free = std::iter::once(wanted.clone()).chain(numbered).find(|name| !taken.contains(&name.to_lowercase()));
+        Ok(free.unwrap_or(wanted))
+    }
+
+    /// Writes an authenticator so that a crash leaves the old file or the new one.
+    pub fn put(&self, entry: &Entry) -> Result<(), Failure> {
+        let path = self.path(entry);
+        let draft = path.with_extension("new");
+        let text = serde_json::to_string_pretty(entry).map_err(failed)?;
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt as _;
+            options.mode(0o600);
+        }
+        let mut file = options.open(&draft).map_err(failed)?;
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+        fs::rename(&draft, &path).map_err(failed)
+    }
+
+    /// Removes an authenticator.
+    pub fn remove(&self, entry: &Entry) -> Result<(), Failure> {
+        fs::remove_file(self.path(entry)).map_err(failed)
+    }
+
+    fn path(&self, entry: &Entry) -> PathBuf {
+        let plain: String = entry.serial.chars().filter(char::is_ascii_alphanumeric).collect();
+        self.folder.join(format!("{plain}.json"))
+    }
+
+    /// Adds a line to the log; a log that cannot be written stops nobody.
+    pub fn log(&self, line: &str) {
+        let at = Clock::System.now().rfc3339();
+        let file = fs::OpenOptions::new().append(true).create(true).open(self.folder.join("log.txt"));
+        if let Ok(mut file) = file {
+            let _ = writeln!(file, "{at} {line}");
+        }
+    }
+
+    /// The log.
+    pub fn read_log(&self) -> Result<String, Failure> {
+        match fs::read_to_string(self.folder.join("log.txt")) {
+            Ok(text) => Ok(text),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+            Err(error) => Err(failed(error)),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn restrict(path: &Path, mode: u32) -> Result<(), Failure> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(failed)
+}
+
+#[cfg(not(unix))]
+fn restrict(_: &Path, _: u32) -> Result<(), Failure> {
+    Ok(())
+}
