@@ -3,7 +3,9 @@
 //! It defines no rules. [`open`] makes a [`Site`] of settings, [`doors`] registers every route, [`Service`]
 //! listens and stops gracefully.
 
+pub mod commands;
 pub mod health;
+pub mod helpdesk;
 pub mod jobs;
 pub mod kek;
 pub mod metrics;

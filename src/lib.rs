@@ -31,5 +31,6 @@ pub mod saml;
 
 // The roof: everything wired, and what operators type.
 pub mod app;
+pub mod apply;
 pub mod config;
 pub mod telemetry;

@@ -1,10 +1,16 @@
 //! The `vestibule` command: arguments in, one call out.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use vestibule::app::commands::{self, Rotate};
+use vestibule::app::helpdesk::{self, TokenAction, UserAction};
 use vestibule::app::{self, Schema};
+use vestibule::apply::plan::Prune;
+use vestibule::apply::run::Run;
 use vestibule::config::Settings;
 use vestibule::telemetry;
 
@@ -27,38 +33,236 @@ enum Command {
         #[arg(long)]
         no_migrate: bool,
     },
+    /// Create or update virtual servers from apply files; prints what changes.
+    Apply {
+        /// The files; each virtual server is one transaction.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Show what would change, and change nothing.
+        #[arg(long)]
+        dry_run: bool,
+        /// Remove groups, users, applications and policies that the files do not name.
+        #[arg(long)]
+        prune: bool,
+    },
+    /// Write an apply file of a virtual server, without secrets.
+    Export {
+        #[command(flatten)]
+        tenant: OfTenant,
+    },
+    /// Look at configuration, keys, database and mail server; one line for each.
+    Check,
     /// Bring the database's schema up to date.
     Migrate,
+    /// Signing keys and the key-encryption key.
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Copy an SQLite database, consistently, while the service runs.
+    Backup {
+        /// The copy; must not exist.
+        file: PathBuf,
+    },
+    /// Put a copy made by `backup` in the place of the database; stop the service first.
+    Restore {
+        /// The copy.
+        file: PathBuf,
+        /// Replace a database that is there.
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Help desk: accounts.
+    #[command(subcommand)]
+    User(User),
+    /// Help desk: authenticators.
+    #[command(subcommand)]
+    Token(Token),
+}
+
+/// Which virtual server.
+#[derive(Debug, Args)]
+struct OfTenant {
+    /// The code of the virtual server; not needed where there is only one.
+    #[arg(long, value_name = "CODE")]
+    tenant: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Keys {
+    /// Move signing keys on by one step, or seal every secret under the first key-encryption key.
+    Rotate {
+        /// Which keys.
+        #[arg(value_enum, default_value = "signing")]
+        which: WhichKeys,
+        /// Signing keys of this virtual server only.
+        #[arg(long, value_name = "CODE")]
+        tenant: Option<String>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum WhichKeys {
+    /// Publish the next keys; after the lead time, sign with them.
+    Signing,
+    /// Seal every secret anew under the first key-encryption key.
+    Sealing,
+}
+
+#[derive(Debug, Subcommand)]
+enum User {
+    /// List accounts.
+    List {
+        #[command(flatten)]
+        tenant: OfTenant,
+    },
+    /// Forget an account's failures.
+    Unlock(Named),
+    /// Let an account be used again.
+    Enable(Named),
+    /// Stop an account and end its sessions.
+    Disable(Named),
+}
+
+#[derive(Debug, Args)]
+struct Named {
+    /// The user name.
+    username: String,
+    #[command(flatten)]
+    tenant: OfTenant,
+}
+
+#[derive(Debug, Subcommand)]
+enum Token {
+    /// List authenticators.
+    List {
+        /// Of this person only.
+        #[arg(long, value_name = "USERNAME")]
+        user: Option<String>,
+        #[command(flatten)]
+        tenant: OfTenant,
+    },
+    /// Stop an authenticator for a while.
+    Suspend(Numbered),
+    /// Let a suspended or locked authenticator work again.
+    Resume(Numbered),
+    /// End an authenticator for ever.
+    Revoke(Numbered),
+}
+
+#[derive(Debug, Args)]
+struct Numbered {
+    /// The serial number.
+    serial: String,
+    #[command(flatten)]
+    tenant: OfTenant,
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return wrong_usage(&error),
+    };
     match run(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
-            eprintln!("{error:#}");
+            eprintln!("vestibule: {error:#}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(arguments: Arguments) -> anyhow::Result<()> {
+/// Help and version go to standard output; anything else is one line on standard error and exit code 2.
+fn wrong_usage(error: &clap::Error) -> ExitCode {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        say(&error.render().to_string());
+        return ExitCode::SUCCESS;
+    }
+    let text = error.render().to_string();
+    let first = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
+    let line = first.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => "a command is missing",
+        _ => line.as_str(),
+    };
+    eprintln!("vestibule: {line}; `vestibule --help` and `vestibule COMMAND --help` tell more");
+    ExitCode::from(2)
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(arguments.config.as_deref(), std::env::vars())?;
     telemetry::start(settings.telemetry);
     actix_web::rt::System::new().block_on(carry_out(arguments.command, settings))
 }
 
-async fn carry_out(command: Command, settings: Settings) -> anyhow::Result<()> {
-    match command {
+async fn carry_out(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
+    let settings = &settings;
+    let lines = match command {
         Command::Serve { no_migrate } => {
             let schema = if no_migrate { Schema::Expect } else { Schema::Migrate };
-            app::serve(&settings, schema).await
+            app::serve(settings, schema).await?;
+            Vec::new()
         }
-        Command::Migrate => {
-            let db = app::database(&settings, Schema::Migrate).await?;
-            let (known, _) = db.migrations().await?;
-            println!("the schema is up to date: {known} migrations");
-            Ok(())
+        Command::Apply { files, dry_run, prune } => {
+            let run = if dry_run { Run::Dry } else { Run::Real };
+            let prune = if prune { Prune::Remove } else { Prune::Keep };
+            commands::apply(settings, &files, run, prune).await?
         }
-    }
+        Command::Export { tenant } => {
+            say(&commands::export(settings, tenant.tenant.as_deref()).await?);
+            Vec::new()
+        }
+        Command::Check => {
+            let checks = commands::check(settings).await;
+            print(checks.iter().map(ToString::to_string));
+            let good = checks.iter().all(|check| check.found.is_ok());
+            return Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Command::Migrate => vec![commands::migrate(settings).await?],
+        Command::Keys(Keys::Rotate { which, tenant }) => {
+            let which = match which {
+                WhichKeys::Signing => Rotate::Signing,
+                WhichKeys::Sealing => Rotate::Sealing,
+            };
+            commands::rotate(settings, which, tenant.as_deref()).await?
+        }
+        Command::Backup { file } => vec![commands::backup(settings, &file).await?],
+        Command::Restore { file, replace } => commands::restore(settings, &file, replace).await?,
+        Command::User(user) => of_user(settings, user).await?,
+        Command::Token(token) => of_token(settings, token).await?,
+    };
+    print(lines);
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn of_user(settings: &Settings, user: User) -> anyhow::Result<Vec<String>> {
+    let (named, action) = match user {
+        User::List { tenant } => return helpdesk::list_users(settings, tenant.tenant.as_deref()).await,
+        User::Unlock(named) => (named, UserAction::Unlock),
+        User::Enable(named) => (named, UserAction::Enable),
+        User::Disable(named) => (named, UserAction::Disable),
+    };
+    let tenant = named.tenant.tenant.as_deref();
+    Ok(vec![helpdesk::change_user(settings, tenant, &named.username, action).await?])
+}
+
+async fn of_token(settings: &Settings, token: Token) -> anyhow::Result<Vec<String>> {
+    let (numbered, action) = match token {
+        Token::List { user, tenant } => {
+            return helpdesk::list_tokens(settings, tenant.tenant.as_deref(), user.as_deref()).await;
+        }
+        Token::Suspend(numbered) => (numbered, TokenAction::Suspend),
+        Token::Resume(numbered) => (numbered, TokenAction::Resume),
+        Token::Revoke(numbered) => (numbered, TokenAction::Revoke),
+    };
+    let tenant = numbered.tenant.tenant.as_deref();
+    Ok(vec![helpdesk::change_token(settings, tenant, &numbered.serial, action).await?])
+}
+
+fn print(lines: impl IntoIterator<Item = String>) {
+    say(&lines.into_iter().map(|line| line + "\n").collect::<String>());
+}
+
+/// Writes to standard output. Whoever reads it may stop in the middle (`| head`); that is no error.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
 }

@@ -61,7 +61,8 @@ pub struct Document<'a> {
     table: DeTable<'a>,
     sources: Vec<Source<'a>>,
     end: usize,
-    faults: Vec<Fault>,
+    /// With the offset of each, to report them in the order in which they stand.
+    faults: Vec<(usize, Fault)>,
 }
 
 impl<'a> Document<'a> {
@@ -73,8 +74,8 @@ impl<'a> Document<'a> {
         let mut document =
             Self { table: table.into_inner(), sources: vec![source], end: text.len() + 1, faults: Vec::new() };
         for error in errors.into_iter().take(MOST) {
-            let place = document.place(error.span().map_or(0, |span| span.start));
-            document.push(Fault { place, key: String::new(), words: error.message().replace('\n', "; ") });
+            let start = error.span().map_or(0, |span| span.start);
+            document.push(start, "", error.message().replace('\n', "; "));
         }
         document
     }
@@ -99,7 +100,7 @@ impl<'a> Document<'a> {
         }
         self.sources.extend(upper.sources.into_iter().map(|source| Source { start: source.start + by, ..source }));
         self.end += upper.end;
-        self.faults.extend(upper.faults);
+        self.faults.extend(upper.faults.into_iter().map(|(offset, fault)| (offset + by, fault)));
     }
 
     /// Lays one environment variable over this document: `section.key = value`.
@@ -138,8 +139,7 @@ impl<'a> Document<'a> {
             };
             let span = error.span().unwrap_or(0..0);
             let removed = remove(&mut table, &span);
-            let key = shown(removed.as_deref().unwrap_or_default());
-            self.push(Fault { place: self.place(span.start), key, words: error.message().replace('\n', "; ") });
+            self.push(span.start, removed.as_deref().unwrap_or_default(), error.message().replace('\n', "; "));
             if removed.is_none() {
                 break;
             }
@@ -154,21 +154,22 @@ impl<'a> Document<'a> {
             let (parent, _) = path.rsplit_once('.')?;
             self.entry(parent).map(|(_, start)| start)
         });
-        let place = start.map_or_else(|| self.sources.last().map(|s| s.name.clone()).unwrap_or_default(), |s| self.place(s));
-        self.push(Fault { place, key: shown(path), words: words.into() });
+        self.push(start.unwrap_or(self.end), path, words.into());
     }
 
     /// Says whether nothing was wrong.
     ///
     /// # Errors
     /// Everything that was wrong, in the order of the document.
-    pub fn finish(self) -> Result<(), Faults> {
-        if self.faults.is_empty() { Ok(()) } else { Err(Faults(self.faults)) }
+    pub fn finish(mut self) -> Result<(), Faults> {
+        self.faults.sort_by_key(|(offset, _)| *offset);
+        if self.faults.is_empty() { Ok(()) } else { Err(Faults(self.faults.into_iter().map(|(_, fault)| fault).collect())) }
     }
 
-    fn push(&mut self, fault: Fault) {
-        if !self.faults.contains(&fault) {
-            self.faults.push(fault);
+    fn push(&mut self, offset: usize, path: &str, words: String) {
+        let fault = Fault { place: self.place(offset), key: shown(path), words };
+        if !self.faults.iter().any(|(_, known)| *known == fault) {
+            self.faults.push((offset, fault));
         }
     }
 
@@ -307,8 +308,8 @@ mod tests {
         let faults = document.finish().expect_err("three");
         assert_eq!(
             faults.to_string(),
-            "b.toml, line 3: http.port: is odd\nenvironment variable VESTIBULE__HTTP__NAMES: http.names: is odd\n\
-             default, line 1: http.missing: is missing"
+            "default, line 1: http.missing: is missing\nb.toml, line 3: http.port: is odd\n\
+             environment variable VESTIBULE__HTTP__NAMES: http.names: is odd"
         );
     }
 }

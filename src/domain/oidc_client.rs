@@ -238,6 +238,9 @@ pub struct OidcClientDraft {
     /// See [`OidcClient::subject_type`].
     #[serde(default)]
     pub subject_type: SubjectType,
+    /// Must be false: refresh tokens are not issued yet.
+    #[serde(default)]
+    pub refresh_tokens: bool,
 }
 
 fn all_scopes() -> Vec<Scope> {
@@ -276,6 +279,9 @@ pub enum OidcClientFault {
     /// A public client tries to do without PKCE.
     #[error("require_pkce cannot be false for a public client: its codes would be worth stealing")]
     PublicWithoutPkce,
+    /// Refresh tokens are asked for.
+    #[error("refresh_tokens must be false: they are not issued yet")]
+    RefreshTokens,
     /// Two claims have one name, or a name is one that the protocol uses itself.
     #[error("claims: \"{0}\" is given twice or belongs to the protocol")]
     Claim(String),
@@ -361,6 +367,9 @@ impl OidcClientDraft {
             } else if !(8..=256).contains(&secret.len()) || !printable(secret) {
                 faults.push(OidcClientFault::ClientSecret);
             }
+        }
+        if self.refresh_tokens {
+            faults.push(OidcClientFault::RefreshTokens);
         }
         if public && !self.require_pkce {
             faults.push(OidcClientFault::PublicWithoutPkce);

@@ -129,6 +129,13 @@ impl PasswordHasher {
     }
 }
 
+/// Whether `text` is a hash that [`PasswordHasher::verify`] can check: a PHC string of Argon2id.
+#[must_use]
+pub fn is_hash(text: &str) -> bool {
+    let parsed = PasswordHash::new(text);
+    text.len() <= 300 && parsed.is_ok_and(|hash| hash.algorithm.as_str() == "argon2id" && hash.hash.is_some())
+}
+
 /// The form that is hashed: NFKC, so that a password typed on another keyboard is the same (NIST SP 800-63B).
 fn normalized(password: &SecretString) -> Zeroizing<String> {
     Zeroizing::new(password.expose_secret().nfkc().collect())

@@ -82,6 +82,20 @@ pub async fn groups_of(connection: &mut Connection, tenant: TenantId, id: UserId
     rows.into_iter().map(|row| Row::of("group_member", row).parsed("group_id")).collect()
 }
 
+/// Who is in which group, for the whole virtual server.
+pub async fn memberships(connection: &mut Connection, tenant: TenantId) -> Result<Vec<(UserId, GroupId)>> {
+    let rows = sqlx::query("SELECT group_id, user_id FROM group_member WHERE tenant_id = ?")
+        .bind(tenant.to_string())
+        .fetch_all(connection)
+        .await?;
+    rows.into_iter()
+        .map(|row| {
+            let row = Row::of("group_member", row);
+            Ok((row.parsed("user_id")?, row.parsed("group_id")?))
+        })
+        .collect()
+}
+
 /// The account with this identifier and its groups.
 pub async fn member(connection: &mut Connection, tenant: TenantId, id: UserId) -> Result<Option<Member>> {
     let Some(user) = with_id(connection, tenant, id).await? else { return Ok(None) };

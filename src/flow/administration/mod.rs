@@ -3,6 +3,7 @@
 
 pub mod keys;
 pub mod people;
+pub mod reseal;
 pub mod tenants;
 
 use crate::domain::audit::{Action, Actor, Event};

@@ -11,35 +11,19 @@ use crate::domain::policy::access::{AccessPolicies, AccessPolicy, Method, Requir
 use crate::domain::tenant::{Status, Tenant, TenantCode, TenantConfig, TenantSettings};
 use crate::storage::{self, Connection, tenants};
 
-/// Creates a virtual server with signing keys, the user portal, and a policy that asks for password and
-/// passcode.
-///
-/// # Errors
-/// If the database fails, the code is taken, or a key cannot be made.
-pub async fn create(
-    desk: &Desk<'_>,
-    connection: &mut Connection,
-    code: &TenantCode,
-    name: &str,
-    language: &str,
-    keys: Vec<keys::NewKey>,
-) -> storage::Result<TenantConfig> {
+/// A virtual server that is about to be created: the user portal, the settings of a new one, and a policy that
+/// asks for password and passcode.
+#[must_use]
+pub fn draft(desk: &Desk<'_>, code: &TenantCode, name: &str, language: &str, keys: &[keys::NewKey]) -> TenantConfig {
     let entropy = &desk.house.entropy;
-    let id = keys::tenant_of(&keys).unwrap_or_else(|| entropy.id());
     let tenant = Tenant {
-        id,
+        id: keys::tenant_of(keys).unwrap_or_else(|| entropy.id()),
         code: code.clone(),
         name: name.to_owned(),
         status: Status::Enabled,
         default_language: language.to_owned(),
         created_at: desk.now,
     };
-    let settings = TenantSettings::default();
-    tenants::insert(connection, &tenant, &settings, desk.now).await?;
-    desk.record(connection, id, Action::TenantCreated, ("tenant", id.to_string()), json!({ "code": code.as_ref() })).await?;
-    for key in keys {
-        keys::store(desk, connection, key).await?;
-    }
     let portal = Application {
         id: entropy.id(),
         name: "Portal".to_owned(),
@@ -47,7 +31,6 @@ pub async fn create(
         assignment: Assignment::Everyone,
         protocol: Protocol::Portal,
     };
-    put_application(desk, connection, id, &portal, true).await?;
     let both = [Method::Password, Method::Otp].map(Requirement::once_per_session).to_vec();
     let global = AccessPolicy {
         id: entropy.id(),
@@ -59,8 +42,31 @@ pub async fn create(
         verdict: Verdict::Grant(both),
     };
     let policies = AccessPolicies { exceptions: Vec::new(), global };
-    set_policies(desk, connection, id, &policies).await?;
-    Ok(TenantConfig { tenant, settings, groups: Vec::new(), applications: vec![portal], policies, version: 1 })
+    let settings = TenantSettings::default();
+    TenantConfig { tenant, settings, groups: Vec::new(), applications: vec![portal], policies, version: 1 }
+}
+
+/// Creates the virtual server that [`draft`] made, with its signing keys.
+///
+/// # Errors
+/// If the database fails or the code is taken.
+pub async fn create(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    config: &TenantConfig,
+    keys: &[keys::NewKey],
+) -> storage::Result<()> {
+    let id = config.tenant.id;
+    tenants::insert(connection, &config.tenant, &config.settings, desk.now).await?;
+    let detail = json!({ "code": config.tenant.code.as_ref() });
+    desk.record(connection, id, Action::TenantCreated, ("tenant", id.to_string()), detail).await?;
+    for key in keys {
+        keys::store(desk, connection, key.clone()).await?;
+    }
+    for application in &config.applications {
+        put_application(desk, connection, id, application, true).await?;
+    }
+    set_policies(desk, connection, id, &config.policies).await
 }
 
 /// Stores name, language and settings.
@@ -80,12 +86,10 @@ pub async fn change(desk: &Desk<'_>, connection: &mut Connection, before: &Tenan
 ///
 /// # Errors
 /// If the database fails or the name is taken.
-pub async fn add_group(desk: &Desk<'_>, connection: &mut Connection, tenant: TenantId, name: &str) -> storage::Result<Group> {
-    let group = Group { id: desk.house.entropy.id(), name: name.to_owned() };
-    tenants::insert_group(connection, tenant, &group, desk.now).await?;
+pub async fn add_group(desk: &Desk<'_>, connection: &mut Connection, tenant: TenantId, group: &Group) -> storage::Result<()> {
+    tenants::insert_group(connection, tenant, group, desk.now).await?;
     let object = ("group", group.id.to_string());
-    desk.record(connection, tenant, Action::GroupCreated, object, json!({ "name": name })).await?;
-    Ok(group)
+    desk.record(connection, tenant, Action::GroupCreated, object, json!({ "name": group.name })).await
 }
 
 /// Removes a group that nothing refers to.

@@ -1,0 +1,277 @@
+//! What operators do at the shell, apart from serving. Each command gives the lines to print.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use super::{Nature, Schema, database, kek, open, tls};
+use crate::apply::plan::Prune;
+use crate::apply::run::{self, Run};
+use crate::apply::export;
+use crate::clock::Entropy;
+use crate::config::{KeySource, Settings};
+use crate::domain::audit::Actor;
+use crate::domain::secret::ExposeSecret as _;
+use crate::domain::tenant::TenantCode;
+use crate::flow::administration::{Desk, keys, reseal};
+use crate::http::Site;
+use crate::keys::sealing::Place;
+use crate::mail::transport::Transport;
+use crate::storage::{Db, installation, restored, tenants};
+
+/// The desk of whoever is at the shell; the audit trail names the system account.
+#[must_use]
+pub fn desk(site: &Site) -> Desk<'_> {
+    let account = ["SUDO_USER", "LOGNAME", "USER"].into_iter().find_map(|name| std::env::var(name).ok());
+    let account: String = account.unwrap_or_default().chars().filter(|c| !c.is_control()).take(100).collect();
+    Desk { house: &site.house, actor: Actor::Shell(account), now: site.house.clock.now() }
+}
+
+/// The virtual server that a command is about: the named one, or the only one.
+///
+/// # Errors
+/// If there is none with this code, or several and none is named.
+pub async fn tenant(db: &Db, named: Option<&str>) -> anyhow::Result<TenantCode> {
+    let codes = db.read(async |connection| tenants::codes(connection).await).await?;
+    match (named, codes.as_slice()) {
+        (Some(named), codes) => {
+            let found = codes.iter().find(|code| code.as_ref() == named);
+            found.cloned().with_context(|| format!("there is no tenant \"{named}\"; there are: {}", listed(codes)))
+        }
+        (None, [only]) => Ok(only.clone()),
+        (None, []) => anyhow::bail!("there is no tenant yet; make one with `vestibule apply FILE`"),
+        (None, several) => anyhow::bail!("name the tenant with --tenant; there are: {}", listed(several)),
+    }
+}
+
+fn listed(codes: &[TenantCode]) -> String {
+    codes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// `vestibule apply`.
+///
+/// # Errors
+/// Everything that is wrong in the files, or what the database says.
+pub async fn apply(settings: &Settings, files: &[PathBuf], run: Run, prune: Prune) -> anyhow::Result<Vec<String>> {
+    let site = open(settings, Schema::Migrate, Nature::default()).await?;
+    let reports = run::files(&desk(&site), files, run, prune).await?;
+    let mut lines = Vec::new();
+    for report in reports {
+        let code = &report.code;
+        if report.changes.is_empty() {
+            lines.push(format!("{code}: nothing to change"));
+        }
+        lines.extend(report.changes.iter().map(|change| format!("{code}: {change}")));
+    }
+    if run == Run::Dry {
+        lines.push("nothing was changed: --dry-run".to_owned());
+    }
+    site.house.db.close().await;
+    Ok(lines)
+}
+
+/// `vestibule export`.
+///
+/// # Errors
+/// If there is no such virtual server, or what the database says.
+pub async fn export(settings: &Settings, code: Option<&str>) -> anyhow::Result<String> {
+    let db = database(settings, Schema::Expect).await?;
+    let code = tenant(&db, code).await?;
+    let text = export::tenant(&db, &code).await?;
+    text.with_context(|| format!("there is no tenant \"{code}\""))
+}
+
+/// One line of `vestibule check`.
+#[derive(Debug)]
+pub struct Check {
+    /// What was looked at.
+    pub what: &'static str,
+    /// What was found.
+    pub found: Result<String, String>,
+}
+
+impl std::fmt::Display for Check {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.found {
+            Ok(words) => write!(f, "ok    {}: {words}", self.what),
+            Err(words) => write!(f, "FAIL  {}: {words}", self.what),
+        }
+    }
+}
+
+/// `vestibule check`: everything that can be looked at without changing anything.
+pub async fn check(settings: &Settings) -> Vec<Check> {
+    let mut checks = vec![Check { what: "configuration", found: Ok(settings.http.public_url.to_string()) }];
+    if let Some(files) = &settings.http.tls {
+        let found = tls::config(files).map(|_| files.certificate.display().to_string());
+        checks.push(Check { what: "TLS certificate", found: found.map_err(|error| format!("{error:#}")) });
+    }
+    let db = match settings.database.expose_secret().strip_prefix("sqlite://") {
+        Some(path) if !std::path::Path::new(path.split('?').next().unwrap_or(path)).exists() => {
+            checks.push(Check { what: "database", found: Ok(format!("{path} will be made at the first start")) });
+            None
+        }
+        _ => match Db::connect(settings.database.expose_secret()).await {
+            Ok(db) => {
+                checks.push(Check { what: "database", found: schema(&db).await });
+                Some(db)
+            }
+            Err(error) => {
+                checks.push(Check { what: "database", found: Err(error.to_string()) });
+                None
+            }
+        },
+    };
+    checks.push(Check { what: "key-encryption key", found: key(settings, db.as_ref()).await });
+    checks.push(Check { what: "mail server", found: mail(settings).await });
+    checks
+}
+
+async fn schema(db: &Db) -> Result<String, String> {
+    let (known, applied) = db.migrations().await.map_err(|error| error.to_string())?;
+    match applied {
+        _ if known == applied => Ok("reachable, schema up to date".to_owned()),
+        0 => Ok("reachable, empty; the schema will be made at the first start".to_owned()),
+        _ if applied < known => Ok(format!("reachable, {applied} of {known} migrations; the rest will be done at the next start")),
+        _ => Err(format!("its schema is newer than this program: {applied} migrations, {known} known")),
+    }
+}
+
+async fn key(settings: &Settings, db: Option<&Db>) -> Result<String, String> {
+    if let KeySource::File(path) = &settings.key_encryption_keys
+        && !path.exists()
+    {
+        return Ok(format!("{} will be made at the first start", path.display()));
+    }
+    let sealer = kek::sealer(&settings.key_encryption_keys, &Entropy::System).map_err(|error| format!("{error:#}"))?;
+    let version = sealer.current_version();
+    let Some(db) = db else { return Ok(version.to_string()) };
+    // Before the first migration there is no such table, and nothing that a key could fail to open.
+    let Ok(root) = db.read(async |connection| installation::root_sealed(connection).await).await else {
+        return Ok(version.to_string());
+    };
+    if let Some(root) = root {
+        sealer.open(Place::installation("root_sealed"), &root).map_err(|error| error.to_string())?;
+    }
+    Ok(format!("{version}, opens what is stored"))
+}
+
+async fn mail(settings: &Settings) -> Result<String, String> {
+    let transport = Transport::new(&settings.mail).map_err(|error| error.to_string())?;
+    transport.check().await.map(|()| "answers".to_owned()).map_err(|error| error.to_string())
+}
+
+/// Which keys `vestibule keys rotate` is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rotate {
+    /// Signing keys: one step.
+    Signing,
+    /// The key-encryption key: everything sealed under an older one is sealed under the first.
+    Sealing,
+}
+
+/// `vestibule keys rotate`.
+///
+/// # Errors
+/// If there is no such virtual server, a key cannot be made or opened, or what the database says.
+pub async fn rotate(settings: &Settings, which: Rotate, code: Option<&str>) -> anyhow::Result<Vec<String>> {
+    let site = open(settings, Schema::Expect, Nature::default()).await?;
+    let db = &site.house.db;
+    let desk = desk(&site);
+    let mut lines = Vec::new();
+    match which {
+        Rotate::Sealing => {
+            let moved = reseal::all(&desk).await?;
+            let version = site.house.sealer.current_version();
+            lines.push(format!("{moved} secrets were sealed anew under key-encryption key {version}"));
+            lines.push("every secret is under it now; older keys may be removed once no backup needs them".to_owned());
+        }
+        Rotate::Signing => {
+            let codes = match code {
+                Some(code) => vec![tenant(db, Some(code)).await?],
+                None => db.read(async |connection| tenants::codes(connection).await).await?,
+            };
+            for code in codes {
+                let steps = keys::rotate(&desk, &code, settings.rotation.overlap, keys::Which::All).await?;
+                lines.extend(steps.into_iter().map(|line| format!("{code}: {line}")));
+            }
+        }
+    }
+    site.house.db.close().await;
+    Ok(lines)
+}
+
+/// `vestibule migrate`.
+///
+/// # Errors
+/// If the schema is newer than this program, or what the database says.
+pub async fn migrate(settings: &Settings) -> anyhow::Result<String> {
+    let db = database(settings, Schema::Migrate).await?;
+    let (known, _) = db.migrations().await?;
+    db.close().await;
+    Ok(format!("the schema is up to date: {known} migrations"))
+}
+
+/// `vestibule backup`.
+///
+/// # Errors
+/// If the engine is not SQLite, or the copy exists or cannot be written.
+pub async fn backup(settings: &Settings, file: &Path) -> anyhow::Result<String> {
+    anyhow::ensure!(!file.exists(), "{} exists already; name a new file", file.display());
+    let db = database(settings, Schema::Expect).await?;
+    let path = file.to_str().context("the file's name is not valid UTF-8")?;
+    db.copy_to(path).await?;
+    db.close().await;
+    let key = match &settings.key_encryption_keys {
+        KeySource::File(key) => format!("keep {} with it, but elsewhere", key.display()),
+        KeySource::Given(_) => "keep the key-encryption key too, but elsewhere".to_owned(),
+    };
+    Ok(format!("wrote {}; {key}: without it the copy cannot be opened", file.display()))
+}
+
+/// `vestibule restore`: puts a copy in the place of the database, and makes sure that nothing that was used or
+/// ended since the copy was made works again (R-599).
+///
+/// # Errors
+/// If the engine is not SQLite, a database is there and `replace` is not given, or the copy does not open.
+pub async fn restore(settings: &Settings, file: &Path, replace: bool) -> anyhow::Result<Vec<String>> {
+    let url = settings.database.expose_secret();
+    let target = url.strip_prefix("sqlite://").context(
+        "only an SQLite database is restored by this program; load the dump with mariadb and run `vestibule migrate`",
+    )?;
+    let target = PathBuf::from(target.split('?').next().unwrap_or(target));
+    anyhow::ensure!(file.exists(), "there is no file {}", file.display());
+    anyhow::ensure!(
+        replace || !target.exists(),
+        "{} is there; stop the service and give --replace to replace it",
+        target.display()
+    );
+    if let Some(folder) = target.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    // What the log of the old database holds must not be played into the new one.
+    for tail in ["-wal", "-shm"] {
+        let mut name = target.clone().into_os_string();
+        name.push(tail);
+        match std::fs::remove_file(&name) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
+    let mut part = target.clone().into_os_string();
+    part.push(".part");
+    std::fs::copy(file, &part).with_context(|| format!("{} cannot be copied", file.display()))?;
+    std::fs::rename(&part, &target)?;
+    let site = open(settings, Schema::Migrate, Nature::default()).await?;
+    let now = site.house.clock.now();
+    let suspended = site.house.db.write(async |connection| restored::settle(connection, now).await).await?;
+    site.house.db.close().await;
+    let mut lines = vec![format!("{} is in place; every session, login and code of it has ended", target.display())];
+    if suspended > 0 {
+        lines.push(format!(
+            "{suspended} event-based authenticators are suspended: passcodes that were used since the copy was made \
+             could not be told from new ones; `vestibule token resume` after looking at each"
+        ));
+    }
+    Ok(lines)
+}

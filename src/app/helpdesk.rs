@@ -1,0 +1,161 @@
+//! Help desk actions from the shell: people and their authenticators.
+
+use anyhow::Context as _;
+
+use super::commands::{desk, tenant};
+use super::{Nature, Schema, open};
+use crate::config::Settings;
+use crate::domain::ids::TenantId;
+use crate::domain::user::{Status, User};
+use crate::flow::administration::people;
+use crate::http::Site;
+use crate::storage::tokens::{self, State, Token};
+use crate::storage::{self, Connection, tenants, users};
+
+/// What is done to an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserAction {
+    /// Its failures are forgotten.
+    Unlock,
+    /// It may be used again.
+    Enable,
+    /// It may not be used any more.
+    Disable,
+}
+
+/// What is done to an authenticator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenAction {
+    /// It is stopped for a while.
+    Suspend,
+    /// It works again, whether it was suspended or locked.
+    Resume,
+    /// It is ended for ever.
+    Revoke,
+}
+
+/// A virtual server that a help desk command works in.
+struct Place {
+    site: Site,
+    tenant: TenantId,
+}
+
+impl Place {
+    async fn of(settings: &Settings, code: Option<&str>) -> anyhow::Result<Self> {
+        let site = open(settings, Schema::Expect, Nature::default()).await?;
+        let code = tenant(&site.house.db, code).await?;
+        let config = site.house.db.read(async |connection| tenants::config(connection, &code).await).await?;
+        let config = config.with_context(|| format!("there is no tenant \"{code}\""))?;
+        Ok(Self { tenant: config.tenant.id, site })
+    }
+
+    async fn user(&self, name: &str) -> anyhow::Result<User> {
+        let question = async |connection: &mut Connection| users::named(connection, self.tenant, name).await;
+        let user = self.site.house.db.read(question).await?;
+        user.with_context(|| format!("there is no user \"{name}\"; `vestibule user list` shows who there is"))
+    }
+}
+
+/// `vestibule user list`: one line for each account.
+///
+/// # Errors
+/// If there is no such virtual server, or what the database says.
+pub async fn list_users(settings: &Settings, code: Option<&str>) -> anyhow::Result<Vec<String>> {
+    let place = Place::of(settings, code).await?;
+    let db = &place.site.house.db;
+    let people = db.read(async |connection| users::all(connection, place.tenant).await).await?;
+    let tokens = db.read(async |connection| tokens::all(connection, place.tenant).await).await?;
+    let mut lines = Vec::with_capacity(people.len());
+    for user in people {
+        let status = match user.status {
+            Status::Enabled => "enabled",
+            Status::Disabled => "disabled",
+        };
+        let active = tokens.iter().filter(|token| token.user == user.id && token.state == State::Active).count();
+        let email = user.email.as_deref().unwrap_or("-");
+        lines.push(format!("{}\t{status}\t{email}\t{active} active authenticators", user.username));
+    }
+    Ok(lines)
+}
+
+/// `vestibule user unlock|enable|disable`.
+///
+/// # Errors
+/// If there is no such virtual server or account, or what the database says.
+pub async fn change_user(
+    settings: &Settings,
+    code: Option<&str>,
+    name: &str,
+    action: UserAction,
+) -> anyhow::Result<String> {
+    let place = Place::of(settings, code).await?;
+    let user = place.user(name).await?;
+    let desk = desk(&place.site);
+    let work = async |connection: &mut Connection| match action {
+        UserAction::Unlock => people::unlock(&desk, connection, &user).await,
+        UserAction::Enable => people::set_status(&desk, connection, &user, Status::Enabled).await,
+        UserAction::Disable => people::set_status(&desk, connection, &user, Status::Disabled).await,
+    };
+    place.site.house.db.write(work).await?;
+    let name = &user.username;
+    Ok(match action {
+        UserAction::Unlock => format!("{name} is unlocked"),
+        UserAction::Enable => format!("{name} is enabled"),
+        UserAction::Disable => format!("{name} is disabled; open logins and sessions have ended"),
+    })
+}
+
+/// `vestibule token list`: one line for each authenticator, of one person or of all.
+///
+/// # Errors
+/// If there is no such virtual server or account, or what the database says.
+pub async fn list_tokens(settings: &Settings, code: Option<&str>, name: Option<&str>) -> anyhow::Result<Vec<String>> {
+    let place = Place::of(settings, code).await?;
+    let owner = match name {
+        Some(name) => Some(place.user(name).await?.id),
+        None => None,
+    };
+    let db = &place.site.house.db;
+    let people = db.read(async |connection| users::all(connection, place.tenant).await).await?;
+    let all = db.read(async |connection| tokens::all(connection, place.tenant).await).await?;
+    let shown = all.into_iter().filter(|token| owner.is_none_or(|owner| token.user == owner));
+    Ok(shown
+        .map(|token| {
+            let user = people.iter().find(|user| user.id == token.user).map_or("-", |user| user.username.as_str());
+            let used = token.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("used {}", at.rfc3339()));
+            let (serial, state) = (&token.serial, token.state.id());
+            format!("{serial}\t{user}\t{state}\t{}\tenrolled {}\t{used}", token.platform, token.enrolled_at.rfc3339())
+        })
+        .collect())
+}
+
+/// `vestibule token suspend|resume|revoke`.
+///
+/// # Errors
+/// If there is no such virtual server or authenticator, it is in another state, or what the database says.
+pub async fn change_token(
+    settings: &Settings,
+    code: Option<&str>,
+    serial: &str,
+    action: TokenAction,
+) -> anyhow::Result<String> {
+    let place = Place::of(settings, code).await?;
+    let db = &place.site.house.db;
+    let serial = serial.trim().to_uppercase();
+    let question = async |connection: &mut Connection| tokens::with_serial(connection, place.tenant, &serial).await;
+    let token: Option<Token> = db.read(question).await?;
+    let token = token.with_context(|| format!("there is no authenticator {serial}; `vestibule token list` shows them"))?;
+    let (to, done) = match (action, token.state) {
+        (TokenAction::Suspend, State::Active | State::Locked) => (State::Suspended, "is suspended"),
+        (TokenAction::Resume, State::Suspended | State::Locked) => (State::Active, "works again"),
+        (TokenAction::Revoke, State::Active | State::Suspended | State::Locked) => {
+            (State::Revoked, "is revoked; its secret is erased")
+        }
+        (_, state) => anyhow::bail!("{serial} is {}; that cannot be done to it", state.id()),
+    };
+    let desk = desk(&place.site);
+    let moved: storage::Result<bool> =
+        db.write(async |connection| people::set_token_state(&desk, connection, &token, to, "operator").await).await;
+    anyhow::ensure!(moved?, "somebody else changed {serial} at the same moment; look at it again");
+    Ok(format!("{serial} {done}"))
+}

@@ -1,0 +1,106 @@
+//! One difference between what is there and what the file wants, and how it is carried out.
+
+use std::fmt;
+
+use crate::domain::application::Application;
+use crate::domain::group::Group;
+use crate::domain::ids::GroupId;
+use crate::domain::policy::access::AccessPolicies;
+use crate::domain::secret::SecretBytes;
+use crate::domain::tenant::TenantConfig;
+use crate::domain::user::User;
+use crate::flow::administration::{Desk, keys, people, tenants};
+use crate::storage::tokens::Token;
+use crate::storage::{self, Connection};
+
+/// One change.
+#[derive(Debug, Clone)]
+pub(super) enum Change {
+    CreateTenant { config: Box<TenantConfig>, keys: Vec<keys::NewKey> },
+    ChangeTenant { before: Box<TenantConfig>, after: Box<TenantConfig>, what: Vec<String> },
+    CreateGroup(Group),
+    RemoveGroup(Group),
+    CreateUser { user: Box<User>, hash: Option<String>, groups: Vec<GroupId> },
+    ChangeUser { before: Box<User>, after: Box<User>, what: Vec<&'static str> },
+    SetPassword { user: Box<User>, hash: String },
+    SetGroups { user: Box<User>, groups: Vec<GroupId> },
+    RemoveUser(Box<User>),
+    ImportToken { username: String, token: Box<Token>, secret: SecretBytes },
+    PutApplication { application: Box<Application>, new: bool },
+    RemoveApplication(Box<Application>),
+    SetPolicies { policies: Box<AccessPolicies>, what: Vec<String> },
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CreateTenant { config, .. } => write!(f, "create tenant {}", config.tenant.code),
+            Self::ChangeTenant { what, .. } => write!(f, "change tenant: {}", what.join(", ")),
+            Self::CreateGroup(group) => write!(f, "create group {}", group.name),
+            Self::RemoveGroup(group) => write!(f, "remove group {}", group.name),
+            Self::CreateUser { user, .. } => write!(f, "create user {}", user.username),
+            Self::ChangeUser { after, what, .. } => write!(f, "change user {}: {}", after.username, what.join(", ")),
+            Self::SetPassword { user, .. } => write!(f, "change user {}: password", user.username),
+            Self::SetGroups { user, .. } => write!(f, "change user {}: groups", user.username),
+            Self::RemoveUser(user) => write!(f, "remove user {}", user.username),
+            Self::ImportToken { username, token, .. } => write!(f, "import token {} of user {username}", token.serial),
+            Self::PutApplication { application, new: true } => write!(f, "create application {}", application.name),
+            Self::PutApplication { application, new: false } => write!(f, "change application {}", application.name),
+            Self::RemoveApplication(application) => write!(f, "remove application {}", application.name),
+            Self::SetPolicies { what, .. } => write!(f, "change access policies: {}", what.join(", ")),
+        }
+    }
+}
+
+impl Change {
+    /// Whether it changes the configuration, whose version the caches of all instances compare.
+    pub(super) const fn is_of_configuration(&self) -> bool {
+        matches!(
+            self,
+            Self::CreateTenant { .. }
+                | Self::ChangeTenant { .. }
+                | Self::CreateGroup(_)
+                | Self::RemoveGroup(_)
+                | Self::PutApplication { .. }
+                | Self::RemoveApplication(_)
+                | Self::SetPolicies { .. }
+        )
+    }
+
+    /// Carries it out in the transaction of `connection`.
+    pub(super) async fn carry_out(
+        &self,
+        desk: &Desk<'_>,
+        connection: &mut Connection,
+        config: &TenantConfig,
+    ) -> storage::Result<()> {
+        let tenant = config.tenant.id;
+        match self {
+            Self::CreateTenant { config, keys } => tenants::create(desk, connection, config, keys).await,
+            Self::ChangeTenant { before, after, .. } => tenants::change(desk, connection, before, after).await,
+            Self::CreateGroup(group) => tenants::add_group(desk, connection, tenant, group).await,
+            Self::RemoveGroup(group) => tenants::remove_group(desk, connection, tenant, group.id).await,
+            Self::CreateUser { user, hash, groups } => {
+                people::create(desk, connection, user).await?;
+                if let Some(hash) = hash {
+                    people::set_password(desk, connection, tenant, user.id, hash).await?;
+                }
+                if groups.is_empty() { Ok(()) } else { people::set_groups(desk, connection, tenant, user.id, groups).await }
+            }
+            Self::ChangeUser { before, after, .. } => people::change(desk, connection, before, after).await,
+            Self::SetPassword { user, hash } => people::set_password(desk, connection, tenant, user.id, hash).await,
+            Self::SetGroups { user, groups } => people::set_groups(desk, connection, tenant, user.id, groups).await,
+            Self::RemoveUser(user) => people::remove(desk, connection, tenant, user.id).await,
+            Self::ImportToken { token, secret, .. } => {
+                people::import_token(desk, connection, (**token).clone(), secret).await.map(drop)
+            }
+            Self::PutApplication { application, new } => {
+                tenants::put_application(desk, connection, tenant, application, *new).await
+            }
+            Self::RemoveApplication(application) => {
+                tenants::remove_application(desk, connection, tenant, application.id).await
+            }
+            Self::SetPolicies { policies, .. } => tenants::set_policies(desk, connection, tenant, policies).await,
+        }
+    }
+}

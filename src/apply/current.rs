@@ -1,0 +1,39 @@
+//! What is there before a file is applied.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::domain::ids::{GroupId, UserId};
+use crate::domain::name::key_of;
+use crate::domain::tenant::{TenantCode, TenantConfig};
+use crate::domain::user::User;
+use crate::storage::{self, Connection, tenants, users};
+
+/// A virtual server with its people.
+#[derive(Debug, Clone)]
+pub(super) struct Current {
+    /// The configuration; that of a new virtual server if it is to be created.
+    pub(super) config: TenantConfig,
+    /// Its people by the form in which names are compared.
+    pub(super) people: HashMap<String, User>,
+    /// Who is in which groups.
+    pub(super) memberships: HashMap<UserId, HashSet<GroupId>>,
+}
+
+impl Current {
+    /// A virtual server that does not exist yet.
+    pub(super) fn new(config: TenantConfig) -> Self {
+        Self { config, people: HashMap::new(), memberships: HashMap::new() }
+    }
+
+    /// The virtual server with this code, if there is one.
+    pub(super) async fn of(connection: &mut Connection, code: &TenantCode) -> storage::Result<Option<Self>> {
+        let Some(config) = tenants::config(connection, code).await? else { return Ok(None) };
+        let people = users::all(connection, config.tenant.id).await?;
+        let people = people.into_iter().map(|user| (key_of(&user.username), user)).collect();
+        let mut memberships: HashMap<UserId, HashSet<GroupId>> = HashMap::new();
+        for (user, group) in users::memberships(connection, config.tenant.id).await? {
+            memberships.entry(user).or_default().insert(group);
+        }
+        Ok(Some(Self { config, people, memberships }))
+    }
+}

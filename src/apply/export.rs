@@ -1,0 +1,261 @@
+//! Writes an apply file of what is there, without passwords, client secrets and OTP secrets.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use toml::{Table, Value};
+
+use super::current::Current;
+use crate::domain::application::{Application, Assignment, Protocol};
+use crate::domain::ids::{ApplicationId, GroupId, UserId};
+use crate::domain::oidc_client::OidcClient;
+use crate::domain::policy::access::{AccessPolicy, Condition, Frequency, Requirement, Verdict};
+use crate::domain::policy::platform::Platform;
+use crate::domain::release::Rule;
+use crate::domain::service_provider::ServiceProvider;
+use crate::domain::tenant::{Status, TenantCode};
+use crate::domain::user;
+use crate::storage::Db;
+
+const HEAD: &str = "# Written by `vestibule export`. Passwords, client secrets and the secrets of authenticators are not part of\n\
+    # it: `vestibule apply` keeps the stored ones.\n\n";
+
+#[derive(Serialize)]
+struct File {
+    tenant: Vec<Tenant>,
+}
+
+#[derive(Serialize)]
+struct Tenant {
+    code: String,
+    name: String,
+    default_language: String,
+    help_contact: String,
+    enabled: bool,
+    self_provisioning: Table,
+    platforms: BTreeMap<&'static str, Value>,
+    token_template: BTreeMap<&'static str, Table>,
+    email_code: Table,
+    lockout: Table,
+    session: Table,
+    windows: Table,
+    group: Vec<Table>,
+    user: Vec<Table>,
+    application: Vec<Table>,
+    global_policy: Table,
+    access_policy: Vec<Table>,
+}
+
+/// The apply file of a virtual server, if there is one with this code.
+///
+/// # Errors
+/// If the database fails.
+pub async fn tenant(db: &Db, code: &TenantCode) -> anyhow::Result<Option<String>> {
+    let current = db.read(async |connection| Current::of(connection, code).await).await?;
+    let Some(current) = current else { return Ok(None) };
+    let file = File { tenant: vec![written(&current)] };
+    Ok(Some(format!("{HEAD}{}", toml::to_string(&file)?)))
+}
+
+/// Names instead of identifiers.
+struct Names<'a> {
+    current: &'a Current,
+}
+
+impl Names<'_> {
+    fn group(&self, id: GroupId) -> Option<Value> {
+        self.current.config.group_name(id).map(Value::from)
+    }
+
+    fn user(&self, id: UserId) -> Option<Value> {
+        let mut people = self.current.people.values();
+        people.find(|user| user.id == id).map(|user| Value::from(user.username.as_str()))
+    }
+
+    fn application(&self, id: ApplicationId) -> Option<Value> {
+        self.current.config.application(id).map(|application| Value::from(application.name.as_str()))
+    }
+}
+
+fn written(current: &Current) -> Tenant {
+    let names = Names { current };
+    let (tenant, settings) = (&current.config.tenant, &current.config.settings);
+    let mut self_provisioning = table(&settings.self_provisioning);
+    set_list(&mut self_provisioning, "groups", settings.self_provisioning.groups.iter().filter_map(|id| names.group(*id)));
+    let template = |template| {
+        let mut template = table(template);
+        // Counted by the service.
+        template.remove("version");
+        template
+    };
+    let templates = &settings.token_templates;
+    let mut people: Vec<_> = current.people.values().collect();
+    people.sort_by(|a, b| a.username.cmp(&b.username));
+    let groups = current.config.groups.iter().map(|group| Table::from_iter([("name".to_owned(), Value::from(group.name.as_str()))]));
+    Tenant {
+        code: tenant.code.to_string(),
+        name: tenant.name.clone(),
+        default_language: tenant.default_language.clone(),
+        help_contact: settings.help_contact.clone(),
+        enabled: tenant.status == Status::Enabled,
+        self_provisioning,
+        platforms: Platform::ALL.into_iter().map(|it| (it.id(), Value::Table(table(&settings.platforms.rule(it))))).collect(),
+        token_template: BTreeMap::from([("app", template(&templates.app)), ("oath_app", template(&templates.oath_app))]),
+        email_code: table(&settings.email_code),
+        lockout: table(&settings.lockout),
+        session: table(&settings.session),
+        windows: table(&settings.windows),
+        group: groups.collect(),
+        user: people.into_iter().map(|person| user(&names, person)).collect(),
+        application: current.config.applications.iter().map(|it| application(&names, it)).collect(),
+        global_policy: policy(&names, &current.config.policies.global, false),
+        access_policy: current.config.policies.exceptions.iter().map(|it| policy(&names, it, true)).collect(),
+    }
+}
+
+/// A settings document as a table; what is not set is left out.
+fn table(value: &impl Serialize) -> Table {
+    Table::try_from(value).unwrap_or_default()
+}
+
+fn set(table: &mut Table, key: &str, value: impl Into<Value>) {
+    table.insert(key.to_owned(), value.into());
+}
+
+/// Sets a list, unless it is empty.
+fn set_list(table: &mut Table, key: &str, values: impl Iterator<Item = Value>) {
+    let values: Vec<Value> = values.collect();
+    table.remove(key);
+    if !values.is_empty() {
+        set(table, key, values);
+    }
+}
+
+fn user(names: &Names<'_>, person: &user::User) -> Table {
+    let mut entry = Table::new();
+    set(&mut entry, "username", person.username.as_str());
+    let texts = [
+        ("email", person.email.as_deref()),
+        ("first_name", Some(person.first_name.as_str())),
+        ("last_name", Some(person.last_name.as_str())),
+        ("language", person.language.as_deref()),
+    ];
+    for (key, text) in texts {
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
+            set(&mut entry, key, text);
+        }
+    }
+    if person.status == user::Status::Disabled {
+        set(&mut entry, "enabled", false);
+    }
+    let mut groups: Vec<GroupId> = names.current.memberships.get(&person.id).into_iter().flatten().copied().collect();
+    groups.sort_unstable();
+    let groups: Vec<Value> = groups.into_iter().filter_map(|id| names.group(id)).collect();
+    set(&mut entry, "groups", groups);
+    entry
+}
+
+fn application(names: &Names<'_>, application: &Application) -> Table {
+    let mut entry = Table::new();
+    set(&mut entry, "name", application.name.as_str());
+    match &application.assignment {
+        Assignment::Everyone => set(&mut entry, "assigned_to", "everyone"),
+        Assignment::Chosen { groups, users } => {
+            let mut chosen = Table::new();
+            set(&mut chosen, "groups", groups.iter().filter_map(|id| names.group(*id)).collect::<Vec<_>>());
+            set(&mut chosen, "users", users.iter().filter_map(|id| names.user(*id)).collect::<Vec<_>>());
+            set(&mut entry, "assigned_to", chosen);
+        }
+    }
+    if let Some(address) = &application.launch_url {
+        set(&mut entry, "launch_url", address.as_str());
+    }
+    match &application.protocol {
+        Protocol::Oidc(client) => set(&mut entry, "oidc", oidc(client)),
+        Protocol::Saml(provider) => set(&mut entry, "saml", saml(provider)),
+        Protocol::Portal => {}
+    }
+    entry
+}
+
+fn oidc(client: &OidcClient) -> Table {
+    let mut entry = Table::new();
+    set(&mut entry, "client_id", client.client_id.as_str());
+    set_list(&mut entry, "redirect_uris", client.redirect_uris.iter().map(|uri| uri.as_str().into()));
+    let after = client.post_logout_redirect_uris.iter().map(|uri| uri.as_str().into());
+    set_list(&mut entry, "post_logout_redirect_uris", after);
+    if let Some(address) = &client.backchannel_logout_uri {
+        set(&mut entry, "backchannel_logout_uri", address.as_str());
+    }
+    set(&mut entry, "token_endpoint_auth_method", client.authentication.name());
+    set_list(&mut entry, "scopes", client.scopes.iter().map(|scope| scope.name().into()));
+    rules(&mut entry, "claims", &client.claims);
+    set(&mut entry, "id_token_signed_response_alg", client.id_token_algorithm.name());
+    set(&mut entry, "require_pkce", client.require_pkce);
+    entry.extend(Value::try_from(client.subject_type).map(|value| ("subject_type".to_owned(), value)));
+    entry
+}
+
+fn saml(provider: &ServiceProvider) -> Table {
+    let mut entry = Table::new();
+    set(&mut entry, "entity_id", provider.entity_id.as_str());
+    set_list(&mut entry, "acs_urls", provider.acs.iter().map(|endpoint| endpoint.url.as_str().into()));
+    entry.extend(Value::try_from(provider.name_id_format).map(|value| ("name_id_format".to_owned(), value)));
+    rules(&mut entry, "attributes", &provider.attributes);
+    set_list(&mut entry, "certificates", provider.certificates.iter().map(|text| text.as_str().into()));
+    set(&mut entry, "require_signed_requests", provider.require_signed_requests);
+    entry.extend(Value::try_from(provider.signed).map(|value| ("signed".to_owned(), value)));
+    entry
+}
+
+fn rules(entry: &mut Table, key: &str, rules: &[Rule]) {
+    set_list(entry, key, rules.iter().map(|rule| Value::Table(table(rule))));
+}
+
+fn policy(names: &Names<'_>, policy: &AccessPolicy, ranked: bool) -> Table {
+    let mut entry = Table::new();
+    if ranked {
+        set(&mut entry, "name", policy.name.as_str());
+    }
+    set_list(&mut entry, "applications", policy.applications.iter().filter_map(|id| names.application(*id)));
+    set_list(&mut entry, "groups", policy.groups.iter().filter_map(|id| names.group(*id)));
+    set_list(&mut entry, "networks", policy.networks.iter().map(|network| network.to_string().into()));
+    verdict(&mut entry, &policy.verdict);
+    let scenarios = policy.scenarios.iter().map(|scenario| {
+        let mut entry = Table::new();
+        set(&mut entry, "name", scenario.name.as_str());
+        for condition in &scenario.conditions {
+            let (key, networks) = match condition {
+                Condition::InsideNetworks(networks) => ("inside_networks", networks),
+                Condition::OutsideNetworks(networks) => ("outside_networks", networks),
+            };
+            set_list(&mut entry, key, networks.iter().map(|network| network.to_string().into()));
+        }
+        verdict(&mut entry, &scenario.verdict);
+        Value::Table(entry)
+    });
+    set_list(&mut entry, "scenario", scenarios);
+    entry
+}
+
+fn verdict(entry: &mut Table, verdict: &Verdict) {
+    match verdict {
+        Verdict::Deny => set(entry, "decision", "deny"),
+        Verdict::Grant(requirements) => {
+            set(entry, "decision", "grant");
+            set_list(entry, "require", requirements.iter().filter_map(required));
+        }
+    }
+}
+
+fn required(requirement: &Requirement) -> Option<Value> {
+    let method = Value::try_from(requirement.method).ok()?;
+    let mut often = Table::new();
+    match requirement.frequency {
+        Frequency::OncePerSession => return Some(method),
+        Frequency::EveryAttempt => set(&mut often, "frequency", "every_attempt"),
+        Frequency::Every { seconds } => set(&mut often, "every_seconds", i64::from(seconds)),
+    }
+    set(&mut often, "method", method);
+    Some(Value::Table(often))
+}

@@ -1,0 +1,241 @@
+//! The apply file as operators type it. Every key is optional here, so that all faults are found at once; what
+//! must be there is asked for by [`super::plan`].
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::domain::oidc_client::OidcClientDraft;
+use crate::domain::policy::access::Method;
+use crate::domain::secret::SecretString;
+use crate::domain::service_provider::ServiceProviderDraft;
+
+/// A whole file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct File {
+    /// The virtual servers.
+    pub tenant: Vec<Tenant>,
+}
+
+/// A virtual server. What is not named stays as it is, or becomes the default of a new one.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tenant {
+    /// Its code in addresses; required.
+    pub code: String,
+    /// The organization; required for a new one.
+    pub name: Option<String>,
+    /// A language tag.
+    pub default_language: Option<String>,
+    /// How people reach the help desk.
+    pub help_contact: Option<String>,
+    /// Whether it answers at all.
+    pub enabled: Option<bool>,
+    /// Groups.
+    pub group: Vec<Group>,
+    /// People.
+    pub user: Vec<User>,
+    /// Applications.
+    pub application: Vec<Application>,
+    /// What applies where no ranked policy does.
+    pub global_policy: Option<Policy>,
+    /// Ranked policies, the first match wins.
+    pub access_policy: Vec<Policy>,
+    /// [`crate::domain::policy::provisioning::SelfProvisioning`], key by key.
+    pub self_provisioning: toml::Table,
+    /// Rows of the platform matrix, key by key.
+    pub platforms: BTreeMap<String, toml::Table>,
+    /// `app` and `oath_app`, key by key.
+    pub token_template: BTreeMap<String, toml::Table>,
+    /// [`crate::domain::email_code::EmailCodeSettings`], key by key.
+    pub email_code: toml::Table,
+    /// [`crate::domain::lockout::LockoutSettings`], key by key.
+    pub lockout: toml::Table,
+    /// [`crate::domain::session::SessionSettings`], key by key.
+    pub session: toml::Table,
+    /// [`crate::domain::oath::window::WindowSettings`], key by key.
+    pub windows: toml::Table,
+}
+
+/// A group.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Group {
+    /// Unique in the virtual server.
+    pub name: String,
+}
+
+/// A person.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct User {
+    /// Unique in the virtual server; required.
+    pub username: String,
+    /// Where codes go.
+    pub email: Option<String>,
+    /// Given name.
+    pub first_name: Option<String>,
+    /// Family name.
+    pub last_name: Option<String>,
+    /// A language tag.
+    pub language: Option<String>,
+    /// Whether the account may be used.
+    pub enabled: Option<bool>,
+    /// The password; a stored one that is the same stays as it is.
+    pub password: Option<SecretString>,
+    /// Its Argon2id hash instead, as a PHC string.
+    pub password_hash: Option<String>,
+    /// Names of groups; the person is then in these and no others.
+    pub groups: Option<Vec<String>>,
+    /// Tokens brought along from another system.
+    pub token: Vec<Token>,
+}
+
+/// A token brought along from another system.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Token {
+    /// Only `oath_app`: tokens of the activation protocol are bound to a device's key.
+    pub r#type: Option<String>,
+    /// The secret, base32, with or without blanks and padding; required.
+    pub secret_base32: Option<SecretString>,
+    /// `SHA1` (default), `SHA256` or `SHA512`.
+    pub algorithm: Option<String>,
+    /// 6 (default) or 8.
+    pub digits: Option<u8>,
+    /// Seconds of a time step; 30 unless given.
+    pub period_seconds: Option<u32>,
+    /// The next counter of an event-based token.
+    pub counter: Option<i64>,
+    /// As the person calls it.
+    pub name: Option<String>,
+}
+
+/// An application.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Application {
+    /// Unique in the virtual server; required.
+    pub name: String,
+    /// Who may use it; everyone unless given.
+    pub assigned_to: Option<AssignedTo>,
+    /// Where the portal sends a person who picks it.
+    pub launch_url: Option<String>,
+    /// An OpenID Connect relying party.
+    pub oidc: Option<OidcClientDraft>,
+    /// A SAML service provider.
+    pub saml: Option<ServiceProviderDraft>,
+}
+
+/// Who may use an application.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "must be \"everyone\" or { groups = […], users = […] }")]
+pub enum AssignedTo {
+    /// Every user.
+    Everyone(Everyone),
+    /// These.
+    Chosen(Chosen),
+}
+
+/// The word for every user.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Everyone {
+    /// Every user.
+    Everyone,
+}
+
+/// Groups and users by name.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Chosen {
+    /// Names of groups.
+    pub groups: Vec<String>,
+    /// Names of users.
+    pub users: Vec<String>,
+}
+
+/// A policy.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Policy {
+    /// Unique in the virtual server; required for a ranked one.
+    pub name: Option<String>,
+    /// Names of applications; none means all.
+    pub applications: Vec<String>,
+    /// Names of groups; none means everybody.
+    pub groups: Vec<String>,
+    /// Client networks; none means everywhere.
+    pub networks: Vec<String>,
+    /// Grant unless given.
+    pub decision: Decision,
+    /// What must be proven.
+    pub require: Vec<Required>,
+    /// Exceptions inside the policy, in order.
+    pub scenario: Vec<Scenario>,
+}
+
+/// An exception inside a policy.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Scenario {
+    /// Shown in logs; required.
+    pub name: String,
+    /// Applies inside these networks.
+    pub inside_networks: Vec<String>,
+    /// Applies outside these networks.
+    pub outside_networks: Vec<String>,
+    /// Grant unless given.
+    pub decision: Decision,
+    /// What must be proven.
+    pub require: Vec<Required>,
+}
+
+/// What a policy says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// Access, once everything required is proven.
+    #[default]
+    Grant,
+    /// No access.
+    Deny,
+}
+
+/// One thing that must be proven.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "must be \"password\", \"otp\" or { method = \"otp\", frequency = \"every_attempt\" | \"once_per_session\" } or { method = \"otp\", every_seconds = 3600 }"
+)]
+pub enum Required {
+    /// Once in a session.
+    Plain(Method),
+    /// With a frequency.
+    Often(Often),
+}
+
+/// A method and how often it is asked for.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Often {
+    /// What must be proven.
+    pub method: Method,
+    /// How long the proof counts.
+    #[serde(default)]
+    pub frequency: Option<FrequencyWord>,
+    /// It counts this many seconds: 60 to 2592000.
+    #[serde(default)]
+    pub every_seconds: Option<u32>,
+}
+
+/// How long a proof counts, as a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FrequencyWord {
+    /// In this login only.
+    EveryAttempt,
+    /// As long as the session.
+    OncePerSession,
+}

@@ -1,0 +1,15 @@
+//! Virtual servers as code: reads apply files, shows what differs from what is there, and makes it so.
+//!
+//! [`file`] is what operators type; [`plan`](mod@plan) checks it against what is there and lists the changes;
+//! [`run`] carries them out in one transaction for each virtual server; [`export`] writes such a file.
+
+pub mod export;
+pub mod file;
+mod applications;
+mod change;
+mod current;
+mod people;
+pub mod plan;
+mod policies;
+pub mod run;
+mod settings;

@@ -1,0 +1,311 @@
+//! The people of an apply file: accounts, passwords, memberships, imported tokens.
+
+use std::collections::HashSet;
+
+use data_encoding::{BASE32_NOPAD, BASE32_NOPAD_NOCASE};
+
+use super::change::Change;
+use super::current::Current;
+use super::file;
+use super::plan::Names;
+use crate::config::document::Document;
+use crate::domain::authenticator::template::{Synchronization, TokenTemplate};
+use crate::domain::ids::{GroupId, UserId};
+use crate::domain::name::{checked, key_of};
+use crate::domain::oath::Algorithm;
+use crate::domain::policy::platform::Platform;
+use crate::domain::secret::{ExposeSecret as _, SecretBytes, SecretString};
+use crate::domain::user::{Status, User, checked_email};
+use crate::flow::administration::Desk;
+use crate::i18n::Language;
+use crate::keys::password;
+use crate::storage::tokens::{self, State, Token};
+
+/// Octets of an imported secret: 80 bits are what many systems have given out, RFC 4226 wants 128 for new ones.
+const SECRET_LENGTHS: std::ops::RangeInclusive<usize> = 10..=64;
+
+/// What the file changes about people.
+pub(super) struct People {
+    /// In order.
+    pub(super) changes: Vec<Change>,
+    /// Everybody afterwards, for assignments.
+    pub(super) names: Names<UserId>,
+}
+
+/// Compares the people of the file with those that are there.
+pub(super) async fn plan(
+    desk: &Desk<'_>,
+    document: &mut Document<'_>,
+    path: &str,
+    typed: &[file::User],
+    current: &Current,
+    groups: &Names<GroupId>,
+) -> anyhow::Result<People> {
+    let mut changes = Vec::new();
+    let mut names = Names::default();
+    for user in current.people.values() {
+        names.add(&user.username, user.id);
+    }
+    let mut seen = HashSet::new();
+    for (index, entry) in typed.iter().enumerate() {
+        let place = format!("{path}.user[{index}]");
+        if let Err(error) = checked(&entry.username) {
+            document.fault(&format!("{place}.username"), error.to_string());
+            continue;
+        }
+        if !seen.insert(key_of(&entry.username)) {
+            document.fault(&format!("{place}.username"), format!("\"{}\" is given twice", entry.username));
+            continue;
+        }
+        let before = current.people.get(&key_of(&entry.username));
+        let after = user(desk, document, &place, entry, before, current);
+        names.add(&after.username, after.id);
+        let wanted: Option<Vec<GroupId>> = entry.groups.as_ref().map(|listed| {
+            groups.find_all(document, &format!("{place}.groups"), "group", listed)
+        });
+        let hash = new_hash(desk, document, &place, entry, before).await?;
+        match before {
+            None => {
+                let groups = wanted.unwrap_or_default();
+                changes.push(Change::CreateUser { user: Box::new(after.clone()), hash, groups });
+            }
+            Some(before) => {
+                let what = differences(before, &after);
+                if !what.is_empty() {
+                    changes.push(Change::ChangeUser { before: Box::new(before.clone()), after: Box::new(after.clone()), what });
+                }
+                if let Some(hash) = hash {
+                    changes.push(Change::SetPassword { user: Box::new(after.clone()), hash });
+                }
+                let known = current.memberships.get(&before.id).cloned().unwrap_or_default();
+                if let Some(groups) = wanted.filter(|groups| groups.iter().copied().collect::<HashSet<_>>() != known) {
+                    changes.push(Change::SetGroups { user: Box::new(after.clone()), groups });
+                }
+            }
+        }
+        for (number, token) in entry.token.iter().enumerate() {
+            let import = import(desk, document, &format!("{place}.token[{number}]"), token, &after).await?;
+            changes.extend(import);
+        }
+    }
+    Ok(People { changes, names })
+}
+
+/// The people that the file does not name, for `--prune`.
+pub(super) fn unnamed<'a>(typed: &[file::User], current: &'a Current) -> Vec<&'a User> {
+    let named: HashSet<String> = typed.iter().map(|entry| key_of(&entry.username)).collect();
+    let mut rest: Vec<&User> = current.people.iter().filter(|(key, _)| !named.contains(*key)).map(|(_, user)| user).collect();
+    rest.sort_by(|a, b| a.username.cmp(&b.username));
+    rest
+}
+
+fn user(
+    desk: &Desk<'_>,
+    document: &mut Document<'_>,
+    place: &str,
+    entry: &file::User,
+    before: Option<&User>,
+    current: &Current,
+) -> User {
+    let mut user = before.cloned().unwrap_or_else(|| User {
+        id: desk.house.entropy.id(),
+        tenant: current.config.tenant.id,
+        username: String::new(),
+        email: None,
+        first_name: String::new(),
+        last_name: String::new(),
+        language: None,
+        status: Status::Enabled,
+        security_version: 1,
+        first_enrolled_at: None,
+    });
+    entry.username.trim().clone_into(&mut user.username);
+    if let Some(email) = &entry.email {
+        match checked_email(email) {
+            _ if email.is_empty() => user.email = None,
+            Ok(email) => user.email = Some(email),
+            Err(words) => document.fault(&format!("{place}.email"), words),
+        }
+    }
+    for (key, typed, field) in [
+        ("first_name", &entry.first_name, &mut user.first_name),
+        ("last_name", &entry.last_name, &mut user.last_name),
+    ] {
+        match typed.as_deref().map(str::trim) {
+            None => {}
+            Some("") => field.clear(),
+            Some(name) => match checked(name) {
+                Ok(name) => name.clone_into(field),
+                Err(error) => document.fault(&format!("{place}.{key}"), error.to_string()),
+            },
+        }
+    }
+    if let Some(tag) = &entry.language {
+        match tag.parse::<Language>() {
+            Ok(language) => user.language = Some(language.tag().to_owned()),
+            Err(error) => document.fault(&format!("{place}.language"), error.to_string()),
+        }
+    }
+    if let Some(enabled) = entry.enabled {
+        user.status = if enabled { Status::Enabled } else { Status::Disabled };
+    }
+    user
+}
+
+fn differences(before: &User, after: &User) -> Vec<&'static str> {
+    [
+        ("username", before.username != after.username),
+        ("email", before.email != after.email),
+        ("first_name", before.first_name != after.first_name),
+        ("last_name", before.last_name != after.last_name),
+        ("language", before.language != after.language),
+        ("enabled", before.status != after.status),
+    ]
+    .into_iter()
+    .filter(|(_, differs)| *differs)
+    .map(|(what, _)| what)
+    .collect()
+}
+
+/// The hash to store, if the file's password is not the one that is stored already.
+async fn new_hash(
+    desk: &Desk<'_>,
+    document: &mut Document<'_>,
+    place: &str,
+    entry: &file::User,
+    before: Option<&User>,
+) -> anyhow::Result<Option<String>> {
+    let house = desk.house;
+    let stored = match before {
+        Some(user) => {
+            let question = async |connection: &mut _| {
+                crate::storage::users::password_hash(connection, user.tenant, user.id).await
+            };
+            house.db.read(question).await?
+        }
+        None => None,
+    };
+    match (&entry.password, &entry.password_hash) {
+        (None, None) => Ok(None),
+        (Some(_), Some(_)) => {
+            document.fault(&format!("{place}.password_hash"), "must not be given together with password");
+            Ok(None)
+        }
+        (None, Some(hash)) if !password::is_hash(hash) => {
+            document.fault(&format!("{place}.password_hash"), "must be an Argon2id hash such as $argon2id$v=19$m=19456,t=2,p=1$…");
+            Ok(None)
+        }
+        (None, Some(hash)) => Ok(Some(hash.clone()).filter(|hash| stored.as_ref() != Some(hash))),
+        (Some(typed), None) => {
+            if typed.expose_secret().is_empty() || typed.expose_secret().len() > password::LONGEST {
+                document.fault(&format!("{place}.password"), format!("must have 1 to {} octets", password::LONGEST));
+                return Ok(None);
+            }
+            if let Some(stored) = &stored {
+                let verdict = house.passwords.verify(typed, Some(stored)).await?;
+                if verdict.right && !verdict.outdated {
+                    return Ok(None);
+                }
+            }
+            Ok(Some(house.passwords.hash(typed, &house.entropy).await?))
+        }
+    }
+}
+
+/// The import of a token that is not there yet. Its serial number comes from its secret, so that the same token is
+/// recognised even after it was revoked and its secret erased.
+async fn import(
+    desk: &Desk<'_>,
+    document: &mut Document<'_>,
+    place: &str,
+    entry: &file::Token,
+    user: &User,
+) -> anyhow::Result<Option<Change>> {
+    let house = desk.house;
+    let Some((template, secret)) = token(document, place, entry) else { return Ok(None) };
+    let digest = house.derived.codes.of(&[b"imported token", &user.tenant.to_bytes(), &user.id.to_bytes(), secret.expose()]);
+    let serial = format!("VI{}", BASE32_NOPAD.encode(&digest).chars().take(10).collect::<String>());
+    let known = async |connection: &mut _| tokens::with_serial(connection, user.tenant, &serial).await;
+    if house.db.read(known).await?.is_some() {
+        return Ok(None);
+    }
+    let token = Token {
+        id: house.entropy.id(),
+        tenant: user.tenant,
+        serial: serial.clone(),
+        user: user.id,
+        name: entry.name.clone().unwrap_or(serial),
+        state: State::Active,
+        state_reason: "imported".to_owned(),
+        template,
+        secret_sealed: None,
+        last_position: entry.counter.map_or(-1, |next| next - 1),
+        drift_steps: 0,
+        failed_count: 0,
+        platform: Platform::OathApp,
+        device: serde_json::json!({}),
+        device_key: None,
+        device_counter: 0,
+        enrolled_by: "import".to_owned(),
+        enrolled_at: desk.now,
+        last_used_at: None,
+    };
+    Ok(Some(Change::ImportToken { username: user.username.clone(), token: Box::new(token), secret }))
+}
+
+fn token(document: &mut Document<'_>, place: &str, entry: &file::Token) -> Option<(TokenTemplate, SecretBytes)> {
+    let mut good = true;
+    let mut fault = |key: &str, words: String| {
+        document.fault(&format!("{place}.{key}"), words);
+        good = false;
+    };
+    if entry.r#type.as_deref() != Some("oath_app") {
+        fault("type", "must be \"oath_app\"; tokens of the activation protocol belong to a device and cannot be moved".to_owned());
+    }
+    let algorithm = match entry.algorithm.as_deref() {
+        None => Algorithm::Sha1,
+        Some(name) => {
+            let all = [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512];
+            all.into_iter().find(|algorithm| algorithm.name() == name).unwrap_or_else(|| {
+                fault("algorithm", "must be \"SHA1\", \"SHA256\" or \"SHA512\"".to_owned());
+                Algorithm::Sha1
+            })
+        }
+    };
+    if entry.counter.is_some() && entry.period_seconds.is_some() {
+        fault("counter", "must not be given together with period_seconds".to_owned());
+    }
+    if entry.counter.is_some_and(|counter| counter < 0) {
+        fault("counter", "must not be negative".to_owned());
+    }
+    if entry.name.as_deref().is_some_and(|name| checked(name).is_err()) {
+        fault("name", "must have 1 to 200 characters and no control characters".to_owned());
+    }
+    let secret = entry.secret_base32.as_ref().and_then(octets);
+    if secret.is_none() {
+        let (least, most) = (SECRET_LENGTHS.start(), SECRET_LENGTHS.end());
+        fault("secret_base32", format!("must be base32 of {least} to {most} octets"));
+    }
+    let template = TokenTemplate {
+        length: entry.digits.unwrap_or(6),
+        algorithm,
+        synchronization: if entry.counter.is_some() { Synchronization::Event } else { Synchronization::Time },
+        time_step_seconds: entry.period_seconds.unwrap_or(30),
+        ..TokenTemplate::oath_app()
+    };
+    for (key, words) in template.faults() {
+        let key = match key {
+            "length" => "digits",
+            "time_step_seconds" => "period_seconds",
+            other => other,
+        };
+        fault(key, words.to_owned());
+    }
+    secret.filter(|_| good).map(|secret| (template, secret))
+}
+
+fn octets(text: &SecretString) -> Option<SecretBytes> {
+    let bare: String = text.expose_secret().chars().filter(|c| !c.is_whitespace() && !"-=".contains(*c)).collect();
+    let octets = BASE32_NOPAD_NOCASE.decode(bare.as_bytes()).ok()?;
+    SECRET_LENGTHS.contains(&octets.len()).then(|| SecretBytes::new(octets))
+}

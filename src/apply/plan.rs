@@ -1,0 +1,380 @@
+//! What an apply file changes: each entry is checked and compared with what is there.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::change::Change;
+use super::current::Current;
+use super::{applications, file, people, policies, settings};
+use crate::config::document::Document;
+use crate::domain::application::{Application, Assignment, Protocol};
+use crate::domain::group::Group;
+use crate::domain::ids::{GroupId, Id};
+use crate::domain::name::{checked, key_of};
+use crate::domain::policy::platform::{Platform, Rule};
+use crate::domain::tenant::{Status, TenantCode, TenantConfig, TenantSettings};
+use crate::flow::administration::{Desk, keys, tenants};
+use crate::i18n::Language;
+
+/// What is to be done in one virtual server.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The virtual server.
+    pub code: TenantCode,
+    /// Its configuration when the plan was made.
+    pub(super) config: TenantConfig,
+    /// Whether it is there already.
+    pub(super) exists: bool,
+    /// What is done, in order.
+    pub(super) changes: Vec<Change>,
+}
+
+impl Plan {
+    /// The changes, one line each.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        self.changes.iter().map(ToString::to_string).collect()
+    }
+}
+
+/// Names of one kind and what they stand for, compared by [`key_of`].
+#[derive(Debug)]
+pub(super) struct Names<T> {
+    known: HashMap<String, T>,
+}
+
+impl<T> Default for Names<T> {
+    fn default() -> Self {
+        Self { known: HashMap::new() }
+    }
+}
+
+impl<Of> Names<Id<Of>> {
+    /// Adds a name.
+    pub(super) fn add(&mut self, name: &str, id: Id<Of>) {
+        self.known.insert(key_of(name), id);
+    }
+
+    /// What each of `names` stands for; a name that is not known is a fault at `path`.
+    pub(super) fn find_all(&self, document: &mut Document<'_>, path: &str, kind: &str, names: &[String]) -> Vec<Id<Of>> {
+        let mut found = Vec::with_capacity(names.len());
+        for name in names {
+            match self.known.get(&key_of(name)) {
+                Some(id) if !found.contains(id) => found.push(*id),
+                Some(_) => document.fault(path, format!("names \"{name}\" twice")),
+                None => document.fault(path, format!("there is no {kind} \"{name}\"")),
+            }
+        }
+        found
+    }
+}
+
+/// Whether things that the file does not name are removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prune {
+    /// They stay.
+    Keep,
+    /// They go.
+    Remove,
+}
+
+/// Compares one virtual server of the file with what is there. Faults go into `document`; `None` if the virtual
+/// server itself cannot be told.
+///
+/// # Errors
+/// If the database fails or keys cannot be made.
+pub(super) async fn plan(
+    desk: &Desk<'_>,
+    document: &mut Document<'_>,
+    path: &str,
+    typed: &file::Tenant,
+    folder: &Path,
+    prune: Prune,
+) -> anyhow::Result<Option<Plan>> {
+    let code: TenantCode = match typed.code.parse() {
+        Ok(code) => code,
+        Err(error) => {
+            document.fault(&format!("{path}.code"), format!("{error}"));
+            return Ok(None);
+        }
+    };
+    let current = desk.house.db.read(async |connection| Current::of(connection, &code).await).await?;
+    let exists = current.is_some();
+    let mut changes = Vec::new();
+    let current = match current {
+        Some(current) => current,
+        None => {
+            let keys = keys::first(desk, &code)?;
+            let name = checked(typed.name.as_deref().unwrap_or_default()).unwrap_or_default();
+            let config = tenants::draft(desk, &code, name, Language::English.tag(), &keys);
+            changes.push(Change::CreateTenant { config: Box::new(config.clone()), keys });
+            Current::new(config)
+        }
+    };
+    let remove = prune == Prune::Remove;
+    let mut after = current.config.clone();
+    let removed_groups = plan_groups(desk, document, path, typed, &current, &mut after, remove, &mut changes);
+    let mut groups = Names::default();
+    for group in &after.groups {
+        groups.add(&group.name, group.id);
+    }
+    plan_settings(document, path, typed, &mut after, &groups);
+    let crowd = people::plan(desk, document, path, &typed.user, &current, &groups).await?;
+    let mut removals = Vec::new();
+    let mut users = crowd.names;
+    if remove {
+        for user in people::unnamed(&typed.user, &current) {
+            users.known.remove(&key_of(&user.username));
+            removals.push(Change::RemoveUser(Box::new(user.clone())));
+        }
+    }
+    let known = applications::Known { groups: &groups, users: &users, folder };
+    let wanted = applications::wanted(desk, document, path, &typed.application, &current.config, known);
+    let put = plan_applications(&mut after, wanted, remove, &mut removals);
+    let mut names = Names::default();
+    for application in &after.applications {
+        names.add(&application.name, application.id);
+    }
+    let known = policies::Known { groups: &groups, applications: &names };
+    let entropy = &desk.house.entropy;
+    after.policies = policies::wanted(document, path, typed, &current.config.policies, known, entropy, remove);
+    for group in &removed_groups {
+        if is_used(&after, group) {
+            document.fault(path, format!("group \"{}\" is not named any more, but settings refer to it", group.name));
+        }
+    }
+    let what = differences(&current.config, &after);
+    if !what.is_empty() {
+        let (before, after) = (Box::new(current.config.clone()), Box::new(after.clone()));
+        changes.push(Change::ChangeTenant { before, after, what });
+    }
+    changes.extend(crowd.changes);
+    changes.extend(put);
+    changes.extend(policies::change(&current.config.policies, after.policies));
+    changes.extend(removals);
+    changes.extend(removed_groups.into_iter().map(Change::RemoveGroup));
+    Ok(Some(Plan { code, config: current.config, exists, changes }))
+}
+
+/// New groups become changes; those that are not named any more are returned, for the end.
+#[expect(clippy::too_many_arguments, reason = "one step of the plan, cut out to be read on its own")]
+fn plan_groups(
+    desk: &Desk<'_>,
+    document: &mut Document<'_>,
+    path: &str,
+    typed: &file::Tenant,
+    current: &Current,
+    after: &mut TenantConfig,
+    remove: bool,
+    changes: &mut Vec<Change>,
+) -> Vec<Group> {
+    let mut named: Vec<String> = Vec::new();
+    for (index, entry) in typed.group.iter().enumerate() {
+        let place = format!("{path}.group[{index}].name");
+        let name = match checked(&entry.name) {
+            Ok(name) => name,
+            Err(error) => {
+                document.fault(&place, error.to_string());
+                continue;
+            }
+        };
+        if named.contains(&key_of(name)) {
+            document.fault(&place, format!("\"{name}\" is given twice"));
+            continue;
+        }
+        named.push(key_of(name));
+        if current.config.groups.iter().all(|group| key_of(&group.name) != key_of(name)) {
+            let group = Group { id: desk.house.entropy.id(), name: name.to_owned() };
+            after.groups.push(group.clone());
+            changes.push(Change::CreateGroup(group));
+        }
+    }
+    if !remove {
+        return Vec::new();
+    }
+    let (kept, removed) = after.groups.drain(..).partition(|group| named.contains(&key_of(&group.name)));
+    after.groups = kept;
+    removed
+}
+
+/// Applications that differ become changes; `after` gets all of them.
+fn plan_applications(
+    after: &mut TenantConfig,
+    wanted: Vec<Application>,
+    remove: bool,
+    removals: &mut Vec<Change>,
+) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let before = std::mem::take(&mut after.applications);
+    for application in before.iter().filter(|before| wanted.iter().all(|wanted| wanted.id != before.id)) {
+        if remove && application.protocol != Protocol::Portal {
+            removals.push(Change::RemoveApplication(Box::new(application.clone())));
+        } else {
+            after.applications.push(application.clone());
+        }
+    }
+    for application in wanted {
+        let known = before.iter().find(|before| before.id == application.id);
+        if known != Some(&application) {
+            changes.push(Change::PutApplication { application: Box::new(application.clone()), new: known.is_none() });
+        }
+        after.applications.push(application);
+    }
+    changes
+}
+
+fn plan_settings(
+    document: &mut Document<'_>,
+    path: &str,
+    typed: &file::Tenant,
+    after: &mut TenantConfig,
+    groups: &Names<GroupId>,
+) {
+    match &typed.name {
+        Some(name) => match checked(name) {
+            Ok(name) => name.clone_into(&mut after.tenant.name),
+            Err(error) => document.fault(&format!("{path}.name"), error.to_string()),
+        },
+        None if after.tenant.name.is_empty() => document.fault(&format!("{path}.name"), "is missing"),
+        None => {}
+    }
+    if let Some(tag) = &typed.default_language {
+        match tag.parse::<Language>() {
+            Ok(language) => language.tag().clone_into(&mut after.tenant.default_language),
+            Err(error) => document.fault(&format!("{path}.default_language"), error.to_string()),
+        }
+    }
+    if let Some(enabled) = typed.enabled {
+        after.tenant.status = if enabled { Status::Enabled } else { Status::Disabled };
+    }
+    let settings = &mut after.settings;
+    if let Some(contact) = &typed.help_contact {
+        if contact.chars().count() > 300 || contact.chars().any(char::is_control) {
+            document.fault(&format!("{path}.help_contact"), "must have at most 300 characters and no control characters");
+        }
+        contact.trim().clone_into(&mut settings.help_contact);
+    }
+    plan_self_provisioning(document, path, typed, settings, groups);
+    plan_platforms(document, path, typed, settings);
+    plan_templates(document, path, typed, settings);
+    let place = |table: &str| format!("{path}.{table}");
+    settings.email_code = settings::overlaid(document, &place("email_code"), &settings.email_code, &typed.email_code);
+    settings.lockout = settings::overlaid(document, &place("lockout"), &settings.lockout, &typed.lockout);
+    settings.session = settings::overlaid(document, &place("session"), &settings.session, &typed.session);
+    settings.windows = settings::overlaid(document, &place("windows"), &settings.windows, &typed.windows);
+}
+
+fn plan_self_provisioning(
+    document: &mut Document<'_>,
+    path: &str,
+    typed: &file::Tenant,
+    settings: &mut TenantSettings,
+    groups: &Names<GroupId>,
+) {
+    let place = format!("{path}.self_provisioning");
+    let mut table = typed.self_provisioning.clone();
+    // The file names groups; the settings hold their identifiers, so that renaming a group keeps them.
+    if let Some(listed) = table.remove("groups") {
+        let key = format!("{place}.groups");
+        match listed.try_into::<Vec<String>>() {
+            Ok(names) => settings.self_provisioning.groups = groups.find_all(document, &key, "group", &names),
+            Err(_) => document.fault(&key, "must be a list of names of groups"),
+        }
+    }
+    settings.self_provisioning = settings::overlaid(document, &place, &settings.self_provisioning, &table);
+    for (key, words) in settings.self_provisioning.faults() {
+        document.fault(&format!("{place}.{key}"), words);
+    }
+}
+
+fn plan_platforms(document: &mut Document<'_>, path: &str, typed: &file::Tenant, settings: &mut TenantSettings) {
+    for (name, table) in &typed.platforms {
+        let place = format!("{path}.platforms.{name}");
+        let platform: Platform = match name.parse() {
+            Ok(platform) => platform,
+            Err(error) => {
+                document.fault(&place, format!("{error}"));
+                continue;
+            }
+        };
+        // A rule without a minimum is written without that key; here it must be known all the same.
+        #[derive(Clone, serde::Serialize, serde::Deserialize)]
+        struct Row {
+            allowed: bool,
+            push: bool,
+            minimum_os: Option<String>,
+        }
+        let Rule { allowed, push, minimum_os } = settings.platforms.rule(platform);
+        let row = settings::overlaid(document, &place, &Row { allowed, push, minimum_os }, table);
+        if row.push && !row.allowed && table.contains_key("push") {
+            document.fault(&format!("{place}.push"), "needs allowed = true (R-049)");
+        }
+        if row.minimum_os.as_deref().is_some_and(|version| !version.starts_with(|c: char| c.is_ascii_digit())) {
+            document.fault(&format!("{place}.minimum_os"), "must be a version such as 10.0.16299 (R-057)");
+        }
+        let rule = Rule { allowed: row.allowed, push: row.push, minimum_os: row.minimum_os };
+        // A row that was never set is not written down only to say what it says anyway.
+        if rule != settings.platforms.rule(platform) {
+            settings.platforms.set(platform, rule);
+        }
+    }
+}
+
+fn plan_templates(document: &mut Document<'_>, path: &str, typed: &file::Tenant, settings: &mut TenantSettings) {
+    for (name, table) in &typed.token_template {
+        let place = format!("{path}.token_template.{name}");
+        let template = match name.as_str() {
+            "app" => &mut settings.token_templates.app,
+            "oath_app" => &mut settings.token_templates.oath_app,
+            _ => {
+                document.fault(&place, "unknown field, expected `app` or `oath_app`");
+                continue;
+            }
+        };
+        if table.contains_key("version") {
+            document.fault(&format!("{place}.version"), "must not be given: the service counts the versions (R-202)");
+        }
+        let mut wanted = settings::overlaid(document, &place, template, table);
+        for (key, words) in wanted.faults() {
+            document.fault(&format!("{place}.{key}"), words);
+        }
+        if wanted != *template {
+            wanted.version = template.version + 1;
+            *template = wanted;
+        }
+    }
+}
+
+/// What differs in name, language, status and settings.
+fn differences(before: &TenantConfig, after: &TenantConfig) -> Vec<String> {
+    let (old, new) = (&before.settings, &after.settings);
+    [
+        ("name", before.tenant.name != after.tenant.name),
+        ("default_language", before.tenant.default_language != after.tenant.default_language),
+        ("enabled", before.tenant.status != after.tenant.status),
+        ("help_contact", old.help_contact != new.help_contact),
+        ("self_provisioning", old.self_provisioning != new.self_provisioning),
+        ("platforms", old.platforms != new.platforms),
+        ("token_template", old.token_templates != new.token_templates),
+        ("email_code", old.email_code != new.email_code),
+        ("lockout", old.lockout != new.lockout),
+        ("session", old.session != new.session),
+        ("windows", old.windows != new.windows),
+    ]
+    .into_iter()
+    .filter(|(_, differs)| *differs)
+    .map(|(what, _)| what.to_owned())
+    .collect()
+}
+
+/// Whether settings, policies or assignments refer to `group`.
+fn is_used(config: &TenantConfig, group: &Group) -> bool {
+    let policies = std::iter::once(&config.policies.global).chain(&config.policies.exceptions);
+    let assigned = |application: &Application| match &application.assignment {
+        Assignment::Everyone => false,
+        Assignment::Chosen { groups, .. } => groups.contains(&group.id),
+    };
+    config.settings.self_provisioning.groups.contains(&group.id)
+        || policies.into_iter().any(|policy| policy.groups.contains(&group.id))
+        || config.applications.iter().any(assigned)
+}

@@ -1,0 +1,284 @@
+//! Apply files against a real database in a file of its own.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::*;
+use crate::apply::export;
+use crate::clock::{Clock, Entropy};
+use crate::domain::audit::Actor;
+use crate::flow::{House, HouseSettings};
+use crate::keys::password::{HashingSettings, PasswordHasher};
+use crate::keys::sealing::Sealer;
+use crate::storage::{Db, tokens, users};
+
+const ACME: &str = r#"
+[[tenant]]
+code = "acme"
+name = "Acme Corporation"
+default_language = "en"
+help_contact = "help@acme.test"
+
+[[tenant.group]]
+name = "pilot"
+
+[[tenant.user]]
+username = "ada"
+email = "ada@acme.test"
+first_name = "Ada"
+last_name = "Lovelace"
+password = "correct horse battery staple"
+groups = ["Pilot"]
+language = "de"
+
+[[tenant.user.token]]
+type = "oath_app"
+secret_base32 = "JBSW Y3DP EHPK 3PXP jbsw y3dp ehpk 3pxp"
+algorithm = "SHA1"
+digits = 6
+period_seconds = 30
+
+[[tenant.user]]
+username = "grace"
+
+[[tenant.application]]
+name = "Notes"
+assigned_to = { groups = ["pilot"], users = ["grace"] }
+[tenant.application.oidc]
+client_id = "notes"
+client_secret = "a secret of Notes"
+redirect_uris = ["http://127.0.0.1:9000/callback"]
+post_logout_redirect_uris = []
+token_endpoint_auth_method = "client_secret_basic"
+refresh_tokens = false
+scopes = ["openid", "profile", "email", "groups"]
+
+[[tenant.application]]
+name = "Wiki"
+assigned_to = "everyone"
+[tenant.application.saml]
+entity_id = "https://wiki.acme.test"
+acs_urls = ["https://wiki.acme.test/acs"]
+name_id_format = "persistent"
+attributes = [ { name = "mail", source = "email" } ]
+
+[tenant.global_policy]
+require = ["password", { method = "otp", frequency = "every_attempt" }]
+[[tenant.access_policy]]
+name = "Wiki from the office needs a password only"
+applications = ["Wiki"]
+networks = ["10.0.0.0/8"]
+decision = "grant"
+require = ["password"]
+
+[tenant.self_provisioning]
+target_users = "members_of"
+groups = ["pilot"]
+windows_link = "store"
+store_product_id = "9NBLGGH4ABCD"
+
+[tenant.platforms.command_line]
+allowed = true
+[tenant.platforms.oath_app]
+allowed = true
+
+[tenant.token_template.app]
+length = 8
+pin_type = "user_selected"
+"#;
+
+struct Fixture {
+    house: House,
+    _folder: tempfile::TempDir,
+}
+
+impl Fixture {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = format!("sqlite://{}", folder.path().join("v.db").display());
+        let db = Db::connect(&url).await.expect("a database");
+        db.migrate().await.expect("migrated");
+        let entropy = Entropy::System;
+        let sealer = Arc::new(Sealer::parse(&Sealer::new_key(&entropy)).expect("a key"));
+        let quick = HashingSettings { memory_kib: 64, passes: 1, ..HashingSettings::default() };
+        let passwords = PasswordHasher::new(quick, &entropy).expect("settings");
+        let house = House::open(db, sealer, passwords, Clock::System, entropy, HouseSettings::default());
+        Self { house: house.await.expect("opens"), _folder: folder }
+    }
+
+    async fn apply_with(&self, file: &str, run: Run, prune: Prune) -> anyhow::Result<Vec<String>> {
+        let now = self.house.clock.now();
+        let desk = Desk { house: &self.house, actor: Actor::Shell("test".to_owned()), now };
+        let reports = text(&desk, ("acme.toml", file), Path::new(""), run, prune).await?;
+        Ok(reports.into_iter().flat_map(|report| report.changes).collect())
+    }
+
+    async fn apply(&self, file: &str) -> Vec<String> {
+        self.apply_with(file, Run::Real, Prune::Keep).await.expect("applies")
+    }
+
+    async fn faults(&self, file: &str) -> String {
+        self.apply_with(file, Run::Real, Prune::Keep).await.expect_err("faults").to_string()
+    }
+}
+
+#[tokio::test]
+async fn a_file_applied_twice_changes_nothing_the_second_time() {
+    let house = Fixture::new().await;
+    let dry = house.apply_with(ACME, Run::Dry, Prune::Keep).await.expect("a plan");
+    assert!(dry.iter().any(|line| line == "create tenant acme"), "{dry:#?}");
+    let first = house.apply(ACME).await;
+    assert!(first.iter().any(|line| line == "create user ada"), "{first:#?}");
+    assert_eq!(house.apply(ACME).await, Vec::<String>::new());
+    assert_eq!(house.apply_with(ACME, Run::Real, Prune::Remove).await.expect("applies"), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_is_applied_is_there_and_its_export_applies_without_a_change() {
+    let fixture = Fixture::new().await;
+    fixture.apply(ACME).await;
+    let code = "acme".parse().expect("a code");
+    let house = &fixture.house;
+    let realm = house.realm(&code).await.expect("reads").expect("is there");
+    assert_eq!(realm.oidc_keys.algorithms().len(), 3);
+    assert!(realm.saml_keys.algorithms().len() == 1 && realm.certificates.len() == 1, "R-486");
+    assert_eq!(realm.config.applications.len(), 3, "Notes, Wiki and the portal");
+    assert_eq!((realm.config.settings.token_templates.app.length, realm.config.settings.token_templates.app.version), (8, 2));
+    let tenant = realm.tenant();
+    let (ada, tokens) = house
+        .db
+        .read(async |connection| {
+            let ada = users::named(connection, tenant, "ADA").await?.expect("is there");
+            let tokens = tokens::of_user(connection, tenant, ada.id).await?;
+            Ok((ada, tokens))
+        })
+        .await
+        .expect("reads");
+    assert!(ada.first_enrolled_at.is_some(), "T-01: who brought a token is not enrolling for the first time");
+    assert_eq!((tokens.len(), tokens[0].enrolled_by.as_str(), tokens[0].last_position), (1, "import", -1));
+
+    let export = export::tenant(&house.db, &code).await.expect("reads").expect("is there");
+    for secret in ["correct horse", "argon2", "a secret of Notes", "JBSW", "digest"] {
+        assert!(!export.contains(secret), "{secret} in\n{export}");
+    }
+    let changes = fixture.apply_with(&export, Run::Real, Prune::Remove).await;
+    assert_eq!(changes.expect("applies"), Vec::<String>::new(), "{export}");
+}
+
+#[tokio::test]
+async fn only_what_differs_is_changed_and_sessions_end_where_they_must_inv_11() {
+    let fixture = Fixture::new().await;
+    fixture.apply(ACME).await;
+    let changed = ACME
+        .replace("correct horse battery staple", "incorrect horse battery staple")
+        .replace("ada@acme.test", "countess@acme.test")
+        .replace("a secret of Notes", "another secret of Notes")
+        .replace("10.0.0.0/8", "10.1.0.0/16")
+        .replace("length = 8", "length = 6");
+    let changes = fixture.apply(&changed).await;
+    assert_eq!(
+        changes,
+        [
+            "change tenant: token_template",
+            "change user ada: email",
+            "change user ada: password",
+            "change application Notes",
+            "change access policies: change \"Wiki from the office needs a password only\"",
+        ]
+    );
+    assert_eq!(fixture.apply(&changed).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn prune_removes_what_is_not_named_any_more_and_nothing_else() {
+    let fixture = Fixture::new().await;
+    fixture.apply(ACME).await;
+    let small = "[[tenant]]\ncode = \"acme\"\n[[tenant.group]]\nname = \"pilot\"\n[[tenant.user]]\nusername = \"ada\"\n";
+    assert_eq!(fixture.apply(small).await, Vec::<String>::new());
+    let changes = fixture.apply_with(small, Run::Real, Prune::Remove).await.expect("applies");
+    assert_eq!(
+        changes,
+        [
+            "change access policies: remove \"Wiki from the office needs a password only\"",
+            "remove user grace",
+            "remove application Notes",
+            "remove application Wiki",
+        ]
+    );
+    let none = small.replace("[[tenant.group]]\nname = \"pilot\"\n", "");
+    let refused = fixture.apply_with(&none, Run::Real, Prune::Remove).await.expect_err("refused").to_string();
+    assert!(refused.contains("group \"pilot\" is not named any more, but settings refer to it"), "{refused}");
+}
+
+#[tokio::test]
+async fn all_faults_of_a_file_come_at_once_with_their_lines() {
+    let fixture = Fixture::new().await;
+    let found = fixture
+        .faults(
+            r#"[[tenant]]
+code = "acme"
+[[tenant.group]]
+name = "pilot"
+nmae = "pilot"
+[[tenant.user]]
+username = "ada"
+email = "ada"
+language = "tlh"
+groups = ["crew"]
+password_hash = "$2b$10$abc"
+[[tenant.user.token]]
+type = "app"
+secret_base32 = "1"
+digits = 7
+[[tenant.application]]
+name = "Notes"
+assigned_to = "somebody"
+[tenant.application.oidc]
+client_id = "notes"
+redirect_uris = ["http://notes.acme.test/"]
+refresh_tokens = true
+[[tenant.application]]
+name = "Wiki"
+[tenant.global_policy]
+require = []
+[tenant.self_provisioning]
+target_users = "some"
+windows_link = "installer"
+[tenant.platforms.palm]
+allowed = true
+[tenant.platforms.web]
+push = true
+[tenant.token_template.app]
+time_step_seconds = 31
+[tenant.lockout]
+threshold = "many"
+"#,
+        )
+        .await;
+    for expected in [
+        "line 1: tenant.name: is missing",
+        "line 5: tenant.group.nmae: unknown field `nmae`, expected `name`",
+        "line 8: tenant.user.email: is not a mail address",
+        "line 9: tenant.user.language: is not a language of ours: use en, de,",
+        "line 10: tenant.user.groups: there is no group \"crew\"",
+        "line 11: tenant.user.password_hash: must be an Argon2id hash",
+        "line 13: tenant.user.token.type: must be \"oath_app\"",
+        "line 14: tenant.user.token.secret_base32: must be base32 of 10 to 64 octets",
+        "line 15: tenant.user.token.digits: must be 6 or 8",
+        "line 18: tenant.application.assigned_to: must be \"everyone\" or { groups",
+        "line 21: tenant.application.oidc.redirect_uris: \"http://notes.acme.test/\": an address begins with https://",
+        "line 22: tenant.application.oidc.refresh_tokens: must be false",
+        "tenant.application: needs a table [tenant.application.oidc] or [tenant.application.saml]",
+        "line 26: tenant.global_policy.require: must name at least one of \"password\", \"otp\"",
+        "line 28: tenant.self_provisioning.target_users: unknown variant `some`, expected one of `all`, `members_of`",
+        "tenant.self_provisioning.installer_url: is missing",
+        "tenant.platforms.palm: is not a platform",
+        "line 33: tenant.platforms.web.push: needs allowed = true",
+        "line 35: tenant.token_template.app.time_step_seconds: must be 20 to 120 in steps of 10",
+        "line 37: tenant.lockout.threshold: must be from 0 to 100",
+    ] {
+        assert!(found.contains(expected), "{expected}\n{found}");
+    }
+    let code = "acme".parse().expect("a code");
+    assert!(fixture.house.realm(&code).await.expect("reads").is_none(), "nothing was changed");
+}

@@ -1,0 +1,58 @@
+//! Moves every secret to the current key-encryption key.
+
+use super::Desk;
+use crate::flow;
+use crate::keys::sealing::Place;
+use crate::storage::sealed::{self, COLUMNS, Cell, Column};
+use crate::storage::installation;
+
+/// Seals everything anew that is not under the current key. Says how many values were moved. Old and new values
+/// can be read at any moment in between, so this may be interrupted and run again (K23).
+///
+/// # Errors
+/// If the database fails, or a value does not open under any of the configured keys: then nothing else is lost,
+/// and the missing key must be added.
+pub async fn all(desk: &Desk<'_>) -> flow::Result<u64> {
+    let mut moved = root(desk).await?;
+    for column in COLUMNS {
+        let mut after = String::new();
+        loop {
+            let cells = desk.house.db.read(async |connection| sealed::page(connection, column, &after).await).await?;
+            let Some(last) = cells.last() else { break };
+            after = last.row.to_string();
+            moved += page(desk, column, &cells).await?;
+        }
+    }
+    tracing::info!(moved, version = %desk.house.sealer.current_version(), "secrets were sealed anew");
+    Ok(moved)
+}
+
+async fn root(desk: &Desk<'_>) -> flow::Result<u64> {
+    let (db, place) = (&desk.house.db, Place::installation("root_sealed"));
+    let Some(root) = db.read(async |connection| installation::root_sealed(connection).await).await? else { return Ok(0) };
+    let Some(resealed) = desk.house.sealer.reseal(place, &root)? else { return Ok(0) };
+    db.write(async |connection| installation::rewrap_root(connection, &resealed).await).await?;
+    Ok(1)
+}
+
+/// One transaction for each page: a lock that is held for all rows would stop every login meanwhile.
+async fn page(desk: &Desk<'_>, column: Column, cells: &[Cell]) -> flow::Result<u64> {
+    let mut due = Vec::new();
+    for cell in cells {
+        let place = Place::new(cell.tenant, column.table, column.column, cell.row);
+        if let Some(resealed) = desk.house.sealer.reseal(place, &cell.sealed)? {
+            due.push((cell, resealed));
+        }
+    }
+    if due.is_empty() {
+        return Ok(0);
+    }
+    let work = async |connection: &mut crate::storage::Connection| {
+        let mut moved = 0;
+        for (cell, resealed) in &due {
+            moved += u64::from(sealed::replace(connection, column, cell, resealed).await?);
+        }
+        Ok(moved)
+    };
+    Ok(desk.house.db.write(work).await?)
+}

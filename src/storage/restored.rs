@@ -1,0 +1,62 @@
+//! After an older copy of the database was put in place: nothing that was used or ended since works again.
+
+use super::row::Row;
+use super::tokens::{self, State};
+use super::{Connection, Result};
+use crate::domain::authenticator::template::Synchronization;
+use crate::domain::ids::TenantId;
+use crate::domain::timestamp::Timestamp;
+
+/// Ends what a copy may have brought back, and moves every authenticator past the passcodes that may have been used
+/// since. Says how many authenticators had to be suspended because that cannot be known: event-based ones.
+///
+/// # Errors
+/// If the database fails.
+// every tenant's: a copy holds all of them
+pub async fn settle(connection: &mut Connection, now: Timestamp) -> Result<u64> {
+    for statement in [
+        "DELETE FROM evidence",
+        "DELETE FROM login",
+        "DELETE FROM sso_session",
+        "DELETE FROM email_code",
+        "DELETE FROM activation",
+        "DELETE FROM oidc_grant",
+        "DELETE FROM lease",
+        "UPDATE enrollment SET state = 'cancelled', secret_sealed = NULL WHERE state = 'open'",
+        "UPDATE outbox SET state = 'failed', body_sealed = NULL, error = 'restored from a copy' WHERE state = 'waiting'",
+        "UPDATE user_account SET security_version = security_version + 1",
+    ] {
+        sqlx::query(statement).execute(&mut *connection).await?;
+    }
+    let rows = sqlx::query("SELECT id FROM tenant").fetch_all(&mut *connection).await?;
+    let mut suspended = 0;
+    for row in rows {
+        suspended += settle_tokens(connection, Row::of("tenant", row).parsed("id")?, now).await?;
+    }
+    Ok(suspended)
+}
+
+async fn settle_tokens(connection: &mut Connection, tenant: TenantId, now: Timestamp) -> Result<u64> {
+    let mut suspended = 0;
+    for token in tokens::all(connection, tenant).await? {
+        match token.template.synchronization {
+            Synchronization::Time => {
+                // The step that is shown now, on a device whose clock is as far ahead as was learned, and one more.
+                let shown = now.seconds().div_euclid(i64::from(token.template.time_step_seconds.max(1)));
+                sqlx::query("UPDATE token SET last_position = ? WHERE tenant_id = ? AND id = ? AND last_position < ?")
+                    .bind(shown + token.drift_steps.max(0) + 1)
+                    .bind(tenant.to_string())
+                    .bind(token.id.to_string())
+                    .bind(shown + token.drift_steps.max(0) + 1)
+                    .execute(&mut *connection)
+                    .await?;
+            }
+            Synchronization::Event => {
+                let (active, stopped) = (State::Active, State::Suspended);
+                let moved = tokens::set_state(connection, tenant, token.id, active, stopped, "restored", now).await?;
+                suspended += u64::from(moved);
+            }
+        }
+    }
+    Ok(suspended)
+}
