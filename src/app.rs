@@ -261,3 +261,73 @@ async fn told_to_stop() {
         Err(_) => drop(interrupted.await),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(folder: &tempfile::TempDir, listener: &TcpListener) -> Settings {
+        let file = format!(
+            "[http]\npublic_url = \"http://{1}\"\nworkers = 1\ndrain_seconds = 0\nshutdown_seconds = 2\n\
+             [database]\nurl = \"sqlite://{0}/v.db\"\n[keys]\nkey_encryption_key_file = \"{0}/kek\"\n\
+             [mail]\nurl = \"file://{0}/mail\"\n[passwords]\nmemory_kib = 64\npasses = 1\n",
+            folder.path().display(),
+            listener.local_addr().expect("an address"),
+        );
+        Settings::read(Some(("v.toml", &file)), []).expect("valid")
+    }
+
+    /// R-597, R-602, R-607: ready, limited, neutral about what is not there, and stopping cleanly.
+    #[actix_web::test]
+    async fn a_service_starts_answers_and_stops_r_597_r_602() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let listener = bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
+        let settings = settings(&folder, &listener);
+        let service = Service::start(&settings, listener, Schema::Migrate, Nature::default()).await.expect("starts");
+        let (base, handle, health) = (format!("http://{}", service.address), service.handle(), service.health.clone());
+        let running = actix_web::rt::spawn(service.run());
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let status = async |path: &str| {
+            client.get(format!("{base}{path}")).send().await.expect("an answer").status().as_u16()
+        };
+        assert_eq!((status("/healthz").await, status("/readyz").await), (200, 200));
+        assert_eq!((status("/t/nobody/").await, status("/etc/passwd").await), (404, 404));
+        let foreign = client.get(format!("{base}/t/acme/")).header("host", "evil.example").send().await;
+        assert_eq!(foreign.expect("an answer").status().as_u16(), 421, "T-25");
+        let long = client.get(format!("{base}/{}", "x".repeat(200_000))).send().await;
+        assert!(long.is_err() || long.is_ok_and(|answer| answer.status().is_client_error()), "R-602");
+        health.stop();
+        assert_eq!((status("/healthz").await, status("/readyz").await), (200, 503));
+        handle.stop(true).await;
+        running.await.expect("ends").expect("without a fault");
+    }
+
+    #[actix_web::test]
+    async fn an_older_schema_is_refused_where_migrating_is_not_wanted_r_595() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let listener = bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
+        let settings = settings(&folder, &listener);
+        let error = open(&settings, Schema::Expect, Nature::default()).await.expect_err("refused").to_string();
+        assert!(error.contains("vestibule migrate"), "{error}");
+    }
+
+    #[test]
+    fn certificate_and_key_must_belong_together() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        let write = |name: &str, text: String| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).expect("written");
+            path
+        };
+        let certificate = write("cert.pem", key.cert.pem());
+        let right = write("key.pem", key.signing_key.serialize_pem());
+        let wrong = write("other.pem", other.signing_key.serialize_pem());
+        let files = |key| crate::config::TlsFiles { certificate: certificate.clone(), key };
+        assert!(tls::config(&files(right)).is_ok());
+        let error = format!("{:#}", tls::config(&files(wrong)).expect_err("another key"));
+        assert!(error.contains("do not belong together"), "{error}");
+        assert!(tls::config(&files(folder.path().join("missing"))).is_err());
+    }
+}

@@ -98,3 +98,80 @@ pub async fn rotate_once(site: &Site, owner: CorrelationId, rotation: Rotation) 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::{Nature, Schema, commands, open};
+    use crate::apply::plan::Prune;
+    use crate::apply::run::{self, Run};
+    use crate::clock::{Clock, Entropy, TestClock};
+    use crate::domain::ids::SigningKeyId;
+    use crate::domain::signing_key::SignatureAlgorithm;
+    use crate::domain::timestamp::Timestamp;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    async fn site(folder: &tempfile::TempDir, clock: TestClock) -> Site {
+        let file = format!(
+            "[database]\nurl = \"sqlite://{0}/v.db\"\n[keys]\nkey_encryption_key_file = \"{0}/kek\"\n\
+             [passwords]\nmemory_kib = 64\npasses = 1\n",
+            folder.path().display()
+        );
+        let settings = Settings::read(Some(("v.toml", &file)), []).expect("valid");
+        let nature = Nature { clock: Clock::Test(clock), entropy: Entropy::System };
+        let site = open(&settings, Schema::Migrate, nature).await.expect("opens");
+        let acme = "[[tenant]]\ncode = \"acme\"\nname = \"Acme\"\n";
+        let desk = commands::desk(&site);
+        run::text(&desk, ("acme.toml", acme), folder.path(), Run::Real, Prune::Keep).await.expect("applies");
+        site
+    }
+
+    /// The key that signs, and how many are published.
+    async fn keys_of(site: &Site) -> (SigningKeyId, usize) {
+        let code = "acme".parse().expect("a code");
+        let realm = site.house.realm(&code).await.expect("reads").expect("is there");
+        let signing = realm.oidc_keys.signing(SignatureAlgorithm::Rs256).expect("signs").id();
+        let published = realm.oidc_keys.keys().filter(|(_, key)| key.algorithm() == SignatureAlgorithm::Rs256).count();
+        (signing, published)
+    }
+
+    #[actix_web::test]
+    async fn old_signing_keys_are_replaced_with_overlap_and_only_once_r_499_r_517() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let clock = TestClock::at(Timestamp::from_seconds(1_800_000_000));
+        let site = site(&folder, clock.clone()).await;
+        let owner = site.house.entropy.id();
+        let rotation = Rotation { every: Some(DAY * 30), overlap: Default::default() };
+        let (first, _) = keys_of(&site).await;
+        let mut seen = Vec::new();
+        for _ in 0..34 {
+            // Three looks a day: none of them may begin a second rotation.
+            for _ in 0..3 {
+                rotate_once(&site, owner, rotation).await.expect("rotates");
+                clock.advance(DAY / 3);
+            }
+            seen.push(keys_of(&site).await);
+        }
+        assert!(seen[..28].iter().all(|found| *found == (first, 1)), "{seen:?}");
+        assert_eq!(seen[29], (first, 2), "published a day before it signs");
+        let (second, published) = seen[30];
+        assert!(second != first && published == 2, "it signs, and the old one is still published: {seen:?}");
+        assert_eq!(seen[33], (second, 2), "no third key");
+    }
+
+    #[actix_web::test]
+    async fn a_job_is_done_by_one_instance_at_a_time() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let clock = TestClock::at(Timestamp::from_seconds(1_800_000_000));
+        let site = site(&folder, clock.clone()).await;
+        let (one, other) = (site.house.entropy.id(), site.house.entropy.id());
+        let now = site.house.clock.now();
+        let lease = async |owner| {
+            let work = async |connection: &mut _| leases::acquire(connection, "purge", owner, now, PURGE).await;
+            site.house.db.write(work).await.expect("asks")
+        };
+        assert!(purge_once(&site, one).await.is_ok());
+        assert!(lease(one).await && !lease(other).await, "R-598");
+    }
+}

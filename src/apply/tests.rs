@@ -7,10 +7,12 @@ use super::*;
 use crate::apply::export;
 use crate::clock::{Clock, Entropy};
 use crate::domain::audit::Actor;
+use crate::domain::secret::{ExposeSecret as _, SecretBytes, SecretString};
+use crate::flow::administration::reseal;
 use crate::flow::{House, HouseSettings};
 use crate::keys::password::{HashingSettings, PasswordHasher};
-use crate::keys::sealing::Sealer;
-use crate::storage::{Db, tokens, users};
+use crate::keys::sealing::{Place, Sealer};
+use crate::storage::{Db, restored, tokens, users};
 
 const ACME: &str = r#"
 [[tenant]]
@@ -89,21 +91,41 @@ pin_type = "user_selected"
 
 struct Fixture {
     house: House,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
+    key: SecretString,
+}
+
+/// The house over the database in `folder`, with these key-encryption keys.
+async fn opened(folder: &tempfile::TempDir, keys: &SecretString) -> crate::flow::Result<House> {
+    let url = format!("sqlite://{}", folder.path().join("v.db").display());
+    let db = Db::connect(&url).await?;
+    db.migrate().await?;
+    let entropy = Entropy::System;
+    let sealer = Arc::new(Sealer::parse(keys).expect("keys"));
+    let quick = HashingSettings { memory_kib: 64, passes: 1, ..HashingSettings::default() };
+    let passwords = PasswordHasher::new(quick, &entropy).expect("settings");
+    House::open(db, sealer, passwords, Clock::System, entropy, HouseSettings::default()).await
+}
+
+/// The tokens of acme, with their secrets.
+async fn secrets(house: &House) -> Vec<(tokens::Token, SecretBytes)> {
+    let code = "acme".parse().expect("a code");
+    let tenant = house.realm(&code).await.expect("keys open").expect("is there").tenant();
+    let all = house.db.read(async |connection| tokens::all(connection, tenant).await).await.expect("reads");
+    all.into_iter()
+        .map(|token| {
+            let place = Place::new(tenant, "token", "secret_sealed", token.id);
+            let secret = house.sealer.open(place, token.secret_sealed.as_deref().expect("sealed")).expect("opens");
+            (token, secret)
+        })
+        .collect()
 }
 
 impl Fixture {
     async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let url = format!("sqlite://{}", folder.path().join("v.db").display());
-        let db = Db::connect(&url).await.expect("a database");
-        db.migrate().await.expect("migrated");
-        let entropy = Entropy::System;
-        let sealer = Arc::new(Sealer::parse(&Sealer::new_key(&entropy)).expect("a key"));
-        let quick = HashingSettings { memory_kib: 64, passes: 1, ..HashingSettings::default() };
-        let passwords = PasswordHasher::new(quick, &entropy).expect("settings");
-        let house = House::open(db, sealer, passwords, Clock::System, entropy, HouseSettings::default());
-        Self { house: house.await.expect("opens"), _folder: folder }
+        let key = Sealer::new_key(&Entropy::System);
+        Self { house: opened(&folder, &key).await.expect("opens"), folder, key }
     }
 
     async fn apply_with(&self, file: &str, run: Run, prune: Prune) -> anyhow::Result<Vec<String>> {
@@ -281,4 +303,44 @@ threshold = "many"
     }
     let code = "acme".parse().expect("a code");
     assert!(fixture.house.realm(&code).await.expect("reads").is_none(), "nothing was changed");
+}
+
+#[tokio::test]
+async fn the_key_encryption_key_is_rotated_without_losing_a_secret_r_600_k23() {
+    let fixture = Fixture::new().await;
+    fixture.apply(ACME).await;
+    let before = secrets(&fixture.house).await;
+    let new = Sealer::new_key(&Entropy::System);
+    let both = SecretString::from(format!("{}\n{}", new.expose_secret(), fixture.key.expose_secret()));
+    assert!(opened(&fixture.folder, &new).await.is_err(), "the new key alone opens nothing yet");
+
+    let house = opened(&fixture.folder, &both).await.expect("opens under both");
+    let desk = Desk { house: &house, actor: Actor::Shell("test".to_owned()), now: house.clock.now() };
+    // The root, four signing keys and one authenticator.
+    assert_eq!(reseal::all(&desk).await.expect("moves"), 6);
+    assert_eq!(reseal::all(&desk).await.expect("again"), 0, "K23: it may be run again and again");
+
+    let house = opened(&fixture.folder, &new).await.expect("the old key is not needed any more");
+    let after = secrets(&house).await;
+    assert_eq!(before.len(), after.len());
+    assert!(before.iter().zip(&after).all(|((_, old), (_, new))| new.same_as(old.expose())));
+    assert!(opened(&fixture.folder, &fixture.key).await.is_err(), "the old key opens nothing any more");
+}
+
+#[tokio::test]
+async fn a_restored_copy_accepts_no_passcode_that_may_have_been_used_r_599() {
+    let fixture = Fixture::new().await;
+    let event = ACME.replace("period_seconds = 30", "period_seconds = 30\n[[tenant.user.token]]\ntype = \"oath_app\"\n\
+        secret_base32 = \"JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXQ\"\ncounter = 7");
+    fixture.apply(&event).await;
+    let house = &fixture.house;
+    let now = house.clock.now();
+    let suspended = house.db.write(async |connection| restored::settle(connection, now).await).await.expect("settles");
+    assert_eq!(suspended, 1, "what an event-based token has shown since cannot be known");
+    let all = secrets(house).await;
+    let (time, _) = all.iter().find(|(token, _)| token.state == tokens::State::Active).expect("the other one");
+    assert!(time.last_position >= now.seconds() / 30, "the passcode that is shown now counts as used");
+    assert!(time.last_position <= now.seconds() / 30 + 1, "and works again a minute later");
+    let (event, _) = all.iter().find(|(token, _)| token.state == tokens::State::Suspended).expect("one");
+    assert_eq!(event.last_position, 6, "counter = 7 is the next that is accepted");
 }

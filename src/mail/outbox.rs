@@ -4,10 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
+
 use super::render::render;
 use super::transport::{SendError, Transport};
 use crate::clock::{Clock, Entropy};
-use crate::domain::ids::CorrelationId;
+use crate::domain::ids::{CorrelationId, MailId, TenantId};
 use crate::domain::letter::Envelope;
 use crate::domain::timestamp::Timestamp;
 use crate::i18n::Texts;
@@ -20,6 +22,8 @@ use crate::urls::Urls;
 const LEASE: Duration = Duration::from_secs(60);
 /// Mails that are taken at once.
 const BATCH: i64 = 20;
+/// Mails that are on their way at the same time.
+const AT_ONCE: usize = 8;
 /// How often the worker looks when nobody wakes it.
 const EVERY: Duration = Duration::from_secs(5);
 
@@ -79,16 +83,28 @@ impl Worker {
     pub async fn round(&self) -> storage::Result<usize> {
         let now = self.clock.now();
         let due = self.db.read(async |connection| outbox::due(connection, now, BATCH).await).await?;
+        // Several at once: one slow answer of the mail server must not keep everybody else's code back.
+        let outcomes: Vec<storage::Result<bool>> = stream::iter(due)
+            .map(|(tenant, id, _)| self.take(tenant, id))
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
         let mut done = 0;
-        for (tenant, id, _) in due {
-            let leased = self.db.write(async |connection| {
-                outbox::lease(connection, tenant, id, self.owner, self.clock.now(), LEASE).await
-            });
-            if let Some(leased) = leased.await? {
-                done += usize::from(self.deliver(&leased).await?);
-            }
+        for outcome in outcomes {
+            done += usize::from(outcome?);
         }
         Ok(done)
+    }
+
+    /// Leases and delivers one mail. Says whether it left or was given up.
+    async fn take(&self, tenant: TenantId, id: MailId) -> storage::Result<bool> {
+        let leased = self.db.write(async |connection| {
+            outbox::lease(connection, tenant, id, self.owner, self.clock.now(), LEASE).await
+        });
+        match leased.await? {
+            Some(leased) => self.deliver(&leased).await,
+            None => Ok(false),
+        }
     }
 
     async fn deliver(&self, mail: &Leased) -> storage::Result<bool> {

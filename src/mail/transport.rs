@@ -1,11 +1,10 @@
 //! The way to the mail server: SMTP with or without TLS, or files in a folder.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
-use lettre::transport::file::AsyncFileTransport;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 
@@ -118,7 +117,7 @@ pub enum Transport {
     /// To a mail server.
     Smtp(AsyncSmtpTransport<Tokio1Executor>, Mailbox),
     /// Into a folder.
-    Folder(AsyncFileTransport<Tokio1Executor>, Mailbox),
+    Folder(PathBuf, Mailbox),
 }
 
 impl Transport {
@@ -131,7 +130,7 @@ impl Transport {
         match &settings.route {
             Route::Folder(folder) => {
                 std::fs::create_dir_all(folder).map_err(|error| SendError::Later(error.to_string()))?;
-                Ok(Self::Folder(AsyncFileTransport::new(folder), from))
+                Ok(Self::Folder(folder.clone(), from))
             }
             Route::Smtp { host, port, tls, credentials } => {
                 type Smtp = AsyncSmtpTransport<Tokio1Executor>;
@@ -176,8 +175,9 @@ impl Transport {
         let (Self::Smtp(_, from) | Self::Folder(_, from)) = self;
         let message = message(id, from, to, mail)?;
         match self {
-            Self::Folder(transport, _) => {
-                transport.send(message).await.map(drop).map_err(|error| SendError::Later(error.to_string()))
+            Self::Folder(folder, _) => {
+                let written = write_whole(folder, id, &message.formatted()).await;
+                written.map_err(|error| SendError::Later(error.to_string()))
             }
             Self::Smtp(transport, _) => match transport.send(message).await {
                 Ok(_) => Ok(()),
@@ -186,6 +186,13 @@ impl Transport {
             },
         }
     }
+}
+
+/// Writes a mail under another name first: whoever watches the folder never reads half of one.
+async fn write_whole(folder: &Path, id: MailId, octets: &[u8]) -> std::io::Result<()> {
+    let part = folder.join(format!("{id}.part"));
+    tokio::fs::write(&part, octets).await?;
+    tokio::fs::rename(&part, folder.join(format!("{id}.eml"))).await
 }
 
 fn message(id: MailId, from: &Mailbox, to: &str, mail: &Rendered) -> Result<Message, SendError> {
