@@ -1,0 +1,12 @@
+//! Stories through the public doors, on real databases, with real mail, other people's clients and a browser.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that goes wrong stops at once, and says where")]
+
+mod browser;
+mod door_oidc;
+mod door_saml;
+mod mariadb;
+mod races;
+mod story;
+mod visitor;
+mod world;

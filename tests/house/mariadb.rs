@@ -1,0 +1,90 @@
+//! A real MariaDB server for the tests of this run: started once, one database for each test.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+/// A server that ends with the test program.
+struct Server {
+    socket: PathBuf,
+    port: u16,
+    _folder: tempfile::TempDir,
+    _child: Guard,
+}
+
+struct Guard(Child);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+static SERVER: OnceLock<Server> = OnceLock::new();
+static NUMBER: Mutex<u32> = Mutex::new(0);
+
+/// The address of a new, empty database.
+pub fn database() -> String {
+    let server = SERVER.get_or_init(start);
+    let number = {
+        let mut number = NUMBER.lock().unwrap();
+        *number += 1;
+        *number
+    };
+    let name = format!("house{number}");
+    sql(server, &format!("CREATE DATABASE {name} CHARACTER SET utf8mb4"));
+    format!("mysql://house:house@127.0.0.1:{}/{name}", server.port)
+}
+
+fn start() -> Server {
+    let folder = tempfile::Builder::new().prefix("house-mariadb").tempdir().unwrap();
+    let data = folder.path().join("data");
+    let install = Command::new("mariadb-install-db")
+        .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"])
+        .arg(format!("--datadir={}", data.display()))
+        .arg(format!("--user={}", user()))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .expect("mariadb-server is installed by ./test");
+    assert!(install.success(), "mariadb-install-db failed");
+    let socket = folder.path().join("socket");
+    // A port that is free now; nobody else on this machine asks for one in the next moment.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let child = Command::new("mariadbd")
+        .args(["--no-defaults", "--bind-address=127.0.0.1", "--innodb-flush-log-at-trx-commit=1", "--max-connections=500"])
+        .arg(format!("--datadir={}", data.display()))
+        .arg(format!("--socket={}", socket.display()))
+        .arg(format!("--port={port}"))
+        .arg(format!("--user={}", user()))
+        .arg(format!("--pid-file={}", folder.path().join("pid").display()))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("mariadb-server is installed by ./test");
+    let server = Server { socket, port, _folder: folder, _child: Guard(child) };
+    let begun = Instant::now();
+    while !client(&server, "SELECT 1") {
+        assert!(begun.elapsed() < Duration::from_secs(60), "MariaDB does not start");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    sql(&server, "CREATE USER 'house'@'127.0.0.1' IDENTIFIED BY 'house'; GRANT ALL ON *.* TO 'house'@'127.0.0.1'");
+    server
+}
+
+fn user() -> String {
+    std::env::var("USER").unwrap_or_else(|_| "root".to_owned())
+}
+
+fn sql(server: &Server, statement: &str) {
+    assert!(client(server, statement), "{statement}");
+}
+
+fn client(server: &Server, statement: &str) -> bool {
+    let socket = format!("--socket={}", server.socket.display());
+    let mut command = Command::new("mariadb");
+    command.args(["--no-defaults", "--user=root", &socket, "-e", statement]);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}

@@ -1,0 +1,198 @@
+//! A running service with everything around it: a database, a mail server, a clock in the test's hands.
+
+use std::time::Duration;
+
+use actix_web::web::Data;
+use vestibule::app::{Nature, Schema, Service};
+use vestibule::apply::run::{Run, text};
+use vestibule::apply::plan::Prune;
+use vestibule::clock::{Clock, Entropy, TestClock};
+use vestibule::config::Settings;
+use vestibule::demo::smtp::{self, Mail, Mailbox};
+use vestibule::domain::audit::Actor;
+use vestibule::domain::timestamp::Timestamp;
+use vestibule::flow::administration::Desk;
+use vestibule::http::Site;
+
+use crate::mariadb;
+
+/// Which database a story runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum On {
+    Sqlite,
+    MariaDb,
+}
+
+pub const BOTH: [On; 2] = [On::Sqlite, On::MariaDb];
+
+/// The service.
+pub struct World {
+    /// Where it is, such as `http://127.0.0.1:4711`.
+    pub url: String,
+    pub site: Data<Site>,
+    pub mail: Mailbox,
+    pub clock: TestClock,
+    pub database: String,
+    folder: tempfile::TempDir,
+    handle: actix_web::dev::ServerHandle,
+    mail_at: std::net::SocketAddr,
+}
+
+impl World {
+    /// A service with the tenant `acme`, see [`ACME`].
+    pub async fn new(on: On) -> Self {
+        let world = Self::empty(on).await;
+        world.apply(ACME).await;
+        world
+    }
+
+    pub async fn empty(on: On) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let database = match on {
+            On::Sqlite => format!("sqlite://{}", folder.path().join("house.db").display()),
+            On::MariaDb => mariadb::database(),
+        };
+        let clock = TestClock::at(Timestamp::from_seconds(1_800_000_000));
+        let (mail_at, mail) = smtp::start().await.unwrap();
+        let (url, site, handle) = serve(&folder, &database, mail_at, &clock).await;
+        Self { url, site, mail, clock, database, folder, handle, mail_at }
+    }
+
+    /// A second instance on the same database, with the same clock.
+    pub async fn second(&self) -> (String, Data<Site>) {
+        let (url, site, _) = serve(&self.folder, &self.database, self.mail_at, &self.clock).await;
+        (url, site)
+    }
+
+    pub async fn apply(&self, file: &str) {
+        let desk = Desk { house: &self.site.house, actor: Actor::Shell("test".to_owned()), now: self.clock_now() };
+        text(&desk, ("test.toml", file), std::path::Path::new("."), Run::Real, Prune::No).await.unwrap();
+        self.site.house.forget_realms();
+    }
+
+    pub fn clock_now(&self) -> Timestamp {
+        self.site.house.clock.now()
+    }
+
+    pub fn advance(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    pub fn base(&self) -> String {
+        format!("{}/t/acme", self.url)
+    }
+
+    /// Waits for the `number`-th mail to `address`.
+    pub async fn mail(&self, address: &str, number: usize) -> Mail {
+        for _ in 0..200 {
+            if let Some(mail) = self.mail.to(address).get(number - 1) {
+                return mail.clone();
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("there is no mail number {number} to {address}");
+    }
+
+    pub async fn stop(self) {
+        self.handle.stop(false).await;
+    }
+}
+
+async fn serve(
+    folder: &tempfile::TempDir,
+    database: &str,
+    mail: std::net::SocketAddr,
+    clock: &TestClock,
+) -> (String, Data<Site>, actix_web::dev::ServerHandle) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let variables = [
+        ("VESTIBULE__HTTP__PUBLIC_URL", url.clone()),
+        ("VESTIBULE__HTTP__WORKERS", "2".to_owned()),
+        ("VESTIBULE__HTTP__DRAIN_SECONDS", "0".to_owned()),
+        ("VESTIBULE__DATABASE__URL", database.to_owned()),
+        ("VESTIBULE__MAIL__URL", format!("smtp://{mail}")),
+        ("VESTIBULE__KEYS__KEY_ENCRYPTION_KEY_FILE", folder.path().join("kek").display().to_string()),
+        // Tests hash hundreds of passwords; how strong the hashes are is tested elsewhere.
+        ("VESTIBULE__PASSWORDS__MEMORY_KIB", "64".to_owned()),
+        ("VESTIBULE__PASSWORDS__PASSES", "1".to_owned()),
+    ];
+    let settings = Settings::load(None, variables.map(|(name, value)| (name.to_owned(), value)).into_iter()).unwrap();
+    let nature = Nature { clock: Clock::Test(clock.clone()), entropy: Entropy::System };
+    let service = Service::start(&settings, listener, Schema::Migrate, nature).await.unwrap();
+    let (site, handle) = (service.site.clone(), service.handle());
+    actix_web::rt::spawn(async move { service.run().await.unwrap() });
+    (url, site, handle)
+}
+
+/// The tenant of most stories.
+pub const ACME: &str = r#"
+[[tenant]]
+code = "acme"
+name = "Acme Corporation"
+default_language = "en"
+help_contact = "help@acme.test"
+
+[[tenant.group]]
+name = "pilot"
+
+[[tenant.user]]
+username = "ada"
+email = "ada@acme.test"
+first_name = "Ada"
+last_name = "Lovelace"
+password = "correct horse battery staple"
+groups = ["pilot"]
+
+[[tenant.user]]
+username = "barbara"
+email = "barbara@acme.test"
+password = "not in the rollout"
+
+[[tenant.user]]
+username = "linus"
+email = "linus@acme.test"
+password = "has a token already"
+groups = ["pilot"]
+[[tenant.user.token]]
+type = "oath_app"
+secret_base32 = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+algorithm = "SHA1"
+digits = 6
+period_seconds = 30
+
+[[tenant.application]]
+name = "Notes"
+assigned_to = "everyone"
+[tenant.application.oidc]
+client_id = "notes"
+client_secret = "a secret of notes"
+redirect_uris = ["http://127.0.0.1:9000/callback"]
+
+[[tenant.application]]
+name = "Wiki"
+[tenant.application.saml]
+entity_id = "https://wiki.example.com/sp"
+acs_urls = ["https://wiki.example.com/acs"]
+name_id_format = "persistent"
+attributes = [{ name = "mail", source = "email" }, { name = "uid", source = "username" }]
+
+[tenant.global_policy]
+require = ["password", "otp"]
+
+[tenant.self_provisioning]
+target_users = "members_of"
+groups = ["pilot"]
+
+[tenant.platforms.ios]
+allowed = true
+[tenant.platforms.android]
+allowed = true
+[tenant.platforms.windows]
+allowed = true
+[tenant.platforms.command_line]
+allowed = true
+[tenant.platforms.oath_app]
+allowed = true
+"#;
