@@ -33,4 +33,5 @@ pub mod saml;
 pub mod app;
 pub mod apply;
 pub mod config;
+pub mod demo;
 pub mod telemetry;

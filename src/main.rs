@@ -1,6 +1,7 @@
 //! The `vestibule` command: arguments in, one call out.
 
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -12,6 +13,7 @@ use vestibule::app::{self, Schema};
 use vestibule::apply::plan::Prune;
 use vestibule::apply::run::Run;
 use vestibule::config::Settings;
+use vestibule::demo;
 use vestibule::telemetry;
 
 /// Identity provider and self-provisioning portal.
@@ -32,6 +34,15 @@ enum Command {
         /// Refuse to start on an older schema instead of migrating it.
         #[arg(long)]
         no_migrate: bool,
+    },
+    /// Run the whole thing for a first look: a demo tenant, two applications, an inbox for the mails.
+    Demo {
+        /// Where the service listens; the applications and the inbox listen at the next port.
+        #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR")]
+        listen: SocketAddr,
+        /// The folder of the embedded database.
+        #[arg(long, default_value = "var/demo", value_name = "DIR")]
+        data: PathBuf,
     },
     /// Create or update virtual servers from apply files; prints what changes.
     Apply {
@@ -188,6 +199,12 @@ fn wrong_usage(error: &clap::Error) -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    if let Command::Demo { listen, data } = &arguments.command {
+        // The demo brings its own settings: whatever else is configured on this machine stays untouched.
+        telemetry::start(Settings::load(None, std::iter::empty())?.telemetry);
+        actix_web::rt::System::new().block_on(demo::run(*listen, data))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let settings = Settings::load(arguments.config.as_deref(), std::env::vars())?;
     telemetry::start(settings.telemetry);
     actix_web::rt::System::new().block_on(carry_out(arguments.command, settings))
@@ -201,6 +218,7 @@ async fn carry_out(command: Command, settings: Settings) -> anyhow::Result<ExitC
             app::serve(settings, schema).await?;
             Vec::new()
         }
+        Command::Demo { .. } => Vec::new(),
         Command::Apply { files, dry_run, prune } => {
             let run = if dry_run { Run::Dry } else { Run::Real };
             let prune = if prune { Prune::Remove } else { Prune::Keep };

@@ -20,7 +20,8 @@ struct Shown {
 
 /// `GET /inbox`: newest first.
 pub(super) async fn show(mailbox: web::Data<Mailbox>) -> HttpResponse {
-    let mails = mailbox.all().iter().rev().map(|mail| Shown {
+    let all = mailbox.all();
+    let mails = all.iter().rev().map(|mail| Shown {
         to: mail.to.clone(),
         subject: mail.subject(),
         code: mail.code().unwrap_or_default(),

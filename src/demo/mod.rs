@@ -15,8 +15,12 @@ use anyhow::Context as _;
 use askama::Template;
 
 use crate::app::{Nature, Schema, Service};
+use crate::apply::plan::Prune;
+use crate::apply::run::Run;
 use crate::apply;
 use crate::config::Settings;
+use crate::domain::audit::Actor;
+use crate::flow::administration::Desk;
 use notes::Notes;
 use smtp::Mailbox;
 use wiki::Wiki;
@@ -133,7 +137,10 @@ pub async fn run(listen: SocketAddr, data: &Path) -> anyhow::Result<()> {
     let file = data.join("acme.toml");
     std::fs::write(&file, tenant(&outside))?;
     let running = Service::start(&settings, listener, Schema::Migrate, Nature::default()).await?;
-    apply::from_files(&running.site.house, &[file]).await?;
+    let house = &running.site.house;
+    let desk = Desk { house, actor: Actor::Shell("demo".to_owned()), now: house.clock.now() };
+    apply::run::files(&desk, &[file], Run::Real, Prune::Keep).await?;
+    house.forget_realms();
     let others = applications_server(&service, &outside, applications, mailbox)?;
     let stop = others.handle();
     actix_web::rt::spawn(others);
@@ -153,7 +160,7 @@ fn settings(service: &str, mail: SocketAddr, data: &Path) -> anyhow::Result<Sett
         ("VESTIBULE__MAIL__FROM", "Acme Login <no-reply@acme.test>".to_owned()),
         ("VESTIBULE__KEYS__KEY_ENCRYPTION_KEY_FILE", data.join("kek").display().to_string()),
     ];
-    Settings::load(None, variables.map(|(name, value)| (name.to_owned(), value)).into_iter())
+    Ok(Settings::load(None, variables.map(|(name, value)| (name.to_owned(), value)).into_iter())?)
 }
 
 fn applications_server(

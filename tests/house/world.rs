@@ -66,7 +66,7 @@ impl World {
 
     pub async fn apply(&self, file: &str) {
         let desk = Desk { house: &self.site.house, actor: Actor::Shell("test".to_owned()), now: self.clock_now() };
-        text(&desk, ("test.toml", file), std::path::Path::new("."), Run::Real, Prune::No).await.unwrap();
+        text(&desk, ("test.toml", file), std::path::Path::new("."), Run::Real, Prune::Keep).await.unwrap();
         self.site.house.forget_realms();
     }
 
