@@ -119,7 +119,13 @@ pub fn doors(config: &mut web::ServiceConfig) {
         .app_data(web::JsonConfig::default().limit(LONGEST_BODY))
         .configure(health::configure)
         .configure(assets::configure)
-        .service(web::scope("/t/{tenant}").configure(api::configure).configure(oidc::configure).configure(saml::configure).configure(pages::configure))
+        .service(
+            web::scope("/t/{tenant}")
+                .configure(api::configure)
+                .configure(oidc::configure)
+                .configure(saml::configure)
+                .configure(pages::configure),
+        )
         .default_service(web::route().to(headers::nothing_here));
 }
 

@@ -264,7 +264,8 @@ impl Settings {
         };
         let hashing = hashing(&typed.passwords, document);
         let limits = &typed.limits;
-        let wrong = number(document, "limits.wrong_secrets_per_address", limits.wrong_secrets_per_address, 1, 1_000_000);
+        let wrong =
+            number(document, "limits.wrong_secrets_per_address", limits.wrong_secrets_per_address, 1, 1_000_000);
         let claims = number(document, "limits.claims_per_address", limits.claims_per_address, 1, 1_000_000);
         let apps = apps(&typed.apps, document);
         let (telemetry, metrics) = telemetry(&typed.telemetry, document);
@@ -304,9 +305,10 @@ fn overlay_variable<'a>(document: &mut Document<'a>, name: &'a str, value: &'a s
             let spanned = |entry: &'a str| toml::Spanned::new(0..0, DeValue::String(entry.into()));
             Some(DeValue::Array(entries.map(spanned).collect()))
         }
-        Some("boolean" | "integer") => {
-            DeValue::parse(value.trim()).ok().map(toml::Spanned::into_inner).filter(|value| value.is_bool() || value.is_integer())
-        }
+        Some("boolean" | "integer") => DeValue::parse(value.trim())
+            .ok()
+            .map(toml::Spanned::into_inner)
+            .filter(|value| value.is_bool() || value.is_integer()),
         _ => None,
     };
     let value = typed.unwrap_or_else(|| DeValue::String(value.into()));
@@ -358,7 +360,10 @@ fn public_url(typed: &TypedHttp, document: &mut Document<'_>) -> Option<Url> {
         "https" => Some(url),
         "http" if typed.development || is_loopback(&url) => Some(url),
         "http" => {
-            document.fault(KEY, "must be https; http is for loopback names (127.0.0.1, [::1], localhost) or development = true");
+            document.fault(
+                KEY,
+                "must be https; http is for loopback names (127.0.0.1, [::1], localhost) or development = true",
+            );
             None
         }
         _ => {
@@ -390,15 +395,15 @@ fn check_database(typed: &Typed, document: &mut Document<'_>) {
 fn mail(typed: &TypedMail, document: &mut Document<'_>) -> Option<MailSettings> {
     let route = Route::parse(&typed.url).map_err(|words| document.fault("mail.url", words)).ok();
     let from = typed.from.parse().map_err(|_| {
-        document.fault("mail.from", "must be a mail address, with or without a name: \"Vestibule <no-reply@example.com>\"");
+        document
+            .fault("mail.from", "must be a mail address, with or without a name: \"Vestibule <no-reply@example.com>\"");
     });
     Some(MailSettings { route: route?, from: from.ok()? })
 }
 
 fn hashing(typed: &TypedPasswords, document: &mut Document<'_>) -> HashingSettings {
-    let mut checked = |key, value, least, most| {
-        u32::try_from(number(document, key, value, least, most)).unwrap_or(u32::MAX)
-    };
+    let mut checked =
+        |key, value, least, most| u32::try_from(number(document, key, value, least, most)).unwrap_or(u32::MAX);
     let memory_kib = checked("passwords.memory_kib", typed.memory_kib, 8, 1_048_576);
     let passes = checked("passwords.passes", typed.passes, 1, 20);
     let parallel = checked("passwords.parallel", typed.parallel, 0, 1024);
@@ -419,7 +424,9 @@ fn apps(typed: &TypedApps, document: &mut Document<'_>) -> Apps {
             document.fault(key, "must be an https address");
         }
     }
-    let word = |text: &str, more: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c));
+    let word = |text: &str, more: &str| {
+        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
+    };
     if !typed.ios_app_ids.iter().all(|id| id.contains('.') && word(id, ".-")) {
         document.fault("apps.ios_app_ids", "must be application identifiers such as A1B2C3D4E5.com.example.app");
     }
@@ -509,8 +516,11 @@ mod tests {
         // Optional keys stand there as comments; with all of them, every known key is documented.
         let all = DEFAULTS.replace("\n#tls", "\ntls").replace("\n#key_", "\nkey_");
         let table: toml::Table = all.parse().expect("TOML");
-        let unknown = faults("[http]\nx = 1\n[egress]\nx = 1\n[database]\nx = 1\n[mail]\nx = 1\n[keys]\nx = 1\n\
-            [passwords]\nx = 1\n[limits]\nx = 1\n[apps]\nx = 1\n[telemetry]\nx = 1\n[x]\n", &[]);
+        let unknown = faults(
+            "[http]\nx = 1\n[egress]\nx = 1\n[database]\nx = 1\n[mail]\nx = 1\n[keys]\nx = 1\n\
+            [passwords]\nx = 1\n[limits]\nx = 1\n[apps]\nx = 1\n[telemetry]\nx = 1\n[x]\n",
+            &[],
+        );
         let known: Vec<&str> = unknown.split('`').skip(1).step_by(2).filter(|word| *word != "x").collect();
         assert_eq!(known.len(), 9 + 1 + 1 + 2 + 5 + 4 + 2 + 4 + 3 + 9, "{known:?}");
         for word in known {
@@ -564,10 +574,19 @@ mod tests {
             let file = format!("[http]\npublic_url = \"{url}\"\ndevelopment = {development}\n");
             Settings::read(Some(("v.toml", &file)), []).is_ok()
         };
-        for good in ["http://127.0.0.1:8080", "http://[::1]", "http://localhost:1", "http://acme.localhost", "https://x.test"] {
+        for good in
+            ["http://127.0.0.1:8080", "http://[::1]", "http://localhost:1", "http://acme.localhost", "https://x.test"]
+        {
             assert!(public(good, false), "{good}");
         }
-        for bad in ["http://x.test", "http://localhost.x.test", "https://x.test/path", "https://u:p@x.test", "ftp://x.test", "x"] {
+        for bad in [
+            "http://x.test",
+            "http://localhost.x.test",
+            "https://x.test/path",
+            "https://u:p@x.test",
+            "ftp://x.test",
+            "x",
+        ] {
             assert!(!public(bad, false), "{bad}");
         }
         assert!(public("http://x.test", true));

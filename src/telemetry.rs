@@ -66,10 +66,8 @@ pub fn start(settings: TelemetrySettings) {
     let level = settings.level.0.to_string().to_ascii_lowercase();
     let others = if settings.level.0 == tracing::Level::ERROR { "error" } else { "warn" };
     let filter = EnvFilter::new(format!("{others},vestibule={level}"));
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_span_events(FmtSpan::NONE);
+    let lines =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_span_events(FmtSpan::NONE);
     let started = match settings.format {
         Format::Text => lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
         Format::Json => lines.json().flatten_event(true).try_init(),

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use super::{Nature, Schema, database, kek, open, tls};
+use crate::apply::export;
 use crate::apply::plan::Prune;
 use crate::apply::run::{self, Run};
-use crate::apply::export;
 use crate::clock::Entropy;
 use crate::config::{KeySource, Settings};
 use crate::domain::audit::Actor;
@@ -132,7 +132,9 @@ async fn schema(db: &Db) -> Result<String, String> {
     match applied {
         _ if known == applied => Ok("reachable, schema up to date".to_owned()),
         0 => Ok("reachable, empty; the schema will be made at the first start".to_owned()),
-        _ if applied < known => Ok(format!("reachable, {applied} of {known} migrations; the rest will be done at the next start")),
+        _ if applied < known => {
+            Ok(format!("reachable, {applied} of {known} migrations; the rest will be done at the next start"))
+        }
         _ => Err(format!("its schema is newer than this program: {applied} migrations, {known} known")),
     }
 }

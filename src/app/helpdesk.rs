@@ -122,7 +122,8 @@ pub async fn list_tokens(settings: &Settings, code: Option<&str>, name: Option<&
     Ok(shown
         .map(|token| {
             let user = people.iter().find(|user| user.id == token.user).map_or("-", |user| user.username.as_str());
-            let used = token.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("used {}", at.rfc3339()));
+            let used =
+                token.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("used {}", at.rfc3339()));
             let (serial, state) = (&token.serial, token.state.id());
             format!("{serial}\t{user}\t{state}\t{}\tenrolled {}\t{used}", token.platform, token.enrolled_at.rfc3339())
         })
@@ -144,7 +145,8 @@ pub async fn change_token(
     let serial = serial.trim().to_uppercase();
     let question = async |connection: &mut Connection| tokens::with_serial(connection, place.tenant, &serial).await;
     let token: Option<Token> = db.read(question).await?;
-    let token = token.with_context(|| format!("there is no authenticator {serial}; `vestibule token list` shows them"))?;
+    let token =
+        token.with_context(|| format!("there is no authenticator {serial}; `vestibule token list` shows them"))?;
     let (to, done) = match (action, token.state) {
         (TokenAction::Suspend, State::Active | State::Locked) => (State::Suspended, "is suspended"),
         (TokenAction::Resume, State::Suspended | State::Locked) => (State::Active, "works again"),

@@ -26,11 +26,14 @@ pub fn sealer(source: &KeySource, entropy: &Entropy) -> anyhow::Result<Sealer> {
                     SecretString::from(text)
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                    let key = make(path, entropy).with_context(|| format!("the key-encryption key {shown} cannot be made"))?;
+                    let key = make(path, entropy)
+                        .with_context(|| format!("the key-encryption key {shown} cannot be made"))?;
                     tracing::warn!(file = %shown, "made a new key-encryption key; keep a copy away from the database's backups");
                     key
                 }
-                Err(error) => return Err(error).with_context(|| format!("the key-encryption key {shown} cannot be read")),
+                Err(error) => {
+                    return Err(error).with_context(|| format!("the key-encryption key {shown} cannot be read"));
+                }
             };
             Sealer::parse(&text).with_context(|| format!("the key-encryption key file {shown}"))
         }

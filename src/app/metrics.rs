@@ -47,7 +47,8 @@ impl Metrics {
         use std::fmt::Write as _;
         let mut text = String::from("# TYPE vestibule_requests_total counter\n");
         for (class, counter) in (1..).zip(&self.statuses) {
-            let _ = writeln!(text, "vestibule_requests_total{{status=\"{class}xx\"}} {}", counter.load(Ordering::Relaxed));
+            let _ =
+                writeln!(text, "vestibule_requests_total{{status=\"{class}xx\"}} {}", counter.load(Ordering::Relaxed));
         }
         text.push_str("# TYPE vestibule_request_seconds histogram\n");
         let mut sum = 0;
@@ -63,7 +64,11 @@ impl Metrics {
         let _ = writeln!(text, "vestibule_requests_running {}", self.running.load(Ordering::Relaxed));
         text.push_str("# TYPE vestibule_oldest_mail_seconds gauge\n");
         let _ = writeln!(text, "vestibule_oldest_mail_seconds {}", oldest_mail.as_secs());
-        let _ = writeln!(text, "# TYPE vestibule_info gauge\nvestibule_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"));
+        let _ = writeln!(
+            text,
+            "# TYPE vestibule_info gauge\nvestibule_info{{version=\"{}\"}} 1",
+            env!("CARGO_PKG_VERSION")
+        );
         text
     }
 }

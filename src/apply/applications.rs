@@ -108,8 +108,10 @@ fn protocol(
     let before = before.map(|before| &before.protocol);
     match (&entry.oidc, &entry.saml, before) {
         (Some(draft), None, _) => {
-            let before = before.and_then(|protocol| if let Protocol::Oidc(client) = protocol { Some(client) } else { None });
-            let client = client(desk, document, &format!("{place}.oidc"), draft, before.map(|client| &**client), config)?;
+            let before =
+                before.and_then(|protocol| if let Protocol::Oidc(client) = protocol { Some(client) } else { None });
+            let client =
+                client(desk, document, &format!("{place}.oidc"), draft, before.map(|client| &**client), config)?;
             Some(Protocol::Oidc(Box::new(client)))
         }
         (None, Some(draft), _) => {
@@ -153,12 +155,17 @@ fn client(
     let before = before.filter(|before| before.client_id == client.client_id && !client.is_public());
     if let Some(before) = before {
         let given = std::mem::replace(&mut client.secrets, before.secrets.clone());
-        if let Some(given) = given.first().filter(|given| before.secrets.first().map(|it| it.digest) != Some(given.digest)) {
+        if let Some(given) =
+            given.first().filter(|given| before.secrets.first().map(|it| it.digest) != Some(given.digest))
+        {
             client.replace_secret(given.digest, GRACE, desk.now);
         }
     }
     if !client.is_complete() {
-        document.fault(&format!("{place}.client_secret"), "is missing; for a public client, say token_endpoint_auth_method = \"none\"");
+        document.fault(
+            &format!("{place}.client_secret"),
+            "is missing; for a public client, say token_endpoint_auth_method = \"none\"",
+        );
     }
     Some(client)
 }

@@ -85,7 +85,11 @@ impl Change {
                 if let Some(hash) = hash {
                     people::set_password(desk, connection, tenant, user.id, hash).await?;
                 }
-                if groups.is_empty() { Ok(()) } else { people::set_groups(desk, connection, tenant, user.id, groups).await }
+                if groups.is_empty() {
+                    Ok(())
+                } else {
+                    people::set_groups(desk, connection, tenant, user.id, groups).await
+                }
             }
             Self::ChangeUser { before, after, .. } => people::change(desk, connection, before, after).await,
             Self::SetPassword { user, hash } => people::set_password(desk, connection, tenant, user.id, hash).await,

@@ -81,7 +81,11 @@ fn written(current: &Current) -> Tenant {
     let names = Names { current };
     let (tenant, settings) = (&current.config.tenant, &current.config.settings);
     let mut self_provisioning = table(&settings.self_provisioning);
-    set_list(&mut self_provisioning, "groups", settings.self_provisioning.groups.iter().filter_map(|id| names.group(*id)));
+    set_list(
+        &mut self_provisioning,
+        "groups",
+        settings.self_provisioning.groups.iter().filter_map(|id| names.group(*id)),
+    );
     let template = |template| {
         let mut template = table(template);
         // Counted by the service.
@@ -91,7 +95,11 @@ fn written(current: &Current) -> Tenant {
     let templates = &settings.token_templates;
     let mut people: Vec<_> = current.people.values().collect();
     people.sort_by(|a, b| a.username.cmp(&b.username));
-    let groups = current.config.groups.iter().map(|group| Table::from_iter([("name".to_owned(), Value::from(group.name.as_str()))]));
+    let groups = current
+        .config
+        .groups
+        .iter()
+        .map(|group| Table::from_iter([("name".to_owned(), Value::from(group.name.as_str()))]));
     Tenant {
         code: tenant.code.to_string(),
         name: tenant.name.clone(),
@@ -99,8 +107,14 @@ fn written(current: &Current) -> Tenant {
         help_contact: settings.help_contact.clone(),
         enabled: tenant.status == Status::Enabled,
         self_provisioning,
-        platforms: Platform::ALL.into_iter().map(|it| (it.id(), Value::Table(table(&settings.platforms.rule(it))))).collect(),
-        token_template: BTreeMap::from([("app", template(&templates.app)), ("oath_app", template(&templates.oath_app))]),
+        platforms: Platform::ALL
+            .into_iter()
+            .map(|it| (it.id(), Value::Table(table(&settings.platforms.rule(it)))))
+            .collect(),
+        token_template: BTreeMap::from([
+            ("app", template(&templates.app)),
+            ("oath_app", template(&templates.oath_app)),
+        ]),
         email_code: table(&settings.email_code),
         lockout: table(&settings.lockout),
         session: table(&settings.session),

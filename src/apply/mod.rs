@@ -3,11 +3,11 @@
 //! [`file`] is what operators type; [`plan`](mod@plan) checks it against what is there and lists the changes;
 //! [`run`] carries them out in one transaction for each virtual server; [`export`] writes such a file.
 
-pub mod export;
-pub mod file;
 mod applications;
 mod change;
 mod current;
+pub mod export;
+pub mod file;
 mod people;
 pub mod plan;
 mod policies;

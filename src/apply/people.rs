@@ -60,9 +60,8 @@ pub(super) async fn plan(
         let before = current.people.get(&key_of(&entry.username));
         let after = user(desk, document, &place, entry, before, current);
         names.add(&after.username, after.id);
-        let wanted: Option<Vec<GroupId>> = entry.groups.as_ref().map(|listed| {
-            groups.find_all(document, &format!("{place}.groups"), "group", listed)
-        });
+        let wanted: Option<Vec<GroupId>> =
+            entry.groups.as_ref().map(|listed| groups.find_all(document, &format!("{place}.groups"), "group", listed));
         let hash = new_hash(desk, document, &place, entry, before).await?;
         match before {
             None => {
@@ -72,7 +71,11 @@ pub(super) async fn plan(
             Some(before) => {
                 let what = differences(before, &after);
                 if !what.is_empty() {
-                    changes.push(Change::ChangeUser { before: Box::new(before.clone()), after: Box::new(after.clone()), what });
+                    changes.push(Change::ChangeUser {
+                        before: Box::new(before.clone()),
+                        after: Box::new(after.clone()),
+                        what,
+                    });
                 }
                 if let Some(hash) = hash {
                     changes.push(Change::SetPassword { user: Box::new(after.clone()), hash });
@@ -94,7 +97,8 @@ pub(super) async fn plan(
 /// The people that the file does not name, for `--prune`.
 pub(super) fn unnamed<'a>(typed: &[file::User], current: &'a Current) -> Vec<&'a User> {
     let named: HashSet<String> = typed.iter().map(|entry| key_of(&entry.username)).collect();
-    let mut rest: Vec<&User> = current.people.iter().filter(|(key, _)| !named.contains(*key)).map(|(_, user)| user).collect();
+    let mut rest: Vec<&User> =
+        current.people.iter().filter(|(key, _)| !named.contains(*key)).map(|(_, user)| user).collect();
     rest.sort_by(|a, b| a.username.cmp(&b.username));
     rest
 }
@@ -127,10 +131,9 @@ fn user(
             Err(words) => document.fault(&format!("{place}.email"), words),
         }
     }
-    for (key, typed, field) in [
-        ("first_name", &entry.first_name, &mut user.first_name),
-        ("last_name", &entry.last_name, &mut user.last_name),
-    ] {
+    for (key, typed, field) in
+        [("first_name", &entry.first_name, &mut user.first_name), ("last_name", &entry.last_name, &mut user.last_name)]
+    {
         match typed.as_deref().map(str::trim) {
             None => {}
             Some("") => field.clear(),
@@ -178,9 +181,8 @@ async fn new_hash(
     let house = desk.house;
     let stored = match before {
         Some(user) => {
-            let question = async |connection: &mut _| {
-                crate::storage::users::password_hash(connection, user.tenant, user.id).await
-            };
+            let question =
+                async |connection: &mut _| crate::storage::users::password_hash(connection, user.tenant, user.id).await;
             house.db.read(question).await?
         }
         None => None,
@@ -192,7 +194,10 @@ async fn new_hash(
             Ok(None)
         }
         (None, Some(hash)) if !password::is_hash(hash) => {
-            document.fault(&format!("{place}.password_hash"), "must be an Argon2id hash such as $argon2id$v=19$m=19456,t=2,p=1$…");
+            document.fault(
+                &format!("{place}.password_hash"),
+                "must be an Argon2id hash such as $argon2id$v=19$m=19456,t=2,p=1$…",
+            );
             Ok(None)
         }
         (None, Some(hash)) => Ok(Some(hash.clone()).filter(|hash| stored.as_ref() != Some(hash))),
@@ -223,7 +228,8 @@ async fn import(
 ) -> anyhow::Result<Option<Change>> {
     let house = desk.house;
     let Some((template, secret)) = token(document, place, entry) else { return Ok(None) };
-    let digest = house.derived.codes.of(&[b"imported token", &user.tenant.to_bytes(), &user.id.to_bytes(), secret.expose()]);
+    let digest =
+        house.derived.codes.of(&[b"imported token", &user.tenant.to_bytes(), &user.id.to_bytes(), secret.expose()]);
     let serial = format!("VI{}", BASE32_NOPAD.encode(&digest).chars().take(10).collect::<String>());
     let known = async |connection: &mut _| tokens::with_serial(connection, user.tenant, &serial).await;
     if house.db.read(known).await?.is_some() {
@@ -260,7 +266,10 @@ fn token(document: &mut Document<'_>, place: &str, entry: &file::Token) -> Optio
         good = false;
     };
     if entry.r#type.as_deref() != Some("oath_app") {
-        fault("type", "must be \"oath_app\"; tokens of the activation protocol belong to a device and cannot be moved".to_owned());
+        fault(
+            "type",
+            "must be \"oath_app\"; tokens of the activation protocol belong to a device and cannot be moved".to_owned(),
+        );
     }
     let algorithm = match entry.algorithm.as_deref() {
         None => Algorithm::Sha1,

@@ -56,7 +56,13 @@ impl<Of> Names<Id<Of>> {
     }
 
     /// What each of `names` stands for; a name that is not known is a fault at `path`.
-    pub(super) fn find_all(&self, document: &mut Document<'_>, path: &str, kind: &str, names: &[String]) -> Vec<Id<Of>> {
+    pub(super) fn find_all(
+        &self,
+        document: &mut Document<'_>,
+        path: &str,
+        kind: &str,
+        names: &[String],
+    ) -> Vec<Id<Of>> {
         let mut found = Vec::with_capacity(names.len());
         for name in names {
             match self.known.get(&key_of(name)) {
@@ -250,7 +256,8 @@ fn plan_settings(
     let settings = &mut after.settings;
     if let Some(contact) = &typed.help_contact {
         if contact.chars().count() > 300 || contact.chars().any(char::is_control) {
-            document.fault(&format!("{path}.help_contact"), "must have at most 300 characters and no control characters");
+            document
+                .fault(&format!("{path}.help_contact"), "must have at most 300 characters and no control characters");
         }
         contact.trim().clone_into(&mut settings.help_contact);
     }

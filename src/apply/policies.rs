@@ -40,7 +40,10 @@ pub(super) fn wanted(
             ("networks", !entry.networks.is_empty()),
         ] {
             if given {
-                document.fault(&format!("{place}.{key}"), "must not be given: the global policy concerns everybody, everywhere");
+                document.fault(
+                    &format!("{place}.{key}"),
+                    "must not be given: the global policy concerns everybody, everywhere",
+                );
             }
         }
         global = policy(document, &place, entry, global.name.clone(), global.id, known);
@@ -106,7 +109,12 @@ fn policy(
     AccessPolicy {
         id,
         name,
-        applications: known.applications.find_all(document, &format!("{place}.applications"), "application", &entry.applications),
+        applications: known.applications.find_all(
+            document,
+            &format!("{place}.applications"),
+            "application",
+            &entry.applications,
+        ),
         groups: known.groups.find_all(document, &format!("{place}.groups"), "group", &entry.groups),
         networks: networks(document, &format!("{place}.networks"), &entry.networks),
         scenarios,
@@ -121,7 +129,10 @@ fn scenario(document: &mut Document<'_>, place: &str, entry: &file::Scenario) ->
     let inside = networks(document, &format!("{place}.inside_networks"), &entry.inside_networks);
     let outside = networks(document, &format!("{place}.outside_networks"), &entry.outside_networks);
     if entry.inside_networks.is_empty() && entry.outside_networks.is_empty() {
-        document.fault(&format!("{place}.inside_networks"), "is missing: a scenario needs inside_networks or outside_networks");
+        document.fault(
+            &format!("{place}.inside_networks"),
+            "is missing: a scenario needs inside_networks or outside_networks",
+        );
     }
     let mut conditions = Vec::new();
     if !inside.is_empty() {
@@ -146,10 +157,12 @@ fn verdict(document: &mut Document<'_>, place: &str, decision: Decision, require
             if require.is_empty() {
                 document.fault(&key, "must name at least one of \"password\", \"otp\" (R-450)");
             }
-            let requirements: Vec<Requirement> = require.iter().map(|typed| requirement(document, &key, *typed)).collect();
-            let twice = requirements.iter().enumerate().any(|(index, one)| {
-                requirements.iter().skip(index + 1).any(|other| other.method == one.method)
-            });
+            let requirements: Vec<Requirement> =
+                require.iter().map(|typed| requirement(document, &key, *typed)).collect();
+            let twice = requirements
+                .iter()
+                .enumerate()
+                .any(|(index, one)| requirements.iter().skip(index + 1).any(|other| other.method == one.method));
             if twice {
                 document.fault(&key, "names a method twice");
             }

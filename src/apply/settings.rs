@@ -70,7 +70,8 @@ mod tests {
 
     #[test]
     fn a_key_replaces_one_value_and_every_fault_is_named_r_123_r_124() {
-        let text = "[email_code]\nlength = 8\nlifetime_seconds = 9\nformat = \"runes\"\nlenght = 1\nin_subject = true\n";
+        let text =
+            "[email_code]\nlength = 8\nlifetime_seconds = 9\nformat = \"runes\"\nlenght = 1\nin_subject = true\n";
         let mut document = Document::parse("a.toml", text);
         let table: toml::Table = text.parse().expect("TOML");
         let table = table["email_code"].as_table().expect("a table");

@@ -165,7 +165,10 @@ async fn what_is_applied_is_there_and_its_export_applies_without_a_change() {
     assert_eq!(realm.oidc_keys.algorithms().len(), 3);
     assert!(realm.saml_keys.algorithms().len() == 1 && realm.certificates.len() == 1, "R-486");
     assert_eq!(realm.config.applications.len(), 3, "Notes, Wiki and the portal");
-    assert_eq!((realm.config.settings.token_templates.app.length, realm.config.settings.token_templates.app.version), (8, 2));
+    assert_eq!(
+        (realm.config.settings.token_templates.app.length, realm.config.settings.token_templates.app.version),
+        (8, 2)
+    );
     let tenant = realm.tenant();
     let (ada, tokens) = house
         .db
@@ -215,7 +218,8 @@ async fn only_what_differs_is_changed_and_sessions_end_where_they_must_inv_11() 
 async fn prune_removes_what_is_not_named_any_more_and_nothing_else() {
     let fixture = Fixture::new().await;
     fixture.apply(ACME).await;
-    let small = "[[tenant]]\ncode = \"acme\"\n[[tenant.group]]\nname = \"pilot\"\n[[tenant.user]]\nusername = \"ada\"\n";
+    let small =
+        "[[tenant]]\ncode = \"acme\"\n[[tenant.group]]\nname = \"pilot\"\n[[tenant.user]]\nusername = \"ada\"\n";
     assert_eq!(fixture.apply(small).await, Vec::<String>::new());
     let changes = fixture.apply_with(small, Run::Real, Prune::Remove).await.expect("applies");
     assert_eq!(

@@ -108,7 +108,8 @@ impl<'a> Document<'a> {
         let span = self.end..self.end + 1;
         self.sources.push(Source { name: format!("environment variable {name}"), start: span.start, text: None });
         self.end += 1;
-        let entry: (Spanned<DeString<'a>>, _) = (Spanned::new(span.clone(), key.into()), Spanned::new(span.clone(), value));
+        let entry: (Spanned<DeString<'a>>, _) =
+            (Spanned::new(span.clone(), key.into()), Spanned::new(span.clone(), value));
         match self.table.get_mut(section.as_str()).map(Spanned::get_mut) {
             Some(DeValue::Table(entries)) => {
                 entries.remove(entry.0.get_ref().as_ref());
@@ -163,7 +164,11 @@ impl<'a> Document<'a> {
     /// Everything that was wrong, in the order of the document.
     pub fn finish(mut self) -> Result<(), Faults> {
         self.faults.sort_by_key(|(offset, _)| *offset);
-        if self.faults.is_empty() { Ok(()) } else { Err(Faults(self.faults.into_iter().map(|(_, fault)| fault).collect())) }
+        if self.faults.is_empty() {
+            Ok(())
+        } else {
+            Err(Faults(self.faults.into_iter().map(|(_, fault)| fault).collect()))
+        }
     }
 
     fn push(&mut self, offset: usize, path: &str, words: String) {
@@ -234,10 +239,12 @@ fn remove(table: &mut DeTable<'_>, span: &Range<usize>) -> Option<String> {
     for name in &names {
         let inner = match table.get_mut(name.as_str()).map(Spanned::get_mut) {
             Some(DeValue::Table(inner)) => remove(inner, span).map(|path| format!("{name}.{path}")),
-            Some(DeValue::Array(list)) => list.iter_mut().enumerate().find_map(|(index, entry)| match entry.get_mut() {
-                DeValue::Table(inner) => remove(inner, span).map(|path| format!("{name}[{index}].{path}")),
-                _ => None,
-            }),
+            Some(DeValue::Array(list)) => {
+                list.iter_mut().enumerate().find_map(|(index, entry)| match entry.get_mut() {
+                    DeValue::Table(inner) => remove(inner, span).map(|path| format!("{name}[{index}].{path}")),
+                    _ => None,
+                })
+            }
             _ => None,
         };
         if inner.is_some() {
@@ -277,7 +284,8 @@ mod tests {
     /// all faults at once, each with key, line and what is allowed.
     #[test]
     fn every_fault_is_found_in_one_go_r_596() {
-        let found = faults("[http]\nport = \"x\"\nprot = 1\nnames = [1]\n[[item]]\nport = 1\n[[item]]\nport = 70000\n[oops]\n");
+        let found =
+            faults("[http]\nport = \"x\"\nprot = 1\nnames = [1]\n[[item]]\nport = 1\n[[item]]\nport = 70000\n[oops]\n");
         assert_eq!(found.len(), 5, "{found:#?}");
         for expected in [
             "a.toml, line 2: http.port: invalid type: string \"x\", expected u16",

@@ -15,9 +15,9 @@ use anyhow::Context as _;
 use askama::Template;
 
 use crate::app::{Nature, Schema, Service};
+use crate::apply;
 use crate::apply::plan::Prune;
 use crate::apply::run::Run;
-use crate::apply;
 use crate::config::Settings;
 use crate::domain::audit::Actor;
 use crate::flow::administration::Desk;
@@ -27,7 +27,11 @@ use wiki::Wiki;
 
 /// The people of the demo: user name, password, what happens.
 pub const PEOPLE: [(&str, &str, &str); 4] = [
-    ("ada", "correct horse battery staple", "is in the pilot group and has no authenticator: adds one at the first login"),
+    (
+        "ada",
+        "correct horse battery staple",
+        "is in the pilot group and has no authenticator: adds one at the first login",
+    ),
     ("grace", "grace hopper 1952", "the same, in German"),
     ("linus", "linus has a token", "has an authenticator already; its key is JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"),
     ("barbara", "not in the rollout", "is not in the pilot group yet: is told to wait for the administrator"),
@@ -42,7 +46,8 @@ pub fn tenant(applications: &str) -> String {
              password = \"{password}\"\ngroups = [{groups}]\n{language}\n"
         )
     };
-    let password = |name: &str| PEOPLE.iter().find(|(known, ..)| *known == name).map_or("", |(_, password, _)| password);
+    let password =
+        |name: &str| PEOPLE.iter().find(|(known, ..)| *known == name).map_or("", |(_, password, _)| password);
     let people = [
         ("ada", "ada@acme.test", "Ada", "Lovelace", password("ada"), "\"pilot\"", ""),
         ("grace", "grace@acme.test", "Grace", "Hopper", password("grace"), "\"pilot\"", "language = \"de\""),

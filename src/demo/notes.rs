@@ -155,8 +155,11 @@ async fn claims(notes: &Notes, query: Callback) -> anyhow::Result<ClaimsPage> {
 
 fn listed(from: &str, claims: &serde_json::Value) -> Vec<(String, String)> {
     let members = claims.as_object().into_iter().flatten();
-    members.filter(|(_, value)| !value.is_null()).map(|(name, value)| {
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        (format!("{from}: {name}"), value)
-    }).collect()
+    members
+        .filter(|(_, value)| !value.is_null())
+        .map(|(name, value)| {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            (format!("{from}: {name}"), value)
+        })
+        .collect()
 }

@@ -49,7 +49,11 @@ impl Mail {
     pub fn code(&self) -> Option<String> {
         let text = self.text();
         let alone = |line: &&str| (6..=8).contains(&line.len()) && line.chars().all(|c| c.is_ascii_alphanumeric());
-        text.lines().map(str::trim).filter(|line| line.chars().any(|c| c.is_ascii_digit())).find(alone).map(str::to_owned)
+        text.lines()
+            .map(str::trim)
+            .filter(|line| line.chars().any(|c| c.is_ascii_digit()))
+            .find(alone)
+            .map(str::to_owned)
     }
 }
 

@@ -87,9 +87,7 @@ impl<Of> FromStr for Id<Of> {
         if text.len() != 26 || text.bytes().any(|b| b.is_ascii_uppercase()) {
             return Err(NotAnId);
         }
-        let bytes = BASE32_NOPAD
-            .decode(text.to_ascii_uppercase().as_bytes())
-            .map_err(|_| NotAnId)?;
+        let bytes = BASE32_NOPAD.decode(text.to_ascii_uppercase().as_bytes()).map_err(|_| NotAnId)?;
         let bytes: [u8; 16] = bytes.try_into().map_err(|_| NotAnId)?;
         Ok(Self::from_bits(u128::from_be_bytes(bytes)))
     }
@@ -103,9 +101,7 @@ impl<Of> Serialize for Id<Of> {
 
 impl<'de, Of> Deserialize<'de> for Id<Of> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

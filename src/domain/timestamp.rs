@@ -58,10 +58,7 @@ impl Timestamp {
     /// RFC 3339 in UTC with whole seconds, such as `2026-11-24T08:15:00Z`, as SAML and logs want it.
     #[must_use]
     pub fn rfc3339(self) -> String {
-        let format = time::macros::format_description!(
-            version = 2,
-            "[year]-[month]-[day]T[hour]:[minute]:[second]Z"
-        );
+        let format = time::macros::format_description!(version = 2, "[year]-[month]-[day]T[hour]:[minute]:[second]Z");
         time::OffsetDateTime::from_unix_timestamp(self.seconds())
             .ok()
             .and_then(|t| t.format(format).ok())

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::house::window_start;
 use super::{House, Realm, Result, Visit, enrollment};
-use crate::domain::activation::handshake::{Hello, MAC_LENGTH, NONCE_LENGTH, Pair, Parameters, claim_is_right, transcript};
+use crate::domain::activation::handshake::{
+    Hello, MAC_LENGTH, NONCE_LENGTH, Pair, Parameters, claim_is_right, transcript,
+};
 use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::authenticator::template::TokenTemplate;
 use crate::domain::enrollment::State as EnrollmentState;
@@ -132,7 +134,8 @@ pub async fn claim(
         if let Err(refused) = entitled(connection, realm, visit, &activation, hello).await? {
             return refuse(connection, house, realm, visit, &activation, refused).await;
         }
-        let Some(kept) = agreed(house, realm, visit, base, hello, (&secret, mac), &account(connection, realm, &activation).await?)
+        let Some(kept) =
+            agreed(house, realm, visit, base, hello, (&secret, mac), &account(connection, realm, &activation).await?)
         else {
             return refuse(connection, house, realm, visit, &activation, Refused::Malformed).await;
         };
@@ -140,7 +143,9 @@ pub async fn claim(
         let sealed = house.sealer.seal(place, &SecretBytes::new(serde_json::to_vec(&kept).unwrap_or_default()));
         let until = visit.now.plus(CONFIRM_WITHIN);
         let device = device_of(hello);
-        if !activations::claim(connection, tenant, activation.id, &hello.device_key, &sealed, &device, visit.now, until).await? {
+        if !activations::claim(connection, tenant, activation.id, &hello.device_key, &sealed, &device, visit.now, until)
+            .await?
+        {
             return refuse(connection, house, realm, visit, &activation, Refused::Used).await;
         }
         record(connection, house, realm, visit, &activation, (Action::ActivationClaimed, "")).await?;
@@ -170,7 +175,9 @@ pub async fn confirm(
                 return refuse(connection, house, realm, visit, &activation, refused).await;
             }
         }
-        let kept: Kept = match opened(house, realm, "handshake_sealed", id, sealed).map(|kept| serde_json::from_slice(kept.expose())) {
+        let kept: Kept = match opened(house, realm, "handshake_sealed", id, sealed)
+            .map(|kept| serde_json::from_slice(kept.expose()))
+        {
             Ok(Ok(kept)) => kept,
             Ok(Err(_)) => return Ok(Ok(Err(Refused::Unknown))),
             Err(error) => return Ok(Err(error)),

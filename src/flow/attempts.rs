@@ -21,7 +21,8 @@ pub(super) async fn must_wait(house: &House, realm: &Realm, visit: &Visit, case:
     }
     let subject = house.address_subject(realm.tenant(), "wrong secrets", visit.address);
     let start = window_start(visit.now, WINDOW);
-    let hits = house.db.read(async |connection| throttle::hits(connection, realm.tenant(), &subject, start).await).await?;
+    let hits =
+        house.db.read(async |connection| throttle::hits(connection, realm.tenant(), &subject, start).await).await?;
     let over = start.plus(std::time::Duration::from_secs(WINDOW.unsigned_abs())).since(visit.now);
     let many = hits >= house.settings.wrong_secrets_per_address;
     Ok(many.then(|| Complaint::Wait { seconds: over.as_secs().max(1) }))

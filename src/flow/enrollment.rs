@@ -85,7 +85,9 @@ pub async fn begin(house: &House, realm: &Realm, visit: &Visit, browser: &Browse
         };
         enrollments::insert(connection, &enrollment).await?;
         storage::logins::touch(connection, realm.tenant(), id, deadline(&case, visit)).await?;
-        house.record(connection, event(&case, visit, Action::EnrollmentStarted).on("enrollment", enrollment.id)).await?;
+        house
+            .record(connection, event(&case, visit, Action::EnrollmentStarted).on("enrollment", enrollment.id))
+            .await?;
         send_code(connection, house, realm, visit, &case, &member.user, Action::CodeSent).await?;
         Ok(Ok(Posted::accepted()))
     });
@@ -148,7 +150,12 @@ async fn send_code(
     let typed = email_code::normalized(code.expose_secret());
     let row = EmailCode {
         id,
-        code_hash: house::text(&house.derived.codes.of(&[b"mail", &tenant.to_bytes(), &id.to_bytes(), typed.as_bytes()])),
+        code_hash: house::text(&house.derived.codes.of(&[
+            b"mail",
+            &tenant.to_bytes(),
+            &id.to_bytes(),
+            typed.as_bytes(),
+        ])),
         address_hash: address_hash(house, realm, email),
         pending: true,
         tries: 0,
@@ -197,7 +204,9 @@ pub async fn redeem(
         if let Err(error) = at(&case, |step| step == Step::EmailCode) {
             return Ok(Err(error));
         }
-        let (Some(member), Some(enrollment)) = (&case.member, &case.enrollment) else { return Ok(Err(Error::Forbidden)) };
+        let (Some(member), Some(enrollment)) = (&case.member, &case.enrollment) else {
+            return Ok(Err(Error::Forbidden));
+        };
         if typed.is_empty() {
             return Ok(Ok(Posted::complaint(Complaint::CodeEmpty)));
         }
@@ -320,7 +329,13 @@ pub async fn renew(house: &House, realm: &Realm, visit: &Visit, browser: &Browse
 ///
 /// # Errors
 /// As [`begin`].
-pub async fn change_platform(house: &House, realm: &Realm, visit: &Visit, browser: &Browser, id: LoginId) -> Result<Posted> {
+pub async fn change_platform(
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    browser: &Browser,
+    id: LoginId,
+) -> Result<Posted> {
     let wanted = |step| matches!(step, Step::Install(_) | Step::Activate(_) | Step::FirstPasscode(_));
     in_enrollment(house, realm, visit, browser, id, wanted, async |connection, case, enrollment| {
         activations::void_of(connection, realm.tenant(), enrollment).await?;
@@ -370,7 +385,9 @@ async fn start(
     activations::void_of(connection, realm.tenant(), enrollment).await?;
     enrollments::choose(connection, realm.tenant(), enrollment, Some(platform), visit.now).await?;
     let detail = serde_json::json!({ "platform": platform.id() });
-    house.record(connection, event(case, visit, Action::PlatformChosen).on("enrollment", enrollment).with(detail)).await?;
+    house
+        .record(connection, event(case, visit, Action::PlatformChosen).on("enrollment", enrollment).with(detail))
+        .await?;
     if platform.installs_first() {
         return Ok(Posted::accepted());
     }
@@ -473,7 +490,8 @@ pub struct Shown {
 pub async fn shown(house: &House, realm: &Realm, case: &Case) -> Result<Option<Shown>> {
     let Some(enrollment) = &case.enrollment else { return Ok(None) };
     let tenant = realm.tenant();
-    let newest = house.db.read(async |connection| activations::newest_of(connection, tenant, enrollment.id).await).await?;
+    let newest =
+        house.db.read(async |connection| activations::newest_of(connection, tenant, enrollment.id).await).await?;
     let Some(activation) = newest else { return Ok(None) };
     let place = Place::new(tenant, "activation", "secret_sealed", activation.id);
     let secret = house.sealer.open(place, &activation.secret_sealed)?;

@@ -121,7 +121,8 @@ pub async fn from_session(
         sessions::touch(connection, tenant, session.id, visit.now).await?;
         store(connection, house, realm, visit, &proven, receipt(&proven), visit.correlation).await?;
         let who = Who { user: Some(session.user), application: application.id, correlation: visit.correlation };
-        record_access(connection, house, realm, visit, who, &decision, session.evidence(), ("success", "granted")).await?;
+        record_access(connection, house, realm, visit, who, &decision, session.evidence(), ("success", "granted"))
+            .await?;
         Ok(Silent::Complete(Box::new(proven)))
     });
     Ok(answered.await?)
@@ -327,12 +328,7 @@ async fn record_access(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn redeem(
-    house: &House,
-    tenant: TenantId,
-    visit: &Visit,
-    grant: &Grant,
-) -> Result<bool> {
+pub async fn redeem(house: &House, tenant: TenantId, visit: &Visit, grant: &Grant) -> Result<bool> {
     let redeemed = house.db.write(async |connection| {
         let actor = || Actor::User(grant.user);
         if grants::redeem(connection, tenant, grant.id, visit.now).await? {

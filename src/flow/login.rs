@@ -52,7 +52,8 @@ pub async fn begin(house: &House, realm: &Realm, visit: &Visit, browser: &Browse
     let (id, cookie) = (house.entropy.id(), house.new_cookie());
     let cookie_hash = login_cookie_hash(house, realm.tenant(), id, &cookie);
     let begun = house.db.write(async |connection| {
-        let member = if new.wishes.choose_account { None } else { somebody(connection, house, realm, visit, browser).await? };
+        let member =
+            if new.wishes.choose_account { None } else { somebody(connection, house, realm, visit, browser).await? };
         let login = Login {
             id,
             tenant: realm.tenant(),
@@ -273,7 +274,9 @@ pub(super) async fn end(
     if let Some(enrollment) = &case.enrollment {
         storage::activations::void_of(connection, realm.tenant(), enrollment.id).await?;
         enrollments::cancel_of(connection, realm.tenant(), id, visit.now).await?;
-        house.record(connection, event(case, visit, Action::EnrollmentCancelled).on("enrollment", enrollment.id)).await?;
+        house
+            .record(connection, event(case, visit, Action::EnrollmentCancelled).on("enrollment", enrollment.id))
+            .await?;
     }
     let action = if ending == Ending::Cancelled { Action::LoginCancelled } else { Action::LoginEnded };
     let detail = serde_json::json!({ "reason": ending.reason() });
@@ -361,7 +364,13 @@ pub struct Completed {
 ///
 /// # Errors
 /// [`Error::WrongMoment`] if something is lacking or another request was faster; [`Error::NotThisBrowser`].
-pub async fn complete(house: &House, realm: &Realm, visit: &Visit, browser: &Browser, id: LoginId) -> Result<Completed> {
+pub async fn complete(
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    browser: &Browser,
+    id: LoginId,
+) -> Result<Completed> {
     let cookie = house.new_cookie();
     let known = browser.known.clone().unwrap_or_else(|| house.new_cookie());
     let (session_id, hash) = (house.entropy.id(), session_cookie_hash(house, realm.tenant(), &cookie));

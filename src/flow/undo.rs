@@ -45,7 +45,9 @@ pub async fn not_me(house: &House, realm: &Realm, visit: &Visit, token: TokenId)
         let all = tokens::all(connection, tenant).await?;
         let Some(token) = all.into_iter().find(|candidate| candidate.id == token) else { return Ok(false) };
         let suspended = tokens::State::Suspended;
-        if !tokens::set_state(connection, tenant, token.id, tokens::State::Active, suspended, "not me", visit.now).await? {
+        if !tokens::set_state(connection, tenant, token.id, tokens::State::Active, suspended, "not me", visit.now)
+            .await?
+        {
             return Ok(false);
         }
         users::raise_security_version(connection, tenant, token.user, visit.now).await?;

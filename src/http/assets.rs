@@ -17,7 +17,11 @@ struct Asset {
 
 /// `(name, content type, content)`: one line for each file in `static/`.
 const FILES: [Asset; 4] = [
-    Asset { name: "vestibule.css", kind: "text/css; charset=utf-8", bytes: include_bytes!("../../static/vestibule.css") },
+    Asset {
+        name: "vestibule.css",
+        kind: "text/css; charset=utf-8",
+        bytes: include_bytes!("../../static/vestibule.css"),
+    },
     Asset {
         name: "vestibule.js",
         kind: "text/javascript; charset=utf-8",

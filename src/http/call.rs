@@ -69,7 +69,8 @@ impl Call {
         };
         let chosen = cookies::value(&request, &site.urls, cookies::Kind::Language);
         let chosen = chosen.map(|tag| tag.expose_secret().to_owned());
-        let accept_language = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let accept_language =
+            request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let language = negotiate(&Preferences {
             chosen: chosen.as_deref(),
             of_browser: accept_language.as_deref(),

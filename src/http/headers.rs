@@ -28,7 +28,10 @@ const ALWAYS: [(&str, &str); 7] = [
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
     ("x-frame-options", "DENY"),
-    ("permissions-policy", "accelerometer=(), camera=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), payment=(), usb=()"),
+    (
+        "permissions-policy",
+        "accelerometer=(), camera=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), payment=(), usb=()",
+    ),
     ("x-robots-tag", "noindex, nofollow"),
 ];
 
@@ -60,7 +63,8 @@ pub async fn around(
 /// Whether the request is for our host. Health checks come by address, from wherever they run.
 fn is_ours(request: &ServiceRequest, authority: &str) -> bool {
     let mut hosts = request.headers().get_all(header::HOST);
-    let named = hosts.next().and_then(|host| host.to_str().ok()).or_else(|| request.uri().authority().map(|a| a.as_str()));
+    let named =
+        hosts.next().and_then(|host| host.to_str().ok()).or_else(|| request.uri().authority().map(|a| a.as_str()));
     let once = hosts.next().is_none();
     let absolute_agrees = request.uri().authority().is_none_or(|a| a.as_str().eq_ignore_ascii_case(authority));
     let health = matches!(request.path(), "/healthz" | "/readyz");

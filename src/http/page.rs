@@ -1,8 +1,8 @@
 //! Pages: the frame around each of them, and the answer that carries it.
 
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, LOCATION};
-use actix_web::HttpResponse;
 use askama::Template;
 use askama::filters::HtmlSafe;
 

@@ -43,7 +43,8 @@ mod tests {
         let code = QrCode::with_error_correction_level(text, EcLevel::M).expect("a code");
         let side = code.width() + 2 * QUIET;
         let mut image = image::GrayImage::from_pixel(side as u32 * 4, side as u32 * 4, image::Luma([255]));
-        for dark in drawn.split('M').skip(3) {
+        let (_, dark) = drawn.split_once("fill=\"#000\" d=\"").expect("the dark modules");
+        for dark in dark.split('M').skip(1) {
             let mut numbers = dark.split(['h', ' ']).map(|n| n.parse::<u32>());
             if let (Some(Ok(x)), Some(Ok(y))) = (numbers.next(), numbers.next()) {
                 for pixel in 0..16 {

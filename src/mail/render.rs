@@ -124,8 +124,15 @@ fn parts(words: &Writer, urls: &Urls, envelope: &Envelope) -> Parts {
             parts.before.push(words.say(&key("before"), &base));
             let platform = words.say(&platform.text("name"), &[]);
             let device = if device.is_empty() { platform } else { format!("{device} ({platform})") };
-            parts.facts = facts(words, &[("mail-device", device), ("mail-serial", serial.clone()),
-                ("mail-when", words.time(*at)), ("mail-address", address.clone())]);
+            parts.facts = facts(
+                words,
+                &[
+                    ("mail-device", device),
+                    ("mail-serial", serial.clone()),
+                    ("mail-when", words.time(*at)),
+                    ("mail-address", address.clone()),
+                ],
+            );
             parts.after.push(words.say(&key("after"), &[]));
             let code: Option<TenantCode> = envelope.tenant_code.parse().ok();
             parts.link = code.map(|code| (words.say(&key("link"), &[]), urls.not_me(&code, undo)));

@@ -83,7 +83,9 @@ impl Route {
             _ => return Err("must have both user and password, or neither"),
         };
         if tls == Tls::None && credentials.is_some() && !is_here(host) {
-            return Err("must be smtp+starttls:// or smtps:// where a password is given: smtp:// would send it in clear");
+            return Err(
+                "must be smtp+starttls:// or smtps:// where a password is given: smtp:// would send it in clear",
+            );
         }
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         Ok(Self::Smtp { tls, host, port: url.port().unwrap_or(default_port), credentials })
@@ -246,7 +248,9 @@ mod tests {
         assert_eq!(parsed("smtps://ada%40x:p%3Aw@m.test"), Some((Tls::Implicit, "m.test".to_owned(), 465, login)));
         assert_eq!(parsed("smtp+starttls://m.test"), Some((Tls::StartTls, "m.test".to_owned(), 587, None)));
         assert!(matches!(server("file:///tmp/mail"), Ok(Route::Folder(_))));
-        for bad in ["", "m.test", "imap://m.test", "smtp://", "smtps://ada@m.test", "smtp://a:b@m.test", "smtp://m.test/x"] {
+        for bad in
+            ["", "m.test", "imap://m.test", "smtp://", "smtps://ada@m.test", "smtp://a:b@m.test", "smtp://m.test/x"]
+        {
             assert!(server(bad).is_err(), "{bad}");
         }
     }

@@ -57,7 +57,8 @@ async fn authorize(call: Call, request: &HttpRequest, parameters: Result<Paramet
         }
     };
     let stored = Stored { only_subject: only_subject(&call, &checked), request: checked };
-    if !stored.request.prompt.login && !stored.request.prompt.select_account
+    if !stored.request.prompt.login
+        && !stored.request.prompt.select_account
         && let Some(answer) = at_once(&call, application, client, &stored).await?
     {
         return Ok(answer);
@@ -85,7 +86,8 @@ pub(super) fn client_of<'a>(call: &'a Call, client_id: &str) -> Option<(&'a Appl
 /// Whom the application will take: the subject that `claims` demands, or the one of a hint that we signed.
 fn only_subject(call: &Call, request: &AuthorizationRequest) -> Option<String> {
     let issuer = call.site.urls.base(call.realm.code());
-    let hinted = request.id_token_hint.as_deref().and_then(|jwt| read_hint(jwt, &issuer, &call.realm.oidc_keys, call.visit.now));
+    let hinted =
+        request.id_token_hint.as_deref().and_then(|jwt| read_hint(jwt, &issuer, &call.realm.oidc_keys, call.visit.now));
     let hinted = hinted.filter(|hint| hint.aud == request.client_id).map(|hint| hint.sub);
     request.subject.clone().or(hinted)
 }

@@ -96,7 +96,8 @@ async fn exchange(call: &Call, request: &HttpRequest, body: &[u8]) -> Result<Tok
         return Err(TokenError::new(Code::InvalidGrant, "code_verifier does not fit the code_challenge"));
     }
     let member = member_of(call, &grant).await?;
-    let redeemed = federation::redeem(&call.site.house, call.realm.tenant(), &call.visit, &grant).await.map_err(failed)?;
+    let redeemed =
+        federation::redeem(&call.site.house, call.realm.tenant(), &call.visit, &grant).await.map_err(failed)?;
     if !redeemed {
         return Err(TokenError::new(Code::InvalidGrant, "the code was used before, or it has expired"));
     }
@@ -106,12 +107,17 @@ async fn exchange(call: &Call, request: &HttpRequest, body: &[u8]) -> Result<Tok
 async fn grant_of(call: &Call, code: &SecretString) -> Result<Option<Grant>, TokenError> {
     let house = &call.site.house;
     let hash = code::hash(house, call.realm.tenant(), code);
-    house.db.read(async |connection| grants::with_code(connection, call.realm.tenant(), &hash).await).await.map_err(failed)
+    house
+        .db
+        .read(async |connection| grants::with_code(connection, call.realm.tenant(), &hash).await)
+        .await
+        .map_err(failed)
 }
 
 async fn member_of(call: &Call, grant: &Grant) -> Result<Member, TokenError> {
     let (house, tenant) = (&call.site.house, call.realm.tenant());
-    let member = house.db.read(async |connection| users::member(connection, tenant, grant.user).await).await.map_err(failed)?;
+    let member =
+        house.db.read(async |connection| users::member(connection, tenant, grant.user).await).await.map_err(failed)?;
     let enabled = member.filter(|member| member.user.status == Status::Enabled);
     enabled.ok_or(TokenError::new(Code::InvalidGrant, "the account is not enabled any more"))
 }

@@ -1,7 +1,9 @@
 //! UserInfo: claims for whoever holds an access token (OIDC Core 5.3, RFC 6750).
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use actix_web::http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE,
+};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value};
 
@@ -51,9 +53,11 @@ fn bearer(request: &HttpRequest, body: &[u8]) -> Result<String, BearerError> {
         return Err(invalid("the header Authorization is given more than once"));
     }
     let by_header = header.and_then(|value| value.split_once(' '));
-    let by_header = by_header.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
+    let by_header =
+        by_header.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
     let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let form = kind.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded").then(|| Parameters::parse(body));
+    let form =
+        kind.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded").then(|| Parameters::parse(body));
     let form = form.transpose().map_err(|_| invalid("the form cannot be read"))?;
     let by_form = match &form {
         Some(form) => form.one("access_token").map_err(|_| invalid("the access token is given more than once"))?,

@@ -73,7 +73,8 @@ fn read_redirect(call: &Call, query: &str) -> Result<AuthnRequest, RequestError>
     let raw = RawQuery::split(query)?;
     let message = decoded(raw.request.ok_or(RequestError::Content("SAMLRequest is missing"))?)?;
     let root = Element::parse(&request::inflated(&message)?).map_err(SignatureError::Xml)?;
-    let (_, provider) = request::issuer(&root).and_then(|issuer| provider_of(call, issuer)).ok_or(RequestError::Unknown)?;
+    let (_, provider) =
+        request::issuer(&root).and_then(|issuer| provider_of(call, issuer)).ok_or(RequestError::Unknown)?;
     let signed = raw.is_signed(&provider.certificates)?;
     let relay_state = raw.relay_state.map(decoded).transpose()?;
     demand(provider, signed)?;
@@ -184,7 +185,9 @@ pub(super) async fn resume(call: Call, path: web::Path<(String, LoginId)>) -> An
                 Err(error) => return Err(error.into()),
             }
         }
-        Step::Ended(Ending::Cancelled) => refuse(&call, &request, Status::AuthnFailed, "the person cancelled the login")?,
+        Step::Ended(Ending::Cancelled) => {
+            refuse(&call, &request, Status::AuthnFailed, "the person cancelled the login")?
+        }
         Step::Ended(Ending::Refused(_)) => refuse(&call, &request, Status::RequestDenied, "the person has no access")?,
         Step::Ended(_) => refuse(&call, &request, Status::AuthnFailed, "the login has ended")?,
         _ => return Ok(desk()),

@@ -123,13 +123,21 @@ mod tests {
         let acs: Vec<(u32, &str)> = described.acs.iter().map(|acs| (acs.index, acs.url.as_str())).collect();
         assert_eq!(acs, [(2, "https://wiki.example.com/b"), (1, "https://wiki.example.com/a")]);
         assert_eq!(described.certificates, ["MIIBAAAA"]);
-        assert_eq!((described.name_id_formats.as_slice(), described.signs_requests), (&[NameIdFormat::Email][..], true));
+        assert_eq!(
+            (described.name_id_formats.as_slice(), described.signs_requests),
+            (&[NameIdFormat::Email][..], true)
+        );
     }
 
     #[test]
     fn ours_is_read_by_a_foreign_library_r_486() {
-        let text = ours("https://login.example.com/t/acme/saml/metadata", "https://login.example.com/t/acme/saml/sso", &[b"a", b"b"]);
-        let read: samael::metadata::EntityDescriptor = samael::metadata::EntityDescriptor::from_str(&text).expect("metadata");
+        let text = ours(
+            "https://login.example.com/t/acme/saml/metadata",
+            "https://login.example.com/t/acme/saml/sso",
+            &[b"a", b"b"],
+        );
+        let read: samael::metadata::EntityDescriptor =
+            samael::metadata::EntityDescriptor::from_str(&text).expect("metadata");
         assert_eq!(read.entity_id.as_deref(), Some("https://login.example.com/t/acme/saml/metadata"));
         let role = read.idp_sso_descriptors.expect("a role").remove(0);
         assert_eq!((role.key_descriptors.len(), role.single_sign_on_services.len()), (2, 2));
@@ -139,7 +147,9 @@ mod tests {
 
     #[test]
     fn what_is_no_service_provider_is_refused() {
-        for text in ["", "<a/>", "<md:EntityDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\"/>", "<!DOCTYPE x><a/>"] {
+        for text in
+            ["", "<a/>", "<md:EntityDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\"/>", "<!DOCTYPE x><a/>"]
+        {
             assert!(described(text).is_err(), "{text}");
         }
     }

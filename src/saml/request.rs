@@ -162,7 +162,8 @@ pub fn check(
     if root.attribute("Destination").is_some_and(|named| named != destination) {
         return Err(content("the Destination of the request is another address"));
     }
-    let issued = root.attribute("IssueInstant").and_then(instant).ok_or(content("IssueInstant is missing or malformed"))?;
+    let issued =
+        root.attribute("IssueInstant").and_then(instant).ok_or(content("IssueInstant is missing or malformed"))?;
     if now.since(issued) > LIFETIME || issued.since(now) > LIFETIME {
         return Err(content("the request is too old, or the clock of the service provider is wrong"));
     }
@@ -208,7 +209,11 @@ fn name_id_policy(root: &Element, request: &mut AuthnRequest) -> Result<(), Requ
     request.format = NameIdFormat::of_urn(urn);
     if request.format.is_none() {
         let why = "the wanted format of the name identifier is not supported";
-        return Err(RequestError::Answered { status: Status::InvalidNameIdPolicy, why, request: Box::new(request.clone()) });
+        return Err(RequestError::Answered {
+            status: Status::InvalidNameIdPolicy,
+            why,
+            request: Box::new(request.clone()),
+        });
     }
     Ok(())
 }

@@ -154,15 +154,13 @@ fn assertion(
         .with("NotOnOrAfter", &until)
         .with("Recipient", &request.acs)
         .with_some("InResponseTo", request.id.as_deref());
-    let subject = Tag::new(ASSERTION, "Subject")
-        .child(name_id_tag(voice, provider, statement))
-        .child(
-            Tag::new(ASSERTION, "SubjectConfirmation")
-                .with("Method", "urn:oasis:names:tc:SAML:2.0:cm:bearer")
-                .child(confirmation),
-        );
-    let audience = Tag::new(ASSERTION, "AudienceRestriction")
-        .child(Tag::new(ASSERTION, "Audience").text(&provider.entity_id));
+    let subject = Tag::new(ASSERTION, "Subject").child(name_id_tag(voice, provider, statement)).child(
+        Tag::new(ASSERTION, "SubjectConfirmation")
+            .with("Method", "urn:oasis:names:tc:SAML:2.0:cm:bearer")
+            .child(confirmation),
+    );
+    let audience =
+        Tag::new(ASSERTION, "AudienceRestriction").child(Tag::new(ASSERTION, "Audience").text(&provider.entity_id));
     let conditions = Tag::new(ASSERTION, "Conditions")
         .with("NotBefore", instant(voice.now.minus(SKEW)))
         .with("NotOnOrAfter", &until)
@@ -171,9 +169,7 @@ fn assertion(
     let authn = Tag::new(ASSERTION, "AuthnStatement")
         .with("AuthnInstant", instant(statement.authenticated_at))
         .with("SessionIndex", &statement.session)
-        .child(
-            Tag::new(ASSERTION, "AuthnContext").child(Tag::new(ASSERTION, "AuthnContextClassRef").text(class)),
-        );
+        .child(Tag::new(ASSERTION, "AuthnContext").child(Tag::new(ASSERTION, "AuthnContextClassRef").text(class)));
     let assertion = Tag::new(ASSERTION, "Assertion")
         .with("ID", id)
         .with("Version", "2.0")

@@ -97,7 +97,8 @@ impl Element {
     /// This element and everything in it with this name.
     #[must_use]
     pub fn count(&self, namespace: &str, name: &str) -> usize {
-        usize::from(self.is(namespace, name)) + self.children.iter().map(|child| child.count(namespace, name)).sum::<usize>()
+        usize::from(self.is(namespace, name))
+            + self.children.iter().map(|child| child.count(namespace, name)).sum::<usize>()
     }
 
     fn collect_ids<'a>(&'a self, ids: &mut Vec<&'a str>) {
@@ -166,7 +167,8 @@ impl Reading {
             return Err(XmlError::TooMuch);
         }
         let (namespace, local) = reader.resolver().resolve_element(tag.name());
-        let mut element = Element { namespace: bound(&namespace)?, name: local.as_ref().to_owned(), ..Element::default() };
+        let mut element =
+            Element { namespace: bound(&namespace)?, name: local.as_ref().to_owned(), ..Element::default() };
         for (at, attribute) in tag.attributes().enumerate() {
             if at >= MOST_ATTRIBUTES {
                 return Err(XmlError::TooMuch);

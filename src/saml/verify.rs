@@ -8,7 +8,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm};
-use samael::crypto::{AllowedSignatureAlgorithm, CertificateDer as SamaelCertificate, Crypto, CryptoProvider as _, ReduceMode};
+use samael::crypto::{
+    AllowedSignatureAlgorithm, CertificateDer as SamaelCertificate, Crypto, CryptoProvider as _, ReduceMode,
+};
 use webpki::EndEntityCert;
 use webpki::aws_lc_rs::{ECDSA_P256_SHA256, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA512};
 
@@ -129,12 +131,20 @@ pub fn posted(octets: &[u8], certificates: &[String]) -> Result<(Element, bool),
     let shape = root.one(SIGNATURE.1, "Signature").ok_or(SignatureError::Shape)?;
     check_shape(shape, root.attribute("ID").ok_or(SignatureError::Shape)?)?;
     let text = std::str::from_utf8(octets).map_err(|_| XmlError::Encoding)?;
-    let allowed = [AllowedSignatureAlgorithm::RsaSha256, AllowedSignatureAlgorithm::RsaSha512, AllowedSignatureAlgorithm::EcdsaSha256];
+    let allowed = [
+        AllowedSignatureAlgorithm::RsaSha256,
+        AllowedSignatureAlgorithm::RsaSha512,
+        AllowedSignatureAlgorithm::EcdsaSha256,
+    ];
     let ders = certificates.iter().filter_map(|certificate| STANDARD.decode(certificate).ok());
     for der in ders {
         let certificate = [SamaelCertificate::from(der)];
-        let reduced =
-            Crypto::reduce_xml_to_signed_with_allowed_algorithms(text, &certificate, ReduceMode::PreDigest, Some(&allowed));
+        let reduced = Crypto::reduce_xml_to_signed_with_allowed_algorithms(
+            text,
+            &certificate,
+            ReduceMode::PreDigest,
+            Some(&allowed),
+        );
         if let Ok(signed) = reduced {
             let signed = Element::parse(signed.as_bytes())?;
             // The signed octets are the root's own, with nothing but the signature taken away.
@@ -163,7 +173,8 @@ fn check_shape(signature: &Element, root_id: &str) -> Result<(), SignatureError>
     let enveloped = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
     let canonical = info.one(ds, "CanonicalizationMethod").and_then(|method| method.attribute("Algorithm"));
     let transforms = reference.one(ds, "Transforms").ok_or(shape)?;
-    let named: Vec<&str> = transforms.children.iter().filter_map(|transform| transform.attribute("Algorithm")).collect();
+    let named: Vec<&str> =
+        transforms.children.iter().filter_map(|transform| transform.attribute("Algorithm")).collect();
     if canonical != Some(exclusive) || named != [enveloped, exclusive] || transforms.children.len() != 2 {
         return Err(shape);
     }

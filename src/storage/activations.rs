@@ -141,15 +141,19 @@ pub async fn newest_of(
 }
 
 /// Activations of a person since a point in time, for the limits of part B3.
-pub async fn issued_since(connection: &mut Connection, tenant: TenantId, user: UserId, since: Timestamp) -> Result<i64> {
-    let row = sqlx::query(
-        "SELECT COUNT(*) AS issued FROM activation WHERE tenant_id = ? AND user_id = ? AND created_at > ?",
-    )
-    .bind(tenant.to_string())
-    .bind(user.to_string())
-    .bind(since.micros())
-    .fetch_one(connection)
-    .await?;
+pub async fn issued_since(
+    connection: &mut Connection,
+    tenant: TenantId,
+    user: UserId,
+    since: Timestamp,
+) -> Result<i64> {
+    let row =
+        sqlx::query("SELECT COUNT(*) AS issued FROM activation WHERE tenant_id = ? AND user_id = ? AND created_at > ?")
+            .bind(tenant.to_string())
+            .bind(user.to_string())
+            .bind(since.micros())
+            .fetch_one(connection)
+            .await?;
     Row::of("activation", row).integer("issued")
 }
 

@@ -105,7 +105,12 @@ pub async fn choose(
 }
 
 /// Remembers that the app is installed.
-pub async fn installed(connection: &mut Connection, tenant: TenantId, id: EnrollmentId, now: Timestamp) -> Result<bool> {
+pub async fn installed(
+    connection: &mut Connection,
+    tenant: TenantId,
+    id: EnrollmentId,
+    now: Timestamp,
+) -> Result<bool> {
     let done = sqlx::query(
         "UPDATE enrollment SET installed = 1, updated_at = ? WHERE tenant_id = ? AND id = ? AND state = 'open'",
     )

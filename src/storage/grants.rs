@@ -113,12 +113,13 @@ pub async fn redeem(connection: &mut Connection, tenant: TenantId, id: GrantId, 
 
 /// Takes a grant back. Says whether it was good before.
 pub async fn revoke(connection: &mut Connection, tenant: TenantId, id: GrantId, now: Timestamp) -> Result<bool> {
-    let done = sqlx::query("UPDATE oidc_grant SET revoked_at = ? WHERE tenant_id = ? AND id = ? AND revoked_at IS NULL")
-        .bind(now.micros())
-        .bind(tenant.to_string())
-        .bind(id.to_string())
-        .execute(connection)
-        .await?;
+    let done =
+        sqlx::query("UPDATE oidc_grant SET revoked_at = ? WHERE tenant_id = ? AND id = ? AND revoked_at IS NULL")
+            .bind(now.micros())
+            .bind(tenant.to_string())
+            .bind(id.to_string())
+            .execute(connection)
+            .await?;
     Ok(done.rows_affected() == 1)
 }
 

@@ -257,12 +257,13 @@ pub async fn answer(connection: &mut Connection, tenant: TenantId, id: LoginId) 
 
 /// Ends an open login without access. Says `false` if it was not open any more.
 pub async fn end(connection: &mut Connection, tenant: TenantId, id: LoginId, ending: Ending) -> Result<bool> {
-    let done = sqlx::query("UPDATE login SET stage = 'ended', ending = ? WHERE tenant_id = ? AND id = ? AND stage = 'open'")
-        .bind(ending.reason())
-        .bind(tenant.to_string())
-        .bind(id.to_string())
-        .execute(connection)
-        .await?;
+    let done =
+        sqlx::query("UPDATE login SET stage = 'ended', ending = ? WHERE tenant_id = ? AND id = ? AND stage = 'open'")
+            .bind(ending.reason())
+            .bind(tenant.to_string())
+            .bind(id.to_string())
+            .execute(connection)
+            .await?;
     Ok(done.rows_affected() == 1)
 }
 

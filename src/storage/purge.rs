@@ -24,7 +24,10 @@ pub async fn run(connection: &mut Connection, now: Timestamp) -> Result<u64> {
         ("DELETE FROM login WHERE absolute_expires_at < ?", old),
         ("DELETE FROM email_code WHERE expires_at < ?", day),
         ("DELETE FROM activation WHERE expires_at < ?", day),
-        ("UPDATE enrollment SET secret_sealed = NULL, state = 'cancelled' WHERE state = 'open' AND updated_at < ?", old),
+        (
+            "UPDATE enrollment SET secret_sealed = NULL, state = 'cancelled' WHERE state = 'open' AND updated_at < ?",
+            old,
+        ),
         ("DELETE FROM sso_session WHERE last_seen_at < ?", month),
         ("DELETE FROM oidc_grant WHERE ends_at < ?", old),
         ("DELETE FROM used_identifier WHERE expires_at < ?", now.micros()),

@@ -20,10 +20,8 @@ pub async fn codes(connection: &mut Connection) -> Result<Vec<TenantCode>> {
 
 /// The version of a virtual server's configuration, if there is one with this code.
 pub async fn version(connection: &mut Connection, code: &TenantCode) -> Result<Option<i64>> {
-    let row = sqlx::query("SELECT version FROM tenant WHERE code = ?")
-        .bind(code.as_ref())
-        .fetch_optional(connection)
-        .await?;
+    let row =
+        sqlx::query("SELECT version FROM tenant WHERE code = ?").bind(code.as_ref()).fetch_optional(connection).await?;
     row.map(|row| Row::of("tenant", row).integer("version")).transpose()
 }
 
@@ -138,12 +136,7 @@ async fn groups(connection: &mut Connection, tenant: TenantId) -> Result<Vec<Gro
 }
 
 /// Stores a new group.
-pub async fn insert_group(
-    connection: &mut Connection,
-    tenant: TenantId,
-    group: &Group,
-    now: Timestamp,
-) -> Result<()> {
+pub async fn insert_group(connection: &mut Connection, tenant: TenantId, group: &Group, now: Timestamp) -> Result<()> {
     sqlx::query("INSERT INTO user_group (tenant_id, id, name, name_key, created_at) VALUES (?, ?, ?, ?, ?)")
         .bind(tenant.to_string())
         .bind(group.id.to_string())
@@ -261,7 +254,10 @@ pub async fn set_policies(
     policies: &AccessPolicies,
     now: Timestamp,
 ) -> Result<()> {
-    sqlx::query("DELETE FROM access_policy WHERE tenant_id = ?").bind(tenant.to_string()).execute(&mut *connection).await?;
+    sqlx::query("DELETE FROM access_policy WHERE tenant_id = ?")
+        .bind(tenant.to_string())
+        .execute(&mut *connection)
+        .await?;
     for (position, policy) in std::iter::once(&policies.global).chain(&policies.exceptions).enumerate() {
         sqlx::query(
             "INSERT INTO access_policy (tenant_id, id, position, policy, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?)",

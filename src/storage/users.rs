@@ -40,10 +40,10 @@ pub async fn named(connection: &mut Connection, tenant: TenantId, name: &str) ->
         "SELECT id, tenant_id, username, email, first_name, last_name, language, status, security_version, \
          first_enrolled_at FROM user_account WHERE tenant_id = ? AND username_key = ?",
     )
-        .bind(tenant.to_string())
-        .bind(key_of(name))
-        .fetch_optional(connection)
-        .await?;
+    .bind(tenant.to_string())
+    .bind(key_of(name))
+    .fetch_optional(connection)
+    .await?;
     row.map(user).transpose()
 }
 
@@ -53,10 +53,10 @@ pub async fn with_id(connection: &mut Connection, tenant: TenantId, id: UserId) 
         "SELECT id, tenant_id, username, email, first_name, last_name, language, status, security_version, \
          first_enrolled_at FROM user_account WHERE tenant_id = ? AND id = ?",
     )
-        .bind(tenant.to_string())
-        .bind(id.to_string())
-        .fetch_optional(connection)
-        .await?;
+    .bind(tenant.to_string())
+    .bind(id.to_string())
+    .fetch_optional(connection)
+    .await?;
     row.map(user).transpose()
 }
 
@@ -263,14 +263,12 @@ pub async fn set_groups(connection: &mut Connection, tenant: TenantId, id: UserI
 
 /// Whether this person has completed a login in the browser with this hashed cookie.
 pub async fn knows_browser(connection: &mut Connection, tenant: TenantId, id: UserId, browser: &str) -> Result<bool> {
-    let row = sqlx::query(
-        "SELECT user_id FROM known_browser WHERE tenant_id = ? AND user_id = ? AND browser_hash = ?",
-    )
-    .bind(tenant.to_string())
-    .bind(id.to_string())
-    .bind(browser)
-    .fetch_optional(connection)
-    .await?;
+    let row = sqlx::query("SELECT user_id FROM known_browser WHERE tenant_id = ? AND user_id = ? AND browser_hash = ?")
+        .bind(tenant.to_string())
+        .bind(id.to_string())
+        .bind(browser)
+        .fetch_optional(connection)
+        .await?;
     Ok(row.is_some())
 }
 

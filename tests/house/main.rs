@@ -1,6 +1,10 @@
 //! Stories through the public doors, on real databases, with real mail, other people's clients and a browser.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that goes wrong stops at once, and says where")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that goes wrong stops at once, and says where"
+)]
 
 mod browser;
 mod door_oidc;

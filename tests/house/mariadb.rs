@@ -54,7 +54,12 @@ fn start() -> Server {
     // A port that is free now; nobody else on this machine asks for one in the next moment.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let child = Command::new("mariadbd")
-        .args(["--no-defaults", "--bind-address=127.0.0.1", "--innodb-flush-log-at-trx-commit=1", "--max-connections=500"])
+        .args([
+            "--no-defaults",
+            "--bind-address=127.0.0.1",
+            "--innodb-flush-log-at-trx-commit=1",
+            "--max-connections=500",
+        ])
         .arg(format!("--datadir={}", data.display()))
         .arg(format!("--socket={}", socket.display()))
         .arg(format!("--port={port}"))

@@ -46,9 +46,12 @@ pub async fn to_platforms(world: &World, visitor: &mut Visitor) -> Seen {
 
 /// The code in the answer to Notes, and its state.
 pub fn code_of(seen: &Seen) -> (String, String) {
-    let url = url::Url::parse(seen.leaves_to.as_deref().unwrap_or_else(|| panic!("no redirect: {}", seen.body))).unwrap();
+    let url =
+        url::Url::parse(seen.leaves_to.as_deref().unwrap_or_else(|| panic!("no redirect: {}", seen.body))).unwrap();
     assert!(url.as_str().starts_with("http://127.0.0.1:9000/callback?"), "{url}");
-    let of = |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned()).unwrap_or_default();
+    let of = |name: &str| {
+        url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned()).unwrap_or_default()
+    };
     (of("code"), of("state"))
 }
 
@@ -177,11 +180,15 @@ async fn the_reference_app_is_activated_by_its_string_r_105_r_106_r_110_r_145_r_
 /// The passcode of the only authenticator in a store, at the test's time.
 fn from_store(world: &World, store: &std::path::Path) -> String {
     use base64::Engine as _;
-    let file = std::fs::read_dir(store).unwrap().map(|file| file.unwrap().path()).find(|path| path.extension().is_some_and(|e| e == "json"));
+    let file = std::fs::read_dir(store)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .find(|path| path.extension().is_some_and(|e| e == "json"));
     let entry: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file.unwrap()).unwrap()).unwrap();
-    let secret = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(entry["secret"]["plain"].as_str().unwrap()).unwrap();
+    let secret =
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(entry["secret"]["plain"].as_str().unwrap()).unwrap();
     let base32 = data_encoding::BASE32_NOPAD.encode(&secret);
-    assert_eq!(entry["template"]["algorithm"], "sha256", "R-216");
+    assert_eq!(entry["template"]["algorithm"], "SHA256", "R-216");
     oathtool(world, &base32, "--totp=sha256", "6")
 }
 
@@ -265,7 +272,10 @@ async fn five_wrong_codes_close_the_login_r_128_ac_09_ac_12() {
         for left in [4, 3, 2, 1] {
             let seen = ada.press(&page, "continue", &[("code", wrong)]).await;
             let complaint = seen.complaint();
-            assert!(complaint.contains(&left.to_string()) || (left == 1 && complaint.contains("once more")), "{complaint}");
+            assert!(
+                complaint.contains(&left.to_string()) || (left == 1 && complaint.contains("once more")),
+                "{complaint}"
+            );
         }
         let seen = ada.press(&page, "continue", &[("code", wrong)]).await;
         assert_eq!(seen.title(), "This login has ended", "{}", seen.body);

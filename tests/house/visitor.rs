@@ -81,6 +81,9 @@ impl Visitor {
     /// Fills in `fields` and presses the button that carries `action`.
     pub async fn press(&mut self, seen: &Seen, action: &str, fields: &[(&str, &str)]) -> Seen {
         let (address, mut all) = seen.form(action);
+        if seen.find(&format!("form[method=get] [data-action={action}]")).is_some() {
+            return self.get(&address).await;
+        }
         all.retain(|(name, _)| fields.iter().all(|(other, _)| other != name));
         all.extend(fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         self.post(&address, &all).await
@@ -89,7 +92,9 @@ impl Visitor {
     async fn go(&mut self, method: reqwest::Method, url: &str, fields: Option<Vec<(String, String)>>) -> Seen {
         let mut seen = self.once(method, url, fields).await;
         for _ in 0..10 {
-            let Some(location) = seen.headers.get(LOCATION).map(|value| value.to_str().unwrap().to_owned()) else { break };
+            let Some(location) = seen.headers.get(LOCATION).map(|value| value.to_str().unwrap().to_owned()) else {
+                break;
+            };
             let location = self.absolute(&location);
             if !location.starts_with(&self.home) {
                 seen.leaves_to = Some(location);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use actix_web::web::Data;
 use vestibule::app::{Nature, Schema, Service};
-use vestibule::apply::run::{Run, text};
 use vestibule::apply::plan::Prune;
+use vestibule::apply::run::{Run, text};
 use vestibule::clock::{Clock, Entropy, TestClock};
 use vestibule::config::Settings;
 use vestibule::demo::smtp::{self, Mail, Mailbox};

@@ -60,7 +60,9 @@ pub(super) async fn claim(call: Call, body: web::Bytes) -> Answer {
     let (Ok(activation), Ok(device_key), Ok(nonce), Ok(mac)) =
         (id, octets(&body.device_key), octets(&body.nonce), octets(&body.mac))
     else {
-        return Ok(problem::malformed("activation is 26 characters; device_key, nonce and mac are base64url without padding"));
+        return Ok(problem::malformed(
+            "activation is 26 characters; device_key, nonce and mac are base64url without padding",
+        ));
     };
     let hello = Hello {
         activation,

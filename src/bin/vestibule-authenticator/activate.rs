@@ -6,9 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use vestibule::clock::{Clock, Entropy};
-use vestibule::domain::activation::handshake::{
-    Hello, NONCE_LENGTH, Pair, Parameters, VERSION, claim_mac, transcript,
-};
+use vestibule::domain::activation::handshake::{Hello, NONCE_LENGTH, Pair, Parameters, VERSION, claim_mac, transcript};
 use vestibule::domain::activation::string::ActivationString;
 use vestibule::domain::authenticator::template::{PinType, Synchronization, TokenTemplate};
 use vestibule::domain::oath::uri::{Kind, OtpAuth};
@@ -118,7 +116,8 @@ struct Problem {
 /// An authenticator by our own protocol.
 async fn ours(store: &Store, string: &ActivationString, wanted: &Activate) -> Result<Entry, Failure> {
     let base = string.base.as_str();
-    let pair = (0..8).find_map(|_| Pair::of_random(&Entropy::System.bytes())).ok_or_else(|| failed("no key could be made"))?;
+    let pair =
+        (0..8).find_map(|_| Pair::of_random(&Entropy::System.bytes())).ok_or_else(|| failed("no key could be made"))?;
     let hello = Hello {
         activation: string.id,
         device_key: pair.public(),
@@ -147,9 +146,12 @@ async fn ours(store: &Store, string: &ActivationString, wanted: &Activate) -> Re
     let secret = kept(&keys.otp_secret, &parameters.template, wanted)?;
     let confirm = serde_json::json!({ "activation": string.id.to_string(),
         "mac": URL_SAFE_NO_PAD.encode(keys.device_mac(&transcript)) });
-    let confirmed: Confirmed = call(&client, &format!("{base}/api/authenticator/v1/activation/confirm"), &confirm).await?;
+    let confirmed: Confirmed =
+        call(&client, &format!("{base}/api/authenticator/v1/activation/confirm"), &confirm).await?;
     if octets(&confirmed.mac)? != keys.server_mac(&transcript) {
-        return Err(failed("the server could not show that it has the same keys [act.confirm_failed]; nothing was stored"));
+        return Err(failed(
+            "the server could not show that it has the same keys [act.confirm_failed]; nothing was stored",
+        ));
     }
     Ok(Entry {
         name: store.free_name(wanted.name.as_deref().unwrap_or(&parameters.organization))?,
@@ -170,7 +172,8 @@ fn kept(secret: &SecretBytes, template: &TokenTemplate, wanted: &Activate) -> Re
     if template.pin_type != PinType::UserSelected {
         return Ok(Kept::Plain(URL_SAFE_NO_PAD.encode(secret.expose())));
     }
-    let chosen = pin::read(wanted.pin_stdin, &format!("Choose a PIN of at least {} characters: ", template.pin_min_length))?;
+    let chosen =
+        pin::read(wanted.pin_stdin, &format!("Choose a PIN of at least {} characters: ", template.pin_min_length))?;
     pin::check(&chosen, template)?;
     if !wanted.pin_stdin && pin::read(false, "The same PIN again: ")? != chosen {
         return Err(failed("the two PINs differ"));

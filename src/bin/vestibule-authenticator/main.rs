@@ -17,8 +17,12 @@ use store::{Entry, Store};
 
 /// Authenticator for the command line.
 #[derive(Debug, Parser)]
-#[command(name = "vestibule-authenticator", version, max_term_width = 100,
-    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the server refused, 4 locked, 5 wrong PIN.")]
+#[command(
+    name = "vestibule-authenticator",
+    version,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the server refused, 4 locked, 5 wrong PIN."
+)]
 struct Arguments {
     /// The folder that holds the authenticators.
     #[arg(long, global = true, value_name = "DIR", env = "VESTIBULE_AUTHENTICATOR_STORE")]
@@ -162,7 +166,11 @@ fn carry_out(arguments: &Arguments, store: &Store) -> Result<(), Failure> {
             let mut entry = store.find(Some(name))?;
             entry.name = store.free_name(new)?;
             store.put(&entry)?;
-            say(arguments.json, &serde_json::json!({ "name": entry.name }), &format!("It is called {} now.", entry.name));
+            say(
+                arguments.json,
+                &serde_json::json!({ "name": entry.name }),
+                &format!("It is called {} now.", entry.name),
+            );
             Ok(())
         }
         Command::Remove { name, yes } => {
@@ -171,7 +179,11 @@ fn carry_out(arguments: &Arguments, store: &Store) -> Result<(), Failure> {
                 return Err(failed("nothing was removed"));
             }
             store.remove(&entry)?;
-            say(arguments.json, &serde_json::json!({ "removed": entry.serial }), &format!("{} is removed.", entry.name));
+            say(
+                arguments.json,
+                &serde_json::json!({ "removed": entry.serial }),
+                &format!("{} is removed.", entry.name),
+            );
             Ok(())
         }
         Command::Log => {

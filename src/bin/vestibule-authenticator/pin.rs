@@ -14,9 +14,8 @@ use super::{Failure, failed};
 /// Reads a PIN: the first line of standard input, or typed at the terminal without being shown.
 pub fn read(from_stdin: bool, prompt: &str) -> Result<String, Failure> {
     if !from_stdin {
-        return rpassword::prompt_password(prompt).map_err(|error| {
-            failed(format!("a PIN is needed, and there is no terminal ({error}); use --pin-stdin"))
-        });
+        return rpassword::prompt_password(prompt)
+            .map_err(|error| failed(format!("a PIN is needed, and there is no terminal ({error}); use --pin-stdin")));
     }
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).map_err(failed)?;
@@ -32,7 +31,9 @@ pub fn check(pin: &str, template: &TokenTemplate) -> Result<(), Failure> {
 fn key(pin: &str, salt: &[u8]) -> Result<RandomizedNonceKey, Failure> {
     let params = Params::new(65_536, 3, 1, Some(32)).map_err(failed)?;
     let mut key = [0; 32];
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password_into(pin.as_bytes(), salt, &mut key).map_err(failed)?;
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password_into(pin.as_bytes(), salt, &mut key)
+        .map_err(failed)?;
     RandomizedNonceKey::new(&AES_256_GCM_SIV, &key).map_err(|_| failed("the cipher refuses the key"))
 }
 
@@ -40,7 +41,8 @@ fn key(pin: &str, salt: &[u8]) -> Result<RandomizedNonceKey, Failure> {
 pub fn seal(pin: &str, secret: &SecretBytes) -> Result<Kept, Failure> {
     let salt = Entropy::System.bytes::<16>();
     let mut body = secret.expose().to_vec();
-    let nonce = key(pin, &salt)?.seal_in_place_append_tag(Aad::empty(), &mut body).map_err(|_| failed("sealing failed"))?;
+    let nonce =
+        key(pin, &salt)?.seal_in_place_append_tag(Aad::empty(), &mut body).map_err(|_| failed("sealing failed"))?;
     let body = [nonce.as_ref().as_slice(), &body].concat();
     Ok(Kept::Sealed { salt: URL_SAFE_NO_PAD.encode(salt), body: URL_SAFE_NO_PAD.encode(body) })
 }

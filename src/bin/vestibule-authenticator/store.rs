@@ -93,7 +93,11 @@ impl Entry {
     ///
     /// # Errors
     /// If the PIN is wrong or the file broken.
-    pub fn secret(&mut self, store: &Store, typed: impl FnOnce() -> Result<String, Failure>) -> Result<SecretBytes, Failure> {
+    pub fn secret(
+        &mut self,
+        store: &Store,
+        typed: impl FnOnce() -> Result<String, Failure>,
+    ) -> Result<SecretBytes, Failure> {
         match self.secret.clone() {
             Kept::Plain(text) => URL_SAFE_NO_PAD.decode(text).map(SecretBytes::new).map_err(failed),
             Kept::Sealed { salt, body } => pin::open(self, store, &salt, &body, typed),
@@ -112,7 +116,9 @@ impl Store {
     pub fn open(folder: Option<PathBuf>) -> Result<Self, Failure> {
         let home = || std::env::var_os("HOME").map(PathBuf::from);
         let folder = folder
-            .or_else(|| std::env::var_os("XDG_DATA_HOME").map(|data| PathBuf::from(data).join("vestibule-authenticator")))
+            .or_else(|| {
+                std::env::var_os("XDG_DATA_HOME").map(|data| PathBuf::from(data).join("vestibule-authenticator"))
+            })
             .or_else(|| home().map(|home| home.join(".local/share/vestibule-authenticator")));
         let folder = folder.ok_or_else(|| failed("there is no home folder; name a store with --store DIR"))?;
         fs::create_dir_all(&folder).map_err(|error| failed(format!("{}: {error}", folder.display())))?;
@@ -140,8 +146,11 @@ impl Store {
         let all = self.all()?;
         match name {
             Some(name) => {
-                let same = |entry: &Entry| entry.name.eq_ignore_ascii_case(name) || entry.serial.eq_ignore_ascii_case(name);
-                all.into_iter().find(same).ok_or_else(|| failed(format!("there is no authenticator \"{name}\"; see: list")))
+                let same =
+                    |entry: &Entry| entry.name.eq_ignore_ascii_case(name) || entry.serial.eq_ignore_ascii_case(name);
+                all.into_iter()
+                    .find(same)
+                    .ok_or_else(|| failed(format!("there is no authenticator \"{name}\"; see: list")))
             }
             None => {
                 let mut all = all.into_iter();

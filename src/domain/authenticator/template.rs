@@ -175,7 +175,14 @@ mod tests {
         let keys: Vec<_> = broken.faults().into_iter().map(|(key, _)| key).collect();
         assert_eq!(
             keys,
-            ["length", "time_step_seconds", "event_window", "pin_min_length", "max_pin_attempts", "allow_biometric_pin"]
+            [
+                "length",
+                "time_step_seconds",
+                "event_window",
+                "pin_min_length",
+                "max_pin_attempts",
+                "allow_biometric_pin"
+            ]
         );
     }
 }

@@ -5,10 +5,10 @@
 //! learns nothing but "the name or the password is wrong".
 
 use crate::domain::enrollment;
+use crate::domain::lockout::Lock;
 use crate::domain::login::evidence::Evidence;
 use crate::domain::login::outcome::{Ending, Refusal};
 use crate::domain::login::{Login, Stage};
-use crate::domain::lockout::Lock;
 use crate::domain::policy::access::{Decision, Method, Requirement, Verdict};
 use crate::domain::policy::platform::Platform;
 use crate::domain::policy::provisioning::Offer;
@@ -131,8 +131,7 @@ pub fn next_step(facts: &Facts<'_>) -> Step {
     let requirements = requirements(facts.login, facts.decision);
     let lacking = |method| {
         requirements.iter().any(|requirement| {
-            requirement.method == method
-                && !facts.evidence.meets(*requirement, facts.login.wishes.freshness, facts.now)
+            requirement.method == method && !facts.evidence.meets(*requirement, facts.login.wishes.freshness, facts.now)
         })
     };
     if let Some(step) = account_step(facts, &requirements, lacking(Method::Password)) {
@@ -331,13 +330,8 @@ mod tests {
         for (account, decision) in [(KNOWN, &denied), (disabled, &needed), (disabled, &denied)] {
             for tokens in [Tokens::None, Tokens::Usable, Tokens::Blocked] {
                 for offer in [Offer::Offered, Offer::Refused(provisioning::Refusal::NoEmail)] {
-                    let facts = Facts {
-                        account,
-                        tokens,
-                        offer,
-                        evidence: Evidence::default(),
-                        ..new_user(&login, decision)
-                    };
+                    let facts =
+                        Facts { account, tokens, offer, evidence: Evidence::default(), ..new_user(&login, decision) };
                     assert_eq!(next_step(&facts), Step::Password, "{facts:?}");
                 }
             }
@@ -384,10 +378,7 @@ mod tests {
         let stepped_up = Login { wishes: Wishes { methods: vec![Method::Otp], ..Wishes::default() }, ..login() };
         let facts = Facts { tokens: Tokens::Usable, ..new_user(&stepped_up, &password_only) };
         assert_eq!(next_step(&facts), Step::Passcode);
-        let fresh = Login {
-            wishes: Wishes { freshness: Freshness::ThisLogin, ..Wishes::default() },
-            ..login()
-        };
+        let fresh = Login { wishes: Wishes { freshness: Freshness::ThisLogin, ..Wishes::default() }, ..login() };
         let earlier = Some(Proof { at: NOW.minus(Duration::from_secs(5)), here: false });
         let facts = new_user(&fresh, &password_only);
         let facts = Facts { evidence: Evidence { password: earlier, ..facts.evidence }, ..facts };

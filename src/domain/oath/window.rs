@@ -174,8 +174,7 @@ mod tests {
         let step = totp::step_at(NOW, 30);
         let moving = Moving::Time { step_seconds: 30, drift_steps: 0 };
         for off in -1..=1 {
-            let verdict =
-                judge(token(&secret, moving, -1), WindowSettings::default(), &code(step + off), NOW);
+            let verdict = judge(token(&secret, moving, -1), WindowSettings::default(), &code(step + off), NOW);
             assert_eq!(verdict, Verdict::Accepted { position: step + off, drift_steps: off });
         }
         let slow = Moving::Time { step_seconds: 30, drift_steps: -4 };

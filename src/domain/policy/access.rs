@@ -180,11 +180,8 @@ pub struct Decision {
 #[must_use]
 pub fn decide(policies: &AccessPolicies, attempt: Attempt<'_>) -> Decision {
     let mut trace = Vec::new();
-    let policy = policies
-        .exceptions
-        .iter()
-        .find(|policy| matches(policy, attempt, &mut trace))
-        .unwrap_or(&policies.global);
+    let policy =
+        policies.exceptions.iter().find(|policy| matches(policy, attempt, &mut trace)).unwrap_or(&policies.global);
     let scenario = policy
         .scenarios
         .iter()
@@ -266,7 +263,8 @@ mod tests {
             networks: vec!["10.0.0.0/8".parse().expect("a range")],
             ..policy(2, "Wiki from the office", grant(&[Method::Password]))
         };
-        let contractors = AccessPolicy { groups: vec![GroupId::from_bits(9)], ..policy(3, "Contractors", Verdict::Deny) };
+        let contractors =
+            AccessPolicy { groups: vec![GroupId::from_bits(9)], ..policy(3, "Contractors", Verdict::Deny) };
         AccessPolicies {
             exceptions: vec![wiki, contractors],
             global: policy(1, "Global", grant(&[Method::Otp, Method::Password])),
@@ -328,7 +326,10 @@ mod tests {
         });
         let from = |address: &str| {
             let address = address.parse().expect("an address");
-            decide(&policies, Attempt { application: ApplicationId::from_bits(1), assigned: true, groups: &[], address })
+            decide(
+                &policies,
+                Attempt { application: ApplicationId::from_bits(1), assigned: true, groups: &[], address },
+            )
         };
         assert_eq!(from("192.0.2.7").scenario, None);
         assert_eq!(from("198.51.100.7").scenario.as_deref(), Some("Abroad"));

@@ -39,15 +39,8 @@ pub enum Place {
 
 impl Platform {
     /// Every platform, in the order of the matrix.
-    pub const ALL: [Self; 7] = [
-        Self::Ios,
-        Self::Android,
-        Self::WindowsMobile,
-        Self::Windows,
-        Self::Web,
-        Self::CommandLine,
-        Self::OathApp,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Ios, Self::Android, Self::WindowsMobile, Self::Windows, Self::Web, Self::CommandLine, Self::OathApp];
 
     /// The name in files, forms and the device API.
     #[must_use]

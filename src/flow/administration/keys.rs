@@ -151,7 +151,14 @@ pub async fn rotate(desk: &Desk<'_>, code: &TenantCode, overlap: Overlap, which:
             }
             if let RotationStep::Promote { next, current, published_until } = step {
                 if let Some(current) = current {
-                    signing_keys::set_stage(connection, tenant, current, KeyStage::Current, KeyStage::Old { published_until }).await?;
+                    signing_keys::set_stage(
+                        connection,
+                        tenant,
+                        current,
+                        KeyStage::Current,
+                        KeyStage::Old { published_until },
+                    )
+                    .await?;
                 }
                 signing_keys::set_stage(connection, tenant, next, KeyStage::Next, KeyStage::Current).await?;
                 let object = ("signing_key", next.to_string());
@@ -165,7 +172,9 @@ pub async fn rotate(desk: &Desk<'_>, code: &TenantCode, overlap: Overlap, which:
         moved.await?;
         lines.push(match step {
             RotationStep::CreateCurrent => format!("{kind}: made a key; it signs from now on"),
-            RotationStep::CreateNext => format!("{kind}: published the next key; run this again after {} hours", overlap.lead.as_secs() / 3600),
+            RotationStep::CreateNext => {
+                format!("{kind}: published the next key; run this again after {} hours", overlap.lead.as_secs() / 3600)
+            }
             RotationStep::Promote { .. } => format!("{kind}: the next key signs from now on"),
             RotationStep::Wait { until } => format!("{kind}: the next key may sign from {}", until.rfc3339()),
         });

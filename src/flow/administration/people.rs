@@ -75,7 +75,12 @@ pub async fn set_groups(
 ///
 /// # Errors
 /// If the database fails.
-pub async fn remove(desk: &Desk<'_>, connection: &mut Connection, tenant: TenantId, user: UserId) -> storage::Result<()> {
+pub async fn remove(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    tenant: TenantId,
+    user: UserId,
+) -> storage::Result<()> {
     for token in tokens::of_user(connection, tenant, user).await? {
         set_token_state(desk, connection, &token, State::Revoked, "account removed").await?;
     }
@@ -100,7 +105,12 @@ pub async fn unlock(desk: &Desk<'_>, connection: &mut Connection, user: &User) -
 ///
 /// # Errors
 /// If the database fails.
-pub async fn set_status(desk: &Desk<'_>, connection: &mut Connection, user: &User, status: Status) -> storage::Result<()> {
+pub async fn set_status(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    user: &User,
+    status: Status,
+) -> storage::Result<()> {
     change(desk, connection, user, &User { status, ..user.clone() }).await
 }
 

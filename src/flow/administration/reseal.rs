@@ -3,8 +3,8 @@
 use super::Desk;
 use crate::flow;
 use crate::keys::sealing::Place;
-use crate::storage::sealed::{self, COLUMNS, Cell, Column};
 use crate::storage::installation;
+use crate::storage::sealed::{self, COLUMNS, Cell, Column};
 
 /// Seals everything anew that is not under the current key. Says how many values were moved. Old and new values
 /// can be read at any moment in between, so this may be interrupted and run again (K23).
@@ -29,7 +29,9 @@ pub async fn all(desk: &Desk<'_>) -> flow::Result<u64> {
 
 async fn root(desk: &Desk<'_>) -> flow::Result<u64> {
     let (db, place) = (&desk.house.db, Place::installation("root_sealed"));
-    let Some(root) = db.read(async |connection| installation::root_sealed(connection).await).await? else { return Ok(0) };
+    let Some(root) = db.read(async |connection| installation::root_sealed(connection).await).await? else {
+        return Ok(0);
+    };
     let Some(resealed) = desk.house.sealer.reseal(place, &root)? else { return Ok(0) };
     db.write(async |connection| installation::rewrap_root(connection, &resealed).await).await?;
     Ok(1)

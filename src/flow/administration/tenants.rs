@@ -73,7 +73,12 @@ pub async fn create(
 ///
 /// # Errors
 /// If the database fails, or somebody else changed the virtual server meanwhile.
-pub async fn change(desk: &Desk<'_>, connection: &mut Connection, before: &TenantConfig, after: &TenantConfig) -> storage::Result<()> {
+pub async fn change(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    before: &TenantConfig,
+    after: &TenantConfig,
+) -> storage::Result<()> {
     let (tenant, settings) = (&after.tenant, &after.settings);
     if !tenants::update(connection, tenant, settings, before.version, desk.now).await? {
         return Err(storage::Error::Contended);
@@ -86,7 +91,12 @@ pub async fn change(desk: &Desk<'_>, connection: &mut Connection, before: &Tenan
 ///
 /// # Errors
 /// If the database fails or the name is taken.
-pub async fn add_group(desk: &Desk<'_>, connection: &mut Connection, tenant: TenantId, group: &Group) -> storage::Result<()> {
+pub async fn add_group(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    tenant: TenantId,
+    group: &Group,
+) -> storage::Result<()> {
     tenants::insert_group(connection, tenant, group, desk.now).await?;
     let object = ("group", group.id.to_string());
     desk.record(connection, tenant, Action::GroupCreated, object, json!({ "name": group.name })).await
@@ -96,7 +106,12 @@ pub async fn add_group(desk: &Desk<'_>, connection: &mut Connection, tenant: Ten
 ///
 /// # Errors
 /// If the database fails.
-pub async fn remove_group(desk: &Desk<'_>, connection: &mut Connection, tenant: TenantId, group: GroupId) -> storage::Result<()> {
+pub async fn remove_group(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    tenant: TenantId,
+    group: GroupId,
+) -> storage::Result<()> {
     tenants::remove_group(connection, tenant, group).await?;
     desk.record(connection, tenant, Action::GroupRemoved, ("group", group.to_string()), json!({})).await
 }

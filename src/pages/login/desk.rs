@@ -46,7 +46,9 @@ pub async fn page_of(call: &Call, case: &Case, complaint: Option<Complaint>) -> 
         Step::Activate(platform) => activation::page(call, case, platform, complaint).await?,
         Step::Complete => return complete(call, case).await,
         Step::Granted | Step::Ended(_) if refused::passes_on(case) => return Ok(on_to_the_door(call, case)),
-        Step::Refused(_) | Step::Expired | Step::Ended(_) | Step::Answered | Step::Granted => refused::page(call, case)?,
+        Step::Refused(_) | Step::Expired | Step::Ended(_) | Step::Answered | Step::Granted => {
+            refused::page(call, case)?
+        }
     };
     Ok(page::leading_to(response, form_targets(case.application.as_ref())))
 }

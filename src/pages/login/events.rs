@@ -23,7 +23,9 @@ pub async fn stream(mut call: Call, path: web::Path<(String, LoginId)>) -> Answe
     let id = path.into_inner().1;
     let case = view::look(&mut call, id).await?;
     let events: stream::BoxStream<'static, _> = match case.enrollment.as_ref().map(|enrollment| enrollment.id) {
-        None => Box::pin(stream::iter([Ok::<_, Infallible>(web::Bytes::from_static(b"event: changed\ndata: gone\n\n"))])),
+        None => {
+            Box::pin(stream::iter([Ok::<_, Infallible>(web::Bytes::from_static(b"event: changed\ndata: gone\n\n"))]))
+        }
         Some(enrollment) => {
             let before = phase(&call, enrollment).await;
             let (site, realm) = (call.site.clone().into_inner(), call.realm.clone());

@@ -115,7 +115,9 @@ pub fn words(call: &Call, complaint: Complaint) -> String {
     let (key, value) = match complaint {
         Complaint::NameEmpty => ("complaint-name-empty", None),
         Complaint::PasswordWrong => ("complaint-password-wrong", None),
-        Complaint::Wait { seconds } if seconds > 90 => ("complaint-wait-minutes", Some(("minutes", seconds.div_ceil(60)))),
+        Complaint::Wait { seconds } if seconds > 90 => {
+            ("complaint-wait-minutes", Some(("minutes", seconds.div_ceil(60))))
+        }
         Complaint::Wait { seconds } => ("complaint-wait", Some(("seconds", seconds))),
         Complaint::PasscodeWrong => ("complaint-passcode-wrong", None),
         Complaint::PasscodeEmpty => ("complaint-passcode-empty", None),
@@ -128,7 +130,8 @@ pub fn words(call: &Call, complaint: Complaint) -> String {
         Complaint::PlatformNotAllowed => ("complaint-platform", None),
         Complaint::StillWaiting => ("complaint-still-waiting", None),
     };
-    let values: Vec<(&'static str, Value)> = value.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
+    let values: Vec<(&'static str, Value)> =
+        value.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
     call.site.texts.plain(call.language, key, &values)
 }
 

@@ -85,7 +85,8 @@ async fn home(mut call: Call, request: actix_web::HttpRequest, choice: web::Quer
     let nothing = |_: &Proven| Receipt::Nothing;
     let (site, realm) = (&call.site, &call.realm);
     let silent =
-        federation::from_session(&site.house, realm, &call.visit, &call.browser, (application, &wishes), nothing).await?;
+        federation::from_session(&site.house, realm, &call.visit, &call.browser, (application, &wishes), nothing)
+            .await?;
     let Silent::Complete(proven) = silent else { return begin(&call, &request, application, wishes).await };
     if let Some(tag) = proven.member.user.language.as_deref().filter(|_| call.chosen.is_none()) {
         call.language = Language::of_tag(tag).unwrap_or(call.language);
@@ -118,9 +119,7 @@ async fn begin(
 
 async fn show(call: &Call, proven: &Proven) -> Answer {
     let (realm, user) = (&call.realm, &proven.member.user);
-    let tokens = call.site.house.db.read(async |connection| {
-        tokens::of_user(connection, realm.tenant(), user.id).await
-    });
+    let tokens = call.site.house.db.read(async |connection| tokens::of_user(connection, realm.tenant(), user.id).await);
     let frame = Frame::of(call, "portal-title").with_csrf(csrf(call, proven.session));
     let applications = realm.config.applications.iter().filter_map(|application| {
         let mine = application.assignment.includes(user.id, &proven.member.groups);
