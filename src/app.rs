@@ -293,9 +293,8 @@ mod tests {
         let (base, handle, health) = (format!("http://{}", service.address), service.handle(), service.health.clone());
         let running = actix_web::rt::spawn(service.run());
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-        let status = async |path: &str| {
-            client.get(format!("{base}{path}")).send().await.expect("an answer").status().as_u16()
-        };
+        let status =
+            async |path: &str| client.get(format!("{base}{path}")).send().await.expect("an answer").status().as_u16();
         assert_eq!((status("/healthz").await, status("/readyz").await), (200, 200));
         assert_eq!((status("/t/nobody/").await, status("/etc/passwd").await), (404, 404));
         let foreign = client.get(format!("{base}/t/acme/")).header("host", "evil.example").send().await;

@@ -175,10 +175,23 @@ fn main() -> ExitCode {
     match run(arguments) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("vestibule: {error:#}");
+            eprintln!("vestibule: {}", told(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// The error and its causes, each said once: some repeat what they were caused by.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// Help and version go to standard output; anything else is one line on standard error and exit code 2.
@@ -205,7 +218,10 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         actix_web::rt::System::new().block_on(demo::run(*listen, data))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let settings = Settings::load(arguments.config.as_deref(), std::env::vars())?;
+    // A variable that is not text cannot be one of ours.
+    let variables =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let settings = Settings::load(arguments.config.as_deref(), variables)?;
     telemetry::start(settings.telemetry);
     actix_web::rt::System::new().block_on(carry_out(arguments.command, settings))
 }

@@ -219,6 +219,10 @@ pub async fn migrate(settings: &Settings) -> anyhow::Result<String> {
 /// # Errors
 /// If the engine is not SQLite, or the copy exists or cannot be written.
 pub async fn backup(settings: &Settings, file: &Path) -> anyhow::Result<String> {
+    anyhow::ensure!(
+        settings.database.expose_secret().starts_with("sqlite:"),
+        "only an SQLite database is copied by this program; use mariadb-dump --single-transaction"
+    );
     anyhow::ensure!(!file.exists(), "{} exists already; name a new file", file.display());
     let db = database(settings, Schema::Expect).await?;
     let path = file.to_str().context("the file's name is not valid UTF-8")?;

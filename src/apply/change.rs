@@ -17,11 +17,11 @@ use crate::storage::{self, Connection};
 #[derive(Debug, Clone)]
 pub(super) enum Change {
     CreateTenant { config: Box<TenantConfig>, keys: Vec<keys::NewKey> },
-    ChangeTenant { before: Box<TenantConfig>, after: Box<TenantConfig>, what: Vec<String> },
+    UpdateTenant { before: Box<TenantConfig>, after: Box<TenantConfig>, what: Vec<String> },
     CreateGroup(Group),
     RemoveGroup(Group),
     CreateUser { user: Box<User>, hash: Option<String>, groups: Vec<GroupId> },
-    ChangeUser { before: Box<User>, after: Box<User>, what: Vec<&'static str> },
+    UpdateUser { before: Box<User>, after: Box<User>, what: Vec<&'static str> },
     SetPassword { user: Box<User>, hash: String },
     SetGroups { user: Box<User>, groups: Vec<GroupId> },
     RemoveUser(Box<User>),
@@ -35,11 +35,11 @@ impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CreateTenant { config, .. } => write!(f, "create tenant {}", config.tenant.code),
-            Self::ChangeTenant { what, .. } => write!(f, "change tenant: {}", what.join(", ")),
+            Self::UpdateTenant { what, .. } => write!(f, "change tenant: {}", what.join(", ")),
             Self::CreateGroup(group) => write!(f, "create group {}", group.name),
             Self::RemoveGroup(group) => write!(f, "remove group {}", group.name),
             Self::CreateUser { user, .. } => write!(f, "create user {}", user.username),
-            Self::ChangeUser { after, what, .. } => write!(f, "change user {}: {}", after.username, what.join(", ")),
+            Self::UpdateUser { after, what, .. } => write!(f, "change user {}: {}", after.username, what.join(", ")),
             Self::SetPassword { user, .. } => write!(f, "change user {}: password", user.username),
             Self::SetGroups { user, .. } => write!(f, "change user {}: groups", user.username),
             Self::RemoveUser(user) => write!(f, "remove user {}", user.username),
@@ -58,7 +58,7 @@ impl Change {
         matches!(
             self,
             Self::CreateTenant { .. }
-                | Self::ChangeTenant { .. }
+                | Self::UpdateTenant { .. }
                 | Self::CreateGroup(_)
                 | Self::RemoveGroup(_)
                 | Self::PutApplication { .. }
@@ -77,7 +77,7 @@ impl Change {
         let tenant = config.tenant.id;
         match self {
             Self::CreateTenant { config, keys } => tenants::create(desk, connection, config, keys).await,
-            Self::ChangeTenant { before, after, .. } => tenants::change(desk, connection, before, after).await,
+            Self::UpdateTenant { before, after, .. } => tenants::change(desk, connection, before, after).await,
             Self::CreateGroup(group) => tenants::add_group(desk, connection, tenant, group).await,
             Self::RemoveGroup(group) => tenants::remove_group(desk, connection, tenant, group.id).await,
             Self::CreateUser { user, hash, groups } => {
@@ -91,7 +91,7 @@ impl Change {
                     people::set_groups(desk, connection, tenant, user.id, groups).await
                 }
             }
-            Self::ChangeUser { before, after, .. } => people::change(desk, connection, before, after).await,
+            Self::UpdateUser { before, after, .. } => people::change(desk, connection, before, after).await,
             Self::SetPassword { user, hash } => people::set_password(desk, connection, tenant, user.id, hash).await,
             Self::SetGroups { user, groups } => people::set_groups(desk, connection, tenant, user.id, groups).await,
             Self::RemoveUser(user) => people::remove(desk, connection, tenant, user.id).await,

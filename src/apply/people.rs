@@ -71,7 +71,7 @@ pub(super) async fn plan(
             Some(before) => {
                 let what = differences(before, &after);
                 if !what.is_empty() {
-                    changes.push(Change::ChangeUser {
+                    changes.push(Change::UpdateUser {
                         before: Box::new(before.clone()),
                         after: Box::new(after.clone()),
                         what,
@@ -180,12 +180,12 @@ async fn new_hash(
 ) -> anyhow::Result<Option<String>> {
     let house = desk.house;
     let stored = match before {
-        Some(user) => {
+        Some(user) if entry.password.is_some() || entry.password_hash.is_some() => {
             let question =
                 async |connection: &mut _| crate::storage::users::password_hash(connection, user.tenant, user.id).await;
             house.db.read(question).await?
         }
-        None => None,
+        _ => None,
     };
     match (&entry.password, &entry.password_hash) {
         (None, None) => Ok(None),

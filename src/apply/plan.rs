@@ -152,7 +152,7 @@ pub(super) async fn plan(
     let what = differences(&current.config, &after);
     if !what.is_empty() {
         let (before, after) = (Box::new(current.config.clone()), Box::new(after.clone()));
-        changes.push(Change::ChangeTenant { before, after, what });
+        changes.push(Change::UpdateTenant { before, after, what });
     }
     changes.extend(crowd.changes);
     changes.extend(put);

@@ -334,8 +334,11 @@ async fn the_key_encryption_key_is_rotated_without_losing_a_secret_r_600_k23() {
 #[tokio::test]
 async fn a_restored_copy_accepts_no_passcode_that_may_have_been_used_r_599() {
     let fixture = Fixture::new().await;
-    let event = ACME.replace("period_seconds = 30", "period_seconds = 30\n[[tenant.user.token]]\ntype = \"oath_app\"\n\
-        secret_base32 = \"JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXQ\"\ncounter = 7");
+    let event = ACME.replace(
+        "period_seconds = 30",
+        "period_seconds = 30\n[[tenant.user.token]]\ntype = \"oath_app\"\n\
+        secret_base32 = \"JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXQ\"\ncounter = 7",
+    );
     fixture.apply(&event).await;
     let house = &fixture.house;
     let now = house.clock.now();

@@ -84,11 +84,8 @@ impl Worker {
         let now = self.clock.now();
         let due = self.db.read(async |connection| outbox::due(connection, now, BATCH).await).await?;
         // Several at once: one slow answer of the mail server must not keep everybody else's code back.
-        let outcomes: Vec<storage::Result<bool>> = stream::iter(due)
-            .map(|(tenant, id, _)| self.take(tenant, id))
-            .buffer_unordered(AT_ONCE)
-            .collect()
-            .await;
+        let outcomes: Vec<storage::Result<bool>> =
+            stream::iter(due).map(|(tenant, id, _)| self.take(tenant, id)).buffer_unordered(AT_ONCE).collect().await;
         let mut done = 0;
         for outcome in outcomes {
             done += usize::from(outcome?);
@@ -98,9 +95,9 @@ impl Worker {
 
     /// Leases and delivers one mail. Says whether it left or was given up.
     async fn take(&self, tenant: TenantId, id: MailId) -> storage::Result<bool> {
-        let leased = self.db.write(async |connection| {
-            outbox::lease(connection, tenant, id, self.owner, self.clock.now(), LEASE).await
-        });
+        let leased = self
+            .db
+            .write(async |connection| outbox::lease(connection, tenant, id, self.owner, self.clock.now(), LEASE).await);
         match leased.await? {
             Some(leased) => self.deliver(&leased).await,
             None => Ok(false),

@@ -32,6 +32,20 @@ pub enum KeyError {
     Certificate(#[from] crate::keys::certificate::CertificateError),
 }
 
+/// Why keys cannot be rotated.
+#[derive(Debug, thiserror::Error)]
+pub enum RotationError {
+    /// There is no such virtual server.
+    #[error("there is no tenant \"{0}\"")]
+    NoTenant(TenantCode),
+    /// The next key cannot be made.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The database failed.
+    #[error(transparent)]
+    Storage(#[from] storage::Error),
+}
+
 /// What every virtual server signs with.
 pub const KINDS: [(KeyPurpose, SignatureAlgorithm); 4] = [
     (KeyPurpose::Oidc, SignatureAlgorithm::Rs256),
@@ -124,10 +138,15 @@ impl Which {
 ///
 /// # Errors
 /// If the database fails or a key cannot be made.
-pub async fn rotate(desk: &Desk<'_>, code: &TenantCode, overlap: Overlap, which: Which) -> anyhow::Result<Vec<String>> {
+pub async fn rotate(
+    desk: &Desk<'_>,
+    code: &TenantCode,
+    overlap: Overlap,
+    which: Which,
+) -> Result<Vec<String>, RotationError> {
     let db = &desk.house.db;
     let Some(config) = db.read(async |connection| tenants::config(connection, code).await).await? else {
-        anyhow::bail!("there is no virtual server \"{code}\"");
+        return Err(RotationError::NoTenant(code.clone()));
     };
     let tenant = config.tenant.id;
     let all = db.read(async |connection| signing_keys::of_tenant(connection, tenant).await).await?;
