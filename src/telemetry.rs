@@ -65,7 +65,8 @@ pub struct TelemetrySettings {
 pub fn start(settings: TelemetrySettings) {
     let level = settings.level.0.to_string().to_ascii_lowercase();
     let others = if settings.level.0 == tracing::Level::ERROR { "error" } else { "warn" };
-    let filter = EnvFilter::new(format!("{others},vestibule={level}"));
+    // A request that is no HTTP is an error to that crate; it is a stranger's, and would fill the log.
+    let filter = EnvFilter::new(format!("{others},actix_http=off,vestibule={level}"));
     let lines =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_span_events(FmtSpan::NONE);
     let started = match settings.format {

@@ -1,6 +1,6 @@
 //! Virtual servers as code: reads apply files, shows what differs from what is there, and makes it so.
 //!
-//! [`file`] is what operators type; [`plan`](mod@plan) checks it against what is there and lists the changes;
+//! [`file`](mod@file) is what operators type; [`plan`](mod@plan) checks it against what is there and lists the changes;
 //! [`run`] carries them out in one transaction for each virtual server; [`export`] writes such a file.
 
 mod applications;
