@@ -255,18 +255,19 @@ pub async fn restore(settings: &Settings, file: &Path, replace: bool) -> anyhow:
     if let Some(folder) = target.parent() {
         std::fs::create_dir_all(folder)?;
     }
+    let part = with_tail(&target, ".part");
+    std::fs::copy(file, &part).with_context(|| format!("{} cannot be copied", file.display()))?;
+    if let Err(error) = opens(settings, &part).await {
+        drop(std::fs::remove_file(&part));
+        return Err(error.context(format!("{} was not put in place", file.display())));
+    }
     // What the log of the old database holds must not be played into the new one.
     for tail in ["-wal", "-shm"] {
-        let mut name = target.clone().into_os_string();
-        name.push(tail);
-        match std::fs::remove_file(&name) {
+        match std::fs::remove_file(with_tail(&target, tail)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
     }
-    let mut part = target.clone().into_os_string();
-    part.push(".part");
-    std::fs::copy(file, &part).with_context(|| format!("{} cannot be copied", file.display()))?;
     std::fs::rename(&part, &target)?;
     let site = open(settings, Schema::Migrate, Nature::default()).await?;
     let now = site.house.clock.now();
@@ -280,4 +281,21 @@ pub async fn restore(settings: &Settings, file: &Path, replace: bool) -> anyhow:
         ));
     }
     Ok(lines)
+}
+
+/// Whether the copy at `path` is one of ours and its secrets open with the configured keys.
+async fn opens(settings: &Settings, path: &Path) -> anyhow::Result<()> {
+    let sealer = kek::sealer(&settings.key_encryption_keys, &Entropy::System)?;
+    let db = Db::connect(&format!("sqlite://{}", path.display())).await?;
+    let root = db.read(async |connection| installation::root_sealed(connection).await).await;
+    db.close().await;
+    let root = root.context("it is not a copy of a database of this program")?.context("it is empty")?;
+    sealer.open(Place::installation("root_sealed"), &root).context("the key-encryption key is another one")?;
+    Ok(())
+}
+
+fn with_tail(path: &Path, tail: &str) -> PathBuf {
+    let mut name = path.to_owned().into_os_string();
+    name.push(tail);
+    name.into()
 }

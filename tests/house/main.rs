@@ -7,6 +7,7 @@
 )]
 
 mod browser;
+mod commands;
 mod door_oidc;
 mod door_saml;
 mod mariadb;

@@ -1,0 +1,134 @@
+//! The `vestibule` command as a shell sees it: what it prints, where, and with which exit code (contract, Commands).
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+const ACME: &str = r#"
+[[tenant]]
+code = "acme"
+name = "Acme Corporation"
+[[tenant.user]]
+username = "ada"
+email = "ada@acme.test"
+password = "correct horse battery staple"
+[[tenant.user.token]]
+type = "oath_app"
+secret_base32 = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+"#;
+
+fn vestibule(folder: &Path, arguments: &[&str]) -> Output {
+    let file = |name: &str| folder.join(name).display().to_string();
+    Command::new(env!("CARGO_BIN_EXE_vestibule"))
+        .args(arguments)
+        .current_dir(folder)
+        .env_clear()
+        .env("VESTIBULE__DATABASE__URL", format!("sqlite://{}", file("v.db")))
+        .env("VESTIBULE__KEYS__KEY_ENCRYPTION_KEY_FILE", file("kek"))
+        .env("VESTIBULE__MAIL__URL", format!("file://{}", file("mail")))
+        .env("VESTIBULE__PASSWORDS__MEMORY_KIB", "64")
+        .env("VESTIBULE__TELEMETRY__LEVEL", "error")
+        .output()
+        .expect("the program starts")
+}
+
+fn printed(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Exit code and standard error of a command that must fail.
+fn refused(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = vestibule(folder, arguments);
+    assert!(!output.status.success() && output.stdout.is_empty(), "{arguments:?}");
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn tenants_are_code_and_applying_them_twice_changes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    std::fs::write(path.join("acme.toml"), ACME).expect("written");
+    let checks = printed(&vestibule(path, &["check"]));
+    assert!(checks.lines().all(|line| line.starts_with("ok ")), "{checks}");
+    let shown = printed(&vestibule(path, &["apply", "acme.toml", "--dry-run"]));
+    assert!(shown.contains("acme: create user ada") && shown.contains("nothing was changed"), "{shown}");
+    let made = printed(&vestibule(path, &["apply", "acme.toml"]));
+    assert!(made.contains("acme: create tenant acme"), "{made}");
+    assert_eq!(printed(&vestibule(path, &["apply", "acme.toml"])), "acme: nothing to change\n");
+
+    let export = printed(&vestibule(path, &["export", "--tenant", "acme"]));
+    std::fs::write(path.join("export.toml"), export).expect("written");
+    assert_eq!(printed(&vestibule(path, &["apply", "export.toml", "--prune"])), "acme: nothing to change\n");
+}
+
+#[test]
+fn the_help_desk_acts_from_the_shell_r_331_r_347() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    std::fs::write(path.join("acme.toml"), ACME).expect("written");
+    printed(&vestibule(path, &["apply", "acme.toml"]));
+    assert!(printed(&vestibule(path, &["user", "list"])).starts_with("ada\tenabled\tada@acme.test\t1 active"));
+    let tokens = printed(&vestibule(path, &["token", "list", "--user", "ADA"]));
+    let serial = tokens.split('\t').next().expect("a serial number").to_owned();
+    for (arguments, words) in [
+        (["user", "unlock", "ada"], "ada is unlocked"),
+        (["user", "disable", "ada"], "ada is disabled"),
+        (["user", "enable", "ada"], "ada is enabled"),
+        (["token", "suspend", &serial], "is suspended"),
+        (["token", "resume", &serial], "works again"),
+        (["token", "revoke", &serial], "is revoked"),
+    ] {
+        let line = printed(&vestibule(path, &arguments));
+        assert!(line.contains(words) && line.lines().count() == 1, "{arguments:?}: {line}");
+    }
+    let (code, line) = refused(path, &["token", "resume", &serial]);
+    assert!(code == Some(1) && line.contains("is revoked"), "what is ended stays ended (INV-10): {line}");
+    // A revoked token is not imported again: its secret may be the reason why it was revoked.
+    assert_eq!(printed(&vestibule(path, &["apply", "acme.toml"])), "acme: nothing to change\n");
+}
+
+#[test]
+fn keys_rotate_and_a_copy_is_restored_r_599_r_600() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    std::fs::write(path.join("acme.toml"), ACME).expect("written");
+    printed(&vestibule(path, &["apply", "acme.toml"]));
+    let steps = printed(&vestibule(path, &["keys", "rotate"]));
+    assert_eq!(steps.lines().filter(|line| line.contains("published the next key")).count(), 4, "{steps}");
+    printed(&vestibule(path, &["backup", "copy.db"]));
+    assert_eq!(refused(path, &["backup", "copy.db"]).0, Some(1), "no copy is overwritten");
+
+    let old = std::fs::read_to_string(path.join("kek")).expect("a key");
+    std::fs::write(path.join("kek"), format!("{}\n{old}", "A".repeat(43) + "=")).expect("written");
+    assert!(printed(&vestibule(path, &["keys", "rotate", "sealing"])).contains("10 secrets were sealed anew"));
+    std::fs::write(path.join("kek"), "A".repeat(43) + "=").expect("written");
+    assert!(printed(&vestibule(path, &["check"])).contains("opens what is stored"));
+
+    let (code, line) = refused(path, &["restore", "copy.db", "--replace"]);
+    assert!(code == Some(1) && line.contains("key-encryption key"), "the copy is under the old key: {line}");
+    std::fs::write(path.join("kek"), format!("{}\n{old}", "A".repeat(43) + "=")).expect("written");
+    assert_eq!(refused(path, &["restore", "copy.db"]).0, Some(1), "no database is replaced unasked");
+    assert!(printed(&vestibule(path, &["restore", "copy.db", "--replace"])).contains("is in place"));
+    assert_eq!(printed(&vestibule(path, &["apply", "acme.toml"])), "acme: nothing to change\n");
+}
+
+#[test]
+fn errors_are_one_line_and_wrong_usage_is_exit_code_2() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    for wrong in
+        [&["serv"][..], &["apply"], &[], &["token", "suspend"], &["keys", "rotate", "all"], &["serve", "--port", "1"]]
+    {
+        let (code, line) = refused(path, wrong);
+        assert_eq!((code, line.lines().count()), (Some(2), 1), "{wrong:?}: {line}");
+        assert!(line.contains("--help"), "it says what to do: {line}");
+    }
+    for failing in [&["apply", "missing.toml"][..], &["user", "unlock", "ada"], &["export", "--tenant", "nobody"]] {
+        printed(&vestibule(path, &["migrate"]));
+        let (code, line) = refused(path, failing);
+        assert_eq!((code, line.lines().count()), (Some(1), 1), "{failing:?}: {line}");
+    }
+    for help in [&["--help"][..], &["apply", "--help"], &["keys", "rotate", "--help"], &["--version"]] {
+        assert!(!printed(&vestibule(path, help)).is_empty());
+    }
+}
