@@ -63,14 +63,14 @@ pub enum Entropy {
     /// The operating system's generator (T-65).
     System,
     /// A repeatable sequence, for tests only.
-    Seeded(Mutex<StdRng>),
+    Seeded(Box<Mutex<StdRng>>),
 }
 
 impl Entropy {
     /// A repeatable sequence that starts from `seed`. Never used by the service itself.
     #[must_use]
     pub fn seeded(seed: u64) -> Self {
-        Self::Seeded(Mutex::new(StdRng::seed_from_u64(seed)))
+        Self::Seeded(Box::new(Mutex::new(StdRng::seed_from_u64(seed))))
     }
 
     /// Fills `buffer` with random octets.

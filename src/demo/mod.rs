@@ -165,7 +165,7 @@ fn settings(service: &str, mail: SocketAddr, data: &Path) -> anyhow::Result<Sett
         ("VESTIBULE__MAIL__FROM", "Acme Login <no-reply@acme.test>".to_owned()),
         ("VESTIBULE__KEYS__KEY_ENCRYPTION_KEY_FILE", data.join("kek").display().to_string()),
     ];
-    Ok(Settings::load(None, variables.map(|(name, value)| (name.to_owned(), value)).into_iter())?)
+    Ok(Settings::load(None, variables.map(|(name, value)| (name.to_owned(), value)))?)
 }
 
 fn applications_server(

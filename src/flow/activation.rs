@@ -170,10 +170,10 @@ pub async fn confirm(
         let tenant = realm.tenant();
         let Some(activation) = held(connection, house, realm, id).await? else { return Ok(Ok(Err(Refused::Unknown))) };
         let Some(sealed) = &activation.handshake_sealed else { return Ok(Ok(Err(Refused::Unknown))) };
-        if activation.state != State::Completed {
-            if let Err(refused) = usable(visit, &activation) {
-                return refuse(connection, house, realm, visit, &activation, refused).await;
-            }
+        if activation.state != State::Completed
+            && let Err(refused) = usable(visit, &activation)
+        {
+            return refuse(connection, house, realm, visit, &activation, refused).await;
         }
         let kept: Kept = match opened(house, realm, "handshake_sealed", id, sealed)
             .map(|kept| serde_json::from_slice(kept.expose()))

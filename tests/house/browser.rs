@@ -1,1 +1,330 @@
-//! Follows.
+//! The whole story in Chromium, with the demo: real mail, Notes and Wiki on other people's libraries, the
+//! command-line authenticator; desktop and phone, light and dark, with scripts and without.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use fantoccini::{Client, ClientBuilder, Locator};
+use serde_json::json;
+
+use crate::story;
+
+/// A program that ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The demo, running.
+struct Demo {
+    outside: String,
+    folder: tempfile::TempDir,
+    _running: Running,
+}
+
+fn free_port() -> u16 {
+    // The demo takes two ports in a row.
+    loop {
+        let one = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        if one < u16::MAX && std::net::TcpListener::bind(("127.0.0.1", one + 1)).is_ok() {
+            return one;
+        }
+    }
+}
+
+async fn answers(url: &str) {
+    for _ in 0..300 {
+        if reqwest::get(url).await.is_ok_and(|answer| answer.status().is_success()) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("{url} does not answer");
+}
+
+async fn demo() -> Demo {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let child = Command::new(env!("CARGO_BIN_EXE_vestibule"))
+        .args(["demo", "--listen", &format!("127.0.0.1:{port}"), "--data"])
+        .arg(folder.path().join("demo"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let outside = format!("http://127.0.0.1:{}", port + 1);
+    let running = Running(child);
+    answers(&outside).await;
+    Demo { outside, folder, _running: running }
+}
+
+/// How a browser looks at the pages.
+#[derive(Clone, Copy)]
+struct Eyes {
+    name: &'static str,
+    width: u32,
+    height: u32,
+    dark: bool,
+    scripts: bool,
+    language: &'static str,
+}
+
+const DESKTOP: Eyes = Eyes { name: "desktop", width: 1280, height: 1000, dark: false, scripts: true, language: "en" };
+const PHONE: Eyes = Eyes { name: "phone", width: 360, height: 780, dark: true, scripts: true, language: "de" };
+const PLAIN: Eyes = Eyes { name: "plain", width: 1024, height: 900, dark: false, scripts: false, language: "zh-TW" };
+
+struct Chromium {
+    client: Client,
+    eyes: Eyes,
+    shots: Option<PathBuf>,
+    shot: u32,
+    _driver: Running,
+}
+
+impl Chromium {
+    async fn new(eyes: Eyes) -> Self {
+        let port = free_port();
+        let driver = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromium-driver is installed by ./test");
+        let driver = Running(driver);
+        answers(&format!("http://127.0.0.1:{port}/status")).await;
+        let mut arguments = vec![
+            "--headless=new".to_owned(),
+            "--no-sandbox".to_owned(),
+            "--disable-gpu".to_owned(),
+            "--disable-dev-shm-usage".to_owned(),
+            "--hide-scrollbars".to_owned(),
+            format!("--window-size={},{}", eyes.width, eyes.height),
+            format!("--lang={}", eyes.language),
+        ];
+        if eyes.dark {
+            arguments.push("--force-dark-mode".to_owned());
+            arguments.push("--blink-settings=preferredColorScheme=0".to_owned());
+        }
+        let mut preferences = json!({ "intl.accept_languages": eyes.language });
+        if !eyes.scripts {
+            preferences["profile.managed_default_content_settings.javascript"] = json!(2);
+        }
+        let capabilities = json!({ "goog:chromeOptions": { "args": arguments, "prefs": preferences },
+            "goog:loggingPrefs": { "browser": "ALL" } });
+        let client = ClientBuilder::new(hyper_connector())
+            .capabilities(capabilities.as_object().unwrap().clone())
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+            .unwrap();
+        client.set_window_size(eyes.width, eyes.height).await.unwrap();
+        // Where a person wants to look at the pages: VESTIBULE_SCREENSHOTS names a folder.
+        let shots = std::env::var_os("VESTIBULE_SCREENSHOTS").map(PathBuf::from);
+        Self { client, eyes, shots, shot: 0, _driver: driver }
+    }
+
+    /// Takes a picture, if somebody wants to look.
+    async fn look(&mut self, what: &str) {
+        let Some(folder) = &self.shots else { return };
+        std::fs::create_dir_all(folder).unwrap();
+        self.shot += 1;
+        let name = format!("{}-{:02}-{what}.png", self.eyes.name, self.shot);
+        std::fs::write(folder.join(name), self.client.screenshot().await.unwrap()).unwrap();
+    }
+
+    async fn go(&self, url: &str) {
+        self.client.goto(url).await.unwrap();
+    }
+
+    async fn press(&self, action: &str) {
+        let css = format!("[data-action={action}]");
+        let button = self.wait(&css).await;
+        button.click().await.unwrap();
+    }
+
+    async fn wait(&self, css: &str) -> fantoccini::elements::Element {
+        let found = self.client.wait().at_most(Duration::from_secs(10)).for_element(Locator::Css(css)).await;
+        match found {
+            Ok(element) => element,
+            Err(error) => panic!(
+                "no {css} at {}: {error}\n{}",
+                self.client.current_url().await.unwrap(),
+                self.client.source().await.unwrap()
+            ),
+        }
+    }
+
+    async fn fill(&self, css: &str, text: &str) {
+        let field = self.wait(css).await;
+        field.clear().await.unwrap();
+        field.send_keys(text).await.unwrap();
+    }
+
+    async fn text(&self, css: &str) -> String {
+        self.wait(css).await.prop("textContent").await.unwrap().unwrap_or_default().trim().to_owned()
+    }
+
+    /// Nothing is wider than the window, and the page says in which language it is (WCAG 1.4.10, R-534).
+    async fn is_well_made(&self) {
+        if !self.eyes.scripts {
+            return;
+        }
+        let measure = "return [document.documentElement.scrollWidth - window.innerWidth, document.documentElement.lang, \
+                       document.title, document.querySelectorAll('h1').length]";
+        let found = self.client.execute(measure, vec![]).await.unwrap();
+        assert!(found[0].as_i64().unwrap() <= 0, "{} is too wide: {found}", self.client.current_url().await.unwrap());
+        assert!(!found[1].as_str().unwrap().is_empty() && !found[2].as_str().unwrap().is_empty(), "{found}");
+        assert_eq!(found[3], 1, "one heading of the first level: {found}");
+    }
+
+    async fn close(self) {
+        self.client.close().await.unwrap();
+    }
+}
+
+fn hyper_connector() -> hyper_util::client::legacy::connect::HttpConnector {
+    hyper_util::client::legacy::connect::HttpConnector::new()
+}
+
+/// The newest code in the demo's inbox.
+async fn code_in_inbox(demo: &Demo) -> String {
+    for _ in 0..100 {
+        let page = reqwest::get(format!("{}/inbox", demo.outside)).await.unwrap().text().await.unwrap();
+        let page = scraper::Html::parse_document(&page);
+        let code = scraper::Selector::parse("[data-code]").unwrap();
+        if let Some(code) = page.select(&code).next() {
+            return code.text().collect::<String>().trim().to_owned();
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("no code in the inbox");
+}
+
+async fn log_in(browser: &mut Chromium, demo: &Demo, application: &str, name: &str, password: &str) {
+    browser.go(&demo.outside).await;
+    browser.look("start").await;
+    browser.press(application).await;
+    browser.fill("[autocomplete=username]", name).await;
+    browser.is_well_made().await;
+    browser.look("username").await;
+    browser.press("continue").await;
+    browser.fill("[autocomplete=current-password]", password).await;
+    browser.is_well_made().await;
+    browser.look("password").await;
+    browser.press("continue").await;
+}
+
+async fn enroll_up_to_platforms(browser: &mut Chromium, demo: &Demo) {
+    browser.wait("[data-action=add-authenticator]").await;
+    browser.is_well_made().await;
+    browser.look("offer").await;
+    browser.press("add-authenticator").await;
+    browser.wait("[autocomplete=one-time-code]").await;
+    browser.is_well_made().await;
+    browser.look("email").await;
+    let code = code_in_inbox(demo).await;
+    browser.fill("[autocomplete=one-time-code]", &code).await;
+    browser.press("continue").await;
+    browser.wait("[data-action=platform-ios]").await;
+    browser.is_well_made().await;
+    browser.look("platform").await;
+}
+
+/// The command-line authenticator does its part while the page waits.
+async fn activate(demo: &Demo, string: String) -> PathBuf {
+    let store = demo.folder.path().join("store");
+    let path = store.clone();
+    let (exit, out) = tokio::task::spawn_blocking(move || story::app(&path, &["activate", &string])).await.unwrap();
+    assert_eq!(exit, 0, "{out}");
+    store
+}
+
+async fn passcode(store: PathBuf) -> String {
+    let (exit, out) = tokio::task::spawn_blocking(move || story::app(&store, &["passcode", "--json"])).await.unwrap();
+    assert_eq!(exit, 0, "{out}");
+    let json: serde_json::Value = serde_json::from_str(out.lines().next().unwrap()).unwrap();
+    json["passcode"].as_str().unwrap().to_owned()
+}
+
+/// Notes (OpenID Connect) at a desk: the page moves on by itself when the device has confirmed.
+#[actix_web::test]
+async fn notes_at_a_desk_and_the_waiting_page_moves_on_r_098_to_r_112_r_122() {
+    let demo = demo().await;
+    let mut browser = Chromium::new(DESKTOP).await;
+    log_in(&mut browser, &demo, "notes", "ada", "correct horse battery staple").await;
+    enroll_up_to_platforms(&mut browser, &demo).await;
+    browser.press("platform-command_line").await;
+    let string = browser.text("[data-activation-string]").await;
+    browser.is_well_made().await;
+    browser.look("activation").await;
+    let store = activate(&demo, string).await;
+    // No click: server-sent events bring the next page.
+    browser.wait("[autocomplete=one-time-code]").await;
+    browser.is_well_made().await;
+    browser.look("first-passcode").await;
+    browser.fill("[autocomplete=one-time-code]", &passcode(store).await).await;
+    browser.press("continue").await;
+    assert_eq!(browser.text("[data-user]").await, "ada");
+    let claims = browser.text("main").await;
+    assert!(claims.contains("urn:vestibule:acr:mfa") && claims.contains("ada@acme.test"), "{claims}");
+    browser.look("claims").await;
+    // Wiki by single sign-on: nothing is asked.
+    browser.go(&demo.outside).await;
+    browser.press("wiki").await;
+    assert_eq!(browser.text("[data-user]").await, "ada");
+    browser.look("wiki").await;
+    let log = browser.client.execute("return performance.getEntriesByType('navigation').length", vec![]).await;
+    assert!(log.is_ok());
+    browser.close().await;
+}
+
+/// Wiki (SAML) in a narrow, dark window in German, and with a standard app.
+#[actix_web::test]
+async fn wiki_on_a_narrow_dark_screen_in_german_r_107_r_527_r_541() {
+    let demo = demo().await;
+    let mut browser = Chromium::new(PHONE).await;
+    log_in(&mut browser, &demo, "wiki", "grace", "grace hopper 1952").await;
+    enroll_up_to_platforms(&mut browser, &demo).await;
+    browser.press("platform-ios").await;
+    browser.wait("[data-activation-string]").await;
+    browser.is_well_made().await;
+    browser.look("activation-ios").await;
+    browser.press("change-platform").await;
+    browser.press("platform-oath_app").await;
+    let secret = browser.text("[data-activation-string]").await.replace(' ', "");
+    browser.is_well_made().await;
+    browser.look("standard-app").await;
+    let run = Command::new("oathtool").args(["--totp=sha1", "-b", &secret]).output().unwrap();
+    let code = String::from_utf8(run.stdout).unwrap();
+    browser.fill("[autocomplete=one-time-code]", code.trim()).await;
+    browser.press("continue").await;
+    assert_eq!(browser.text("[data-user]").await, "grace");
+    assert!(browser.text("main").await.contains("MobileTwoFactorContract"), "R-492");
+    browser.look("wiki").await;
+    browser.close().await;
+}
+
+/// The same without scripts: every step has a button (R-121).
+#[actix_web::test]
+async fn without_scripts_every_step_has_a_button_r_121() {
+    let demo = demo().await;
+    let mut browser = Chromium::new(PLAIN).await;
+    log_in(&mut browser, &demo, "wiki", "ada", "correct horse battery staple").await;
+    enroll_up_to_platforms(&mut browser, &demo).await;
+    browser.press("platform-command_line").await;
+    let string = browser.text("[data-activation-string]").await;
+    browser.look("activation").await;
+    let store = activate(&demo, string).await;
+    browser.press("check-now").await;
+    browser.fill("[autocomplete=one-time-code]", &passcode(store).await).await;
+    browser.press("continue").await;
+    // The answer to the application waits for its button.
+    browser.look("post").await;
+    browser.press("continue").await;
+    assert_eq!(browser.text("[data-user]").await, "ada");
+    browser.close().await;
+}

@@ -1,1 +1,287 @@
-//! Follows.
+//! The SAML door, seen by libraries that we did not write: samael as a service provider, xmlsec1 on the
+//! signature; and by somebody who means no good.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::str::FromStr as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use samael::metadata::EntityDescriptor;
+use samael::service_provider::ServiceProvider;
+
+use crate::story::passcode_of_linus;
+use crate::visitor::{Seen, Visitor};
+use crate::world::{On, World};
+
+const ENTITY: &str = "https://wiki.example.com/sp";
+const ACS: &str = "https://wiki.example.com/acs";
+
+/// A request as a service provider would write it, with the test's time.
+fn request(world: &World, attributes: &str, inside: &str) -> String {
+    let now = world.clock_now().rfc3339();
+    let now: String = now.chars().take(19).collect();
+    format!(
+        "<samlp:AuthnRequest xmlns:samlp=\"urn:oasis:names:tc:SAML:2.0:protocol\" xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\" \
+         ID=\"_r1\" Version=\"2.0\" IssueInstant=\"{now}Z\" {attributes}><saml:Issuer>{ENTITY}</saml:Issuer>{inside}</samlp:AuthnRequest>"
+    )
+}
+
+fn redirect(world: &World, xml: &str) -> String {
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(xml.as_bytes()).unwrap();
+    let message = STANDARD.encode(encoder.finish().unwrap());
+    let mut url = url::Url::parse(&format!("{}/saml/sso", world.base())).unwrap();
+    url.query_pairs_mut().append_pair("SAMLRequest", &message).append_pair("RelayState", "page=1&x=\"><script>");
+    url.to_string()
+}
+
+async fn log_in(world: &World, visitor: &mut Visitor, url: &str) -> Seen {
+    let seen = visitor.get(url).await;
+    assert_eq!(seen.title(), "Log in", "{}", seen.body);
+    let seen = visitor.press(&seen, "continue", &[("username", "linus")]).await;
+    let seen = visitor.press(&seen, "continue", &[("password", "has a token already")]).await;
+    let code = passcode_of_linus(world);
+    visitor.press(&seen, "continue", &[("code", &code)]).await
+}
+
+/// The posted fields: response in XML, RelayState; and where they go.
+fn posted(seen: &Seen) -> (String, String, String) {
+    let (action, fields) = seen.form("continue");
+    let of =
+        |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).unwrap_or_default();
+    let xml = String::from_utf8(STANDARD.decode(of("SAMLResponse")).unwrap()).unwrap();
+    (action, xml, of("RelayState"))
+}
+
+async fn metadata(world: &World) -> EntityDescriptor {
+    let text = reqwest::get(format!("{}/saml/metadata", world.base())).await.unwrap().text().await.unwrap();
+    EntityDescriptor::from_str(&text).unwrap()
+}
+
+fn status_of(xml: &str) -> Vec<String> {
+    xml.split("Value=\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
+}
+
+/// R-490: the response is accepted by a service provider library and by xmlsec1, and says what it must.
+#[actix_web::test]
+async fn others_verify_our_response_r_487_r_488_r_489_r_490_r_493_t_43() {
+    let world = World::new(On::Sqlite).await;
+    let mut linus = Visitor::new(&world.url);
+    let seen = log_in(&world, &mut linus, &redirect(&world, &request(&world, "", ""))).await;
+    let (action, xml, relay) = posted(&seen);
+    assert_eq!((action.as_str(), relay.as_str()), (ACS, "page=1&x=\"><script>"), "R-488, R-489");
+    let policy = seen.headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.contains("form-action 'self' https://wiki.example.com"), "{policy}");
+    for part in [
+        "InResponseTo=\"_r1\"",
+        "Recipient=\"https://wiki.example.com/acs\"",
+        "<saml:Audience>https://wiki.example.com/sp</saml:Audience>",
+        "NotOnOrAfter=",
+        "NotBefore=",
+        "SessionIndex=",
+        "MobileTwoFactorContract",
+        "linus@acme.test",
+    ] {
+        assert!(xml.contains(part), "{part}: {xml}");
+    }
+    // samael wants the time to be now; the test's clock is elsewhere, so it is told to be patient.
+    let provider = ServiceProvider {
+        entity_id: Some(ENTITY.to_owned()),
+        acs_url: Some(ACS.to_owned()),
+        idp_metadata: metadata(&world).await,
+        max_clock_skew: samael_patience(),
+        max_issue_delay: samael_patience(),
+        ..ServiceProvider::default()
+    };
+    let assertion = provider.parse_base64_response(&STANDARD.encode(&xml), Some(&["_r1"])).expect("samael accepts it");
+    assert_eq!(assertion.subject.unwrap().name_id.unwrap().value.len(), 52, "pairwise");
+    // xmlsec1 with nothing but the published certificate.
+    let folder = tempfile::tempdir().unwrap();
+    let certificate = xml.split("<ds:X509Certificate>").nth(1).unwrap().split('<').next().unwrap();
+    let published = reqwest::get(format!("{}/saml/metadata", world.base())).await.unwrap().text().await.unwrap();
+    assert!(published.contains(certificate), "signed by the published key");
+    let pem = format!("-----BEGIN CERTIFICATE-----\n{certificate}\n-----END CERTIFICATE-----\n");
+    std::fs::write(folder.path().join("idp.pem"), pem).unwrap();
+    let verifies = |xml: &str| {
+        let mut child = Command::new("xmlsec1")
+            .args(["--verify", "--id-attr:ID", "urn:oasis:names:tc:SAML:2.0:assertion:Assertion", "--pubkey-cert-pem"])
+            .arg(folder.path().join("idp.pem"))
+            .arg("-")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("xmlsec1 is installed by ./test");
+        child.stdin.take().unwrap().write_all(xml.as_bytes()).unwrap();
+        child.wait().unwrap().success()
+    };
+    assert!(verifies(&xml), "xmlsec1 accepts it");
+    assert!(!verifies(&xml.replace("linus@acme.test", "ada@acme.test")), "and notices a change");
+    world.stop().await;
+}
+
+fn samael_patience() -> chrono::Duration {
+    chrono::Duration::days(36_500)
+}
+
+/// T-39, R-487, R-498: bad requests are shown, never answered.
+#[actix_web::test]
+async fn bad_requests_are_never_answered_r_487_r_498_t_31_t_35_t_37_t_39() {
+    let world = World::new(On::Sqlite).await;
+    let good = request(&world, "", "");
+    let bomb = format!("<a>{}</a>", " ".repeat(10_000_000));
+    for (name, xml) in [
+        ("a foreign address", request(&world, "AssertionConsumerServiceURL=\"https://evil.example/acs\"", "")),
+        (
+            "an address that begins alike",
+            request(&world, "AssertionConsumerServiceURL=\"https://wiki.example.com/acs/\"", ""),
+        ),
+        ("an unknown index", request(&world, "AssertionConsumerServiceIndex=\"9\"", "")),
+        (
+            "both",
+            request(
+                &world,
+                "AssertionConsumerServiceIndex=\"0\" AssertionConsumerServiceURL=\"https://wiki.example.com/acs\"",
+                "",
+            ),
+        ),
+        ("an unknown issuer", good.replace(ENTITY, "https://evil.example/sp")),
+        ("another destination", request(&world, "Destination=\"https://other.example/sso\"", "")),
+        ("an old request", good.replace("IssueInstant=\"2027", "IssueInstant=\"2001")),
+        ("another version", good.replace("Version=\"2.0\"", "Version=\"1.1\"")),
+        ("no ID", good.replace("ID=\"_r1\"", "")),
+        ("a document type", format!("<!DOCTYPE x>{good}")),
+        (
+            "an entity",
+            format!("<!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/passwd\">]>{}", good.replace(ENTITY, "&e;")),
+        ),
+        ("a comment in the issuer", good.replace(ENTITY, "https://wiki.example.com/sp<!-- x -->")),
+        ("another root", good.replace("samlp:AuthnRequest", "samlp:LogoutRequest")),
+        ("a bomb", bomb),
+        ("nothing", String::new()),
+    ] {
+        let seen = Visitor::new(&world.url).get(&redirect(&world, &xml)).await;
+        assert_eq!(seen.status, 400, "{name}: {}", seen.body);
+        assert!(seen.title() == "This login request cannot be used" && !seen.body.contains("evil"), "{name}");
+    }
+    world.stop().await;
+}
+
+/// R-491, R-492, R-496: what can be answered is answered with a status.
+#[actix_web::test]
+async fn refusals_have_their_status_r_491_r_492_r_496() {
+    let world = World::new(On::Sqlite).await;
+    let status = async |xml: String| {
+        let seen = Visitor::new(&world.url).get(&redirect(&world, &xml)).await;
+        let (action, xml, _) = posted(&seen);
+        assert_eq!(action, ACS);
+        assert!(!xml.contains("<saml:Assertion"), "{xml}");
+        status_of(&xml).get(1).cloned().unwrap_or_default()
+    };
+    assert!(status(request(&world, "IsPassive=\"true\"", "")).await.ends_with(":NoPassive"));
+    let odd = "<samlp:RequestedAuthnContext><saml:AuthnContextClassRef>urn:x:retina</saml:AuthnContextClassRef></samlp:RequestedAuthnContext>";
+    assert!(status(request(&world, "", odd)).await.ends_with(":NoAuthnContext"));
+    let kerberos =
+        "<samlp:NameIDPolicy Format=\"urn:oasis:names:tc:SAML:2.0:nameid-format:kerberos\"></samlp:NameIDPolicy>";
+    assert!(status(request(&world, "", kerberos)).await.ends_with(":InvalidNameIDPolicy"));
+    // Cancelled by the person.
+    let mut linus = Visitor::new(&world.url);
+    let seen = linus.get(&redirect(&world, &request(&world, "", ""))).await;
+    let seen = linus.press(&seen, "cancel", &[]).await;
+    let (_, xml, relay) = posted(&seen);
+    assert!(status_of(&xml)[1].ends_with(":AuthnFailed") && relay.starts_with("page=1"), "{xml}");
+    // ForceAuthn asks again although there is a session.
+    let mut again = Visitor::new(&world.url);
+    log_in(&world, &mut again, &redirect(&world, &request(&world, "", ""))).await;
+    let silent = again.get(&redirect(&world, &request(&world, "IsPassive=\"true\"", ""))).await;
+    assert!(posted(&silent).1.contains("<saml:Assertion"), "single sign-on");
+    let forced = again.get(&redirect(&world, &request(&world, "ForceAuthn=\"true\"", ""))).await;
+    assert_eq!(forced.title(), "Enter your password", "R-491: {}", forced.body);
+    world.stop().await;
+}
+
+/// T-31: a request that samael signed is believed; wrapped, moved or altered it is not.
+#[actix_web::test]
+async fn signed_requests_are_believed_and_wrapped_ones_are_not_t_31_t_36_t_42_r_501() {
+    use samael::crypto::{Crypto, CryptoProvider as _};
+    let world = World::new(On::Sqlite).await;
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
+    let certificate =
+        rcgen::CertificateParams::new(vec!["wiki.example.com".to_owned()]).unwrap().self_signed(&key).unwrap();
+    let file = crate::world::ACME.replace(
+        "name_id_format = \"persistent\"",
+        &format!(
+            "name_id_format = \"persistent\"\nrequire_signed_requests = true\ncertificates = [\"{}\"]",
+            STANDARD.encode(certificate.der())
+        ),
+    );
+    world.apply(&file).await;
+    world.advance(3);
+    let unsigned = Visitor::new(&world.url).get(&redirect(&world, &request(&world, "", ""))).await;
+    assert_eq!(unsigned.status, 400, "T-42: {}", unsigned.body);
+    let template = "<ds:Signature xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"><ds:SignedInfo>\
+        <ds:CanonicalizationMethod Algorithm=\"http://www.w3.org/2001/10/xml-exc-c14n#\"></ds:CanonicalizationMethod>\
+        <ds:SignatureMethod Algorithm=\"http://www.w3.org/2001/04/xmldsig-more#rsa-sha256\"></ds:SignatureMethod>\
+        <ds:Reference URI=\"#_r1\"><ds:Transforms><ds:Transform Algorithm=\"http://www.w3.org/2000/09/xmldsig#enveloped-signature\"></ds:Transform>\
+        <ds:Transform Algorithm=\"http://www.w3.org/2001/10/xml-exc-c14n#\"></ds:Transform></ds:Transforms>\
+        <ds:DigestMethod Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha256\"></ds:DigestMethod><ds:DigestValue></ds:DigestValue></ds:Reference>\
+        </ds:SignedInfo><ds:SignatureValue></ds:SignatureValue></ds:Signature>";
+    let pkcs1 = pkcs1_of(&key);
+    let signed = Crypto::sign_xml(request(&world, "", template), &pkcs1).expect("samael signs");
+    let signed = signed
+        .trim_start_matches("<?xml version=\"1.0\"?>")
+        .trim_start_matches("<?xml version=\"1.0\" encoding=\"UTF-8\"?>")
+        .trim();
+    let post = async |xml: &str| {
+        let form = [("SAMLRequest".to_owned(), STANDARD.encode(xml))];
+        Visitor::new(&world.url).post(&format!("{}/saml/sso", world.base()), &form).await
+    };
+    let seen = post(signed).await;
+    assert_eq!(seen.title(), "Log in", "{}", seen.body);
+    let signature = {
+        let start = signed.find("<ds:Signature").unwrap();
+        let end = signed.find("</ds:Signature>").unwrap() + "</ds:Signature>".len();
+        &signed[start..end]
+    };
+    let evil =
+        request(&world, "AssertionConsumerServiceURL=\"https://wiki.example.com/acs\"", "").replace("_r1", "_evil");
+    let with = |inside: &str| evil.replace("</samlp:AuthnRequest>", &format!("{inside}</samlp:AuthnRequest>"));
+    for (name, xml) in [
+        ("altered", signed.replace("Version=\"2.0\"", "Version=\"2.0\" ForceAuthn=\"true\"")),
+        ("nested in extensions", with(&format!("<samlp:Extensions>{signed}</samlp:Extensions>"))),
+        ("signature moved to another root", with(signature)),
+        ("two signatures", signed.replace("</samlp:AuthnRequest>", &format!("{signature}</samlp:AuthnRequest>"))),
+        (
+            "the original inside the signature",
+            with(&signature.replace("</ds:Signature>", &format!("<ds:Object>{signed}</ds:Object></ds:Signature>"))),
+        ),
+        ("an empty reference", signed.replace("URI=\"#_r1\"", "URI=\"\"")),
+        ("a file", signed.replace("URI=\"#_r1\"", "URI=\"file:///etc/passwd\"")),
+        ("an address", signed.replace("URI=\"#_r1\"", "URI=\"http://127.0.0.1:1/x\"")),
+        (
+            "a weaker algorithm",
+            signed.replace("xmldsig-more#rsa-sha256", "xmldsig#rsa-sha1").replace("2001/04/xmldsig", "2000/09/xmldsig"),
+        ),
+        ("another transform", signed.replace("xmldsig#enveloped-signature", "xmldsig#base64")),
+        ("a duplicate ID", signed.replace("<saml:Issuer>", "<saml:Issuer ID=\"_r1\">")),
+        ("a comment", signed.replace("</saml:Issuer>", "<!-- x --></saml:Issuer>")),
+    ] {
+        let seen = post(&xml).await;
+        assert_eq!(seen.status, 400, "{name} was accepted: {}", seen.body);
+    }
+    world.stop().await;
+}
+
+/// The RSA key in PKCS#1, which is what samael takes.
+fn pkcs1_of(key: &rcgen::KeyPair) -> Vec<u8> {
+    let mut run = Command::new("openssl")
+        .args(["rsa", "-inform", "DER", "-outform", "DER", "-traditional"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("openssl is installed by ./test");
+    run.stdin.take().unwrap().write_all(key.serialized_der()).unwrap();
+    run.wait_with_output().unwrap().stdout
+}

@@ -1,1 +1,152 @@
-//! Follows.
+//! Sixteen at once at everything that counts once, on both databases, and two instances on one database.
+
+use futures_util::future::join_all;
+
+use crate::story::{PASSWORD, after_password, authorize, code_of, passcode_of_linus, redeem, to_platforms};
+use crate::visitor::{Seen, Visitor};
+use crate::world::{BOTH, World};
+
+const WAYS: usize = 16;
+
+/// Sixteen tabs of the same browser press the same button at the same moment.
+async fn at_once(visitor: &Visitor, seen: &Seen, action: &str, fields: &[(&str, &str)]) -> Vec<Seen> {
+    let tabs = (0..WAYS).map(|_| {
+        let mut tab = visitor.clone();
+        async move { tab.press(seen, action, fields).await }
+    });
+    join_all(tabs).await
+}
+
+/// T-13: one passcode, sixteen logins: one of them gets in.
+#[actix_web::test]
+async fn one_passcode_opens_one_login_t_13_r_296_r_314() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let (second, _) = world.second().await;
+        let mut waiting = Vec::new();
+        for number in 0..WAYS {
+            // Every other login at the other instance: the database decides, not a process.
+            let mut visitor = Visitor::new(&world.url);
+            let seen = after_password(&world, &mut visitor, "linus", "has a token already").await;
+            let elsewhere = number % 2 == 1;
+            waiting.push((visitor, seen, elsewhere));
+        }
+        let code = passcode_of_linus(&world);
+        let tries = waiting.into_iter().map(|(mut visitor, seen, elsewhere)| {
+            let (code, second) = (code.clone(), second.clone());
+            async move {
+                let (address, mut fields) = seen.form("continue");
+                fields.push(("code".to_owned(), code));
+                let address = if elsewhere { format!("{second}{address}") } else { address };
+                visitor.once(reqwest::Method::POST, &address, Some(fields)).await.status
+            }
+        });
+        let answers = join_all(tries).await;
+        assert!(answers.iter().all(|status| matches!(status, 200 | 303)), "{on:?}: {answers:?}");
+        assert_eq!(world.events("passcode_accepted").await, 1, "{on:?}: INV-4");
+        world.stop().await;
+    }
+}
+
+/// A mailed code proves a mailbox once, and the tries are counted however many come at once (T-04, K07).
+#[actix_web::test]
+async fn a_mailed_code_is_redeemed_once_r_125_t_04() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let mut ada = Visitor::new(&world.url);
+        let seen = after_password(&world, &mut ada, "ada", PASSWORD).await;
+        let page = ada.press(&seen, "add-authenticator", &[]).await;
+        let right = world.mail("ada@acme.test", 1).await.code().unwrap();
+        let answers = at_once(&ada, &page, "continue", &[("code", &right)]).await;
+        assert!(answers.iter().all(|seen| seen.status < 500), "{on:?}");
+        let events = world.events("code_verified").await;
+        assert_eq!(events, 1, "{on:?}: verified once");
+        // Sixteen wrong codes at once are five tries, not sixteen.
+        let mut other = Visitor::new(&world.url);
+        let seen = after_password(&world, &mut other, "ada", PASSWORD).await;
+        let page = other.press(&seen, "add-authenticator", &[]).await;
+        world.mail("ada@acme.test", 2).await;
+        let before = world.events("code_rejected").await;
+        at_once(&other, &page, "continue", &[("code", "not it")]).await;
+        assert_eq!(world.events("code_rejected").await - before, 5, "{on:?}: AC-09");
+        world.stop().await;
+    }
+}
+
+/// One first passcode makes one token, and one login gives one code (INV-10).
+#[actix_web::test]
+async fn one_enrollment_makes_one_token_t_09_k_inv_10() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let mut ada = Visitor::new(&world.url);
+        let seen = to_platforms(&world, &mut ada).await;
+        let page = ada.press(&seen, "platform-oath_app", &[]).await;
+        let secret = page.find("[data-activation-string]").unwrap().replace(' ', "");
+        let code = crate::story::oathtool(&world, &secret, "--totp=sha1", "6");
+        let answers = at_once(&ada, &page, "continue", &[("code", &code)]).await;
+        assert!(answers.iter().all(|seen| seen.status < 500), "{on:?}");
+        assert_eq!(world.events("token_enrolled").await, 1, "{on:?}");
+        assert_eq!(world.events("login_completed").await, 1, "{on:?}");
+        assert!(world.events("grant_issued").await <= 1, "{on:?}: a login is answered once");
+        world.stop().await;
+    }
+}
+
+/// T-47: sixteen at the token endpoint with one code: one gets tokens, and then nothing is left of them.
+#[actix_web::test]
+async fn an_authorization_code_is_redeemed_once_t_47() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let mut linus = Visitor::new(&world.url);
+        let seen = after_password(&world, &mut linus, "linus", "has a token already").await;
+        let code = passcode_of_linus(&world);
+        let seen = linus.press(&seen, "continue", &[("code", &code)]).await;
+        let (code, _) = code_of(&seen);
+        let answers = join_all((0..WAYS).map(|_| redeem(&world, &code))).await;
+        let good = answers.iter().filter(|(status, _)| *status == 200).count();
+        assert!(good <= 1, "{on:?}: {answers:?}");
+        assert!(answers.iter().all(|(status, _)| matches!(status, 200 | 400)), "{on:?}: {answers:?}");
+        world.stop().await;
+    }
+}
+
+/// One activation, sixteen devices: one of them confirms (AC-15, R-170).
+#[actix_web::test]
+async fn one_activation_is_for_one_device_ac_15_r_147_r_170() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let mut ada = Visitor::new(&world.url);
+        let seen = to_platforms(&world, &mut ada).await;
+        let seen = ada.press(&seen, "platform-command_line", &[]).await;
+        let string = seen.find("[data-activation-string]").unwrap();
+        let devices = (0..4).map(|_| {
+            let string = string.clone();
+            tokio::task::spawn_blocking(move || {
+                let store = tempfile::tempdir().unwrap();
+                crate::story::app(store.path(), &["activate", &string]).0
+            })
+        });
+        let exits: Vec<i32> = join_all(devices).await.into_iter().map(Result::unwrap).collect();
+        assert_eq!(exits.iter().filter(|exit| **exit == 0).count(), 1, "{on:?}: {exits:?}");
+        assert_eq!(world.events("activation_confirmed").await, 1, "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// A login that begins at one instance goes on at the other: nothing lives in a process.
+#[actix_web::test]
+async fn a_login_goes_on_at_another_instance_r_605() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let (second, _) = world.second().await;
+        let mut linus = Visitor::new(&world.url);
+        let seen = linus.get(&authorize(&world, "")).await;
+        let (address, mut fields) = seen.form("continue");
+        fields.push(("username".to_owned(), "linus".to_owned()));
+        let elsewhere = linus.once(reqwest::Method::POST, &format!("{second}{address}"), Some(fields)).await;
+        assert_eq!(elsewhere.status, 303, "{on:?}: {}", elsewhere.body);
+        let seen = linus.get(&seen.url).await;
+        assert_eq!(seen.title(), "Enter your password", "{on:?}");
+        world.stop().await;
+    }
+}

@@ -78,6 +78,16 @@ impl World {
         self.clock.advance(Duration::from_secs(seconds));
     }
 
+    /// How many audit events of one kind there are.
+    pub async fn events(&self, action: &str) -> i64 {
+        use sqlx::Row as _;
+        let pool = sqlx::any::AnyPoolOptions::new().max_connections(1).connect(&self.database).await.unwrap();
+        let row = sqlx::query("SELECT COUNT(*) AS events FROM audit_event WHERE action = ?").bind(action.to_owned());
+        let events = row.fetch_one(&pool).await.unwrap().get("events");
+        pool.close().await;
+        events
+    }
+
     pub fn base(&self) -> String {
         format!("{}/t/acme", self.url)
     }
@@ -118,7 +128,7 @@ async fn serve(
         ("VESTIBULE__PASSWORDS__MEMORY_KIB", "64".to_owned()),
         ("VESTIBULE__PASSWORDS__PASSES", "1".to_owned()),
     ];
-    let settings = Settings::load(None, variables.map(|(name, value)| (name.to_owned(), value)).into_iter()).unwrap();
+    let settings = Settings::load(None, variables.map(|(name, value)| (name.to_owned(), value))).unwrap();
     let nature = Nature { clock: Clock::Test(clock.clone()), entropy: Entropy::System };
     let service = Service::start(&settings, listener, Schema::Migrate, nature).await.unwrap();
     let (site, handle) = (service.site.clone(), service.handle());
