@@ -183,6 +183,8 @@ impl Reading {
                 element.attributes.push((local.as_ref().to_owned(), unescaped(&attribute.value)?));
             }
         }
+        // Their order means nothing; sorted, two readings of one element are equal.
+        element.attributes.sort_unstable();
         self.open.push(element);
         Ok(())
     }

@@ -130,9 +130,17 @@ async fn serve(
     ];
     let settings = Settings::load(None, variables.map(|(name, value)| (name.to_owned(), value))).unwrap();
     let nature = Nature { clock: Clock::Test(clock.clone()), entropy: Entropy::System };
-    let service = Service::start(&settings, listener, Schema::Migrate, nature).await.unwrap();
-    let (site, handle) = (service.site.clone(), service.handle());
-    actix_web::rt::spawn(async move { service.run().await.unwrap() });
+    // A thread with a runtime of its own, like a process: it ends when it is told to or with the program, and a
+    // test that fails does not tear it down in the middle of something.
+    let (ready, started) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        actix_web::rt::System::new().block_on(async move {
+            let service = Service::start(&settings, listener, Schema::Migrate, nature).await.unwrap();
+            let _ = ready.send((service.site.clone(), service.handle()));
+            service.run().await.unwrap();
+        });
+    });
+    let (site, handle) = started.await.unwrap();
     (url, site, handle)
 }
 
