@@ -1,0 +1,15 @@
+skip-to-content = Zum Inhalt springen
+language = Sprache
+language-apply = Ändern
+help-contact = Brauchen Sie Hilfe? { $contact }
+continue = Weiter
+cancel = Abbrechen
+copy = Kopieren
+copied = Kopiert
+check-now = Jetzt prüfen
+step-of = Schritt { $step } von { $steps }
+switch-user = Nicht Sie?
+log-in = Anmelden
+log-out = Abmelden
+start-again = Neu beginnen
+return-to-application = Zurück zur Anwendung

@@ -1,0 +1,11 @@
+portal-title = Ihre Anwendungen
+portal-hello = Guten Tag, { $name }
+portal-applications = Anwendungen
+portal-no-applications = Für Sie gibt es noch keine Anwendungen.
+portal-authenticators = Ihre Authenticatoren
+portal-no-authenticators = Sie haben noch keinen Authenticator. Sie werden gebeten, einen hinzuzufügen, sobald eine Anwendung ihn benötigt.
+portal-last-used = zuletzt verwendet am { $day }
+token-active = Aktiv
+token-suspended = Ausgesetzt
+token-locked = Gesperrt
+token-revoked = Entfernt

@@ -1,0 +1,15 @@
+skip-to-content = Ir al contenido
+language = Idioma
+language-apply = Cambiar
+help-contact = ¿Necesita ayuda? { $contact }
+continue = Continuar
+cancel = Cancelar
+copy = Copiar
+copied = Copiado
+check-now = Comprobar ahora
+step-of = Paso { $step } de { $steps }
+switch-user = ¿No es usted?
+log-in = Iniciar sesión
+log-out = Cerrar sesión
+start-again = Empezar de nuevo
+return-to-application = Volver a la aplicación

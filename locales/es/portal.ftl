@@ -1,0 +1,11 @@
+portal-title = Sus aplicaciones
+portal-hello = Hola, { $name }
+portal-applications = Aplicaciones
+portal-no-applications = Todavía no hay aplicaciones para usted.
+portal-authenticators = Sus autenticadores
+portal-no-authenticators = Todavía no tiene ningún autenticador. Se le pedirá que añada uno cuando una aplicación lo necesite.
+portal-last-used = último uso: { $day }
+token-active = Activo
+token-suspended = Suspendido
+token-locked = Bloqueado
+token-revoked = Eliminado

@@ -1,0 +1,15 @@
+skip-to-content = Aller au contenu
+language = Langue
+language-apply = Changer
+help-contact = Besoin d’aide ? { $contact }
+continue = Continuer
+cancel = Annuler
+copy = Copier
+copied = Copié
+check-now = Vérifier maintenant
+step-of = Étape { $step } sur { $steps }
+switch-user = Ce n’est pas vous ?
+log-in = Se connecter
+log-out = Se déconnecter
+start-again = Recommencer
+return-to-application = Retour à l’application

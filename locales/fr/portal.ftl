@@ -1,0 +1,11 @@
+portal-title = Vos applications
+portal-hello = Bonjour { $name }
+portal-applications = Applications
+portal-no-applications = Aucune application n’est encore disponible pour vous.
+portal-authenticators = Vos authentificateurs
+portal-no-authenticators = Vous n’avez pas encore d’authentificateur. Lorsqu’une application en nécessitera un, il vous sera demandé de l’ajouter.
+portal-last-used = dernière utilisation le { $day }
+token-active = Actif
+token-suspended = Suspendu
+token-locked = Verrouillé
+token-revoked = Supprimé

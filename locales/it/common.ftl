@@ -1,0 +1,15 @@
+skip-to-content = Vai al contenuto
+language = Lingua
+language-apply = Cambia
+help-contact = Serve assistenza? { $contact }
+continue = Continua
+cancel = Annulla
+copy = Copia
+copied = Copiato
+check-now = Verifica ora
+step-of = Passaggio { $step } di { $steps }
+switch-user = Non è Lei?
+log-in = Accedi
+log-out = Esci
+start-again = Ricomincia
+return-to-application = Torna all’applicazione

@@ -1,0 +1,30 @@
+mail-greeting = Gentile { $name },
+mail-footer = { $organization } · inviato da Vestibule
+mail-footer-help = { $organization } · inviato da Vestibule · Assistenza: { $contact }
+mail-time = { $day }, { $time } UTC
+mail-device = Dispositivo:
+mail-serial = Numero di serie:
+mail-when = Data e ora:
+mail-address = Indirizzo IP:
+mail-verification-code-subject = Il Suo codice per { $organization }
+mail-verification-code-before = Lei desidera accedere a { $application } e aggiungere un autenticatore per { $organization }. Ecco il Suo codice:
+mail-verification-code-after = È valido per { $minutes ->
+    [one] { $minutes } minuto
+   *[other] { $minutes } minuti
+}. Inserirlo solo nella pagina in cui è stato richiesto. Nessuno del nostro personale Le chiederà mai questo codice. Se non l’ha richiesto Lei, qualcuno conosce la Sua password: cambiarla e avvisare il servizio di assistenza.
+mail-enrolled-subject = Un autenticatore è stato aggiunto al Suo account
+mail-enrolled-before = Un autenticatore è stato aggiunto al Suo account presso { $organization }.
+mail-enrolled-after = Se l’ha aggiunto Lei, non deve fare nulla. In caso contrario, disattivare subito l’autenticatore:
+mail-enrolled-link = Non l’ho aggiunto io
+mail-account-locked-subject = Il Suo account è bloccato
+mail-account-locked-before = Il Suo account presso { $organization } è stato bloccato perché sono stati effettuati troppi tentativi di accesso errati.
+mail-account-locked-until = Si sbloccherà automaticamente: { $time }.
+mail-account-locked-operator = Solo il servizio di assistenza può sbloccarlo.
+mail-account-locked-after = Se non riconosce questi tentativi, avvisare il servizio di assistenza.
+mail-account-unlocked-subject = Il Suo account è di nuovo attivo
+mail-account-unlocked-before = Il Suo account presso { $organization } era stato bloccato dopo troppi tentativi errati. Ora qualcuno ha effettuato l’accesso. Se non riconosce questo accesso, avvisare subito il servizio di assistenza.
+mail-passcode-reused-subject = Un codice monouso è stato utilizzato due volte
+mail-passcode-reused-before = Qualcuno ha tentato di accedere a { $application } con un Suo codice monouso già utilizzato. Il tentativo è stato respinto.
+mail-passcode-reused-after = Se ha premuto due volte il pulsante, non deve fare nulla. In caso contrario, qualcuno potrebbe aver visto ciò che ha digitato: cambiare la password e avvisare il servizio di assistenza.
+mail-test-subject = Un test da { $organization }
+mail-test-before = Questo è un test. Le e-mail di { $organization } Le arrivano correttamente.

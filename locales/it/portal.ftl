@@ -1,0 +1,11 @@
+portal-title = Le Sue applicazioni
+portal-hello = Buongiorno, { $name }
+portal-applications = Applicazioni
+portal-no-applications = Al momento non ci sono applicazioni disponibili per Lei.
+portal-authenticators = I Suoi autenticatori
+portal-no-authenticators = Non ha ancora un autenticatore. Le verrà chiesto di aggiungerne uno quando un’applicazione lo richiederà.
+portal-last-used = ultimo utilizzo: { $day }
+token-active = Attivo
+token-suspended = Sospeso
+token-locked = Bloccato
+token-revoked = Rimosso

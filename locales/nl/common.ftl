@@ -1,0 +1,15 @@
+skip-to-content = Naar de inhoud
+language = Taal
+language-apply = Wijzigen
+help-contact = Hulp nodig? { $contact }
+continue = Doorgaan
+cancel = Annuleren
+copy = Kopiëren
+copied = Gekopieerd
+check-now = Nu controleren
+step-of = Stap { $step } van { $steps }
+switch-user = Bent u dit niet?
+log-in = Inloggen
+log-out = Uitloggen
+start-again = Opnieuw beginnen
+return-to-application = Terug naar de applicatie

@@ -1,0 +1,11 @@
+portal-title = Uw applicaties
+portal-hello = Welkom, { $name }
+portal-applications = Applicaties
+portal-no-applications = Er zijn nog geen applicaties voor u.
+portal-authenticators = Uw authenticators
+portal-no-authenticators = U hebt nog geen authenticator. U wordt gevraagd er een toe te voegen wanneer een applicatie die nodig heeft.
+portal-last-used = laatst gebruikt op { $day }
+token-active = Actief
+token-suspended = Opgeschort
+token-locked = Geblokkeerd
+token-revoked = Verwijderd

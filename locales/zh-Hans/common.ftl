@@ -1,0 +1,15 @@
+skip-to-content = 跳到正文
+language = 语言
+language-apply = 更改
+help-contact = 需要帮助？{ $contact }
+continue = 继续
+cancel = 取消
+copy = 复制
+copied = 已复制
+check-now = 立即检查
+step-of = 第 { $step } 步，共 { $steps } 步
+switch-user = 不是您？
+log-in = 登录
+log-out = 退出登录
+start-again = 重新开始
+return-to-application = 返回应用

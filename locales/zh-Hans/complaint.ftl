@@ -1,0 +1,14 @@
+complaint-name-empty = 请输入用户名。
+complaint-password-wrong = 用户名或密码不正确。
+complaint-wait = 请等待 { $seconds } 秒后重试。
+complaint-wait-minutes = 请等待 { $minutes } 分钟后重试。
+complaint-passcode-wrong = 该一次性密码未通过验证。请等待下一个一次性密码出现，并严格按照显示的内容输入。
+complaint-passcode-empty = 请输入身份验证器显示的一次性密码。
+complaint-passcode-length = 一次性密码为 { $digits } 个字符。
+complaint-passcode-next = 就快完成了。请输入身份验证器显示的下一个一次性密码。
+complaint-code-wrong = 验证码不正确。您还可以尝试 { $left } 次。
+complaint-code-empty = 请输入邮件中的验证码。
+complaint-code-expired = 该验证码已失效。请重新发送验证码。
+complaint-code-cooldown = { $seconds } 秒后可以再次发送验证码。
+complaint-platform = 不允许使用此类设备。请选择其他设备。
+complaint-still-waiting = 您的设备尚未连接。

@@ -1,0 +1,11 @@
+portal-title = 您的应用
+portal-hello = { $name }，您好
+portal-applications = 应用
+portal-no-applications = 目前还没有可供您使用的应用。
+portal-authenticators = 您的身份验证器
+portal-no-authenticators = 您还没有身份验证器。当应用需要时，系统会提示您添加。
+portal-last-used = 上次使用：{ $day }
+token-active = 有效
+token-suspended = 已暂停
+token-locked = 已锁定
+token-revoked = 已移除

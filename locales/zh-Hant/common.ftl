@@ -1,0 +1,15 @@
+skip-to-content = 跳至主要內容
+language = 語言
+language-apply = 變更
+help-contact = 需要協助嗎？{ $contact }
+continue = 繼續
+cancel = 取消
+copy = 複製
+copied = 已複製
+check-now = 立即檢查
+step-of = 步驟 { $step }，共 { $steps } 個步驟
+switch-user = 不是您嗎？
+log-in = 登入
+log-out = 登出
+start-again = 重新開始
+return-to-application = 返回應用程式

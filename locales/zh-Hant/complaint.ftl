@@ -1,0 +1,14 @@
+complaint-name-empty = 請輸入使用者名稱。
+complaint-password-wrong = 使用者名稱或密碼不正確。
+complaint-wait = 請等待 { $seconds } 秒後再試一次。
+complaint-wait-minutes = 請等待 { $minutes } 分鐘後再試一次。
+complaint-passcode-wrong = 此一次性密碼未通過驗證。請等候下一組一次性密碼，並完全依照顯示的內容輸入。
+complaint-passcode-empty = 請輸入驗證器顯示的一次性密碼。
+complaint-passcode-length = 一次性密碼為 { $digits } 個字元。
+complaint-passcode-next = 即將完成。請輸入驗證器顯示的下一組一次性密碼。
+complaint-code-wrong = 驗證碼不正確。您還可以再試 { $left } 次。
+complaint-code-empty = 請輸入電子郵件中的驗證碼。
+complaint-code-expired = 此驗證碼已失效。請重新傳送驗證碼。
+complaint-code-cooldown = { $seconds } 秒後可以再次傳送驗證碼。
+complaint-platform = 不允許使用這類裝置。請選擇其他裝置。
+complaint-still-waiting = 您的裝置尚未連接。

@@ -1,0 +1,11 @@
+portal-title = 您的應用程式
+portal-hello = { $name }，您好
+portal-applications = 應用程式
+portal-no-applications = 目前還沒有可供您使用的應用程式。
+portal-authenticators = 您的驗證器
+portal-no-authenticators = 您還沒有驗證器。當應用程式需要時，系統會請您新增。
+portal-last-used = 上次使用：{ $day }
+token-active = 有效
+token-suspended = 已暫停
+token-locked = 已鎖定
+token-revoked = 已移除
