@@ -119,6 +119,7 @@ pub fn doors(config: &mut web::ServiceConfig) {
         .app_data(web::JsonConfig::default().limit(LONGEST_BODY))
         .configure(health::configure)
         .configure(assets::configure)
+        .configure(pages::association::configure)
         .service(
             web::scope("/t/{tenant}")
                 .configure(api::configure)

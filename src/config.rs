@@ -179,6 +179,7 @@ struct TypedLimits {
 struct TypedApps {
     ios_store_url: String,
     android_store_url: String,
+    custom_scheme: String,
     ios_app_ids: Vec<String>,
     android_apps: Vec<TypedAndroidApp>,
 }
@@ -437,7 +438,17 @@ fn apps(typed: &TypedApps, document: &mut Document<'_>) -> Apps {
         let words = "must be { package = \"com.example.app\", certificates = [\"AB:CD:…\"] } with SHA-256 fingerprints";
         document.fault("apps.android_apps", words);
     }
+    // RFC 3986, 3.1; a scheme that browsers treat in their own way would open something else than the app.
+    let scheme = typed.custom_scheme.as_str();
+    let known = ["http", "https", "ftp", "file", "data", "javascript", "blob", "about", "mailto", "tel", "ws", "wss"];
+    if !scheme.starts_with(|c: char| c.is_ascii_lowercase())
+        || !scheme.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-.".contains(c))
+        || known.contains(&scheme)
+    {
+        document.fault("apps.custom_scheme", "must be a scheme of the app's own in small letters, such as example-app");
+    }
     Apps {
+        custom_scheme: typed.custom_scheme.clone(),
         ios_store_url: typed.ios_store_url.clone(),
         android_store_url: typed.android_store_url.clone(),
         ios_app_ids: typed.ios_app_ids.clone(),

@@ -39,6 +39,14 @@ if (waiting) {
   const events = new EventSource(waiting.dataset.events);
   events.addEventListener("changed", () => { events.close(); location.replace(location.href.split("#")[0]); });
 }
+// An activation link that was opened in a browser: the app may be there under its own scheme. The activation does
+// not stay in the history.
+const handOver = document.querySelector("[data-hand-over]");
+if (handOver && location.hash.length > 1) {
+  handOver.href = `${handOver.dataset.handOver}:${location.href}`;
+  handOver.parentElement.hidden = false;
+  history.replaceState(null, "", location.pathname);
+}
 // A minute before the page is too old, the person may ask for more time.
 const expiry = document.querySelector("[data-expires]");
 if (expiry) {

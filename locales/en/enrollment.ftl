@@ -52,6 +52,7 @@ activation-other-device = I use another device
 activation-cannot-scan = Can’t scan the code?
 activation-string-hint = Copy this activation string into the app:
 activation-string-warning = Whoever has this string could connect a device in your place. Give it to nobody.
+activation-clipboard = What you copy can be read by other apps on this device. Scanning the code or opening the app is safer.
 activation-short = Or type this in the app, with { $server } as the server:
 activation-waiting = Waiting for your device …
 activation-connected = Your device has connected. Follow the steps on it.

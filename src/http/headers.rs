@@ -2,6 +2,7 @@
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
@@ -49,7 +50,19 @@ pub async fn around(
     let correlation = site.house.entropy.id();
     request.extensions_mut().insert(Correlation(correlation));
     let response = if is_ours(&request, site.urls.authority()) {
-        next.call(request).await?.map_into_boxed_body()
+        // A middleware that gives up (a request that takes too long) has no response that could be wrapped.
+        let (is_api, language) = (is_api(request.path()), language_of(request.request(), &site));
+        match next.call(request).await {
+            Ok(response) => response.map_into_boxed_body(),
+            Err(error) => {
+                let mut answer = explanation(&fault_of(&error), is_api, language, &site, correlation);
+                if let Some(value) = error.error_response().headers().get(header::RETRY_AFTER) {
+                    answer.headers_mut().insert(header::RETRY_AFTER, value.clone());
+                }
+                protect(answer.headers_mut(), site.urls.secure(), &[]);
+                return Err(InternalError::from_response(error, answer).into());
+            }
+        }
     } else {
         let (request, _) = request.into_parts();
         ServiceResponse::new(request, HttpResponse::from_error(Fault::WrongHost))
@@ -82,29 +95,13 @@ fn explained(response: ServiceResponse<BoxBody>, site: &Site, correlation: Corre
     let fault = match error.as_error::<Fault>() {
         Some(fault) => fault,
         None => {
-            bare = Fault::of_status(error.as_response_error().status_code());
+            bare = fault_of(error);
             &bare
         }
     };
     log(fault, response.request(), correlation);
-    let mut answer = if response.request().path().contains("/api/") {
-        let body = serde_json::json!({ "type": "about:blank", "title": fault.to_string(), "status": status.as_u16(),
-            "code": fault.key().trim_start_matches("error-"), "correlation": correlation.to_string() });
-        let body = if status.is_server_error() {
-            serde_json::json!({ "type": "about:blank", "title": "The server could not answer.", "status": status.as_u16(),
-                "code": "internal", "correlation": correlation.to_string() })
-        } else {
-            body
-        };
-        HttpResponse::build(fault.status_code())
-            .insert_header((header::CONTENT_TYPE, "application/problem+json"))
-            .body(body.to_string())
-    } else {
-        let language = language_of(response.request(), site);
-        let frame = Frame::bare(site.texts, language, &format!("{}-title", fault.key()), correlation);
-        page_with_status(fault.status_code(), &FaultPage { frame, key: fault.key() })
-            .unwrap_or_else(|_| HttpResponse::InternalServerError().finish())
-    };
+    let language = language_of(response.request(), site);
+    let mut answer = explanation(fault, is_api(response.request().path()), language, site, correlation);
     for name in [header::RETRY_AFTER, header::ALLOW, header::WWW_AUTHENTICATE] {
         if let Some(value) = response.headers().get(&name) {
             answer.headers_mut().insert(name, value.clone());
@@ -112,6 +109,41 @@ fn explained(response: ServiceResponse<BoxBody>, site: &Site, correlation: Corre
     }
     let (request, _) = response.into_parts();
     ServiceResponse::new(request, answer)
+}
+
+/// The fault behind an error of the framework's or ours.
+fn fault_of(error: &actix_web::Error) -> Fault {
+    match error.as_error::<Fault>() {
+        Some(Fault::Busy) => Fault::Busy,
+        _ => Fault::of_status(error.as_response_error().status_code()),
+    }
+}
+
+fn is_api(path: &str) -> bool {
+    path.contains("/api/")
+}
+
+/// What happened and what to do, as a page or a problem document (RFC 9457).
+fn explanation(
+    fault: &Fault,
+    is_api: bool,
+    language: Language,
+    site: &Site,
+    correlation: CorrelationId,
+) -> HttpResponse {
+    let status = fault.status_code();
+    if !is_api {
+        let frame = Frame::bare(site.texts, language, &format!("{}-title", fault.key()), correlation);
+        return page_with_status(status, &FaultPage { frame, key: fault.key() })
+            .unwrap_or_else(|_| HttpResponse::InternalServerError().finish());
+    }
+    let (title, code) = match fault {
+        Fault::Internal(_) => ("the server could not answer".to_owned(), "internal"),
+        fault => (fault.to_string(), fault.key().trim_start_matches("error-")),
+    };
+    let body = serde_json::json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "code": code,
+        "correlation": correlation.to_string() });
+    HttpResponse::build(status).insert_header((header::CONTENT_TYPE, "application/problem+json")).body(body.to_string())
 }
 
 fn log(fault: &Fault, request: &HttpRequest, correlation: CorrelationId) {

@@ -51,6 +51,8 @@ pub struct Apps {
     pub ios_store_url: String,
     /// The Android app's page in Google Play.
     pub android_store_url: String,
+    /// The scheme of the links that open the app on a computer.
+    pub custom_scheme: String,
     /// `<team>.<bundle>` of the iOS apps that may open activation links.
     pub ios_app_ids: Vec<String>,
     /// Packages and signing certificates (SHA-256) of the Android apps that may open activation links.
@@ -62,6 +64,7 @@ impl Default for Apps {
         Self {
             ios_store_url: "https://apps.apple.com/search?term=vestibule%20authenticator".to_owned(),
             android_store_url: "https://play.google.com/store/apps/details?id=app.vestibule.authenticator".to_owned(),
+            custom_scheme: "vestibule-authenticator".to_owned(),
             ios_app_ids: Vec::new(),
             android_apps: Vec::new(),
         }

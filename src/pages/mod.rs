@@ -1,5 +1,6 @@
 //! The pages that people see: the login's and the user portal's.
 
+pub mod association;
 pub mod login;
 pub mod not_me;
 pub mod portal;

@@ -66,6 +66,7 @@ impl Db {
             .after_connect(|connection, _| {
                 Box::pin(async move {
                     connection.execute(MYSQL_SESSION).await?;
+                    connection.execute(MYSQL_ISOLATION).await?;
                     // On a Galera node reads wait for what other nodes have committed; elsewhere the
                     // variable does not exist and there is nothing to wait for.
                     let _ = connection.execute("SET SESSION wsrep_sync_wait = 1").await;
@@ -214,7 +215,10 @@ const SQLITE_WRITER: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = W
 const SQLITE_READER: &str = "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA cache_size = -2000;";
 
 const MYSQL_SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', \
-    time_zone = '+00:00', innodb_lock_wait_timeout = 5, tx_isolation = 'READ-COMMITTED'";
+    time_zone = '+00:00', innodb_lock_wait_timeout = 5";
+
+// A statement of its own: MySQL 8 and MariaDB 11 call the variable by another name than MariaDB 10.
+const MYSQL_ISOLATION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
 
 fn pool(most: u32) -> AnyPoolOptions {
     AnyPoolOptions::new()

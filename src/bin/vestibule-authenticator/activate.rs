@@ -21,6 +21,11 @@ const TRIES: u32 = 3;
 /// Adds an authenticator.
 pub fn run(store: &Store, wanted: &Activate, json: bool) -> Result<(), Failure> {
     let text = text_of(wanted)?;
+    // A link of the app's own scheme, `vestibule-authenticator:https://…`, as "Open the app" hands it over.
+    let text = match text.split_once(':') {
+        Some((_, inner)) if inner.starts_with("http") => inner.to_owned(),
+        _ => text,
+    };
     let entry = if text.starts_with("otpauth://") {
         standard(store, &text, wanted)?
     } else {

@@ -46,6 +46,8 @@ struct ActivationPage {
     login: Login,
     platform: Platform,
     link: String,
+    /// What "Open the app" leads to: the link itself on a phone, the app's own scheme on a computer.
+    open: String,
     short: String,
     server: String,
     qr: String,
@@ -110,6 +112,11 @@ pub async fn page(
         qr: qr::svg(&link, &login.frame.plain("activation-qr")).unwrap_or_default(),
         short: string.as_ref().map(ActivationString::to_short).unwrap_or_default(),
         server: base,
+        open: if platform.place() == Place::Phone {
+            link.clone()
+        } else {
+            format!("{}:{link}", call.site.settings.apps.custom_scheme)
+        },
         link,
         platform,
         phase,
@@ -184,6 +191,7 @@ struct OpenedPage {
     frame: Frame,
     ios: String,
     android: String,
+    scheme: String,
 }
 
 /// U23: an activation link that was opened in a browser, because the app is not there. The server does not
@@ -191,5 +199,10 @@ struct OpenedPage {
 pub async fn opened(call: Call) -> Answer {
     let apps = &call.site.settings.apps;
     let frame = Frame::of(&call, "opened-title");
-    page::page(&OpenedPage { frame, ios: apps.ios_store_url.clone(), android: apps.android_store_url.clone() })
+    page::page(&OpenedPage {
+        frame,
+        ios: apps.ios_store_url.clone(),
+        android: apps.android_store_url.clone(),
+        scheme: apps.custom_scheme.clone(),
+    })
 }
