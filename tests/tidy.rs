@@ -1,0 +1,173 @@
+//! The house stays in order: what `ARCHITECTURE.md` says of modules is read off the source.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Which modules of ours a module may use, besides its own. The doors are peers; what stands on the roof
+/// (app, apply, config, demo, telemetry, main, bin) may use everything.
+const FLOORS: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("clock", &["domain"]),
+    ("urls", &["domain"]),
+    ("i18n", &["domain"]),
+    ("storage", &["domain", "clock"]),
+    ("keys", &["domain", "clock", "storage"]),
+    ("mail", &["domain", "clock", "storage", "keys", "urls", "i18n"]),
+    ("flow", &["domain", "clock", "storage", "keys"]),
+    ("http", &["domain", "clock", "urls", "i18n", "storage", "keys", "flow"]),
+    ("pages", &["domain", "clock", "urls", "i18n", "storage", "keys", "flow", "http"]),
+    ("oidc", &["domain", "clock", "urls", "i18n", "storage", "keys", "flow", "http"]),
+    ("saml", &["domain", "clock", "urls", "i18n", "storage", "keys", "flow", "http"]),
+    ("api", &["domain", "clock", "urls", "i18n", "storage", "keys", "flow", "http"]),
+];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path, ending));
+        } else if path.to_string_lossy().ends_with(ending) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The source of a module without its comments.
+fn source(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn arrows_only_point_down() {
+    let src = root().join("src");
+    let (mut faults, mut arrows) = (Vec::new(), 0);
+    for (module, allowed) in FLOORS {
+        let mut own = vec![src.join(format!("{module}.rs"))];
+        own.retain(|path| path.exists());
+        if src.join(module).is_dir() {
+            own.extend(files(&src.join(module), ".rs"));
+        }
+        assert!(!own.is_empty(), "{module} is in the table and not in src/");
+        for path in own {
+            let text = source(&path);
+            // `crate::name` and `crate::{name, …}`.
+            let mut used = BTreeSet::new();
+            for rest in text.split("crate::").skip(1) {
+                let names = rest.strip_prefix('{').and_then(|rest| rest.split('}').next()).unwrap_or(rest);
+                let single = names.len() == rest.len();
+                for name in names.split(',').take(if single { 1 } else { usize::MAX }) {
+                    let name: String =
+                        name.trim().chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+                    used.insert(name);
+                }
+            }
+            for name in used.iter().filter(|name| FLOORS.iter().any(|(known, _)| known == name)) {
+                arrows += 1;
+                if name != module && !allowed.contains(&name.as_str()) {
+                    faults.push(format!("{}: {module} may not use {name}", path.display()));
+                }
+            }
+            for roof in ["app", "apply", "config", "demo", "telemetry"] {
+                if used.contains(roof) {
+                    faults.push(format!("{}: {module} may not use {roof}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(arrows > 200, "the source was read: {arrows}");
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn the_domain_knows_no_network_and_no_disk() {
+    for path in files(&root().join("src/domain"), ".rs") {
+        let text = source(&path);
+        for word in [
+            "actix",
+            "sqlx",
+            "lettre",
+            "askama",
+            "tokio",
+            "reqwest",
+            "std::fs",
+            "std::net::Tcp",
+            "SystemTime::now",
+            "Instant::now",
+        ] {
+            assert!(!text.contains(word), "{}: {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn sql_stands_in_storage_only() {
+    for path in files(&root().join("src"), ".rs") {
+        if path.starts_with(root().join("src/storage")) || path.starts_with(root().join("src/storage.rs")) {
+            continue;
+        }
+        let text = source(&path);
+        assert!(!text.contains("sqlx::query"), "{}", path.display());
+    }
+}
+
+#[test]
+fn both_engines_have_the_same_migrations() {
+    let names = |engine: &str| -> Vec<String> {
+        let found = files(&root().join("migrations").join(engine), ".sql");
+        found.iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect()
+    };
+    assert_eq!(names("sqlite"), names("mysql"));
+    assert!(!names("sqlite").is_empty());
+}
+
+/// No inline script or style: the content security policy forbids both, and a page would silently lose them.
+#[test]
+fn pages_have_no_inline_script_or_style_t_22() {
+    for path in files(&root().join("templates"), ".html") {
+        let letter = path.starts_with(root().join("templates/mail"));
+        let text = fs::read_to_string(&path).unwrap();
+        for word in [" onclick=", " onload=", " onsubmit=", " onchange=", "javascript:", "<style"] {
+            assert!(!text.contains(word), "{}: {word}", path.display());
+        }
+        // Mail programs know nothing else than styles in attributes; nothing is loaded by them.
+        assert!(letter || !text.contains(" style="), "{}", path.display());
+        for tag in text.split("<script").skip(1) {
+            let tag = tag.split('>').next().unwrap();
+            assert!(tag.contains(" src=\"{{ frame.asset("), "{}: an inline script: {tag}", path.display());
+        }
+        // The QR code is drawn by us; nothing else reaches a page unescaped.
+        assert!(!text.replace("{{ qr|safe }}", "").contains("|safe"), "{}: unescaped text", path.display());
+    }
+}
+
+/// Papers that the README leads to exist.
+#[test]
+fn links_between_papers_lead_somewhere() {
+    let mut links = 0;
+    let mut papers = files(&root().join("docs"), ".md");
+    papers.extend(
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"]
+            .map(|name| root().join(name)),
+    );
+    for paper in papers {
+        let text = fs::read_to_string(&paper).unwrap_or_else(|error| panic!("{}: {error}", paper.display()));
+        for rest in text.split("](").skip(1) {
+            let target = rest.split([')', '#']).next().unwrap();
+            if target.is_empty() || target.contains("://") || target.starts_with("mailto:") {
+                continue;
+            }
+            links += 1;
+            assert!(paper.parent().unwrap().join(target).exists(), "{}: {target}", paper.display());
+        }
+    }
+    assert!(links > 5, "links were read: {links}");
+}
