@@ -3,6 +3,8 @@
 //! The values are computed a second time here from the page alone, with other libraries where there are some:
 //! a fault that code and vectors share would be found.
 
+#![expect(clippy::unwrap_used, reason = "a test that goes wrong stops at once, and says where")]
+
 use serde_json::{Value, json};
 use vestibule::domain::activation::handshake::{Hello, Pair, claim_mac, transcript};
 use vestibule::domain::activation::string::ActivationString;
