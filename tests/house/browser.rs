@@ -179,6 +179,21 @@ impl Chromium {
         assert!(found[0].as_i64().unwrap() <= 0, "{} is too wide: {found}", self.client.current_url().await.unwrap());
         assert!(!found[1].as_str().unwrap().is_empty() && !found[2].as_str().unwrap().is_empty(), "{found}");
         assert_eq!(found[3], 1, "one heading of the first level: {found}");
+        self.is_accessible().await;
+    }
+
+    /// axe-core finds nothing (WCAG 2.2 A and AA, and its best practices): A29.
+    async fn is_accessible(&self) {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/.cache/axe.min.js");
+        let axe = std::fs::read_to_string(path).expect("scripts/prepare test fetches axe-core");
+        self.client.execute(&axe, vec![]).await.unwrap();
+        let run = "const done = arguments[arguments.length - 1]; \
+                   axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }) \
+                   .then(found => done([found.passes.length, found.violations.map(v => \
+                   [v.id, v.help, v.nodes.map(n => n.html + ' ' + n.failureSummary)])]), error => done([0, String(error)]))";
+        let found = self.client.execute_async(run, vec![]).await.unwrap();
+        assert!(found[0].as_u64().unwrap() > 5, "axe-core ran: {found}");
+        assert_eq!(found[1], json!([]), "{} at {}", self.eyes.name, self.client.current_url().await.unwrap());
     }
 
     async fn close(self) {
@@ -327,4 +342,70 @@ async fn without_scripts_every_step_has_a_button_r_121() {
     browser.press("continue").await;
     assert_eq!(browser.text("[data-user]").await, "ada");
     browser.close().await;
+}
+
+const DARK: Eyes = Eyes { name: "dark", width: 1280, height: 900, dark: true, scripts: true, language: "en" };
+const NARROW: Eyes = Eyes { name: "narrow", width: 320, height: 700, dark: false, scripts: true, language: "zh-CN" };
+
+/// The pages beside the way: refusals, errors, the portal, links that are opened elsewhere (R-541, R-545, A29).
+#[actix_web::test]
+async fn the_pages_beside_the_way_are_well_made_too() {
+    let demo = demo().await;
+    for eyes in [DARK, NARROW] {
+        let mut browser = Chromium::new(eyes).await;
+        // Not in the rollout.
+        log_in(&mut browser, &demo, "notes", "barbara", "not in the rollout").await;
+        browser.wait("[data-action=cancel], h1").await;
+        browser.is_well_made().await;
+        browser.look("not-in-the-rollout").await;
+        let desk = browser.client.current_url().await.unwrap();
+        let service = format!("http://127.0.0.1:{}", desk.port().unwrap());
+        for (what, path) in [
+            ("not-found", "/nothing"),
+            ("not-found-in-tenant", "/t/acme/nothing"),
+            ("no-such-tenant", "/t/nobody/"),
+            ("unknown-client", "/t/acme/oidc/authorize?client_id=nobody&response_type=code"),
+            ("bad-saml", "/t/acme/saml/sso?SAMLRequest=x"),
+            ("another-browser", &format!("/t/acme/login/{}", "a".repeat(26))),
+            ("opened-activation", "/t/acme/activate#1.AAAA"),
+            ("not-me-invalid", "/t/acme/not-me/nonsense"),
+        ] {
+            browser.go(&format!("{service}{path}")).await;
+            browser.wait("h1").await;
+            browser.is_well_made().await;
+            browser.look(what).await;
+        }
+        // Wrong password, wrong passcode, then the portal.
+        browser.go(&format!("{service}/t/acme/")).await;
+        browser.fill("[autocomplete=username]", "linus").await;
+        browser.press("continue").await;
+        browser.fill("[autocomplete=current-password]", "wrong").await;
+        browser.press("continue").await;
+        browser.wait("#complaint").await;
+        browser.is_well_made().await;
+        browser.look("wrong-password").await;
+        browser.fill("[autocomplete=current-password]", "linus has a token").await;
+        browser.press("continue").await;
+        browser.fill("[autocomplete=one-time-code]", "000000").await;
+        browser.press("continue").await;
+        browser.wait("#complaint").await;
+        browser.is_well_made().await;
+        browser.look("wrong-passcode").await;
+        // A passcode counts once, and the other eyes may have used this one (R-314).
+        let code = |at: u64| {
+            let run = Command::new("oathtool")
+                .args(["--totp", "-b", "-N", &format!("@{at}"), "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"])
+                .output()
+                .unwrap();
+            String::from_utf8(run.stdout).unwrap().trim().to_owned()
+        };
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        let at = if eyes.name == "dark" { now } else { now + 30 };
+        browser.fill("[autocomplete=one-time-code]", &code(at)).await;
+        browser.press("continue").await;
+        browser.wait("[data-action=log-out]").await;
+        browser.is_well_made().await;
+        browser.look("portal").await;
+        browser.close().await;
+    }
 }
