@@ -533,7 +533,7 @@ mod tests {
             &[],
         );
         let known: Vec<&str> = unknown.split('`').skip(1).step_by(2).filter(|word| *word != "x").collect();
-        assert_eq!(known.len(), 9 + 1 + 1 + 2 + 5 + 4 + 2 + 4 + 3 + 9, "{known:?}");
+        assert_eq!(known.len(), 9 + 1 + 1 + 2 + 5 + 4 + 2 + 5 + 3 + 9, "{known:?}");
         for word in known {
             let there = table.contains_key(word) || table.values().any(|section| section.get(word).is_some());
             assert!(there, "{word} is not documented in config/default.toml");

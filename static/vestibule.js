@@ -2,7 +2,12 @@
 for (const select of document.querySelectorAll("select[data-submit]")) {
   const button = select.form.querySelector("button");
   if (button) button.hidden = true;
-  select.addEventListener("change", () => select.form.requestSubmit());
+  // What else stands in the address stays, such as the request of an application.
+  select.addEventListener("change", () => {
+    const address = new URL(location.href);
+    address.searchParams.set(select.name, select.value);
+    location.assign(address);
+  });
 }
 for (const button of document.querySelectorAll("[data-reveal]")) {
   const field = document.getElementById(button.dataset.reveal);

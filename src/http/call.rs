@@ -68,7 +68,9 @@ impl Call {
             None => None,
         };
         let chosen = cookies::value(&request, &site.urls, cookies::Kind::Language);
-        let chosen = chosen.map(|tag| tag.expose_secret().to_owned());
+        let asked = visit::asked_language(request.method(), request.query_string());
+        let chosen =
+            asked.map(|language| language.tag().to_owned()).or(chosen.map(|tag| tag.expose_secret().to_owned()));
         let accept_language =
             request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let language = negotiate(&Preferences {

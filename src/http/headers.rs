@@ -3,13 +3,13 @@
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, ResponseError as _, web};
 
 use super::page::{FaultPage, Frame, page_with_status};
-use super::{Fault, Site, cookies};
+use super::{Fault, Site, cookies, visit};
 use crate::domain::ids::CorrelationId;
 use crate::domain::secret::ExposeSecret as _;
 use crate::i18n::{Language, Preferences, negotiate};
@@ -51,11 +51,11 @@ pub async fn around(
     request.extensions_mut().insert(Correlation(correlation));
     let response = if is_ours(&request, site.urls.authority()) {
         // A middleware that gives up (a request that takes too long) has no response that could be wrapped.
-        let (is_api, language) = (is_api(request.path()), language_of(request.request(), &site));
+        let (page, language) = (Asked::of(request.request()), language_of(request.request(), &site));
         match next.call(request).await {
             Ok(response) => response.map_into_boxed_body(),
             Err(error) => {
-                let mut answer = explanation(&fault_of(&error), is_api, language, &site, correlation);
+                let mut answer = explanation(&fault_of(&error), page, language, &site, correlation);
                 if let Some(value) = error.error_response().headers().get(header::RETRY_AFTER) {
                     answer.headers_mut().insert(header::RETRY_AFTER, value.clone());
                 }
@@ -68,6 +68,12 @@ pub async fn around(
         ServiceResponse::new(request, HttpResponse::from_error(Fault::WrongHost))
     };
     let mut response = explained(response, &site, correlation);
+    // Whatever page it was: the language that was chosen on it stays.
+    let asked = visit::asked_language(response.request().method(), response.request().query_string());
+    if let Some(language) = asked {
+        let cookie = cookies::set(&site.urls, cookies::Kind::Language, language.tag());
+        let _ = response.response_mut().add_cookie(&cookie);
+    }
     let targets = response.response().extensions().get::<FormTargets>().map(|targets| targets.0.clone());
     protect(response.headers_mut(), site.urls.secure(), &targets.unwrap_or_default());
     Ok(response)
@@ -101,7 +107,7 @@ fn explained(response: ServiceResponse<BoxBody>, site: &Site, correlation: Corre
     };
     log(fault, response.request(), correlation);
     let language = language_of(response.request(), site);
-    let mut answer = explanation(fault, is_api(response.request().path()), language, site, correlation);
+    let mut answer = explanation(fault, Asked::of(response.request()), language, site, correlation);
     for name in [header::RETRY_AFTER, header::ALLOW, header::WWW_AUTHENTICATE] {
         if let Some(value) = response.headers().get(&name) {
             answer.headers_mut().insert(name, value.clone());
@@ -119,21 +125,33 @@ fn fault_of(error: &actix_web::Error) -> Fault {
     }
 }
 
-fn is_api(path: &str) -> bool {
-    path.contains("/api/")
+/// What was asked for, as far as the answer to a fault needs it.
+struct Asked {
+    api: bool,
+    /// The path for the language selector; none for a form that was sent. The query is not repeated on the page: a
+    /// stranger may have written it. The script of the pages keeps it.
+    path: Option<String>,
+}
+
+impl Asked {
+    fn of(request: &HttpRequest) -> Self {
+        let path = (request.method() == Method::GET).then(|| request.path().to_owned());
+        Self { api: request.path().contains("/api/"), path }
+    }
 }
 
 /// What happened and what to do, as a page or a problem document (RFC 9457).
 fn explanation(
     fault: &Fault,
-    is_api: bool,
+    asked: Asked,
     language: Language,
     site: &Site,
     correlation: CorrelationId,
 ) -> HttpResponse {
     let status = fault.status_code();
-    if !is_api {
+    if !asked.api {
         let frame = Frame::bare(site.texts, language, &format!("{}-title", fault.key()), correlation);
+        let frame = frame.at(asked.path.unwrap_or_default());
         return page_with_status(status, &FaultPage { frame, key: fault.key() })
             .unwrap_or_else(|_| HttpResponse::InternalServerError().finish());
     }
@@ -158,6 +176,9 @@ fn log(fault: &Fault, request: &HttpRequest, correlation: CorrelationId) {
 /// The language of somebody of whom nothing but the request is known.
 #[must_use]
 pub fn language_of(request: &HttpRequest, site: &Site) -> Language {
+    if let Some(language) = visit::asked_language(request.method(), request.query_string()) {
+        return language;
+    }
     let chosen = cookies::value(request, &site.urls, cookies::Kind::Language);
     let header = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     negotiate(&Preferences {

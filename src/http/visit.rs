@@ -3,8 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use actix_web::HttpRequest;
+use actix_web::http::Method;
 use actix_web::http::header::{HeaderMap, USER_AGENT};
 use ipnet::IpNet;
+
+use crate::i18n::Language;
 
 /// The client's address: that of the connection or, where that is one of our own proxies, the last
 /// address in `X-Forwarded-For` that is not a proxy of ours. Whatever else stands in front of it was
@@ -47,6 +50,13 @@ fn parsed(hop: &str) -> Option<IpAddr> {
 pub fn user_agent(headers: &HeaderMap) -> String {
     let text = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     text.chars().filter(|c| !c.is_control()).take(300).collect()
+}
+
+/// The language that the selector of a page asks for: `?language=…` in a GET request.
+#[must_use]
+pub fn asked_language(method: &Method, query: &str) -> Option<Language> {
+    let asked = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "language");
+    asked.filter(|_| method == Method::GET).and_then(|(_, tag)| Language::of_tag(&tag))
 }
 
 #[cfg(test)]

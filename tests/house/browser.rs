@@ -375,6 +375,17 @@ async fn the_pages_beside_the_way_are_well_made_too() {
             browser.is_well_made().await;
             browser.look(what).await;
         }
+        // R-528: the selector is on every page and leads to the same page.
+        browser.go(&format!("{service}/t/acme/oidc/authorize?client_id=nobody&state=%26x")).await;
+        let choose = "const select = document.querySelector('select[name=language]'); select.value = 'fr'; \
+                      select.dispatchEvent(new Event('change'))";
+        browser.client.execute(choose, vec![]).await.unwrap();
+        browser.wait("html[lang=fr]").await;
+        let address = browser.client.current_url().await.unwrap();
+        assert!(address.query().unwrap().contains("client_id=nobody&state=%26x&language=fr"), "{address}");
+        browser.go(&format!("{service}/nothing")).await;
+        assert!(browser.text("h1").await.contains("Page introuvable"), "the choice stays");
+        browser.go(&format!("{service}/nothing?language={}", eyes.language)).await;
         // Wrong password, wrong passcode, then the portal.
         browser.go(&format!("{service}/t/acme/")).await;
         browser.fill("[autocomplete=username]", "linus").await;
@@ -399,7 +410,7 @@ async fn the_pages_beside_the_way_are_well_made_too() {
                 .unwrap();
             String::from_utf8(run.stdout).unwrap().trim().to_owned()
         };
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        let now = u64::try_from(vestibule::clock::Clock::System.now().seconds()).unwrap();
         let at = if eyes.name == "dark" { now } else { now + 30 };
         browser.fill("[autocomplete=one-time-code]", &code(at)).await;
         browser.press("continue").await;

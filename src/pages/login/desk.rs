@@ -23,10 +23,7 @@ pub async fn show(mut call: Call, path: web::Path<(String, LoginId)>, choice: we
     let id = path.into_inner().1;
     if let Some(language) = choice.language.as_deref().and_then(Language::of_tag) {
         login::set_language(&call.site.house, &call.realm, &call.visit, &call.browser, id, language.tag()).await?;
-        let mut response = view::to_desk(&call, id);
-        let cookie = cookies::set(&call.site.urls, cookies::Kind::Language, language.tag());
-        response.add_cookie(&cookie).map_err(|error| Fault::Internal(error.to_string()))?;
-        return Ok(response);
+        return Ok(view::to_desk(&call, id));
     }
     let case = view::look(&mut call, id).await?;
     page_of(&call, &case, None).await

@@ -62,24 +62,12 @@ impl TokenEntry {
     }
 }
 
-/// What the language selector asks for.
-#[derive(Debug, serde::Deserialize)]
-struct Choice {
-    language: Option<String>,
-}
-
 async fn with_slash(call: Call) -> HttpResponse {
     page::see(&call.site.urls.portal(call.realm.code()))
 }
 
 /// `GET /t/{tenant}/`: the portal, or the login that leads to it.
-async fn home(mut call: Call, request: actix_web::HttpRequest, choice: web::Query<Choice>) -> Answer {
-    if let Some(language) = choice.language.as_deref().and_then(Language::of_tag) {
-        let mut response = page::see(&call.site.urls.portal(call.realm.code()));
-        let cookie = cookies::set(&call.site.urls, cookies::Kind::Language, language.tag());
-        response.add_cookie(&cookie).map_err(|error| Fault::Internal(error.to_string()))?;
-        return Ok(response);
-    }
+async fn home(mut call: Call, request: actix_web::HttpRequest) -> Answer {
     let application = portal(&call)?.id;
     let wishes = Wishes::default();
     let nothing = |_: &Proven| Receipt::Nothing;
