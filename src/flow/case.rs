@@ -127,7 +127,7 @@ pub async fn load(
 ) -> std::result::Result<Option<Case>, storage::Error> {
     let tenant = realm.tenant();
     let Some(row) = logins::with_id(connection, tenant, id).await? else { return Ok(None) };
-    if !belongs(house, &row, browser, visit.now) {
+    if !belongs(house, &row, browser.login.as_ref(), visit.now) {
         return Ok(None);
     }
     of_row(connection, house, realm, visit, browser, row).await.map(Some)
@@ -142,8 +142,32 @@ pub async fn look(house: &House, realm: &Realm, visit: &Visit, browser: &Browser
     case.ok_or(Error::NotThisBrowser)
 }
 
-fn belongs(house: &House, row: &LoginRow, browser: &Browser, now: Timestamp) -> bool {
-    let Some(cookie) = &browser.login else { return false };
+/// The first of these logins that belongs to this browser, waits for its answer and is `wanted`.
+///
+/// # Errors
+/// If the database fails.
+pub async fn unanswered(
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    logins: &[(LoginId, SecretString)],
+    wanted: impl Fn(&Login) -> bool,
+) -> Result<Option<LoginId>> {
+    let found = house.db.read(async |connection| {
+        for (id, cookie) in logins {
+            let Some(row) = logins::with_id(connection, realm.tenant(), *id).await? else { continue };
+            let waits = matches!(row.login.stage, Stage::Open | Stage::Granted { .. }) && !row.login.expired(visit.now);
+            if waits && belongs(house, &row, Some(cookie), visit.now) && wanted(&row.login) {
+                return Ok(Some(*id));
+            }
+        }
+        Ok(None)
+    });
+    Ok(found.await?)
+}
+
+fn belongs(house: &House, row: &LoginRow, cookie: Option<&SecretString>, now: Timestamp) -> bool {
+    let Some(cookie) = cookie else { return false };
     let hash = login_cookie_hash(house, row.login.tenant, row.login.id, cookie);
     let previous = row.previous_cookie.as_ref();
     // Hashes under a key that nobody outside has: comparing them leaks nothing about the cookie.

@@ -18,7 +18,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{Member, Status};
 use crate::storage::grants::Grant;
 use crate::storage::tokens::summary;
-use crate::storage::{self, Connection, access_log, grants, logins, sessions, tokens, users};
+use crate::storage::{self, Connection, access_log, grants, identifiers, logins, sessions, tokens, users};
 
 /// What a door may tell its application: who it is and what was proven, computed from the evidence at the
 /// moment of the answer.
@@ -74,34 +74,73 @@ pub enum Silent {
     Lacking(Step),
 }
 
+/// A request of an application that is answered once: who asked and what it called the request. A copy of it
+/// finds the place taken, whichever instance it comes to (R-500, T-34).
+#[derive(Debug, Clone)]
+pub struct Once {
+    /// Keyed hash of who asked and of the request's name.
+    pub subject: String,
+    /// Until when a copy could still pass for fresh; the request is remembered that long.
+    pub until: Timestamp,
+}
+
+impl Once {
+    /// Takes the request for this transaction. Says `false` if it was taken before.
+    pub(super) async fn take(&self, connection: &mut Connection, tenant: TenantId) -> storage::Result<bool> {
+        identifiers::first_use(connection, tenant, &self.subject, self.until).await
+    }
+}
+
+/// Takes a request that is refused without a login: that is an answer, too.
+///
+/// # Errors
+/// [`Error::Used`] if it was taken before.
+pub async fn spend(house: &House, realm: &Realm, once: &Once) -> Result<()> {
+    let taken = house.db.write(async |connection| once.take(connection, realm.tenant()).await);
+    if taken.await? { Ok(()) } else { Err(Error::Used) }
+}
+
+/// What an application asks of a session.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The application.
+    pub application: ApplicationId,
+    /// How it wants the login to be.
+    pub wishes: &'a Wishes,
+    /// Set if its request may be answered only once.
+    pub once: Option<&'a Once>,
+}
+
 /// Answers from the session of this browser alone, without a page and without a login (single sign-on again).
 ///
 /// # Errors
-/// If the database fails.
+/// [`Error::Used`] if the session is enough and the request was taken before; if the database fails.
 pub async fn from_session(
     house: &House,
     realm: &Realm,
     visit: &Visit,
     browser: &Browser,
-    (application, wishes): (ApplicationId, &Wishes),
+    asked: Asked<'_>,
     receipt: impl Fn(&Proven) -> Receipt,
 ) -> Result<Silent> {
     let Some(cookie) = &browser.session else { return Ok(Silent::Lacking(Step::Identify)) };
-    let Some(application) = realm.config.application(application) else { return Ok(Silent::Lacking(Step::Identify)) };
+    let Some(application) = realm.config.application(asked.application) else {
+        return Ok(Silent::Lacking(Step::Identify));
+    };
     let hash = session_cookie_hash(house, realm.tenant(), cookie);
     let answered = house.db.write(async |connection| {
         let tenant = realm.tenant();
         let Some(session) = sessions::with_cookie(connection, tenant, &hash).await? else {
-            return Ok(Silent::Lacking(Step::Identify));
+            return Ok(Ok(Silent::Lacking(Step::Identify)));
         };
         let Some(member) = users::member(connection, tenant, session.user).await? else {
-            return Ok(Silent::Lacking(Step::Identify));
+            return Ok(Ok(Silent::Lacking(Step::Identify)));
         };
         if !session.alive(realm.config.settings.session, member.user.security_version, visit.now) {
-            return Ok(Silent::Lacking(Step::Identify));
+            return Ok(Ok(Silent::Lacking(Step::Identify)));
         }
         let decision = decision(realm, visit, Some(application), Some(&member));
-        let login = imagined(realm, visit, application, wishes, &member);
+        let login = imagined(realm, visit, application, asked.wishes, &member);
         let tokens = tokens::of_user(connection, tenant, member.user.id).await?;
         let step = next_step(&Facts {
             now: visit.now,
@@ -115,7 +154,12 @@ pub async fn from_session(
             enrollment: None,
         });
         if step != Step::Complete {
-            return Ok(Silent::Lacking(step));
+            return Ok(Ok(Silent::Lacking(step)));
+        }
+        if let Some(once) = asked.once
+            && !once.take(connection, tenant).await?
+        {
+            return Ok(Err(Error::Used));
         }
         let proven = proven(realm, &login, &decision, member, application, session.id, session.evidence());
         sessions::touch(connection, tenant, session.id, visit.now).await?;
@@ -123,9 +167,9 @@ pub async fn from_session(
         let who = Who { user: Some(session.user), application: application.id, correlation: visit.correlation };
         record_access(connection, house, realm, visit, who, &decision, session.evidence(), ("success", "granted"))
             .await?;
-        Ok(Silent::Complete(Box::new(proven)))
+        Ok(Ok(Silent::Complete(Box::new(proven))))
     });
-    Ok(answered.await?)
+    answered.await?
 }
 
 /// A login that is not stored, so that the one function that decides logins decides this, too.

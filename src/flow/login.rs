@@ -1,6 +1,7 @@
 //! A login from its beginning to its completion: name, password, cancel, more time, done.
 
 use super::case::{self, Case, browser_hash, load, login_cookie_hash, session_cookie_hash};
+use super::federation::Once;
 use super::{Browser, Error, House, Posted, Realm, Result, Visit, attempts, letters};
 use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::ids::{ApplicationId, LoginId, SessionId, UserId};
@@ -32,6 +33,8 @@ pub struct NewLogin {
     pub wishes: Wishes,
     /// The door's own request, for the door's own answer.
     pub request: String,
+    /// Set if that request may begin only one login.
+    pub once: Option<Once>,
 }
 
 /// A login that has begun.
@@ -47,11 +50,16 @@ pub struct Begun {
 /// person to choose.
 ///
 /// # Errors
-/// If the database fails.
+/// [`Error::Used`] if the request has begun a login or was answered before; if the database fails.
 pub async fn begin(house: &House, realm: &Realm, visit: &Visit, browser: &Browser, new: &NewLogin) -> Result<Begun> {
     let (id, cookie) = (house.entropy.id(), house.new_cookie());
     let cookie_hash = login_cookie_hash(house, realm.tenant(), id, &cookie);
     let begun = house.db.write(async |connection| {
+        if let Some(once) = &new.once
+            && !once.take(connection, realm.tenant()).await?
+        {
+            return Ok(Err(Error::Used));
+        }
         let member =
             if new.wishes.choose_account { None } else { somebody(connection, house, realm, visit, browser).await? };
         let login = Login {
@@ -83,9 +91,10 @@ pub async fn begin(house: &House, realm: &Realm, visit: &Visit, browser: &Browse
         let event = Event::new(visit.now, realm.tenant(), Actor::Stranger, Action::LoginStarted).on("login", id);
         let detail = serde_json::json!({ "origin": new.origin.id(), "application": new.application.to_string() });
         let event = event.from_address(visit.address).in_login(visit.correlation).with(detail);
-        house.record(connection, event).await
+        house.record(connection, event).await?;
+        Ok(Ok(()))
     });
-    begun.await?;
+    begun.await??;
     Ok(Begun { login: id, cookie })
 }
 

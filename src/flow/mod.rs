@@ -96,6 +96,9 @@ pub enum Error {
     /// What was asked for does not fit the step that the login is at; the desk shows the right page.
     #[error("not at this step of the login")]
     WrongMoment,
+    /// The application's request has begun a login or was answered before.
+    #[error("the request was used before")]
+    Used,
     /// The person may not do this at all (AC-04, AC-22).
     #[error("not allowed")]
     Forbidden,

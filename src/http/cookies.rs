@@ -105,10 +105,26 @@ pub fn browser(request: &HttpRequest, urls: &Urls, tenant: &TenantCode, login: O
     }
 }
 
+/// The logins that this browser has cookies of, the youngest first: browsers send older cookies before younger
+/// ones (RFC 6265 5.4). Not more of them than we let a browser keep, so that a made-up header costs little.
+#[must_use]
+pub fn logins(request: &HttpRequest, urls: &Urls) -> Vec<(LoginId, SecretString)> {
+    let prefix = login_prefix(urls);
+    let Ok(cookies) = request.cookies() else { return Vec::new() };
+    let logins = cookies.iter().rev().filter_map(|cookie| cookie.name().strip_prefix(prefix)?.parse().ok());
+    let logins = logins.filter_map(|login| Some((login, value(request, urls, Kind::Login(login))?)));
+    logins.take(MOST_LOGINS + 1).collect()
+}
+
+/// What the names of the cookies of logins begin with.
+const fn login_prefix(urls: &Urls) -> &'static str {
+    if urls.secure() { "__Host-vl-" } else { "vl-" }
+}
+
 /// Cookies that remove those of other logins, once there are too many of them.
 #[must_use]
 pub fn surplus(request: &HttpRequest, urls: &Urls) -> Vec<Cookie<'static>> {
-    let prefix = if urls.secure() { "__Host-vl-" } else { "vl-" };
+    let prefix = login_prefix(urls);
     let Ok(cookies) = request.cookies() else { return Vec::new() };
     let logins = cookies.iter().filter_map(|cookie| cookie.name().strip_prefix(prefix)?.parse::<LoginId>().ok());
     let surplus = logins.clone().count().saturating_sub(MOST_LOGINS);

@@ -34,6 +34,9 @@ pub enum Fault {
     /// The login is not known in this browser: another browser's, too old, or cookies are off (T-08).
     #[error("the login is not known in this browser")]
     NotThisBrowser,
+    /// The application's request was used before: it is answered once (R-500, T-34).
+    #[error("the application's request was used before")]
+    Used,
     /// The person may not do this (AC-04, AC-22).
     #[error("not allowed")]
     Forbidden,
@@ -78,6 +81,7 @@ impl Fault {
             Self::NotAForm => "error-not-a-form",
             Self::Forged => "error-forged",
             Self::NotThisBrowser => "error-browser",
+            Self::Used => "error-used",
             Self::Forbidden => "error-forbidden",
             Self::TooMany { .. } => "error-too-many",
             Self::Busy => "error-busy",
@@ -110,6 +114,7 @@ impl From<flow::Error> for Fault {
             flow::Error::Busy => Self::Busy,
             // The desk shows the right page; a door that has a desk handles this before it comes here.
             flow::Error::NotThisBrowser | flow::Error::WrongMoment => Self::NotThisBrowser,
+            flow::Error::Used => Self::Used,
             flow::Error::Forbidden => Self::Forbidden,
             flow::Error::Storage(error) if error.is_passing() => Self::Busy,
             error => Self::Internal(error.to_string()),
@@ -132,7 +137,7 @@ impl ResponseError for Fault {
             Self::WrongHost => StatusCode::MISDIRECTED_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotAForm => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::NotThisBrowser => StatusCode::BAD_REQUEST,
+            Self::NotThisBrowser | Self::Used => StatusCode::BAD_REQUEST,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Shown { status, .. } => *status,

@@ -37,6 +37,8 @@ pub struct DerivedKeys {
     pub activation: KeyedHash,
     /// Identifiers that differ from one application to the next.
     pub pairwise: KeyedHash,
+    /// Identifiers that count once, such as those of SAML requests.
+    pub once: KeyedHash,
     /// Opaque access tokens.
     pub access_tokens: TokenSealer,
 }
@@ -60,6 +62,7 @@ impl DerivedKeys {
             client_secrets: hash("client secrets"),
             activation: hash("activation"),
             pairwise: hash("pairwise identifiers"),
+            once: hash("used identifiers"),
             access_tokens: TokenSealer::new(&derive(root, "access tokens")),
         }
     }
@@ -187,6 +190,7 @@ mod tests {
             &keys.client_secrets,
             &keys.activation,
             &keys.pairwise,
+            &keys.once,
         ];
         let mut digests: Vec<Digest> = all.iter().map(|hash| hash.of(fields)).collect();
         digests.sort_unstable();

@@ -15,7 +15,7 @@ use crate::domain::application::{Application, Protocol};
 use crate::domain::login::origin::Origin;
 use crate::domain::login::step::Step;
 use crate::domain::oidc_client::OidcClient;
-use crate::flow::federation::{self, Proven, Silent};
+use crate::flow::federation::{self, Asked, Proven, Silent};
 use crate::flow::login::{self, NewLogin};
 use crate::http::{Answer, Call, Fault, cookies, page};
 
@@ -111,7 +111,7 @@ async fn at_once(
         return refuse_if_silent(call, stored, Code::LoginRequired, "another person is logged in, or nobody");
     }
     let receipt = |proven: &Proven| new.receipt(call, &stored.request, proven);
-    let asked = (application.id, &wishes);
+    let asked = Asked { application: application.id, wishes: &wishes, once: None };
     match federation::from_session(&site.house, realm, &call.visit, &call.browser, asked, receipt).await? {
         Silent::Complete(_) => respond::code(call, &stored.request.return_to, &new).map(Some),
         Silent::Lacking(Step::Identify | Step::Password) => {
@@ -146,7 +146,7 @@ fn refuse_if_silent(
 async fn begin(call: &Call, request: &HttpRequest, application: &Application, stored: &Stored) -> Answer {
     let kept = serde_json::to_string(stored).map_err(|error| Fault::Internal(error.to_string()))?;
     let wishes = stored.request.wishes();
-    let new = NewLogin { origin: Origin::Oidc, application: application.id, wishes, request: kept };
+    let new = NewLogin { origin: Origin::Oidc, application: application.id, wishes, request: kept, once: None };
     let begun = login::begin(&call.site.house, &call.realm, &call.visit, &call.browser, &new).await?;
     let urls = &call.site.urls;
     let mut response = page::see(&urls.desk(call.realm.code(), begun.login));

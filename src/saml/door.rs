@@ -11,13 +11,15 @@ use super::verify::{self, RawQuery, SignatureError, decoded};
 use super::{context, metadata};
 use crate::domain::application::{Application, Protocol};
 use crate::domain::ids::LoginId;
+use crate::domain::login::Login;
 use crate::domain::login::origin::Origin;
 use crate::domain::login::outcome::Ending;
 use crate::domain::login::step::Step;
 use crate::domain::service_provider::ServiceProvider;
 use crate::domain::signing_key::{KeyStage, SignatureAlgorithm};
 use crate::flow::case;
-use crate::flow::federation::{self, Proven, Receipt, Silent};
+use crate::flow::federation::{self, Asked, Once, Proven, Receipt, Silent};
+use crate::flow::house::text;
 use crate::flow::login::{self, NewLogin};
 use crate::http::post::{self, Field};
 use crate::http::{Answer, Call, Fault, Form, cookies, page};
@@ -101,42 +103,46 @@ fn demand(provider: &ServiceProvider, signed: bool) -> Result<(), RequestError> 
 }
 
 async fn proceed(call: Call, http: &HttpRequest, outcome: Result<AuthnRequest, RequestError>) -> Answer {
-    let request = match outcome {
-        Ok(request) => request,
-        Err(error) => {
-            tracing::info!(correlation = %call.visit.correlation, %error, "an authentication request is refused");
-            return match error {
-                RequestError::Answered { status, why, request } => refuse(&call, &request, status, why),
-                _ => Err(Fault::shown("error-saml-request")),
-            };
-        }
+    let error = match outcome {
+        Ok(request) => return start(&call, http, &request).await,
+        Err(error) => error,
     };
-    start(&call, http, &request).await
+    tracing::info!(correlation = %call.visit.correlation, %error, "an authentication request is refused");
+    let RequestError::Answered { status, why, request } = error else {
+        return Err(Fault::shown("error-saml-request"));
+    };
+    refuse_once(&call, &request, status, why).await
+}
+
+/// Answers a request, once; or sends its browser to where it was with it.
+async fn start(call: &Call, http: &HttpRequest, request: &AuthnRequest) -> Answer {
+    match begin(call, http, request).await {
+        Err(Fault::Used) => again(call, http, request).await,
+        answer => answer,
+    }
 }
 
 /// Answers from the session, refuses a silent request, or begins a login.
-async fn start(call: &Call, http: &HttpRequest, request: &AuthnRequest) -> Answer {
+async fn begin(call: &Call, http: &HttpRequest, request: &AuthnRequest) -> Answer {
     let Some((application, provider)) = provider_of(call, &request.issuer) else {
         return Err(Fault::shown("error-saml-request"));
     };
     let (site, realm) = (&call.site, &call.realm);
-    let wishes = request.wishes();
+    let (wishes, once) = (request.wishes(), once(call, request));
     let id = new_id(&site.house.entropy);
     let receipt = |_: &Proven| Receipt::Assertion { id: id.clone() };
     if !request.force {
-        let asked = (application.id, &wishes);
+        let asked = Asked { application: application.id, wishes: &wishes, once: once.as_ref() };
         match federation::from_session(&site.house, realm, &call.visit, &call.browser, asked, receipt).await? {
             Silent::Complete(proven) => return assert(call, request, provider, &proven, &id),
-            Silent::Lacking(_) if request.passive => {
-                return refuse(call, request, Status::NoPassive, "a page would have to be shown");
-            }
             Silent::Lacking(_) => {}
         }
-    } else if request.passive {
-        return refuse(call, request, Status::NoPassive, "a page would have to be shown");
+    }
+    if request.passive {
+        return refuse_once(call, request, Status::NoPassive, "a page would have to be shown").await;
     }
     let kept = serde_json::to_string(request).map_err(|error| Fault::Internal(error.to_string()))?;
-    let new = NewLogin { origin: Origin::Saml, application: application.id, wishes, request: kept };
+    let new = NewLogin { origin: Origin::Saml, application: application.id, wishes, request: kept, once };
     let begun = login::begin(&site.house, realm, &call.visit, &call.browser, &new).await?;
     let mut answer = page::see(&site.urls.desk(realm.code(), begun.login));
     let cookie = cookies::secret(&site.urls, cookies::Kind::Login(begun.login), &begun.cookie);
@@ -144,6 +150,30 @@ async fn start(call: &Call, http: &HttpRequest, request: &AuthnRequest) -> Answe
         answer.add_cookie(&cookie).map_err(|error| Fault::Internal(error.to_string()))?;
     }
     Ok(answer)
+}
+
+/// A request that was used before. Whoever presses reload or back on the way here has its login open in this
+/// very browser, which the login's cookie proves, and goes on where they were: a person is not left without
+/// help, and still only one login with this request can be answered. Everybody else has a copy of somebody's
+/// request, or asks for a second answer, and gets neither a login nor an assertion (T-34).
+async fn again(call: &Call, http: &HttpRequest, request: &AuthnRequest) -> Answer {
+    let same = |kept: AuthnRequest| kept.issuer == request.issuer && kept.id == request.id;
+    let wanted = |login: &Login| login.origin == Origin::Saml && serde_json::from_str(&login.request).is_ok_and(same);
+    let mine = cookies::logins(http, &call.site.urls);
+    match case::unanswered(&call.site.house, &call.realm, &call.visit, &mine, wanted).await? {
+        Some(login) => Ok(page::see(&desk_path(call.realm.code(), login))),
+        None => Err(Fault::Used),
+    }
+}
+
+/// The place of a request among those that were used; none if it began at our portal. An identifier is unique
+/// only for its service provider (core 1.3.4), so both names count.
+fn once(call: &Call, request: &AuthnRequest) -> Option<Once> {
+    let (tenant, house) = (call.realm.tenant().to_bytes(), &call.site.house);
+    let fields: [&[u8]; 4] = [b"saml request", &tenant, request.issuer.as_bytes(), request.id.as_ref()?.as_bytes()];
+    // A copy is fresh until one lifetime after IssueInstant, which may be one lifetime ahead of our clock; the
+    // third is for instances whose clocks differ.
+    Some(Once { subject: text(&house.derived.once.of(&fields)), until: call.visit.now.plus(request::LIFETIME * 3) })
 }
 
 /// What the portal asks for.
@@ -230,6 +260,14 @@ fn assert(call: &Call, request: &AuthnRequest, provider: &ServiceProvider, prove
     let xml = response::success(voice, id, request, provider, &statement)
         .map_err(|error| Fault::Internal(error.to_string()))?;
     post(call, request, xml)
+}
+
+/// As [`refuse`], for a request that comes in: a refusal is the one answer to it as well.
+async fn refuse_once(call: &Call, request: &AuthnRequest, status: Status, why: &str) -> Answer {
+    if let Some(once) = once(call, request) {
+        federation::spend(&call.site.house, &call.realm, &once).await?;
+    }
+    refuse(call, request, status, why)
 }
 
 fn refuse(call: &Call, request: &AuthnRequest, status: Status, why: &str) -> Answer {

@@ -4,6 +4,7 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::str::FromStr as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,17 +18,23 @@ use crate::world::{On, World};
 const ENTITY: &str = "https://wiki.example.com/sp";
 const ACS: &str = "https://wiki.example.com/acs";
 
-/// A request as a service provider would write it, with the test's time.
-fn request(world: &World, attributes: &str, inside: &str) -> String {
+/// A request as a service provider would write it, with the test's time and an ID that was never used.
+pub fn request(world: &World, attributes: &str, inside: &str) -> String {
+    static DRAWN: AtomicUsize = AtomicUsize::new(0);
+    let id = format!("_r{}", DRAWN.fetch_add(1, Ordering::Relaxed));
+    request_named(world, &id, attributes, inside)
+}
+
+fn request_named(world: &World, id: &str, attributes: &str, inside: &str) -> String {
     let now = world.clock_now().rfc3339();
     let now: String = now.chars().take(19).collect();
     format!(
         "<samlp:AuthnRequest xmlns:samlp=\"urn:oasis:names:tc:SAML:2.0:protocol\" xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\" \
-         ID=\"_r1\" Version=\"2.0\" IssueInstant=\"{now}Z\" {attributes}><saml:Issuer>{ENTITY}</saml:Issuer>{inside}</samlp:AuthnRequest>"
+         ID=\"{id}\" Version=\"2.0\" IssueInstant=\"{now}Z\" {attributes}><saml:Issuer>{ENTITY}</saml:Issuer>{inside}</samlp:AuthnRequest>"
     )
 }
 
-fn redirect(world: &World, xml: &str) -> String {
+pub fn redirect(world: &World, xml: &str) -> String {
     let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(xml.as_bytes()).unwrap();
     let message = STANDARD.encode(encoder.finish().unwrap());
@@ -36,7 +43,7 @@ fn redirect(world: &World, xml: &str) -> String {
     url.to_string()
 }
 
-async fn log_in(world: &World, visitor: &mut Visitor, url: &str) -> Seen {
+pub async fn log_in(world: &World, visitor: &mut Visitor, url: &str) -> Seen {
     let seen = visitor.get(url).await;
     assert_eq!(seen.title(), "Log in", "{}", seen.body);
     let seen = visitor.press(&seen, "continue", &[("username", "linus")]).await;
@@ -68,7 +75,7 @@ fn status_of(xml: &str) -> Vec<String> {
 async fn others_verify_our_response_r_487_r_488_r_489_r_490_r_493_t_43() {
     let world = World::new(On::Sqlite).await;
     let mut linus = Visitor::new(&world.url);
-    let seen = log_in(&world, &mut linus, &redirect(&world, &request(&world, "", ""))).await;
+    let seen = log_in(&world, &mut linus, &redirect(&world, &request_named(&world, "_r1", "", ""))).await;
     let (action, xml, relay) = posted(&seen);
     assert_eq!((action.as_str(), relay.as_str()), (ACS, "page=1&x=\"><script>"), "R-488, R-489");
     let policy = seen.headers["content-security-policy"].to_str().unwrap();
@@ -129,7 +136,7 @@ fn samael_patience() -> chrono::Duration {
 #[actix_web::test]
 async fn bad_requests_are_never_answered_r_487_r_498_t_31_t_35_t_37_t_39() {
     let world = World::new(On::Sqlite).await;
-    let good = request(&world, "", "");
+    let good = request_named(&world, "_r1", "", "");
     let bomb = format!("<a>{}</a>", " ".repeat(10_000_000));
     for (name, xml) in [
         ("a foreign address", request(&world, "AssertionConsumerServiceURL=\"https://evil.example/acs\"", "")),
@@ -201,6 +208,67 @@ async fn refusals_have_their_status_r_491_r_492_r_496() {
     world.stop().await;
 }
 
+/// R-500, T-34: one request, one answer; and whoever presses reload finds the desk again.
+#[actix_web::test]
+async fn a_request_is_answered_once_r_321_r_500_t_34() {
+    let world = World::new(On::Sqlite).await;
+    let url = redirect(&world, &request(&world, "", ""));
+    let used = |seen: &Seen| (seen.status, seen.title()) == (400, "This login request was used already".to_owned());
+    let mut linus = Visitor::new(&world.url);
+    let first = linus.get(&url).await;
+    // Reload and back: the same desk, not a second login.
+    let second = linus.get(&url).await;
+    assert_eq!((second.title().as_str(), &second.url), ("Log in", &first.url));
+    assert_eq!(world.events("login_started").await, 1);
+    // Somebody who has a copy, and somebody who has a copy and another login of the same application.
+    let mut mallory = Visitor::new(&world.url);
+    assert!(used(&mallory.get(&url).await), "a copy in another browser");
+    mallory.get(&redirect(&world, &request(&world, "", ""))).await;
+    assert!(used(&mallory.get(&url).await), "a copy beside another login");
+    // The same name from the same service provider is the same request, whatever else is in it.
+    let id = url::Url::parse(&url).unwrap();
+    let id = id_in(&id);
+    let other = redirect(&world, &request_named(&world, &id, "ForceAuthn=\"true\"", ""));
+    assert!(used(&mallory.get(&other).await), "another request with the same ID");
+    // A step up gives the login a new cookie; reload still finds it.
+    let seen = linus.press(&second, "continue", &[("username", "linus")]).await;
+    let seen = linus.press(&seen, "continue", &[("password", "has a token already")]).await;
+    assert_eq!(linus.get(&url).await.title(), seen.title());
+    let code = passcode_of_linus(&world);
+    let seen = linus.press(&seen, "continue", &[("code", &code)]).await;
+    assert!(posted(&seen).1.contains("<saml:Assertion"));
+    // It has its answer: the session of this browser gives no second one, and no other browser gets one.
+    assert!(used(&linus.get(&url).await), "a second answer from the session");
+    assert!(used(&mallory.get(&url).await), "after the answer");
+    assert_eq!(world.events("assertion_issued").await, 1);
+    // A request that the session answers at once is used up as well, and so is one that is refused.
+    for (attributes, answer) in [("", "<saml:Assertion"), ("IsPassive=\"true\" ForceAuthn=\"true\"", ":NoPassive")] {
+        let url = redirect(&world, &request(&world, attributes, ""));
+        assert!(posted(&linus.get(&url).await).1.contains(answer));
+        assert!(used(&linus.get(&url).await), "{answer} twice");
+    }
+    // It is remembered for as long as it could pass for fresh, and then the janitor takes it away.
+    let owner = world.site.house.entropy.id();
+    world.advance(299);
+    vestibule::app::jobs::purge_once(&world.site, owner).await.unwrap();
+    assert!(used(&mallory.get(&url).await), "still fresh");
+    world.advance(2);
+    assert_eq!(mallory.get(&url).await.title(), "This login request cannot be used", "too old");
+    world.advance(900);
+    assert!(vestibule::app::jobs::purge_once(&world.site, owner).await.unwrap() >= 4);
+    world.stop().await;
+}
+
+/// The ID of the request in an address.
+fn id_in(url: &url::Url) -> String {
+    use std::io::Read as _;
+    let message = url.query_pairs().find(|(name, _)| name == "SAMLRequest").unwrap().1.into_owned();
+    let message = STANDARD.decode(message).unwrap();
+    let mut xml = String::new();
+    flate2::read::DeflateDecoder::new(message.as_slice()).read_to_string(&mut xml).unwrap();
+    xml.split(" ID=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+}
+
 /// T-31: a request that samael signed is believed; wrapped, moved or altered it is not.
 #[actix_web::test]
 async fn signed_requests_are_believed_and_wrapped_ones_are_not_t_31_t_36_t_42_r_501() {
@@ -228,7 +296,7 @@ async fn signed_requests_are_believed_and_wrapped_ones_are_not_t_31_t_36_t_42_r_
         <ds:DigestMethod Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha256\"></ds:DigestMethod><ds:DigestValue></ds:DigestValue></ds:Reference>\
         </ds:SignedInfo><ds:SignatureValue></ds:SignatureValue></ds:Signature>";
     let pkcs1 = pkcs1_of(&key);
-    let signed = Crypto::sign_xml(request(&world, "", template), &pkcs1).expect("samael signs");
+    let signed = Crypto::sign_xml(request_named(&world, "_r1", "", template), &pkcs1).expect("samael signs");
     let signed = signed
         .trim_start_matches("<?xml version=\"1.0\"?>")
         .trim_start_matches("<?xml version=\"1.0\" encoding=\"UTF-8\"?>")
@@ -244,8 +312,7 @@ async fn signed_requests_are_believed_and_wrapped_ones_are_not_t_31_t_36_t_42_r_
         let end = signed.find("</ds:Signature>").unwrap() + "</ds:Signature>".len();
         &signed[start..end]
     };
-    let evil =
-        request(&world, "AssertionConsumerServiceURL=\"https://wiki.example.com/acs\"", "").replace("_r1", "_evil");
+    let evil = request_named(&world, "_evil", "AssertionConsumerServiceURL=\"https://wiki.example.com/acs\"", "");
     let with = |inside: &str| evil.replace("</samlp:AuthnRequest>", &format!("{inside}</samlp:AuthnRequest>"));
     for (name, xml) in [
         ("altered", signed.replace("Version=\"2.0\"", "Version=\"2.0\" ForceAuthn=\"true\"")),

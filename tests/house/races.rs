@@ -150,3 +150,30 @@ async fn a_login_goes_on_at_another_instance_r_605() {
         world.stop().await;
     }
 }
+
+/// R-500, T-34: sixteen copies of one SAML request at two instances: one login begins, and a session answers once.
+#[actix_web::test]
+async fn one_saml_request_begins_one_login_and_has_one_answer_r_500_t_34() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let (second, _) = world.second().await;
+        let mut linus = Visitor::new(&world.url);
+        let url = crate::door_saml::redirect(&world, &crate::door_saml::request(&world, "", ""));
+        crate::door_saml::log_in(&world, &mut linus, &url).await;
+        for (started, issued, visitor) in [(2, 1, Visitor::new(&world.url)), (2, 2, linus)] {
+            let url = crate::door_saml::redirect(&world, &crate::door_saml::request(&world, "", ""));
+            let copies = (0..WAYS).map(|number| {
+                let mut visitor = visitor.clone();
+                let at = if number % 2 == 0 { &world.url } else { &second };
+                let url = url.replace(&world.url, at);
+                async move { visitor.once(reqwest::Method::GET, &url, None).await }
+            });
+            let answers = join_all(copies).await;
+            let good = answers.iter().filter(|seen| seen.status != 400).count();
+            assert_eq!(good, 1, "{on:?}: {:?}", answers.iter().map(|seen| seen.status).collect::<Vec<_>>());
+            assert_eq!(world.events("login_started").await, started, "{on:?}");
+            assert_eq!(world.events("assertion_issued").await, issued, "{on:?}");
+        }
+        world.stop().await;
+    }
+}

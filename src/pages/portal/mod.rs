@@ -9,7 +9,7 @@ use crate::domain::login::origin::Origin;
 use crate::domain::login::step::Step;
 use crate::domain::login::wishes::Wishes;
 use crate::domain::timestamp::Timestamp;
-use crate::flow::federation::{self, Proven, Receipt, Silent};
+use crate::flow::federation::{self, Asked, Proven, Receipt, Silent};
 use crate::flow::login::{self, NewLogin};
 use crate::flow::{case, session};
 use crate::http::page::Frame;
@@ -72,9 +72,8 @@ async fn home(mut call: Call, request: actix_web::HttpRequest) -> Answer {
     let wishes = Wishes::default();
     let nothing = |_: &Proven| Receipt::Nothing;
     let (site, realm) = (&call.site, &call.realm);
-    let silent =
-        federation::from_session(&site.house, realm, &call.visit, &call.browser, (application, &wishes), nothing)
-            .await?;
+    let asked = Asked { application, wishes: &wishes, once: None };
+    let silent = federation::from_session(&site.house, realm, &call.visit, &call.browser, asked, nothing).await?;
     let Silent::Complete(proven) = silent else { return begin(&call, &request, application, wishes).await };
     if let Some(tag) = proven.member.user.language.as_deref().filter(|_| call.chosen.is_none()) {
         call.language = Language::of_tag(tag).unwrap_or(call.language);
@@ -94,7 +93,7 @@ async fn begin(
     application: crate::domain::ids::ApplicationId,
     wishes: Wishes,
 ) -> Answer {
-    let new = NewLogin { origin: Origin::Portal, application, wishes, request: String::new() };
+    let new = NewLogin { origin: Origin::Portal, application, wishes, request: String::new(), once: None };
     let begun = login::begin(&call.site.house, &call.realm, &call.visit, &call.browser, &new).await?;
     let urls = &call.site.urls;
     let mut response = page::see(&urls.desk(call.realm.code(), begun.login));
