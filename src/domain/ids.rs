@@ -119,6 +119,8 @@ pub mod of {
     pub enum Policy {}
     /// One login, from the application's request to its answer.
     pub enum Login {}
+    /// A request that waits for its browser to come back with its cookies.
+    pub enum Parked {}
     /// A single sign-on session.
     pub enum Session {}
     /// An enrolled authenticator.
@@ -153,6 +155,8 @@ pub type ApplicationId = Id<of::Application>;
 pub type PolicyId = Id<of::Policy>;
 /// Names a login.
 pub type LoginId = Id<of::Login>;
+/// Names a request that waits for its browser.
+pub type ParkedId = Id<of::Parked>;
 /// Names a single sign-on session.
 pub type SessionId = Id<of::Session>;
 /// Names an enrolled authenticator.

@@ -5,7 +5,7 @@ use super::{Browser, Error, House, Realm, Result, Visit};
 use crate::domain::application::Application;
 use crate::domain::email_code;
 use crate::domain::enrollment::{Enrollment, Progress};
-use crate::domain::ids::{LoginId, TenantId, UserId};
+use crate::domain::ids::{LoginId, ParkedId, TenantId, UserId};
 use crate::domain::lockout::{Failures, LockoutSettings};
 use crate::domain::login::evidence::Evidence;
 use crate::domain::login::step::{Account, Facts, Step, next_step};
@@ -82,6 +82,12 @@ impl Case {
 pub(super) fn login_cookie_hash(house: &House, tenant: TenantId, login: LoginId, cookie: &SecretString) -> String {
     let value = cookie.expose_secret().as_bytes();
     text(&house.derived.cookies.of(&[b"login", &tenant.to_bytes(), &login.to_bytes(), value]))
+}
+
+/// The keyed hash of the cookie of a request that waits.
+pub(super) fn parked_cookie_hash(house: &House, tenant: TenantId, parked: ParkedId, cookie: &SecretString) -> String {
+    let value = cookie.expose_secret().as_bytes();
+    text(&house.derived.cookies.of(&[b"parked", &tenant.to_bytes(), &parked.to_bytes(), value]))
 }
 
 /// The keyed hash of a session's cookie.

@@ -1,15 +1,16 @@
 //! The cookies of the house: names, flags, lives (T-21).
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
 use actix_web::cookie::time::Duration as Span;
 use actix_web::cookie::{Cookie, SameSite};
 
-use crate::domain::ids::LoginId;
+use crate::domain::ids::{LoginId, ParkedId};
 use crate::domain::secret::{ExposeSecret as _, SecretString};
 use crate::domain::tenant::TenantCode;
-use crate::flow::Browser;
+use crate::flow::{Browser, parking};
 use crate::urls::Urls;
 
 /// How long a browser stays known to a person who logged in with it.
@@ -27,6 +28,8 @@ const LONGEST: usize = 100;
 pub enum Kind<'a> {
     /// Binds one login to this browser (INV-12). One for each login, so that two tabs do not disturb each other.
     Login(LoginId),
+    /// Binds a request that waits to this browser, from the POST that brought it to the address that answers it.
+    Parked(ParkedId),
     /// Finds the single sign-on session of this browser in a virtual server.
     Session(&'a TenantCode),
     /// Tells a browser in which somebody logged in before (T-17).
@@ -41,6 +44,7 @@ impl Kind<'_> {
     fn name(self, urls: &Urls) -> String {
         let plain = match self {
             Self::Login(login) => format!("vl-{login}"),
+            Self::Parked(parked) => format!("vp-{parked}"),
             Self::Session(tenant) => format!("vs-{tenant}"),
             Self::Known(tenant) => format!("vk-{tenant}"),
             Self::Language => "lang".to_owned(),
@@ -52,6 +56,7 @@ impl Kind<'_> {
     const fn life(self) -> Option<Duration> {
         match self {
             Self::Login(_) => Some(LOGIN_FOR),
+            Self::Parked(_) => Some(parking::LIFETIME),
             Self::Session(_) => None,
             Self::Known(_) | Self::Language => Some(KNOWN_FOR),
         }
@@ -109,26 +114,29 @@ pub fn browser(request: &HttpRequest, urls: &Urls, tenant: &TenantCode, login: O
 /// ones (RFC 6265 5.4). Not more of them than we let a browser keep, so that a made-up header costs little.
 #[must_use]
 pub fn logins(request: &HttpRequest, urls: &Urls) -> Vec<(LoginId, SecretString)> {
-    let prefix = login_prefix(urls);
-    let Ok(cookies) = request.cookies() else { return Vec::new() };
-    let logins = cookies.iter().rev().filter_map(|cookie| cookie.name().strip_prefix(prefix)?.parse().ok());
+    let logins = named::<LoginId>(request, urls, "vl-").into_iter().rev();
     let logins = logins.filter_map(|login| Some((login, value(request, urls, Kind::Login(login))?)));
     logins.take(MOST_LOGINS + 1).collect()
 }
 
-/// What the names of the cookies of logins begin with.
-const fn login_prefix(urls: &Urls) -> &'static str {
-    if urls.secure() { "__Host-vl-" } else { "vl-" }
+/// What the browser's cookies name whose names begin with `prefix`, in the order in which they came.
+fn named<Id: FromStr>(request: &HttpRequest, urls: &Urls, prefix: &str) -> Vec<Id> {
+    let Ok(cookies) = request.cookies() else { return Vec::new() };
+    let host = if urls.secure() { "__Host-" } else { "" };
+    let of = |name: &str| name.strip_prefix(host)?.strip_prefix(prefix)?.parse().ok();
+    cookies.iter().filter_map(|cookie| of(cookie.name())).collect()
 }
 
-/// Cookies that remove those of other logins, once there are too many of them.
+/// Cookies that remove the oldest of those of other logins and requests, once there are too many of them.
 #[must_use]
 pub fn surplus(request: &HttpRequest, urls: &Urls) -> Vec<Cookie<'static>> {
-    let prefix = login_prefix(urls);
-    let Ok(cookies) = request.cookies() else { return Vec::new() };
-    let logins = cookies.iter().filter_map(|cookie| cookie.name().strip_prefix(prefix)?.parse::<LoginId>().ok());
-    let surplus = logins.clone().count().saturating_sub(MOST_LOGINS);
-    logins.take(surplus).map(|login| gone(urls, Kind::Login(login))).collect()
+    let logins = named(request, urls, "vl-").into_iter().map(Kind::Login).collect::<Vec<_>>();
+    let parked = named(request, urls, "vp-").into_iter().map(Kind::Parked).collect::<Vec<_>>();
+    let oldest = |kinds: Vec<Kind<'static>>| {
+        let surplus = kinds.len().saturating_sub(MOST_LOGINS);
+        kinds.into_iter().take(surplus)
+    };
+    oldest(logins).chain(oldest(parked)).map(|kind| gone(urls, kind)).collect()
 }
 
 #[cfg(test)]
@@ -139,7 +147,13 @@ mod tests {
     fn every_cookie_has_its_flags_t_21() {
         let urls = Urls::new(&"https://login.example.com".parse().expect("an address"));
         let acme: TenantCode = "acme".parse().expect("a code");
-        for kind in [Kind::Login(LoginId::from_bits(1)), Kind::Session(&acme), Kind::Known(&acme), Kind::Language] {
+        for kind in [
+            Kind::Login(LoginId::from_bits(1)),
+            Kind::Parked(ParkedId::from_bits(1)),
+            Kind::Session(&acme),
+            Kind::Known(&acme),
+            Kind::Language,
+        ] {
             let text = set(&urls, kind, "x").to_string();
             assert!(text.starts_with("__Host-"), "{text}");
             for flag in ["HttpOnly", "Secure", "SameSite=Lax", "Path=/"] {

@@ -10,7 +10,7 @@ use super::tree::Element;
 use super::verify::{self, RawQuery, SignatureError, decoded};
 use super::{context, metadata};
 use crate::domain::application::{Application, Protocol};
-use crate::domain::ids::LoginId;
+use crate::domain::ids::{LoginId, ParkedId};
 use crate::domain::login::Login;
 use crate::domain::login::origin::Origin;
 use crate::domain::login::outcome::Ending;
@@ -21,6 +21,7 @@ use crate::flow::case;
 use crate::flow::federation::{self, Asked, Once, Proven, Receipt, Silent};
 use crate::flow::house::text;
 use crate::flow::login::{self, NewLogin};
+use crate::flow::parking;
 use crate::http::post::{self, Field};
 use crate::http::{Answer, Call, Fault, Form, cookies, page};
 use crate::urls::desk_path;
@@ -48,20 +49,43 @@ pub(super) async fn our_metadata(call: Call) -> HttpResponse {
 
 /// `GET {base}/saml/sso`: HTTP-Redirect binding.
 pub(super) async fn by_redirect(call: Call, request: HttpRequest) -> Answer {
-    let outcome = read_redirect(&call, request.query_string());
-    proceed(call, &request, outcome).await
+    match read_redirect(&call, request.query_string()) {
+        Ok(checked) => start(&call, &request, &checked).await,
+        Err(error) => reject(&call, error).await,
+    }
 }
 
 /// `POST {base}/saml/sso`: HTTP-POST binding. It comes from another site by design, so there is no token of
-/// ours in it; nothing but a login of this browser begins.
+/// ours in it, and no cookie of ours with it: browsers keep `SameSite=Lax` cookies from such a request. Whoever
+/// is logged in would look like a stranger here. So the request is checked and put aside, and the browser is
+/// sent on to [`from_form`].
 pub(super) async fn by_form(call: Call, request: HttpRequest, body: web::Bytes) -> Answer {
     let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !kind.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
         return Err(Fault::NotAForm);
     }
-    let form = Form::parse(&body);
-    let outcome = read_form(&call, &form);
-    proceed(call, &request, outcome).await
+    let checked = match read_form(&call, &Form::parse(&body)) {
+        Ok(checked) => checked,
+        Err(error) => return reject(&call, error).await,
+    };
+    let kept = serde_json::to_string(&checked).map_err(|error| Fault::Internal(error.to_string()))?;
+    let (site, realm) = (&call.site, &call.realm);
+    let parked = parking::park(&site.house, realm, &call.visit, Origin::Saml, &kept).await?;
+    let mut answer = page::see(&format!("{}/{}", sso_address(&call), parked.id));
+    let cookie = cookies::secret(&site.urls, cookies::Kind::Parked(parked.id), &parked.cookie);
+    answer.add_cookie(&cookie).map_err(|error| Fault::Internal(error.to_string()))?;
+    Ok(answer)
+}
+
+/// `GET {base}/saml/sso/{parked}`: where the browser comes with its cookies after a posted request. It must bring
+/// the cookie that the POST gave it: somebody who posts a request and passes this address on plants nothing in
+/// another browser, which is less than a link of the redirect binding can do.
+pub(super) async fn from_form(call: Call, request: HttpRequest, path: web::Path<(String, ParkedId)>) -> Answer {
+    let id = path.into_inner().1;
+    let (site, realm) = (&call.site, &call.realm);
+    let cookie = cookies::value(&request, &site.urls, cookies::Kind::Parked(id));
+    let kept = parking::parked(&site.house, realm, &call.visit, Origin::Saml, id, cookie.as_ref()).await?;
+    start(&call, &request, &stored(&kept)?).await
 }
 
 fn provider_of<'a>(call: &'a Call, entity_id: &str) -> Option<(&'a Application, &'a ServiceProvider)> {
@@ -102,16 +126,18 @@ fn demand(provider: &ServiceProvider, signed: bool) -> Result<(), RequestError> 
     if provider.require_signed_requests && !signed { Err(SignatureError::Missing.into()) } else { Ok(()) }
 }
 
-async fn proceed(call: Call, http: &HttpRequest, outcome: Result<AuthnRequest, RequestError>) -> Answer {
-    let error = match outcome {
-        Ok(request) => return start(&call, http, &request).await,
-        Err(error) => error,
-    };
+/// Shows that a request cannot be used, or answers it with a status where it is safe to answer at all.
+async fn reject(call: &Call, error: RequestError) -> Answer {
     tracing::info!(correlation = %call.visit.correlation, %error, "an authentication request is refused");
     let RequestError::Answered { status, why, request } = error else {
         return Err(Fault::shown("error-saml-request"));
     };
-    refuse_once(&call, &request, status, why).await
+    refuse_once(call, &request, status, why).await
+}
+
+/// A request that this door stored.
+fn stored(kept: &str) -> Result<AuthnRequest, Fault> {
+    serde_json::from_str(kept).map_err(|error| Fault::Internal(format!("a stored request does not read: {error}")))
 }
 
 /// Answers a request, once; or sends its browser to where it was with it.
@@ -171,9 +197,10 @@ async fn again(call: &Call, http: &HttpRequest, request: &AuthnRequest) -> Answe
 fn once(call: &Call, request: &AuthnRequest) -> Option<Once> {
     let (tenant, house) = (call.realm.tenant().to_bytes(), &call.site.house);
     let fields: [&[u8]; 4] = [b"saml request", &tenant, request.issuer.as_bytes(), request.id.as_ref()?.as_bytes()];
-    // A copy is fresh until one lifetime after IssueInstant, which may be one lifetime ahead of our clock; the
-    // third is for instances whose clocks differ.
-    Some(Once { subject: text(&house.derived.once.of(&fields)), until: call.visit.now.plus(request::LIFETIME * 3) })
+    // A copy is fresh until one lifetime after IssueInstant, which may be one lifetime ahead of our clock; the third
+    // is for instances whose clocks differ. A copy that was posted while it was fresh may then wait for its browser.
+    let until = call.visit.now.plus(request::LIFETIME * 3 + parking::LIFETIME);
+    Some(Once { subject: text(&house.derived.once.of(&fields)), until })
 }
 
 /// What the portal asks for.
@@ -198,8 +225,7 @@ pub(super) async fn resume(call: Call, path: web::Path<(String, LoginId)>) -> An
     if case.login().origin != Origin::Saml {
         return Err(Fault::NotThisBrowser);
     }
-    let request: AuthnRequest = serde_json::from_str(&case.login().request)
-        .map_err(|error| Fault::Internal(format!("a stored request does not read: {error}")))?;
+    let request = stored(&case.login().request)?;
     let desk = || page::see(&desk_path(realm.code(), id));
     let mut answer = match case.step {
         Step::Granted => {

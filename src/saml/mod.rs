@@ -21,6 +21,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/saml/metadata", web::get().to(door::our_metadata))
         .route("/saml/sso", web::get().to(door::by_redirect))
         .route("/saml/sso", web::post().to(door::by_form))
+        .route("/saml/sso/{parked}", web::get().to(door::from_form))
         .route("/saml/start", web::get().to(door::from_portal))
         .route("/saml/resume/{login}", web::get().to(door::resume));
 }

@@ -18,6 +18,7 @@ pub mod installation;
 pub mod leases;
 pub mod logins;
 pub mod outbox;
+pub mod parked;
 pub mod purge;
 pub mod restored;
 mod row;

@@ -17,6 +17,7 @@ pub async fn settle(connection: &mut Connection, now: Timestamp) -> Result<u64> 
     for statement in [
         "DELETE FROM evidence",
         "DELETE FROM login",
+        "DELETE FROM parked_request",
         "DELETE FROM sso_session",
         "DELETE FROM email_code",
         "DELETE FROM activation",

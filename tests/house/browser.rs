@@ -22,6 +22,7 @@ impl Drop for Running {
 
 /// The demo, running.
 struct Demo {
+    service: String,
     outside: String,
     folder: tempfile::TempDir,
     _running: Running,
@@ -60,7 +61,7 @@ async fn demo() -> Demo {
     let outside = format!("http://127.0.0.1:{}", port + 1);
     let running = Running(child);
     answers(&outside).await;
-    Demo { outside, folder, _running: running }
+    Demo { service: format!("http://127.0.0.1:{port}"), outside, folder, _running: running }
 }
 
 /// How a browser looks at the pages.
@@ -419,4 +420,39 @@ async fn the_pages_beside_the_way_are_well_made_too() {
         browser.look("portal").await;
         browser.close().await;
     }
+}
+
+/// R-479 in a real browser: a page of another site posts a request, and the session is seen behind it. The silent
+/// request makes sure: without the session's cookie it could only be refused.
+#[actix_web::test]
+async fn a_request_posted_by_another_site_sees_the_session_r_479() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    let demo = demo().await;
+    let mut browser = Chromium::new(PLAIN).await;
+    log_in(&mut browser, &demo, "notes", "linus", "linus has a token").await;
+    let run =
+        Command::new("oathtool").args(["--totp=sha1", "-b", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"]).output().unwrap();
+    let code = String::from_utf8(run.stdout).unwrap();
+    browser.fill("[autocomplete=one-time-code]", code.trim()).await;
+    browser.press("continue").await;
+    assert_eq!(browser.text("[data-user]").await, "linus");
+    let now = vestibule::clock::Clock::System.now().rfc3339();
+    let xml = format!(
+        "<p:AuthnRequest xmlns:p=\"urn:oasis:names:tc:SAML:2.0:protocol\" ID=\"_posted\" Version=\"2.0\" IssueInstant=\"{now}\" \
+         IsPassive=\"true\"><a:Issuer xmlns:a=\"urn:oasis:names:tc:SAML:2.0:assertion\">{}/wiki/metadata</a:Issuer></p:AuthnRequest>",
+        demo.outside
+    );
+    // A page with an origin of its own: as foreign to the service as a page can be.
+    let page = format!(
+        "<form method=post action=\"{}/t/acme/saml/sso\"><input name=SAMLRequest value=\"{}\"><button data-action=go>go</button></form>",
+        demo.service,
+        STANDARD.encode(xml)
+    );
+    browser.go(&format!("data:text/html;base64,{}", STANDARD.encode(page))).await;
+    browser.press("go").await;
+    let response = browser.wait("input[name=SAMLResponse]").await.attr("value").await.unwrap().unwrap();
+    let response = String::from_utf8(STANDARD.decode(response).unwrap()).unwrap();
+    assert!(response.contains("InResponseTo=\"_posted\"") && response.contains("<saml:Assertion"), "{response}");
+    browser.close().await;
 }

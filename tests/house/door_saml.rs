@@ -259,6 +259,80 @@ async fn a_request_is_answered_once_r_321_r_500_t_34() {
     world.stop().await;
 }
 
+fn form_of(xml: &str) -> [(String, String); 2] {
+    [("SAMLRequest".to_owned(), STANDARD.encode(xml)), ("RelayState".to_owned(), "page=2&y".to_owned())]
+}
+
+/// behind a posted request single sign-on works, although the browser posts without our cookies.
+#[actix_web::test]
+async fn a_posted_request_sees_the_session_r_479_r_487_r_491_t_21() {
+    let world = World::new(On::Sqlite).await;
+    let sso = format!("{}/saml/sso", world.base());
+    let mut linus = Visitor::new(&world.url);
+    // Nobody is logged in.
+    let silent = linus.post_from_elsewhere(&sso, &form_of(&request(&world, "IsPassive=\"true\"", ""))).await;
+    assert!(posted(&silent).1.contains(":NoPassive"));
+    let xml = request(&world, "", "");
+    let seen = linus.post_from_elsewhere(&sso, &form_of(&xml)).await;
+    assert_eq!(seen.title(), "Log in", "{}", seen.body);
+    // Back to the application's form, and once more: the same desk.
+    let again = linus.post_from_elsewhere(&sso, &form_of(&xml)).await;
+    assert_eq!((again.title(), &again.url), (seen.title(), &seen.url));
+    let seen = linus.press(&seen, "continue", &[("username", "linus")]).await;
+    let seen = linus.press(&seen, "continue", &[("password", "has a token already")]).await;
+    let seen = linus.press(&seen, "continue", &[("code", &passcode_of_linus(&world))]).await;
+    assert!(posted(&seen).1.contains("<saml:Assertion") && posted(&seen).2 == "page=2&y", "R-489");
+    // Now somebody is: nothing is asked, silently or not; and ForceAuthn asks all the same.
+    for attributes in ["", "IsPassive=\"true\""] {
+        let xml = request(&world, attributes, "");
+        let seen = linus.post_from_elsewhere(&sso, &form_of(&xml)).await;
+        assert!(posted(&seen).1.contains("<saml:Assertion"), "{}", seen.body);
+        let again = linus.post_from_elsewhere(&sso, &form_of(&xml)).await;
+        assert_eq!((again.status, again.title().as_str()), (400, "This login request was used already"), "R-500");
+    }
+    let forced = linus.post_from_elsewhere(&sso, &form_of(&request(&world, "ForceAuthn=\"true\"", ""))).await;
+    assert_eq!(forced.title(), "Enter your password", "R-491");
+    world.stop().await;
+}
+
+/// T-08, T-21: the address behind a posted request is good in the browser that posted, for as long as a redirect
+/// takes; and nothing has begun before that browser comes.
+#[actix_web::test]
+async fn a_posted_request_belongs_to_its_browser_r_479_t_08_t_21() {
+    let world = World::new(On::Sqlite).await;
+    let sso = format!("{}/saml/sso", world.base());
+    let fields = form_of(&request(&world, "", ""));
+    let mut mallory = Visitor::new(&world.url);
+    let parked = mallory.once(reqwest::Method::POST, &sso, Some(fields.to_vec())).await;
+    assert_eq!((parked.status, mallory.cookies.len()), (303, 1), "{}", parked.body);
+    let cookie = parked.headers["set-cookie"].to_str().unwrap();
+    for flag in ["HttpOnly", "SameSite=Lax", "Max-Age=300"] {
+        assert!(cookie.contains(flag), "{cookie}");
+    }
+    let address = parked.headers["location"].to_str().unwrap().to_owned();
+    assert!(address.starts_with(&format!("{sso}/")) && address.len() == sso.len() + 27, "{address}");
+    // The address alone, with a made-up cookie, and with the cookie of another posted request.
+    let mut victim = Visitor::new(&world.url);
+    assert_eq!(victim.get(&address).await.title(), "This login is not open in this browser");
+    let name = mallory.cookies.keys().next().unwrap().clone();
+    victim.cookies.insert(name.clone(), "A".repeat(43));
+    assert_eq!(victim.get(&address).await.status, 400);
+    let mut other = Visitor::new(&world.url);
+    other.once(reqwest::Method::POST, &sso, Some(form_of(&request(&world, "", "")).to_vec())).await;
+    let value = other.cookies.values().next().unwrap().clone();
+    victim.cookies.insert(name, value);
+    assert_eq!(victim.get(&address).await.status, 400);
+    for odd in ["x", "aaaaaaaaaaaaaaaaaaaaaaaaaa", "../sso", "%00"] {
+        assert!(matches!(victim.get(&format!("{sso}/{odd}")).await.status, 400 | 404), "{odd}");
+    }
+    assert_eq!(world.events("login_started").await, 0, "nothing has begun");
+    assert_eq!(mallory.clone().get(&address).await.title(), "Log in");
+    // Whoever comes too late starts again.
+    world.advance(301);
+    assert_eq!(mallory.get(&address).await.title(), "This login is not open in this browser");
+    world.stop().await;
+}
+
 /// The ID of the request in an address.
 fn id_in(url: &url::Url) -> String {
     use std::io::Read as _;

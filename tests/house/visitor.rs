@@ -78,6 +78,16 @@ impl Visitor {
         self.go(reqwest::Method::POST, url, Some(fields.to_vec())).await
     }
 
+    /// A form that a page of another site posts: the browser leaves its `SameSite=Lax` cookies at home, and takes
+    /// them along to wherever the answer redirects to.
+    pub async fn post_from_elsewhere(&mut self, url: &str, fields: &[(String, String)]) -> Seen {
+        let kept = std::mem::take(&mut self.cookies);
+        let seen = self.once(reqwest::Method::POST, url, Some(fields.to_vec())).await;
+        let fresh = std::mem::replace(&mut self.cookies, kept);
+        self.cookies.extend(fresh);
+        self.follow(seen).await
+    }
+
     /// Fills in `fields` and presses the button that carries `action`.
     pub async fn press(&mut self, seen: &Seen, action: &str, fields: &[(&str, &str)]) -> Seen {
         let (address, mut all) = seen.form(action);
@@ -90,7 +100,11 @@ impl Visitor {
     }
 
     async fn go(&mut self, method: reqwest::Method, url: &str, fields: Option<Vec<(String, String)>>) -> Seen {
-        let mut seen = self.once(method, url, fields).await;
+        let seen = self.once(method, url, fields).await;
+        self.follow(seen).await
+    }
+
+    async fn follow(&mut self, mut seen: Seen) -> Seen {
         for _ in 0..10 {
             let Some(location) = seen.headers.get(LOCATION).map(|value| value.to_str().unwrap().to_owned()) else {
                 break;
