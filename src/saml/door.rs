@@ -97,6 +97,9 @@ fn provider_of<'a>(call: &'a Call, entity_id: &str) -> Option<(&'a Application, 
 
 fn read_redirect(call: &Call, query: &str) -> Result<AuthnRequest, RequestError> {
     let raw = RawQuery::split(query)?;
+    if raw.encoding.map(decoded).transpose()?.is_some_and(|named| named != request::DEFLATE) {
+        return Err(RequestError::Decode("it is announced in an encoding that we do not know"));
+    }
     let message = decoded(raw.request.ok_or(RequestError::Content("SAMLRequest is missing"))?)?;
     let root = Element::parse(&request::inflated(&message)?).map_err(SignatureError::Xml)?;
     let (_, provider) =

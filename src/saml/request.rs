@@ -15,6 +15,8 @@ use crate::domain::policy::access::Method;
 use crate::domain::service_provider::{NameIdFormat, ServiceProvider};
 use crate::domain::timestamp::Timestamp;
 
+/// The one encoding of a redirect (bindings 3.4.4.1).
+pub const DEFLATE: &str = "urn:oasis:names:tc:SAML:2.0:bindings:URL-Encoding:DEFLATE";
 /// The longest message as it is sent, in characters.
 const LONGEST_ENCODED: usize = 16 * 1024;
 /// How much larger a message may get when it is inflated (T-37).

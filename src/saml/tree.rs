@@ -3,12 +3,13 @@
 
 use quick_xml::NsReader;
 use quick_xml::events::{BytesStart, Event};
-use quick_xml::name::ResolveResult;
+use quick_xml::name::{NamespaceError, PrefixDeclaration, ResolveResult};
 
 /// The longest document, in octets.
 pub const LONGEST: usize = 64 * 1024;
 const DEEPEST: usize = 32;
 const MOST_ATTRIBUTES: usize = 64;
+const MOST_NAMESPACES: usize = 16;
 const MOST_ELEMENTS: usize = 4000;
 
 /// An element.
@@ -59,6 +60,9 @@ impl Element {
             return Err(XmlError::TooLong);
         }
         let text = std::str::from_utf8(octets).map_err(|_| XmlError::Encoding)?;
+        if !text.chars().all(is_xml) {
+            return Err(XmlError::Malformed);
+        }
         let root = Reading::default().read(text)?;
         let mut ids = Vec::new();
         root.collect_ids(&mut ids);
@@ -94,11 +98,10 @@ impl Element {
         found.next().is_none().then_some(first)
     }
 
-    /// This element and everything in it with this name.
+    /// How many elements there are with this local name, this one and everything in it, in whatever namespace.
     #[must_use]
-    pub fn count(&self, namespace: &str, name: &str) -> usize {
-        usize::from(self.is(namespace, name))
-            + self.children.iter().map(|child| child.count(namespace, name)).sum::<usize>()
+    pub fn count(&self, name: &str) -> usize {
+        usize::from(self.name == name) + self.children.iter().map(|child| child.count(name)).sum::<usize>()
     }
 
     fn collect_ids<'a>(&'a self, ids: &mut Vec<&'a str>) {
@@ -124,9 +127,10 @@ impl Reading {
         config.check_end_names = true;
         config.allow_unmatched_ends = false;
         config.allow_dangling_amp = false;
+        reader.resolver_mut().set_max_namespace_bindings(MOST_NAMESPACES);
         let mut first = true;
         loop {
-            let event = reader.read_event().map_err(|_| XmlError::Malformed)?;
+            let event = reader.read_event().map_err(refused)?;
             match event {
                 Event::Start(tag) => self.start(&reader, &tag)?,
                 Event::Empty(tag) => {
@@ -134,15 +138,20 @@ impl Reading {
                     self.end()?;
                 }
                 Event::End(_) => self.end()?,
+                Event::Text(text) if text.contains("]]>") => return Err(XmlError::Malformed),
                 Event::Text(text) => self.text(&text.xml10_content())?,
                 Event::GeneralRef(reference) => {
                     let resolved = match reference.resolve_char_ref().map_err(|_| XmlError::Malformed)? {
-                        Some(character) => character.to_string(),
+                        Some(character) if is_xml(character) => character.to_string(),
+                        Some(_) => return Err(XmlError::Malformed),
                         None => predefined(&reference)?.to_owned(),
                     };
                     self.text(&resolved)?;
                 }
                 Event::Decl(declaration) if first => {
+                    if declaration.version().map_err(|_| XmlError::Malformed)? != "1.0" {
+                        return Err(XmlError::Forbidden);
+                    }
                     let encoding = declaration.encoding().transpose().map_err(|_| XmlError::Malformed)?;
                     if encoding.is_some_and(|name| !name.eq_ignore_ascii_case("utf-8")) {
                         return Err(XmlError::Encoding);
@@ -169,19 +178,32 @@ impl Reading {
         let (namespace, local) = reader.resolver().resolve_element(tag.name());
         let mut element =
             Element { namespace: bound(&namespace)?, name: local.as_ref().to_owned(), ..Element::default() };
+        let mut named = vec![tag.name().as_ref().to_owned()];
+        let mut foreign = Vec::new();
         for (at, attribute) in tag.attributes().enumerate() {
             if at >= MOST_ATTRIBUTES {
                 return Err(XmlError::TooMuch);
             }
             let attribute = attribute.map_err(|_| XmlError::Malformed)?;
-            if attribute.key.as_namespace_binding().is_some() {
+            named.push(attribute.key.as_ref().to_owned());
+            if let Some(declaration) = attribute.key.as_namespace_binding() {
+                declared(&declaration, &attribute.value)?;
                 continue;
             }
             let (namespace, local) = reader.resolver().resolve_attribute(attribute.key);
-            // Attributes of other namespaces mean nothing to us, but their prefix must be known.
-            if bound(&namespace)?.is_empty() {
-                element.attributes.push((local.as_ref().to_owned(), unescaped(&attribute.value)?));
+            let (namespace, local) = (bound(&namespace)?, local.as_ref().to_owned());
+            let value = unescaped(&attribute.value)?;
+            match namespace.as_str() {
+                "" => element.attributes.push((local, value)),
+                // An identifier that only some parsers know, and another base for addresses (T-31, T-36).
+                XML if !matches!(local.as_str(), "lang" | "space") => return Err(XmlError::Forbidden),
+                // Attributes of other namespaces mean nothing to us, but each may be there once.
+                _ => foreign.push((namespace, local)),
             }
+        }
+        foreign.sort_unstable();
+        if foreign.windows(2).any(|pair| pair.first() == pair.get(1)) || !named.iter().all(|name| is_name(name)) {
+            return Err(XmlError::Malformed);
         }
         // Their order means nothing; sorted, two readings of one element are equal.
         element.attributes.sort_unstable();
@@ -216,6 +238,49 @@ fn bound(result: &ResolveResult<'_>) -> Result<String, XmlError> {
     }
 }
 
+/// The namespace of the prefix `xml`.
+const XML: &str = "http://www.w3.org/XML/1998/namespace";
+
+/// Checks a declaration of a namespace. Its name must be spelt out: our reader compares what is written, another
+/// one resolves references and white space first, and an element that only the other one knows would pass all
+/// checks here (T-32). A relative name means something else to every reader.
+fn declared(declaration: &PrefixDeclaration<'_>, name: &str) -> Result<(), XmlError> {
+    let spelt = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#[]@!$()*+,;=%".contains(c);
+    let absolute = name.split_once(':').is_some_and(|(scheme, rest)| {
+        !rest.is_empty() && scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && !scheme.contains(['/', '?', '#'])
+    });
+    match declaration {
+        PrefixDeclaration::Default if name.is_empty() => Ok(()),
+        _ if absolute && name.chars().all(spelt) => Ok(()),
+        _ => Err(XmlError::Malformed),
+    }
+}
+
+/// Whether it is a name, with a prefix or without one. SAML's are all ASCII, and so are those of its extensions.
+fn is_name(name: &str) -> bool {
+    let is_part = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+    };
+    match name.split_once(':') {
+        Some((prefix, local)) => is_part(prefix) && is_part(local),
+        None => is_part(name),
+    }
+}
+
+/// Whether XML may hold the character (XML 1.0, 2.2).
+const fn is_xml(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+}
+
+/// What our parser refuses by itself.
+fn refused(error: quick_xml::Error) -> XmlError {
+    match error {
+        quick_xml::Error::Namespace(NamespaceError::TooManyBindings(_)) => XmlError::TooMuch,
+        _ => XmlError::Malformed,
+    }
+}
+
 /// The five entities that XML itself has; all others need a document type, which is refused.
 fn predefined(name: &str) -> Result<&'static str, XmlError> {
     match name {
@@ -234,7 +299,8 @@ fn unescaped(value: &str) -> Result<String, XmlError> {
     if spaced.contains('<') {
         return Err(XmlError::Malformed);
     }
-    quick_xml::escape::unescape(&spaced).map(std::borrow::Cow::into_owned).map_err(|_| XmlError::Malformed)
+    let value = quick_xml::escape::unescape(&spaced).map_err(|_| XmlError::Malformed)?;
+    if value.chars().all(is_xml) { Ok(value.into_owned()) } else { Err(XmlError::Malformed) }
 }
 
 #[cfg(test)]
@@ -269,6 +335,23 @@ mod tests {
             ("<x:a/>", XmlError::Malformed),
             ("<a x=\"1\" x=\"2\"/>", XmlError::Malformed),
             ("<?xml version=\"1.0\" encoding=\"UTF-16\"?><a/>", XmlError::Encoding),
+            ("<a>]]></a>", XmlError::Malformed),
+            ("<a>\0</a>", XmlError::Malformed),
+            ("<a>&#0;</a>", XmlError::Malformed),
+            ("<a>&#x1;</a>", XmlError::Malformed),
+            ("<a x=\"&#xFFFF;\"/>", XmlError::Malformed),
+            ("<a:b:c xmlns:a=\"urn:a\"/>", XmlError::Malformed),
+            ("<1a/>", XmlError::Malformed),
+            ("<ä/>", XmlError::Malformed),
+            ("<a a:x=\"1\" b:x=\"2\" xmlns:a=\"urn:a\" xmlns:b=\"urn:a\"/>", XmlError::Malformed),
+            ("<a xmlns=\"relative\"/>", XmlError::Malformed),
+            ("<a xmlns=\"urn:&#97;\"/>", XmlError::Malformed),
+            ("<a xmlns=\"urn:a\n\"/>", XmlError::Malformed),
+            ("<a xmlns:b=\"\"/>", XmlError::Malformed),
+            ("<a xmlns:xml=\"urn:a\"/>", XmlError::Malformed),
+            ("<a xml:id=\"b\"/>", XmlError::Forbidden),
+            ("<a xml:base=\"http://a/\"/>", XmlError::Forbidden),
+            ("<?xml version=\"1.1\"?><a/>", XmlError::Forbidden),
             ("<a ID=\"1\"><b ID=\"1\"/></a>", XmlError::DuplicateId),
             ("<a ID=\"1\"><b Id=\"1\"/></a>", XmlError::DuplicateId),
         ] {
@@ -278,6 +361,8 @@ mod tests {
         assert_eq!(Element::parse(b"\xff\xfe<\0a\0"), Err(XmlError::Encoding));
         let deep = "<a>".repeat(40) + &"</a>".repeat(40);
         assert_eq!(Element::parse(deep.as_bytes()), Err(XmlError::TooMuch));
+        let many: String = (0..20).map(|n| format!(" xmlns:a{n}=\"urn:x\"")).collect();
+        assert_eq!(Element::parse(format!("<a{many}/>").as_bytes()), Err(XmlError::TooMuch));
         let wide: String = (0..100).map(|n| format!(" a{n}=\"\"")).collect();
         assert_eq!(Element::parse(format!("<a{wide}/>").as_bytes()), Err(XmlError::TooMuch));
     }

@@ -48,6 +48,8 @@ pub struct RawQuery<'a> {
     pub algorithm: Option<&'a str>,
     /// The signature.
     pub signature: Option<&'a str>,
+    /// How the message is encoded, if that is said.
+    pub encoding: Option<&'a str>,
 }
 
 impl<'a> RawQuery<'a> {
@@ -64,6 +66,7 @@ impl<'a> RawQuery<'a> {
                 "RelayState" => &mut raw.relay_state,
                 "SigAlg" => &mut raw.algorithm,
                 "Signature" => &mut raw.signature,
+                "SAMLEncoding" => &mut raw.encoding,
                 _ => continue,
             };
             if place.replace(value).is_some() {
@@ -123,9 +126,11 @@ fn algorithm_named(uri: &str) -> Option<&'static dyn SignatureVerificationAlgori
 /// If it has a signature that is not good.
 pub fn posted(octets: &[u8], certificates: &[String]) -> Result<(Element, bool), SignatureError> {
     let root = Element::parse(octets)?;
-    match root.count(SIGNATURE.1, "Signature") {
-        0 => return Ok((root, false)),
-        1 => {}
+    // By their local names: whatever the library might take for a signature or a reference is counted, also where
+    // it would read a namespace that we do not. It would follow the reference before it looks at the key.
+    match (root.count("Signature"), root.count("Reference")) {
+        (0, _) => return Ok((root, false)),
+        (1, 1) => {}
         _ => return Err(SignatureError::Shape),
     }
     let shape = root.one(SIGNATURE.1, "Signature").ok_or(SignatureError::Shape)?;
@@ -157,32 +162,56 @@ pub fn posted(octets: &[u8], certificates: &[String]) -> Result<(Element, bool),
     Err(SignatureError::Wrong)
 }
 
-/// The one shape of a signature that SAML has (core 5.4): one reference, to the root, with the two transforms.
+const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
+const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
+
+/// The one shape of a signature that SAML has (core 5.4): one reference, to the root, with the two transforms, and
+/// nothing beside what the schema names. A library that gets more than that to see can be made to do more.
 fn check_shape(signature: &Element, root_id: &str) -> Result<(), SignatureError> {
-    let ds = SIGNATURE.1;
     let shape = SignatureError::Shape;
-    let info = signature.one(ds, "SignedInfo").ok_or(shape)?;
-    let reference = info.one(ds, "Reference").ok_or(shape)?;
+    // What stands in KeyInfo is not signed and is not looked at: keys come from the registration alone.
+    let info = match parts(signature).as_slice() {
+        [("SignedInfo", info), ("SignatureValue", _)]
+        | [("SignedInfo", info), ("SignatureValue", _), ("KeyInfo", _)] => *info,
+        _ => return Err(shape),
+    };
+    let [("CanonicalizationMethod", canonical), ("SignatureMethod", method), ("Reference", reference)] =
+        parts(info)[..]
+    else {
+        return Err(shape);
+    };
     if root_id.is_empty() || reference.attribute("URI") != Some(format!("#{root_id}").as_str()) {
         return Err(shape);
     }
-    if signature.all(ds, "Object").next().is_some() || info.all(ds, "Reference").count() != 1 {
+    let [("Transforms", transforms), ("DigestMethod", digest), ("DigestValue", value)] = parts(reference)[..] else {
+        return Err(shape);
+    };
+    let [("Transform", first), ("Transform", second)] = parts(transforms)[..] else { return Err(shape) };
+    let named = |element: &Element, algorithm| element.attribute("Algorithm") == Some(algorithm);
+    if !named(first, ENVELOPED) || ![canonical, second].into_iter().all(is_exclusive) {
         return Err(shape);
     }
-    let exclusive = "http://www.w3.org/2001/10/xml-exc-c14n#";
-    let enveloped = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
-    let canonical = info.one(ds, "CanonicalizationMethod").and_then(|method| method.attribute("Algorithm"));
-    let transforms = reference.one(ds, "Transforms").ok_or(shape)?;
-    let named: Vec<&str> =
-        transforms.children.iter().filter_map(|transform| transform.attribute("Algorithm")).collect();
-    if canonical != Some(exclusive) || named != [enveloped, exclusive] || transforms.children.len() != 2 {
+    if [first, method, digest, value].iter().any(|element| !element.children.is_empty()) {
         return Err(shape);
     }
-    let method = info.one(ds, "SignatureMethod").and_then(|method| method.attribute("Algorithm")).ok_or(shape)?;
-    let digest = reference.one(ds, "DigestMethod").and_then(|method| method.attribute("Algorithm")).ok_or(shape)?;
     let strong = ["http://www.w3.org/2001/04/xmlenc#sha256", "http://www.w3.org/2001/04/xmlenc#sha512"];
-    if algorithm_named(method).is_none() || !strong.contains(&digest) {
-        return Err(SignatureError::Algorithm);
+    let believed = algorithm_named(method.attribute("Algorithm").unwrap_or_default()).is_some();
+    if believed && strong.iter().any(|algorithm| named(digest, algorithm)) {
+        Ok(())
+    } else {
+        Err(SignatureError::Algorithm)
     }
-    Ok(())
+}
+
+/// What is inside an element of a signature, by name; what is not of a signature has none.
+fn parts(element: &Element) -> Vec<(&str, &Element)> {
+    let children = element.children.iter();
+    children.map(|part| (if part.namespace == SIGNATURE.1 { part.name.as_str() } else { "" }, part)).collect()
+}
+
+/// Whether it names exclusive canonicalization, with or without prefixes that are kept.
+fn is_exclusive(method: &Element) -> bool {
+    let inside = method.children.as_slice();
+    method.attribute("Algorithm") == Some(EXCLUSIVE)
+        && (inside.is_empty() || matches!(inside, [one] if one.is(EXCLUSIVE, "InclusiveNamespaces")))
 }

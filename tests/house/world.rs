@@ -78,6 +78,15 @@ impl World {
         self.clock.advance(Duration::from_secs(seconds));
     }
 
+    /// The column `it` of every row that `question` finds.
+    pub async fn column(&self, question: &'static str) -> Vec<String> {
+        use sqlx::Row as _;
+        let pool = sqlx::any::AnyPoolOptions::new().max_connections(1).connect(&self.database).await.unwrap();
+        let rows = sqlx::query(question).fetch_all(&pool).await.unwrap();
+        pool.close().await;
+        rows.iter().map(|row| row.get("it")).collect()
+    }
+
     /// How many audit events of one kind there are.
     pub async fn events(&self, action: &str) -> i64 {
         use sqlx::Row as _;
