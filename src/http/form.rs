@@ -49,6 +49,12 @@ impl Form {
         self.0.iter().any(|(field, _)| field == name)
     }
 
+    /// How often a field is there.
+    #[must_use]
+    pub fn times(&self, name: &str) -> usize {
+        self.0.iter().filter(|(field, _)| field == name).count()
+    }
+
     /// The value of a field that nobody else may see.
     #[must_use]
     pub fn secret(&self, name: &str) -> SecretString {

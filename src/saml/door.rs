@@ -121,6 +121,10 @@ fn read_form(call: &Call, form: &Form) -> Result<AuthnRequest, RequestError> {
         return Err(RequestError::Unknown);
     }
     demand(provider, signed)?;
+    // A field that is there twice would read as empty, and RelayState goes back unchanged or not at all.
+    if form.times("RelayState") > 1 || form.times("SAMLRequest") > 1 {
+        return Err(RequestError::Content("a parameter is there twice"));
+    }
     let relay_state = form.has("RelayState").then(|| form.text("RelayState").to_owned());
     request::check(&root, provider, relay_state, &sso_address(call), call.visit.now)
 }

@@ -17,14 +17,19 @@ use crate::domain::timestamp::Timestamp;
 
 /// The one encoding of a redirect (bindings 3.4.4.1).
 pub const DEFLATE: &str = "urn:oasis:names:tc:SAML:2.0:bindings:URL-Encoding:DEFLATE";
-/// The longest message as it is sent, in characters.
-const LONGEST_ENCODED: usize = 16 * 1024;
+/// The longest message in an address, in characters, decoded from percent encoding (T-37).
+const LONGEST_REDIRECTED: usize = 16 * 1024;
+/// The longest message in a form, in characters; no form is longer as a whole.
+const LONGEST_POSTED: usize = LONGEST;
 /// How much larger a message may get when it is inflated (T-37).
 const MOST_RATIO: usize = 40;
 /// How old a request may be, and how far clocks may differ.
 pub const LIFETIME: Duration = Duration::from_secs(5 * 60);
-/// The longest RelayState; the binding says 80, some service providers send more.
-pub const LONGEST_RELAY_STATE: usize = 1024;
+/// The longest RelayState, in octets. The bindings say 80 (3.4.3, 3.5.3), and many service providers put the
+/// address into it that the person came from, or a sealed state of their own: more than a thousand octets are
+/// common. It goes back unchanged or not at all: cut short, it would break the service provider's own
+/// check of it, and people would not get to where they wanted.
+pub const LONGEST_RELAY_STATE: usize = 4096;
 
 /// A request that passed every check; stored with the login until it is answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,6 +123,9 @@ impl Status {
 /// # Errors
 /// [`RequestError::Decode`].
 pub fn inflated(encoded: &str) -> Result<Vec<u8>, RequestError> {
+    if encoded.len() > LONGEST_REDIRECTED {
+        return Err(RequestError::Decode("it is too long"));
+    }
     let packed = base64(encoded)?;
     let most = LONGEST.min(packed.len().saturating_mul(MOST_RATIO)).saturating_add(1);
     let mut out = Vec::new();
@@ -131,7 +139,7 @@ pub fn inflated(encoded: &str) -> Result<Vec<u8>, RequestError> {
 /// # Errors
 /// [`RequestError::Decode`].
 pub fn base64(encoded: &str) -> Result<Vec<u8>, RequestError> {
-    if encoded.len() > LONGEST_ENCODED.max(LONGEST * 4 / 3) {
+    if encoded.len() > LONGEST_POSTED {
         return Err(RequestError::Decode("it is too long"));
     }
     let plain: String = encoded.chars().filter(|c| !c.is_ascii_whitespace()).collect();
@@ -226,7 +234,13 @@ fn contexts(root: &Element, request: &mut AuthnRequest) -> Result<(), RequestErr
     let refs: Vec<String> =
         wanted.all(ASSERTION.1, "AuthnContextClassRef").map(|class| class.text.trim().to_owned()).collect();
     let comparison = wanted.attribute("Comparison").unwrap_or("exact");
-    let known: Vec<String> = refs.iter().filter(|class| super::context::level_of(class).is_some()).cloned().collect();
+    let mut known: Vec<String> = Vec::new();
+    for class in refs.iter().filter(|class| super::context::level_of(class).is_some()) {
+        // Each once: they are stored with the login, and there could be thousands.
+        if !known.contains(class) {
+            known.push(class.clone());
+        }
+    }
     // "maximum" and "better" of something are met by what we have; only unknown classes alone are not.
     let unmet = !refs.is_empty() && known.is_empty();
     let better = comparison == "better" && known.iter().all(|class| super::context::level_of(class) == Some(true));

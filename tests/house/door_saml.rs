@@ -265,6 +265,83 @@ async fn a_request_is_answered_once_r_321_r_500_t_34() {
     world.stop().await;
 }
 
+/// T-37, T-38, AC-43, R-489, R-498: what is larger than any message of SAML is refused at once, by a page that
+/// says so; and what real service providers send is within the limits.
+#[actix_web::test]
+async fn everything_has_its_limit_t_37_t_38_ac_43_r_489_r_498() {
+    let world = World::new(On::Sqlite).await;
+    let sso = format!("{}/saml/sso", world.base());
+    let extensions = |inside: &str| request(&world, "", &format!("<samlp:Extensions>{inside}</samlp:Extensions>"));
+    let nested = |depth: usize| extensions(&(("<x>").repeat(depth) + &"</x>".repeat(depth)));
+    let wide = |many: usize| {
+        let attributes: String = (0..many).map(|at| format!(" a{at}=\"\"")).collect();
+        extensions(&format!("<x{attributes}/>"))
+    };
+    let named = |many: usize| {
+        let names: String = (0..many).map(|at| format!(" xmlns:n{at}=\"urn:x\"")).collect();
+        extensions(&format!("<x{names}/>"))
+    };
+    let long = |octets: usize| extensions(&"x y ".repeat(octets / 4));
+    let both = async |xml: &str, relay: &str| {
+        let mut url = url::Url::parse(&sso).unwrap();
+        url.query_pairs_mut().append_pair("SAMLRequest", &deflated(xml)).append_pair("RelayState", relay);
+        let redirected = Visitor::new(&world.url).get(url.as_str()).await;
+        // Another ID: the same request would have been used.
+        let xml = xml.replacen(" ID=\"_", " ID=\"_p", 1);
+        let form = [("SAMLRequest".to_owned(), STANDARD.encode(xml)), ("RelayState".to_owned(), relay.to_owned())];
+        let posted = Visitor::new(&world.url).post(&sso, &form).await;
+        [redirected, posted].map(|seen| (seen.status, seen.title()))
+    };
+    let (good, bad) = ((200, "Log in".to_owned()), (400, "This login request cannot be used".to_owned()));
+    let large = (413, "Too much data".to_owned());
+    let way = "https://wiki.example.com/way?";
+    for (name, xml, relay, expected) in [
+        ("the 80 octets of the standard", long(4), "r".repeat(80), [&good, &good]),
+        ("an address as service providers send it", long(4), format!("{way}{}", "q=%20&".repeat(200)), [&good, &good]),
+        ("the longest RelayState", long(4), "ä".repeat(2048), [&good, &good]),
+        ("a RelayState that is too long", long(4), format!("{}x", "ä".repeat(2048)), [&bad, &bad]),
+        ("depth", nested(30), String::new(), [&good, &good]),
+        ("too much depth", nested(31), String::new(), [&bad, &bad]),
+        ("endless depth", nested(4000), String::new(), [&bad, &bad]),
+        ("attributes", wide(64), String::new(), [&good, &good]),
+        ("too many attributes", wide(65), String::new(), [&bad, &bad]),
+        ("namespaces", named(14), String::new(), [&good, &good]),
+        ("too many namespaces", named(15), String::new(), [&bad, &bad]),
+        ("elements", extensions(&"<x/>".repeat(3990)), String::new(), [&bad, &good]),
+        ("too many elements", extensions(&"<x/>".repeat(4000)), String::new(), [&bad, &bad]),
+        // What repeats itself more than forty times is a bomb in an address, and only long in a form.
+        ("length", long(44_000), String::new(), [&bad, &good]),
+        ("too much length", long(66_000), String::new(), [&bad, &large]),
+        ("an ID", request_named(&world, &format!("_{}", "i".repeat(254)), "", ""), String::new(), [&good, &good]),
+        ("a long ID", request_named(&world, &format!("_{}", "i".repeat(256)), "", ""), String::new(), [&bad, &bad]),
+    ] {
+        assert_eq!(both(&xml, &relay).await.each_ref(), expected, "{name}");
+    }
+    // Twice is once too often: which of them would come back?
+    let twice = [form_of(&long(4)).as_slice(), &[("RelayState".to_owned(), "other".to_owned())]].concat();
+    assert_eq!(Visitor::new(&world.url).post(&sso, &twice).await.status, 400);
+    // AC-43: as much as fits, inflating to a thousand times as much.
+    let bomb = deflated(&format!("<a>{}</a>", " ".repeat(11_000_000)));
+    assert!((12_000..16_384).contains(&bomb.len()), "{}", bomb.len());
+    let begun = std::time::Instant::now();
+    for _ in 0..20 {
+        let refused = vestibule::saml::request::inflated(&bomb);
+        assert_eq!(refused, Err(vestibule::saml::request::RequestError::Decode("it is too long")));
+    }
+    assert!(begun.elapsed().as_millis() < 20 * 20, "T-37: {:?}", begun.elapsed());
+    // Longer than anybody reads: still an answer, and never our fault.
+    for octets in [20_000, 120_000, 300_000] {
+        let url = format!("{sso}?SAMLRequest={}", "A".repeat(octets.min(60_000)));
+        let client = reqwest::Client::new();
+        let status = client.get(&url).send().await.unwrap().status().as_u16();
+        assert!((400..500).contains(&status), "{octets} in an address: {status}");
+        let form = [("SAMLRequest", "A".repeat(octets))];
+        let status = client.post(&sso).form(&form).send().await.unwrap().status().as_u16();
+        assert!(matches!(status, 400 | 413), "{octets} in a form: {status}");
+    }
+    world.stop().await;
+}
+
 fn form_of(xml: &str) -> [(String, String); 2] {
     [("SAMLRequest".to_owned(), STANDARD.encode(xml)), ("RelayState".to_owned(), "page=2&y".to_owned())]
 }
