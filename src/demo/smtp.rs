@@ -71,7 +71,8 @@ impl Mailbox {
     /// The mails to `address`, oldest first.
     #[must_use]
     pub fn to(&self, address: &str) -> Vec<Mail> {
-        self.all().into_iter().filter(|mail| mail.to.eq_ignore_ascii_case(address)).collect()
+        let mails = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        mails.iter().filter(|mail| mail.to.eq_ignore_ascii_case(address)).cloned().collect()
     }
 
     fn put(&self, mail: Mail) {
