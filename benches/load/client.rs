@@ -117,9 +117,13 @@ impl Seen {
         let head = form.split('>').next().unwrap_or_default();
         let address = attribute(head, "action").context("a form without an address")?;
         let inputs = form.split("<input").skip(1).filter_map(|rest| rest.split('>').next());
+        let tag = before.rfind('<').and_then(|start| self.body.get(start..)).unwrap_or_default();
+        let tag = tag.split('>').next().unwrap_or_default();
+        let pressed = attribute(tag, "name").map(|name| (name, attribute(tag, "value").unwrap_or_default()));
         let fields = inputs
             .filter(|input| input.contains("type=\"hidden\"") || input.contains("readonly"))
             .filter_map(|input| Some((attribute(input, "name")?, attribute(input, "value").unwrap_or_default())))
+            .chain(pressed)
             .collect();
         Ok(Form { action: address, fields })
     }
