@@ -313,3 +313,22 @@ pub async fn hold(connection: &mut Connection, engine: Engine, tenant: TenantId,
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::storage::Db;
+    use sqlx::Row as _;
+
+    /// Nearly every request asks for the groups of somebody: that must not read the memberships of everybody.
+    #[tokio::test]
+    async fn somebodys_groups_are_found_without_reading_everybodys() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let db = Db::connect(&format!("sqlite://{}", folder.path().join("v.db").display())).await.expect("opens");
+        db.migrate().await.expect("migrates");
+        let question = "EXPLAIN QUERY PLAN SELECT group_id FROM group_member WHERE tenant_id = ? AND user_id = ?";
+        let plan = db.read(async |connection| Ok(sqlx::query(question).fetch_one(connection).await?)).await;
+        let detail: String = plan.expect("a plan").get("detail");
+        assert!(detail.contains("(tenant_id=? AND user_id=?)"), "{detail}");
+        db.close().await;
+    }
+}
