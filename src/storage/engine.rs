@@ -7,8 +7,9 @@
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{AnyPool, AssertSqlSafe, Executor as _};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 
+use super::lending::Lender;
 use super::{Error, Result, leases};
 
 /// A connection, inside or outside a transaction.
@@ -30,8 +31,8 @@ pub enum Engine {
 #[derive(Debug, Clone)]
 pub struct Db {
     engine: Engine,
-    writer: AnyPool,
-    reader: AnyPool,
+    writer: Lender,
+    reader: Lender,
 }
 
 impl Db {
@@ -58,7 +59,7 @@ impl Db {
         let reader = pool(4)
             .after_connect(|connection, _| Box::pin(async move { connection.execute(SQLITE_READER).await.map(drop) }))
             .connect_lazy_with(options);
-        Ok(Self { engine: Engine::Sqlite, writer, reader })
+        Ok(Self { engine: Engine::Sqlite, writer: Lender::new(writer), reader: Lender::new(reader) })
     }
 
     async fn connect_mysql(url: &str) -> Result<Self> {
@@ -75,7 +76,8 @@ impl Db {
             })
             .connect_with(url.parse()?)
             .await?;
-        Ok(Self { engine: Engine::MySql, writer: pool.clone(), reader: pool })
+        let lender = Lender::new(pool);
+        Ok(Self { engine: Engine::MySql, writer: lender.clone(), reader: lender })
     }
 
     /// The engine behind it.
@@ -109,14 +111,16 @@ impl Db {
     }
 
     async fn write_once<T>(&self, work: &impl AsyncFn(&mut Connection) -> Result<T>) -> Result<T> {
+        let mut lent = self.writer.lend().await?;
         let mut transaction = match self.engine {
             // A transaction that reads first and then writes must hold the write lock from the start:
             // SQLite cannot upgrade it while somebody else writes.
-            Engine::Sqlite => self.writer.begin_with("BEGIN IMMEDIATE").await?,
-            Engine::MySql => self.writer.begin().await?,
+            Engine::Sqlite => lent.begin_with("BEGIN IMMEDIATE").await?,
+            Engine::MySql => lent.begin().await?,
         };
         let value = work(&mut transaction).await?;
         transaction.commit().await?;
+        lent.give_back();
         Ok(value)
     }
 
@@ -125,13 +129,15 @@ impl Db {
     /// # Errors
     /// What `question` reports, or what the engine does.
     pub async fn read<T>(&self, question: impl AsyncFnOnce(&mut Connection) -> Result<T>) -> Result<T> {
-        let mut connection = self.reader.acquire().await?;
-        question(&mut connection).await
+        let mut lent = self.reader.lend().await?;
+        let answer = question(&mut lent).await?;
+        lent.give_back();
+        Ok(answer)
     }
 
     /// Whether the database answers within two seconds.
     pub async fn answers(&self) -> bool {
-        let ping = async { self.reader.acquire().await?.execute("SELECT 1").await };
+        let ping = self.read(async |connection| Ok(connection.execute("SELECT 1").await?));
         matches!(tokio::time::timeout(Duration::from_secs(2), ping).await, Ok(Ok(_)))
     }
 
@@ -144,7 +150,7 @@ impl Db {
             Engine::Sqlite => "SELECT CAST(strftime('%s', 'now') AS INTEGER) AS seconds",
             Engine::MySql => "SELECT CAST(UNIX_TIMESTAMP() AS SIGNED) AS seconds",
         };
-        let mut connection = self.reader.acquire().await?;
+        let mut connection = self.reader.lend().await?;
         let row = sqlx::query(question).fetch_one(&mut *connection).await?;
         Ok(sqlx::Row::try_get(&row, "seconds")?)
     }
@@ -158,7 +164,7 @@ impl Db {
     /// # Errors
     /// If a step fails or the schema is newer.
     pub async fn migrate(&self) -> Result<()> {
-        let mut connection = self.writer.acquire().await?;
+        let mut connection = self.writer.lend().await?;
         connection.execute(leases::TABLE).await?;
         leases::wait_for_migration(&mut connection).await?;
         let result = self.migrator().run(&mut *connection).await;
@@ -181,7 +187,7 @@ impl Db {
     /// If the database fails; a database without a schema counts as having none.
     pub async fn migrations(&self) -> Result<(usize, usize)> {
         let known = self.migrator().iter().count();
-        let mut connection = self.reader.acquire().await?;
+        let mut connection = self.reader.lend().await?;
         let applied = sqlx::query("SELECT version FROM _sqlx_migrations").fetch_all(&mut *connection).await;
         Ok((known, applied.map_or(0, |rows| rows.len())))
     }
@@ -204,7 +210,7 @@ impl Db {
         let quoted = path.replace('\'', "''");
         // VACUUM INTO takes no parameters in this library; the path is the operator's own, and quoted.
         let statement = AssertSqlSafe(format!("VACUUM INTO '{quoted}'"));
-        self.writer.acquire().await?.execute(sqlx::query(statement)).await?;
+        self.writer.lend().await?.execute(sqlx::query(statement)).await?;
         Ok(())
     }
 }

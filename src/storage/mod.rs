@@ -16,6 +16,7 @@ pub mod grants;
 pub mod identifiers;
 pub mod installation;
 pub mod leases;
+mod lending;
 pub mod logins;
 pub mod outbox;
 pub mod parked;
