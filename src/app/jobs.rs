@@ -45,6 +45,7 @@ pub fn start(settings: &Settings, site: &web::Data<Site>, transport: Transport) 
 async fn purge_forever(site: web::Data<Site>, owner: CorrelationId) {
     loop {
         rt::time::sleep(PURGE).await;
+        site.house.passwords.rest();
         match purge_once(&site, owner).await {
             Ok(0) => {}
             Ok(rows) => tracing::debug!(rows, "expired rows were removed"),

@@ -1,5 +1,6 @@
 //! Keys: those that sign for a tenant, those that seal secrets at rest, and password hashes.
 
+mod argon2id;
 pub mod certificate;
 pub mod derived;
 pub mod password;

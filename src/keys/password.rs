@@ -8,12 +8,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::PasswordVerifier as _;
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{ARGON2ID_IDENT, Argon2, Params, Version};
+use subtle::ConstantTimeEq as _;
 use tokio::sync::Semaphore;
 use unicode_normalization::UnicodeNormalization as _;
 use zeroize::Zeroizing;
 
+use super::argon2id::{Argon2id, Refused};
 use crate::clock::Entropy;
 use crate::domain::secret::{ExposeSecret as _, SecretString};
 
@@ -62,7 +65,8 @@ pub struct Verdict {
 /// Hashes and checks passwords, a bounded number at a time.
 #[derive(Debug)]
 pub struct PasswordHasher {
-    argon2: Argon2<'static>,
+    argon2id: Arc<Argon2id>,
+    params: Params,
     turns: Arc<Semaphore>,
     settings: HashingSettings,
     /// Checked in place of a hash that does not exist.
@@ -76,9 +80,10 @@ impl PasswordHasher {
     /// If Argon2 does not allow the memory or the passes.
     pub fn new(settings: HashingSettings, entropy: &Entropy) -> Result<Self, argon2::Error> {
         let params = Params::new(settings.memory_kib, settings.passes, 1, None)?;
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let nobody = hash(&argon2, &entropy.bytes::<16>(), &entropy.bytes());
-        Ok(Self { argon2, turns: Arc::new(Semaphore::new(settings.parallel.max(1))), settings, nobody })
+        // Nobody knows a password for random octets, and checking one against them costs what it always does.
+        let nobody = written(&params, &entropy.bytes(), &entropy.bytes::<32>());
+        let turns = Arc::new(Semaphore::new(settings.parallel.max(1)));
+        Ok(Self { argon2id: Arc::new(Argon2id::new()), params, turns, settings, nobody })
     }
 
     /// Checks what was typed against a stored PHC string. Without one, a hash of nobody's is checked, so
@@ -91,12 +96,12 @@ impl PasswordHasher {
         let stored = stored.unwrap_or(&self.nobody).to_owned();
         let current = (self.settings.memory_kib, self.settings.passes);
         let typed = normalized(typed);
-        self.in_turn(move |argon2| {
+        self.in_turn(move |argon2id| {
             // A password that is too long is wrong, but costs the same.
             let acceptable = typed.len() <= LONGEST;
             let candidate: &[u8] = if acceptable { typed.as_bytes() } else { b"" };
             let Ok(parsed) = PasswordHash::new(&stored) else { return Verdict { right: false, outdated: false } };
-            let right = argon2.verify_password(candidate, &parsed).is_ok() && acceptable && known;
+            let right = fits(argon2id, candidate, &parsed) && acceptable && known;
             let made_with = Params::try_from(&parsed).map(|p| (p.m_cost(), p.t_cost())).ok();
             Verdict { right, outdated: right && made_with != Some(current) }
         })
@@ -109,20 +114,27 @@ impl PasswordHasher {
     /// [`Busy`], after the longest wait.
     pub async fn hash(&self, password: &SecretString, entropy: &Entropy) -> Result<String, Busy> {
         let password = normalized(password);
-        let salt = entropy.bytes::<16>();
-        self.in_turn(move |argon2| hash(argon2, password.as_bytes(), &salt)).await
+        let (salt, params) = (entropy.bytes::<16>(), self.params.clone());
+        self.in_turn(move |argon2id| {
+            let tag = argon2id.hash(password.as_bytes(), &salt, &params);
+            // There is no other cause left than a machine without memory; it may have some in a moment.
+            tag.map(|tag| written(&params, &salt, &tag)).map_err(|Refused| Busy)
+        })
+        .await?
     }
 
-    async fn in_turn<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Argon2<'static>) -> T + Send + 'static,
-    ) -> Result<T, Busy> {
+    /// Gives memory back that hashing has not needed for a while; called now and then.
+    pub fn rest(&self) {
+        self.argon2id.rest();
+    }
+
+    async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce(&Argon2id) -> T + Send + 'static) -> Result<T, Busy> {
         let turn = tokio::time::timeout(self.settings.longest_wait, Arc::clone(&self.turns).acquire_owned());
         let turn = turn.await.map_err(|_| Busy)?.map_err(|_| Busy)?;
-        let argon2 = self.argon2.clone();
+        let argon2id = Arc::clone(&self.argon2id);
         tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            work(&argon2)
+            work(&argon2id)
         })
         .await
         .map_err(|_| Busy)
@@ -141,11 +153,29 @@ fn normalized(password: &SecretString) -> Zeroizing<String> {
     Zeroizing::new(password.expose_secret().nfkc().collect())
 }
 
-fn hash(argon2: &Argon2<'_>, password: &[u8], salt: &[u8; 16]) -> String {
-    argon2
-        .hash_password_with_salt(password, salt)
-        .map(|hash| hash.to_string())
-        .expect("parameters were checked by new, and 16 octets are a salt")
+/// Whether `password` has this hash.
+fn fits(argon2id: &Argon2id, password: &[u8], stored: &PasswordHash) -> bool {
+    let (Ok(params), Some(salt), Some(hash)) = (Params::try_from(stored), &stored.salt, &stored.hash) else {
+        return false;
+    };
+    let ours = stored.algorithm == ARGON2ID_IDENT && stored.version == Some(Version::V0x13.into());
+    if !ours || !params.keyid().is_empty() || !params.data().is_empty() {
+        // Brought along from elsewhere, in a form that we never write.
+        return Argon2::default().verify_password(password, stored).is_ok();
+    }
+    argon2id.hash(password, salt, &params).is_ok_and(|tag| tag.ct_eq(hash.as_bytes()).into())
+}
+
+/// A hash as it is stored: a PHC string.
+fn written(params: &Params, salt: &[u8; 16], tag: &[u8]) -> String {
+    let hash = PasswordHash {
+        algorithm: ARGON2ID_IDENT,
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(params).expect("three numbers are parameters"),
+        salt: Some(Salt::new(salt).expect("16 octets are a salt")),
+        hash: Some(Output::new(tag).expect("32 octets are a hash")),
+    };
+    hash.to_string()
 }
 
 #[cfg(test)]
@@ -183,6 +213,21 @@ mod tests {
         let stored = other.hash(&SecretString::from("pw"), &Entropy::seeded(3)).await.expect("not busy");
         let verdict = hasher.verify(&SecretString::from("pw"), Some(&stored)).await.expect("not busy");
         assert_eq!(verdict, Verdict { right: true, outdated: true });
+    }
+
+    /// Hashes that the other library wrote, also with parameters that we never choose, are checked as ever.
+    #[tokio::test]
+    async fn what_another_library_wrote_is_understood() {
+        use argon2::password_hash::PasswordHasher as _;
+        let hasher = quick(2, Duration::from_secs(5));
+        let algorithms = [argon2::Algorithm::Argon2id, argon2::Algorithm::Argon2i];
+        for (algorithm, version) in algorithms.into_iter().zip([Version::V0x13, Version::V0x10]) {
+            let other = Argon2::new(algorithm, version, Params::new(96, 3, 2, Some(24)).expect("allowed"));
+            let stored = other.hash_password_with_salt(b"pw", b"twelve octet").expect("hashed").to_string();
+            let verdict = hasher.verify(&SecretString::from("pw"), Some(&stored)).await.expect("not busy");
+            assert_eq!(verdict, Verdict { right: true, outdated: true }, "{stored}");
+            assert!(!hasher.verify(&SecretString::from("PW"), Some(&stored)).await.expect("not busy").right);
+        }
     }
 
     #[tokio::test]
