@@ -9,16 +9,16 @@ use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::ids::{ApplicationId, CorrelationId, GrantId, LoginId, SessionId, TenantId, UserId};
 use crate::domain::lockout::Lock;
 use crate::domain::login::evidence::Evidence;
-use crate::domain::login::step::{Account, Facts, Step, Tokens, next_step, requirements};
+use crate::domain::login::step::{Account, Facts, Step, next_step, requirements};
 use crate::domain::login::wishes::Wishes;
 use crate::domain::login::{LONGEST, Login, Stage, origin::Origin};
 use crate::domain::policy::access::{Decision, Method, Verdict};
 use crate::domain::policy::provisioning::{self, Offer};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{Member, Status};
+use crate::storage::batch::{self, Statement};
 use crate::storage::grants::Grant;
-use crate::storage::tokens::summary;
-use crate::storage::{self, Connection, access_log, grants, identifiers, logins, sessions, tokens, users};
+use crate::storage::{self, Connection, access_log, grants, identifiers, logins, sessions};
 
 /// What a door may tell its application: who it is and what was proven, computed from the evidence at the
 /// moment of the answer.
@@ -130,10 +130,7 @@ pub async fn from_session(
     let hash = session_cookie_hash(house, realm.tenant(), cookie);
     let answered = house.db.write(async |connection| {
         let tenant = realm.tenant();
-        let Some(session) = sessions::with_cookie(connection, tenant, &hash).await? else {
-            return Ok(Ok(Silent::Lacking(Step::Identify)));
-        };
-        let Some(member) = users::member(connection, tenant, session.user).await? else {
+        let Some((session, member, tokens)) = sessions::standing(connection, tenant, &hash).await? else {
             return Ok(Ok(Silent::Lacking(Step::Identify)));
         };
         if !session.alive(realm.config.settings.session, member.user.security_version, visit.now) {
@@ -141,14 +138,13 @@ pub async fn from_session(
         }
         let decision = decision(realm, visit, Some(application), Some(&member));
         let login = imagined(realm, visit, application, asked.wishes, &member);
-        let tokens = tokens::of_user(connection, tenant, member.user.id).await?;
         let step = next_step(&Facts {
             now: visit.now,
             login: &login,
             account: Account::Known { status: member.user.status, lock: Lock::Open, unchanged: true },
             decision: &decision,
             evidence: session.evidence(),
-            tokens: if tokens.is_empty() { Tokens::None } else { summary(&tokens) },
+            tokens,
             // Nobody enrolls without a page; what would be offered there is not asked here.
             offer: Offer::Refused(provisioning::Refusal::NotTargeted),
             enrollment: None,
@@ -162,11 +158,11 @@ pub async fn from_session(
             return Ok(Err(Error::Used));
         }
         let proven = proven(realm, &login, &decision, member, application, session.id, session.evidence());
-        sessions::touch(connection, tenant, session.id, visit.now).await?;
-        store(connection, house, realm, visit, &proven, receipt(&proven), visit.correlation).await?;
         let who = Who { user: Some(session.user), application: application.id, correlation: visit.correlation };
-        record_access(connection, house, realm, visit, who, &decision, session.evidence(), ("success", "granted"))
-            .await?;
+        let mut writes = vec![sessions::touched(tenant, session.id, visit.now)];
+        writes.extend(stored(house, realm, visit, &proven, receipt(&proven), visit.correlation));
+        writes.push(accessed(house, realm, visit, &who, &decision, session.evidence(), ("success", "granted")));
+        batch::run(connection, house.db.engine(), writes).await?;
         Ok(Ok(Silent::Complete(Box::new(proven))))
     });
     answered.await?
@@ -224,8 +220,9 @@ pub async fn from_login(
             return Ok(Err(Error::WrongMoment));
         }
         let receipt = receipt(&proven, &case.login().request);
-        store(connection, house, realm, visit, &proven, receipt, case.login().correlation).await?;
-        log_access(connection, house, realm, visit, &case, "success", "granted").await?;
+        let mut writes = stored(house, realm, visit, &proven, receipt, case.login().correlation);
+        writes.push(access(house, realm, visit, &case, "success", "granted"));
+        batch::run(connection, house.db.engine(), writes).await?;
         Ok(Ok((proven, case.login().request.clone())))
     });
     answered.await?
@@ -282,15 +279,16 @@ fn proven(
     }
 }
 
-async fn store(
-    connection: &mut Connection,
+/// The statements that store a receipt and its audit event.
+fn stored(
     house: &House,
     realm: &Realm,
     visit: &Visit,
     proven: &Proven,
     receipt: Receipt,
     correlation: CorrelationId,
-) -> storage::Result<()> {
+) -> Vec<Statement> {
+    let mut writes = Vec::new();
     let user = proven.member.user.id;
     let new = |action| Event::new(visit.now, realm.tenant(), Actor::User(user), action);
     let about = match receipt {
@@ -306,14 +304,15 @@ async fn store(
                 revoked_at: None,
                 ends_at,
             };
-            grants::insert(connection, realm.tenant(), &grant, &hash, visit.now).await?;
+            writes.push(grants::insertion(realm.tenant(), &grant, &hash, visit.now));
             new(Action::GrantIssued).on("grant", id)
         }
         Receipt::Assertion { id } => new(Action::AssertionIssued).on("assertion", id),
-        Receipt::Nothing => return Ok(()),
+        Receipt::Nothing => return writes,
     };
     let detail = serde_json::json!({ "application": proven.application.id.to_string() });
-    house.record(connection, about.from_address(visit.address).in_login(correlation).with(detail)).await
+    writes.push(house.entry(&about.from_address(visit.address).in_login(correlation).with(detail)));
+    writes
 }
 
 /// Who tried to reach what.
@@ -323,32 +322,29 @@ struct Who {
     correlation: CorrelationId,
 }
 
-/// Writes the one entry of an access attempt.
-pub(super) async fn log_access(
-    connection: &mut Connection,
+/// The statement that writes the one entry of an access attempt.
+pub(super) fn access(
     house: &House,
     realm: &Realm,
     visit: &Visit,
     case: &Case,
     result: &'static str,
     reason: &str,
-) -> storage::Result<()> {
+) -> Statement {
     let login = case.login();
     let who = Who { user: case.user(), application: login.application, correlation: login.correlation };
-    record_access(connection, house, realm, visit, who, &case.decision, case.evidence, (result, reason)).await
+    accessed(house, realm, visit, &who, &case.decision, case.evidence, (result, reason))
 }
 
-#[expect(clippy::too_many_arguments, reason = "each is a column of the access log")]
-async fn record_access(
-    connection: &mut Connection,
+fn accessed(
     house: &House,
     realm: &Realm,
     visit: &Visit,
-    who: Who,
+    who: &Who,
     decision: &Decision,
     evidence: Evidence,
     (result, reason): (&'static str, &str),
-) -> storage::Result<()> {
+) -> Statement {
     let proven = [(Method::Password, "password"), (Method::Otp, "otp")];
     let methods: Vec<&str> = proven.iter().filter(|(m, _)| evidence.of(*m).is_some()).map(|(_, name)| *name).collect();
     let entry = access_log::Entry {
@@ -364,7 +360,7 @@ async fn record_access(
         methods: methods.join(" "),
         address: visit.address.to_string(),
     };
-    access_log::record(connection, house.entropy.id(), &entry).await
+    access_log::entry(house.entropy.id(), &entry)
 }
 
 /// Redeems an authorization code, once. A second time means that somebody has stolen it: everything that was

@@ -18,6 +18,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::keys::derived::DerivedKeys;
 use crate::keys::password::PasswordHasher;
 use crate::keys::sealing::{Place, Sealer};
+use crate::storage::batch::Statement;
 use crate::storage::{self, Connection, Db, audit, installation, outbox};
 
 /// Limits of the service as a whole.
@@ -117,6 +118,11 @@ impl House {
     /// Writes an audit event down, in the transaction of the change.
     pub(super) async fn record(&self, connection: &mut Connection, event: Event) -> storage::Result<()> {
         audit::record(connection, self.entropy.id(), &event).await
+    }
+
+    /// The statement of [`House::record`], for a batch.
+    pub(super) fn entry(&self, event: &Event) -> Statement {
+        audit::entry(self.entropy.id(), event)
     }
 
     /// A new value for a cookie: 256 random bits.

@@ -16,6 +16,7 @@ use crate::domain::login::{LONGEST, Login, Stage, extended, page_deadline};
 use crate::domain::name::key_of;
 use crate::domain::secret::SecretString;
 use crate::domain::session::Session;
+use crate::storage::batch::{self, Statement};
 use crate::storage::logins::{LoginRow, Proven};
 use crate::storage::{self, Connection, enrollments, failures, logins, sessions, users};
 
@@ -291,7 +292,7 @@ pub(super) async fn end(
     let detail = serde_json::json!({ "reason": ending.reason() });
     house.record(connection, event(case, visit, action).with(detail)).await?;
     let result = if matches!(ending, Ending::Refused(_)) { "denied" } else { "failure" };
-    super::federation::log_access(connection, house, realm, visit, case, result, ending.reason()).await
+    super::federation::access(house, realm, visit, case, result, ending.reason()).run(connection).await.map(drop)
 }
 
 /// Lets somebody else log in: forgets the name and all that was proven in this login.
@@ -394,15 +395,17 @@ pub async fn complete(
             return Ok(Err(Error::WrongMoment));
         }
         let begun = case.session.is_none();
-        if begun {
-            sessions::insert(connection, &session, &hash, &visit.address.to_string(), &visit.user_agent).await?;
+        let (write, action) = if begun {
+            let write = sessions::insertion(&session, &hash, &visit.address.to_string(), &visit.user_agent);
+            (write, Action::SessionStarted)
         } else {
-            sessions::strengthen(connection, &session, &hash).await?;
-        }
-        after_success(connection, house, realm, visit, &case, user, &known).await?;
-        let action = if begun { Action::SessionStarted } else { Action::SessionStrengthened };
-        house.record(connection, event(&case, visit, action).on("session", session.id)).await?;
-        house.record(connection, event(&case, visit, Action::LoginCompleted)).await?;
+            (sessions::strengthening(&session, &hash), Action::SessionStrengthened)
+        };
+        let mut writes = vec![write];
+        writes.extend(after_success(connection, house, realm, visit, &case, user, &known).await?);
+        writes.push(house.entry(&event(&case, visit, action).on("session", session.id)));
+        writes.push(house.entry(&event(&case, visit, Action::LoginCompleted)));
+        batch::run(connection, house.db.engine(), writes).await?;
         Ok(Ok(()))
     });
     done.await??;
@@ -437,11 +440,11 @@ async fn after_success(
     case: &Case,
     user: UserId,
     known: &SecretString,
-) -> storage::Result<()> {
+) -> storage::Result<Vec<Statement>> {
     let tenant = realm.tenant();
     // Only somebody who proved something in this very login shows that the person is back.
     if !case.evidence.password.is_some_and(|proof| proof.here) && !case.evidence.otp.is_some_and(|proof| proof.here) {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let was_locked = failures::forget(connection, tenant, &case.lane.subject).await?;
     if was_locked {
@@ -450,7 +453,9 @@ async fn after_success(
             letters::send(connection, house, realm, visit, case, Letter::AccountUnlocked).await?;
         }
     }
-    users::remember_login(connection, tenant, user, visit.now).await?;
     let browser = browser_hash(house, tenant, known);
-    users::remember_browser(connection, house.db.engine(), tenant, user, &browser, visit.now).await
+    Ok(vec![
+        users::login_remembered(tenant, user, visit.now),
+        users::browser_remembered(house.db.engine(), tenant, user, &browser, visit.now),
+    ])
 }

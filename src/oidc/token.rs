@@ -23,7 +23,6 @@ use crate::domain::user::{Member, Status};
 use crate::flow::federation;
 use crate::http::Call;
 use crate::storage::grants::{self, Grant};
-use crate::storage::users;
 
 /// The answer to a good request.
 #[derive(Debug, Serialize)]
@@ -86,8 +85,8 @@ async fn exchange(call: &Call, request: &HttpRequest, body: &[u8]) -> Result<Tok
     authenticate(&asked.client, client, call.realm.tenant(), secrets, call.visit.now)?;
     let GrantRequest::AuthorizationCode { code, redirect_uri, code_verifier } = asked.grant;
     let grant = grant_of(call, &code).await?;
-    let grant = grant.filter(|grant| grant.application == application.id);
-    let grant = grant.ok_or(TokenError::new(Code::InvalidGrant, "the code is unknown"))?;
+    let grant = grant.filter(|(grant, _)| grant.application == application.id);
+    let (grant, member) = grant.ok_or(TokenError::new(Code::InvalidGrant, "the code is unknown"))?;
     let details: Details = serde_json::from_str(&grant.details).map_err(failed)?;
     if redirect_uri.as_deref() != Some(details.redirect_uri.as_str()) {
         return Err(TokenError::new(Code::InvalidGrant, "redirect_uri is not the one of the authorization request"));
@@ -95,7 +94,9 @@ async fn exchange(call: &Call, request: &HttpRequest, body: &[u8]) -> Result<Tok
     if !verifier_fits(details.code_challenge.as_deref(), code_verifier.as_ref()) {
         return Err(TokenError::new(Code::InvalidGrant, "code_verifier does not fit the code_challenge"));
     }
-    let member = member_of(call, &grant).await?;
+    if member.user.status != Status::Enabled {
+        return Err(TokenError::new(Code::InvalidGrant, "the account is not enabled any more"));
+    }
     let redeemed =
         federation::redeem(&call.site.house, call.realm.tenant(), &call.visit, &grant).await.map_err(failed)?;
     if !redeemed {
@@ -104,7 +105,7 @@ async fn exchange(call: &Call, request: &HttpRequest, body: &[u8]) -> Result<Tok
     tokens(call, application, client, &grant, &details, &member)
 }
 
-async fn grant_of(call: &Call, code: &SecretString) -> Result<Option<Grant>, TokenError> {
+async fn grant_of(call: &Call, code: &SecretString) -> Result<Option<(Grant, Member)>, TokenError> {
     let house = &call.site.house;
     let hash = code::hash(house, call.realm.tenant(), code);
     house
@@ -112,14 +113,6 @@ async fn grant_of(call: &Call, code: &SecretString) -> Result<Option<Grant>, Tok
         .read(async |connection| grants::with_code(connection, call.realm.tenant(), &hash).await)
         .await
         .map_err(failed)
-}
-
-async fn member_of(call: &Call, grant: &Grant) -> Result<Member, TokenError> {
-    let (house, tenant) = (&call.site.house, call.realm.tenant());
-    let member =
-        house.db.read(async |connection| users::member(connection, tenant, grant.user).await).await.map_err(failed)?;
-    let enabled = member.filter(|member| member.user.status == Status::Enabled);
-    enabled.ok_or(TokenError::new(Code::InvalidGrant, "the account is not enabled any more"))
 }
 
 fn tokens(

@@ -16,7 +16,7 @@ use super::person;
 use crate::domain::application::Protocol;
 use crate::domain::user::Status;
 use crate::http::{Call, Fault};
-use crate::storage::{grants, users};
+use crate::storage::grants;
 
 /// `GET` and `POST {base}/oidc/userinfo`.
 pub(super) async fn answer(call: Call, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse, Fault> {
@@ -77,12 +77,8 @@ async fn claims(call: &Call, token: &str) -> Result<Option<Map<String, Value>>, 
     let Some(token) = AccessToken::open(token, tenant, &house.derived.access_tokens, call.visit.now) else {
         return Ok(None);
     };
-    let read = house.db.read(async |connection| {
-        let grant = grants::with_id(connection, tenant, token.grant).await?;
-        let member = users::member(connection, tenant, token.user).await?;
-        Ok(grant.zip(member))
-    });
-    let Some((grant, member)) = read.await? else { return Ok(None) };
+    let found = house.db.read(async |connection| grants::with_id(connection, tenant, token.grant).await).await?;
+    let Some((grant, member)) = found.filter(|(_, member)| member.user.id == token.user) else { return Ok(None) };
     if grant.revoked_at.is_some() || grant.redeemed_at.is_none() || member.user.status != Status::Enabled {
         return Ok(None);
     }

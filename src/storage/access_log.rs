@@ -1,6 +1,6 @@
 //! The access log: one entry for each access attempt (R-564).
 
-use super::{Connection, Result};
+use super::batch::Statement;
 use crate::domain::ids::{ApplicationId, CorrelationId, EventId, TenantId, UserId};
 use crate::domain::timestamp::Timestamp;
 
@@ -31,25 +31,22 @@ pub struct Entry {
     pub address: String,
 }
 
-/// Writes an entry.
-pub async fn record(connection: &mut Connection, id: EventId, entry: &Entry) -> Result<()> {
-    sqlx::query(
+/// The statement that writes an entry.
+pub fn entry(id: EventId, entry: &Entry) -> Statement {
+    Statement::new(
         "INSERT INTO access_log (tenant_id, id, at, correlation_id, user_id, application_id, result, reason, policy, \
          scenario, methods, address) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
-    .bind(entry.tenant.to_string())
-    .bind(id.to_string())
-    .bind(entry.at.micros())
-    .bind(entry.correlation.to_string())
-    .bind(entry.user.map(|id| id.to_string()))
-    .bind(entry.application.to_string())
-    .bind(entry.result)
-    .bind(&entry.reason)
-    .bind(&entry.policy)
-    .bind(&entry.scenario)
-    .bind(&entry.methods)
-    .bind(&entry.address)
-    .execute(connection)
-    .await?;
-    Ok(())
+    .shown(entry.tenant)
+    .shown(id)
+    .number(entry.at.micros())
+    .shown(entry.correlation)
+    .text(entry.user.map(|id| id.to_string()))
+    .shown(entry.application)
+    .shown(entry.result)
+    .shown(&entry.reason)
+    .shown(&entry.policy)
+    .text(entry.scenario.clone())
+    .shown(&entry.methods)
+    .shown(&entry.address)
 }

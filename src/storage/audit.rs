@@ -1,5 +1,6 @@
 //! The audit trail: rows are added, and nothing else.
 
+use super::batch::Statement;
 use super::row::document;
 use super::{Connection, Result};
 use crate::domain::audit::Event;
@@ -7,22 +8,24 @@ use crate::domain::ids::EventId;
 
 /// Writes an event down, in the transaction of the change that it tells of (INV-8).
 pub async fn record(connection: &mut Connection, id: EventId, event: &Event) -> Result<()> {
-    sqlx::query(
+    entry(id, event).run(connection).await.map(drop)
+}
+
+/// The statement of [`record`].
+pub fn entry(id: EventId, event: &Event) -> Statement {
+    Statement::new(
         "INSERT INTO audit_event (tenant_id, id, at, actor_kind, actor, address, action, object, object_id, correlation_id, \
          detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
-    .bind(event.tenant.to_string())
-    .bind(id.to_string())
-    .bind(event.at.micros())
-    .bind(event.actor.kind())
-    .bind(event.actor.name())
-    .bind(&event.address)
-    .bind(event.action.text())
-    .bind(event.object)
-    .bind(&event.object_id)
-    .bind(event.correlation.map(|id| id.to_string()))
-    .bind(document(&event.detail))
-    .execute(connection)
-    .await?;
-    Ok(())
+    .shown(event.tenant)
+    .shown(id)
+    .number(event.at.micros())
+    .shown(event.actor.kind())
+    .shown(event.actor.name())
+    .shown(&event.address)
+    .shown(event.action.text())
+    .shown(event.object)
+    .shown(&event.object_id)
+    .text(event.correlation.map(|id| id.to_string()))
+    .text(document(&event.detail))
 }

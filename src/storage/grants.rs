@@ -1,9 +1,11 @@
 //! OpenID Connect grants: an authorization code and everything that was issued for it.
 
+use super::batch::Statement;
 use super::row::Row;
-use super::{Connection, Result};
+use super::{Connection, Result, users};
 use crate::domain::ids::{ApplicationId, GrantId, SessionId, TenantId, UserId};
 use crate::domain::timestamp::Timestamp;
+use crate::domain::user::Member;
 
 /// A grant.
 #[derive(Debug, Clone)]
@@ -28,10 +30,9 @@ pub struct Grant {
     pub ends_at: Timestamp,
 }
 
-fn grant(row: sqlx::any::AnyRow) -> Result<Grant> {
-    let row = Row::of("oidc_grant", row);
+fn grant(row: &Row) -> Result<Grant> {
     Ok(Grant {
-        id: row.parsed("id")?,
+        id: row.parsed("grant_id")?,
         application: row.parsed("application_id")?,
         user: row.parsed("user_id")?,
         session: row.parsed("session_id")?,
@@ -43,57 +44,65 @@ fn grant(row: sqlx::any::AnyRow) -> Result<Grant> {
     })
 }
 
-/// Stores a new grant under the keyed hash of its code.
-pub async fn insert(
-    connection: &mut Connection,
-    tenant: TenantId,
-    grant: &Grant,
-    code_hash: &str,
-    now: Timestamp,
-) -> Result<()> {
-    sqlx::query(
+/// The grant in a row, and its person.
+fn with_member(row: &Row) -> Result<(Grant, Member)> {
+    Ok((grant(row)?, users::member_of(row, "user_id")?))
+}
+
+/// The statement that stores a new grant under the keyed hash of its code.
+pub fn insertion(tenant: TenantId, grant: &Grant, code_hash: &str, now: Timestamp) -> Statement {
+    Statement::new(
         "INSERT INTO oidc_grant (tenant_id, id, code_hash, application_id, user_id, session_id, details, created_at, \
          expires_at, ends_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
-    .bind(tenant.to_string())
-    .bind(grant.id.to_string())
-    .bind(code_hash)
-    .bind(grant.application.to_string())
-    .bind(grant.user.to_string())
-    .bind(grant.session.to_string())
-    .bind(&grant.details)
-    .bind(now.micros())
-    .bind(grant.expires_at.micros())
-    .bind(grant.ends_at.micros())
-    .execute(connection)
-    .await?;
-    Ok(())
+    .shown(tenant)
+    .shown(grant.id)
+    .shown(code_hash)
+    .shown(grant.application)
+    .shown(grant.user)
+    .shown(grant.session)
+    .shown(&grant.details)
+    .number(now.micros())
+    .number(grant.expires_at.micros())
+    .number(grant.ends_at.micros())
 }
 
-/// The grant with this hashed code.
-pub async fn with_code(connection: &mut Connection, tenant: TenantId, code_hash: &str) -> Result<Option<Grant>> {
+/// The grant with this hashed code, and its person.
+pub async fn with_code(
+    connection: &mut Connection,
+    tenant: TenantId,
+    code_hash: &str,
+) -> Result<Option<(Grant, Member)>> {
     let row = sqlx::query(
-        "SELECT id, application_id, user_id, session_id, details, expires_at, redeemed_at, revoked_at, ends_at \
-         FROM oidc_grant WHERE tenant_id = ? AND code_hash = ?",
+        "SELECT oidc_grant.id AS grant_id, application_id, user_id, session_id, details, expires_at, redeemed_at, \
+         revoked_at, ends_at, user_account.tenant_id AS tenant_id, username, email, first_name, last_name, language, \
+         status, security_version, first_enrolled_at, (SELECT GROUP_CONCAT(group_id) FROM group_member WHERE \
+         group_member.tenant_id = user_account.tenant_id AND group_member.user_id = user_account.id) AS group_ids \
+         FROM oidc_grant JOIN user_account ON user_account.tenant_id = oidc_grant.tenant_id \
+         AND user_account.id = oidc_grant.user_id WHERE oidc_grant.tenant_id = ? AND oidc_grant.code_hash = ?",
     )
     .bind(tenant.to_string())
     .bind(code_hash)
     .fetch_optional(connection)
     .await?;
-    row.map(grant).transpose()
+    row.map(|row| with_member(&Row::of("oidc_grant", row))).transpose()
 }
 
-/// The grant with this identifier.
-pub async fn with_id(connection: &mut Connection, tenant: TenantId, id: GrantId) -> Result<Option<Grant>> {
+/// The grant with this identifier, and its person.
+pub async fn with_id(connection: &mut Connection, tenant: TenantId, id: GrantId) -> Result<Option<(Grant, Member)>> {
     let row = sqlx::query(
-        "SELECT id, application_id, user_id, session_id, details, expires_at, redeemed_at, revoked_at, ends_at \
-         FROM oidc_grant WHERE tenant_id = ? AND id = ?",
+        "SELECT oidc_grant.id AS grant_id, application_id, user_id, session_id, details, expires_at, redeemed_at, \
+         revoked_at, ends_at, user_account.tenant_id AS tenant_id, username, email, first_name, last_name, language, \
+         status, security_version, first_enrolled_at, (SELECT GROUP_CONCAT(group_id) FROM group_member WHERE \
+         group_member.tenant_id = user_account.tenant_id AND group_member.user_id = user_account.id) AS group_ids \
+         FROM oidc_grant JOIN user_account ON user_account.tenant_id = oidc_grant.tenant_id \
+         AND user_account.id = oidc_grant.user_id WHERE oidc_grant.tenant_id = ? AND oidc_grant.id = ?",
     )
     .bind(tenant.to_string())
     .bind(id.to_string())
     .fetch_optional(connection)
     .await?;
-    row.map(grant).transpose()
+    row.map(|row| with_member(&Row::of("oidc_grant", row))).transpose()
 }
 
 /// Redeems a code, once. Says `false` if it was redeemed before, was revoked or has expired (T-47).

@@ -8,6 +8,7 @@
 pub mod access_log;
 pub mod activations;
 pub mod audit;
+pub mod batch;
 pub mod email_codes;
 pub mod engine;
 pub mod enrollments;

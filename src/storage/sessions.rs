@@ -1,18 +1,25 @@
 //! Single sign-on sessions.
 
+use super::batch::Statement;
 use super::row::{Row, micros};
-use super::{Connection, Result};
+use super::{Connection, Result, users};
 use crate::domain::ids::{SessionId, TenantId, UserId};
+use crate::domain::login::step::Tokens;
 use crate::domain::session::Session;
 use crate::domain::timestamp::Timestamp;
+use crate::domain::user::Member;
 
 fn session(row: sqlx::any::AnyRow) -> Result<Session> {
-    let row = Row::of("sso_session", row);
+    session_of(&Row::of("sso_session", row), "security_version")
+}
+
+/// The session in a row that may hold more; `version` is the column with the security version that it was begun with.
+fn session_of(row: &Row, version: &'static str) -> Result<Session> {
     Ok(Session {
         id: row.parsed("id")?,
         tenant: row.parsed("tenant_id")?,
         user: row.parsed("user_id")?,
-        security_version: row.integer("security_version")?,
+        security_version: row.integer(version)?,
         password_at: row.time_or_none("password_at")?,
         otp_at: row.time_or_none("otp_at")?,
         token: row.parsed_or_none("token_id")?,
@@ -35,6 +42,41 @@ pub async fn with_cookie(connection: &mut Connection, tenant: TenantId, cookie_h
     row.map(session).transpose()
 }
 
+/// The session that a browser's cookie finds, the person whose it is, and whether there are authenticators: all that
+/// single sign-on asks, in one question.
+pub async fn standing(
+    connection: &mut Connection,
+    tenant: TenantId,
+    cookie_hash: &str,
+) -> Result<Option<(Session, Member, Tokens)>> {
+    let row = sqlx::query(
+        "SELECT sso_session.id AS id, sso_session.tenant_id AS tenant_id, user_id, \
+         sso_session.security_version AS session_version, password_at, otp_at, token_id, started_at, last_seen_at, \
+         ended_at, username, email, first_name, last_name, language, status, \
+         user_account.security_version AS security_version, first_enrolled_at, \
+         (SELECT GROUP_CONCAT(group_id) FROM group_member WHERE group_member.tenant_id = user_account.tenant_id \
+         AND group_member.user_id = user_account.id) AS group_ids, \
+         (SELECT COUNT(*) FROM token WHERE token.tenant_id = user_account.tenant_id \
+         AND token.user_id = user_account.id AND state = 'active') AS active_tokens, \
+         (SELECT COUNT(*) FROM token WHERE token.tenant_id = user_account.tenant_id \
+         AND token.user_id = user_account.id AND state <> 'revoked') AS tokens \
+         FROM sso_session JOIN user_account ON user_account.tenant_id = sso_session.tenant_id \
+         AND user_account.id = sso_session.user_id WHERE sso_session.tenant_id = ? AND cookie_hash = ?",
+    )
+    .bind(tenant.to_string())
+    .bind(cookie_hash)
+    .fetch_optional(connection)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let row = Row::of("sso_session", row);
+    let tokens = match (row.integer("active_tokens")?, row.integer("tokens")?) {
+        (0, 0) => Tokens::None,
+        (0, _) => Tokens::Blocked,
+        _ => Tokens::Usable,
+    };
+    Ok(Some((session_of(&row, "session_version")?, users::member_of(&row, "user_id")?, tokens)))
+}
+
 /// The session with this identifier.
 pub async fn with_id(connection: &mut Connection, tenant: TenantId, id: SessionId) -> Result<Option<Session>> {
     let row = sqlx::query(
@@ -48,63 +90,48 @@ pub async fn with_id(connection: &mut Connection, tenant: TenantId, id: SessionI
     row.map(session).transpose()
 }
 
-/// Stores a new session.
-pub async fn insert(
-    connection: &mut Connection,
-    session: &Session,
-    cookie_hash: &str,
-    address: &str,
-    user_agent: &str,
-) -> Result<()> {
-    sqlx::query(
+/// The statement that stores a new session under the keyed hash of its cookie.
+pub fn insertion(session: &Session, cookie_hash: &str, address: &str, user_agent: &str) -> Statement {
+    Statement::new(
         "INSERT INTO sso_session (tenant_id, id, cookie_hash, user_id, security_version, password_at, otp_at, token_id, \
          started_at, last_seen_at, address, user_agent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
-    .bind(session.tenant.to_string())
-    .bind(session.id.to_string())
-    .bind(cookie_hash)
-    .bind(session.user.to_string())
-    .bind(session.security_version)
-    .bind(micros(session.password_at))
-    .bind(micros(session.otp_at))
-    .bind(session.token.map(|id| id.to_string()))
-    .bind(session.started_at.micros())
-    .bind(session.last_seen_at.micros())
-    .bind(address)
-    .bind(user_agent)
-    .execute(connection)
-    .await?;
-    Ok(())
+    .shown(session.tenant)
+    .shown(session.id)
+    .shown(cookie_hash)
+    .shown(session.user)
+    .number(session.security_version)
+    .number(micros(session.password_at))
+    .number(micros(session.otp_at))
+    .text(session.token.map(|id| id.to_string()))
+    .number(session.started_at.micros())
+    .number(session.last_seen_at.micros())
+    .shown(address)
+    .shown(user_agent)
 }
 
-/// Stores stronger proofs and a new cookie (R-470). The old cookie is dead from then on (AC-35).
-pub async fn strengthen(connection: &mut Connection, session: &Session, cookie_hash: &str) -> Result<bool> {
-    let done = sqlx::query(
+/// The statement that stores stronger proofs and a new cookie (R-470). The old cookie is dead from then on (AC-35).
+pub fn strengthening(session: &Session, cookie_hash: &str) -> Statement {
+    Statement::new(
         "UPDATE sso_session SET cookie_hash = ?, security_version = ?, password_at = ?, otp_at = ?, token_id = ?, \
          last_seen_at = ? WHERE tenant_id = ? AND id = ? AND ended_at IS NULL",
     )
-    .bind(cookie_hash)
-    .bind(session.security_version)
-    .bind(micros(session.password_at))
-    .bind(micros(session.otp_at))
-    .bind(session.token.map(|id| id.to_string()))
-    .bind(session.last_seen_at.micros())
-    .bind(session.tenant.to_string())
-    .bind(session.id.to_string())
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected() == 1)
+    .shown(cookie_hash)
+    .number(session.security_version)
+    .number(micros(session.password_at))
+    .number(micros(session.otp_at))
+    .text(session.token.map(|id| id.to_string()))
+    .number(session.last_seen_at.micros())
+    .shown(session.tenant)
+    .shown(session.id)
 }
 
-/// Remembers an access attempt, which keeps the session from ending idle (R-473).
-pub async fn touch(connection: &mut Connection, tenant: TenantId, id: SessionId, now: Timestamp) -> Result<()> {
-    sqlx::query("UPDATE sso_session SET last_seen_at = ? WHERE tenant_id = ? AND id = ? AND ended_at IS NULL")
-        .bind(now.micros())
-        .bind(tenant.to_string())
-        .bind(id.to_string())
-        .execute(connection)
-        .await?;
-    Ok(())
+/// The statement that remembers an access attempt, which keeps the session from ending idle (R-473).
+pub fn touched(tenant: TenantId, id: SessionId, now: Timestamp) -> Statement {
+    Statement::new("UPDATE sso_session SET last_seen_at = ? WHERE tenant_id = ? AND id = ? AND ended_at IS NULL")
+        .number(now.micros())
+        .shown(tenant)
+        .shown(id)
 }
 
 /// Ends a session. Says whether it was alive.

@@ -1,5 +1,6 @@
 //! People: accounts, passwords, memberships and known browsers.
 
+use super::batch::Statement;
 use super::row::{Row, micros};
 use super::{Connection, Engine, Result};
 use crate::domain::ids::{GroupId, TenantId, UserId};
@@ -9,8 +10,13 @@ use crate::domain::user::{Member, Status, User};
 
 fn user(row: sqlx::any::AnyRow) -> Result<User> {
     let row = Row::of("user_account", row);
+    user_of(&row, "id")
+}
+
+/// The account in a row that may hold more; `id` is the column with its identifier.
+fn user_of(row: &Row, id: &'static str) -> Result<User> {
     Ok(User {
-        id: row.parsed("id")?,
+        id: row.parsed(id)?,
         tenant: row.parsed("tenant_id")?,
         username: row.text("username")?,
         email: row.text_or_none("email")?,
@@ -96,11 +102,29 @@ pub async fn memberships(connection: &mut Connection, tenant: TenantId) -> Resul
         .collect()
 }
 
-/// The account with this identifier and its groups.
+/// The person in a row that also says in `group_ids` which groups the person is in, with commas between them; `id` is
+/// the column with the account's identifier.
+pub(super) fn member_of(row: &Row, id: &'static str) -> Result<Member> {
+    let ids = row.text_or_none("group_ids")?.unwrap_or_default();
+    let parsed = ids.split(',').filter(|id| !id.is_empty()).map(|id| id.parse().map_err(|_| row.broken("group_ids")));
+    let mut groups = parsed.collect::<Result<Vec<GroupId>>>()?;
+    groups.sort_unstable();
+    Ok(Member { user: user_of(row, id)?, groups })
+}
+
+/// An account with its groups: one question, for nearly every page asks it.
 pub async fn member(connection: &mut Connection, tenant: TenantId, id: UserId) -> Result<Option<Member>> {
-    let Some(user) = with_id(connection, tenant, id).await? else { return Ok(None) };
-    let groups = groups_of(connection, tenant, id).await?;
-    Ok(Some(Member { user, groups }))
+    let row = sqlx::query(
+        "SELECT id, tenant_id, username, email, first_name, last_name, language, status, security_version, \
+         first_enrolled_at, (SELECT GROUP_CONCAT(group_id) FROM group_member WHERE group_member.tenant_id = \
+         user_account.tenant_id AND group_member.user_id = user_account.id) AS group_ids \
+         FROM user_account WHERE tenant_id = ? AND id = ?",
+    )
+    .bind(tenant.to_string())
+    .bind(id.to_string())
+    .fetch_optional(connection)
+    .await?;
+    row.map(|row| member_of(&Row::of("user_account", row), "id")).transpose()
 }
 
 /// Stores a new account. Fails with a duplicate if the name is taken (R-577).
@@ -199,15 +223,12 @@ pub async fn remember_enrollment(
     Ok(())
 }
 
-/// Remembers the last completed login.
-pub async fn remember_login(connection: &mut Connection, tenant: TenantId, id: UserId, now: Timestamp) -> Result<()> {
-    sqlx::query("UPDATE user_account SET last_login_at = ? WHERE tenant_id = ? AND id = ?")
-        .bind(now.micros())
-        .bind(tenant.to_string())
-        .bind(id.to_string())
-        .execute(connection)
-        .await?;
-    Ok(())
+/// The statement that remembers the last completed login.
+pub fn login_remembered(tenant: TenantId, id: UserId, now: Timestamp) -> Statement {
+    Statement::new("UPDATE user_account SET last_login_at = ? WHERE tenant_id = ? AND id = ?")
+        .number(now.micros())
+        .shown(tenant)
+        .shown(id)
 }
 
 /// The stored password hash of an account, if it has a password.
@@ -272,15 +293,8 @@ pub async fn knows_browser(connection: &mut Connection, tenant: TenantId, id: Us
     Ok(row.is_some())
 }
 
-/// Remembers a browser in which this person has completed a login.
-pub async fn remember_browser(
-    connection: &mut Connection,
-    engine: Engine,
-    tenant: TenantId,
-    id: UserId,
-    browser: &str,
-    now: Timestamp,
-) -> Result<()> {
+/// The statement that remembers a browser in which this person has completed a login.
+pub fn browser_remembered(engine: Engine, tenant: TenantId, id: UserId, browser: &str, now: Timestamp) -> Statement {
     let statement = match engine {
         Engine::Sqlite => {
             "INSERT INTO known_browser (tenant_id, user_id, browser_hash, last_used_at) VALUES (?, ?, ?, ?) \
@@ -291,14 +305,7 @@ pub async fn remember_browser(
              ON DUPLICATE KEY UPDATE last_used_at = VALUES(last_used_at)"
         }
     };
-    sqlx::query(statement)
-        .bind(tenant.to_string())
-        .bind(id.to_string())
-        .bind(browser)
-        .bind(now.micros())
-        .execute(connection)
-        .await?;
-    Ok(())
+    Statement::new(statement).shown(tenant).shown(id).shown(browser).number(now.micros())
 }
 
 /// Locks the account's row until the transaction ends, so that two enrollments of one person end one after
