@@ -174,7 +174,7 @@ async fn what_is_applied_is_there_and_its_export_applies_without_a_change() {
         .db
         .read(async |connection| {
             let ada = users::named(connection, tenant, "ADA").await?.expect("is there");
-            let tokens = tokens::of_user(connection, tenant, ada.id).await?;
+            let tokens = tokens::of_user(tenant, ada.id).ask(connection).await?;
             Ok((ada, tokens))
         })
         .await

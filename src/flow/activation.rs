@@ -248,7 +248,7 @@ async fn entitled(
     let user = users::with_id(connection, tenant, activation.user).await?;
     let enrollment = enrollments::with_id(connection, tenant, activation.enrollment).await?;
     let login = logins::with_id(connection, tenant, activation.login).await?;
-    let owned = tokens::of_user(connection, tenant, activation.user).await?;
+    let owned = tokens::of_user(tenant, activation.user).ask(connection).await?;
     let login_open = login.is_some_and(|row| {
         let unchanged = user.as_ref().is_some_and(|user| user.security_version == row.login.security_version);
         row.login.stage == Stage::Open && !row.login.expired(visit.now) && unchanged

@@ -70,7 +70,7 @@ pub(super) async fn add(
     settings: LockoutSettings,
 ) -> storage::Result<(Failures, Failures)> {
     let (tenant, engine) = (realm.tenant(), house.db.engine());
-    let mut before = failures::of(connection, tenant, subject).await?;
+    let mut before = failures::of(tenant, subject).ask(connection).await?;
     // Another request may count at the same moment; then what it wrote is read and counted on. Every round
     // somebody succeeds, so this ends; sixteen rounds are more than a burst of parallel guesses needs.
     for _ in 0..16 {
@@ -78,7 +78,7 @@ pub(super) async fn add(
         if failures::replace(connection, engine, tenant, subject, before, after).await? {
             return Ok((before, after));
         }
-        before = failures::of(connection, tenant, subject).await?;
+        before = failures::of(tenant, subject).ask(connection).await?;
     }
     Err(storage::Error::Contended)
 }

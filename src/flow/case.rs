@@ -17,6 +17,7 @@ use crate::domain::secret::{ExposeSecret as _, SecretString};
 use crate::domain::session::Session;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::Member;
+use crate::storage::batch::Questions;
 use crate::storage::logins::LoginRow;
 use crate::storage::tokens::{Token, summary};
 use crate::storage::{self, Connection, enrollments, failures, logins, sessions, tokens, users};
@@ -110,6 +111,11 @@ pub(crate) fn name_subject(house: &House, tenant: TenantId, name: &str) -> Strin
     text(&house.derived.throttle.of(&[b"name", &tenant.to_bytes(), key_of(name).as_bytes()]))
 }
 
+/// The counter of wrong secrets for a person in a browser that the person has used before (T-17).
+fn browser_subject(house: &House, tenant: TenantId, user: UserId, browser_hash: &str) -> String {
+    text(&house.derived.throttle.of(&[b"browser", &tenant.to_bytes(), &user.to_bytes(), browser_hash.as_bytes()]))
+}
+
 /// How wrong mail codes lock enrollment.
 pub(super) fn enrollment_lockout() -> LockoutSettings {
     LockoutSettings {
@@ -190,12 +196,9 @@ async fn of_row(
 ) -> std::result::Result<Case, storage::Error> {
     let tenant = realm.tenant();
     let login = &row.login;
-    let member = match login.user {
-        Some(id) => users::member(connection, tenant, id).await?,
-        None => None,
-    };
-    let session = session_of(connection, house, realm, visit, browser, member.as_ref()).await?;
-    let mut evidence = logins::evidence(connection, tenant, login.id).await?;
+    let found = Found::of(connection, house, tenant, browser, login).await?;
+    let Found { member, mut evidence, tokens, enrollment, lane, .. } = found;
+    let session = found.session.filter(|session| belongs_to(session, realm, member.as_ref(), visit.now));
     if let Some(session) = &session {
         let earlier = session.evidence();
         evidence.password = evidence.password.or(earlier.password);
@@ -203,15 +206,9 @@ async fn of_row(
             (evidence.otp, evidence.token) = (earlier.otp, earlier.token);
         }
     }
-    let tokens = match login.user {
-        Some(id) => tokens::of_user(connection, tenant, id).await?,
-        None => Vec::new(),
-    };
-    let enrollment = enrollments::open_of(connection, tenant, login.id).await?;
-    let lane = lane(connection, house, tenant, browser, login).await?;
     let application = realm.config.application(login.application).cloned();
     let decision = decision(realm, visit, application.as_ref(), member.as_ref());
-    let offer = offer(connection, house, realm, visit, member.as_ref(), &decision, evidence).await?;
+    let offer = offer(connection, realm, visit, member.as_ref(), &decision, evidence, found.codes).await?;
     let step = next_step(&Facts {
         now: visit.now,
         login,
@@ -259,61 +256,87 @@ pub(super) fn decision(
     decide(&realm.config.policies, attempt)
 }
 
-async fn session_of(
-    connection: &mut Connection,
-    house: &House,
-    realm: &Realm,
-    visit: &Visit,
-    browser: &Browser,
-    member: Option<&Member>,
-) -> storage::Result<Option<Session>> {
-    let (Some(cookie), Some(member)) = (&browser.session, member) else { return Ok(None) };
-    let hash = session_cookie_hash(house, realm.tenant(), cookie);
-    let session = sessions::with_cookie(connection, realm.tenant(), &hash).await?;
+/// Whether this session says anything about this person now. An existing session never advances somebody else's login
+/// (T-08).
+fn belongs_to(session: &Session, realm: &Realm, member: Option<&Member>, now: Timestamp) -> bool {
     let settings = realm.config.settings.session;
-    Ok(session.filter(|session| {
-        // An existing session never advances somebody else's login (T-08).
-        session.user == member.user.id && session.alive(settings, member.user.security_version, visit.now)
-    }))
+    member.is_some_and(|member| {
+        session.user == member.user.id && session.alive(settings, member.user.security_version, now)
+    })
 }
 
-async fn lane(
-    connection: &mut Connection,
-    house: &House,
-    tenant: TenantId,
-    browser: &Browser,
-    login: &Login,
-) -> storage::Result<Lane> {
-    let Some(name) = &login.named else {
-        return Ok(Lane { subject: String::new(), failures: Failures::default() });
-    };
-    let mut subject = name_subject(house, tenant, name);
-    if let (Some(user), Some(cookie)) = (login.user, &browser.known) {
-        let hash = browser_hash(house, tenant, cookie);
-        if users::knows_browser(connection, tenant, user, &hash).await? {
-            let fields: [&[u8]; 4] = [b"browser", &tenant.to_bytes(), &user.to_bytes(), hash.as_bytes()];
-            subject = text(&house.derived.throttle.of(&fields));
-        }
+/// What the database holds about a login and its person, found in one go.
+struct Found {
+    member: Option<Member>,
+    /// The session of this browser, whosesoever it is.
+    session: Option<Session>,
+    evidence: Evidence,
+    tokens: Vec<Token>,
+    enrollment: Option<Enrollment>,
+    lane: Lane,
+    /// Wrong mail codes of the person.
+    codes: Failures,
+}
+
+impl Found {
+    async fn of(
+        connection: &mut Connection,
+        house: &House,
+        tenant: TenantId,
+        browser: &Browser,
+        login: &Login,
+    ) -> storage::Result<Self> {
+        let name = login.named.as_deref().map(|name| name_subject(house, tenant, name));
+        let known = login.user.zip(browser.known.as_ref());
+        let known = known.map(|(user, cookie)| (user, browser_hash(house, tenant, cookie)));
+        let allowance = known.as_ref().map(|(user, hash)| browser_subject(house, tenant, *user, hash));
+        let cookie = browser.session.as_ref().filter(|_| login.user.is_some());
+        let cookie = cookie.map(|cookie| session_cookie_hash(house, tenant, cookie));
+
+        let mut questions = Questions::default();
+        let member = login.user.map(|id| questions.add(users::member(tenant, id)));
+        let session = cookie.map(|hash| questions.add(sessions::with_cookie(tenant, &hash)));
+        let evidence = questions.add(logins::evidence(tenant, login.id));
+        let tokens = login.user.map(|id| questions.add(tokens::of_user(tenant, id)));
+        let enrollment = questions.add(enrollments::open_of(tenant, login.id));
+        let of_name = name.as_ref().map(|subject| questions.add(failures::of(tenant, subject)));
+        let is_known = known.map(|(user, hash)| questions.add(users::knows_browser(tenant, user, &hash)));
+        let of_browser = allowance.as_ref().map(|subject| questions.add(failures::of(tenant, subject)));
+        let codes =
+            login.user.map(|user| questions.add(failures::of(tenant, &enrollment_subject(house, tenant, user))));
+
+        let mut answers = questions.ask(connection, house.db.engine()).await?;
+        let lane = match (name, allowance.filter(|_| login.named.is_some())) {
+            (_, Some(subject)) if answers.take_if(is_known.as_ref())? => {
+                Lane { subject, failures: answers.take_if(of_browser.as_ref())? }
+            }
+            (Some(subject), _) => Lane { subject, failures: answers.take_if(of_name.as_ref())? },
+            (None, _) => Lane { subject: String::new(), failures: Failures::default() },
+        };
+        Ok(Self {
+            member: answers.take_if(member.as_ref())?,
+            session: answers.take_if(session.as_ref())?,
+            evidence: answers.take(&evidence)?,
+            tokens: answers.take_if(tokens.as_ref())?,
+            enrollment: answers.take(&enrollment)?,
+            lane,
+            codes: answers.take_if(codes.as_ref())?,
+        })
     }
-    let failures = failures::of(connection, tenant, &subject).await?;
-    Ok(Lane { subject, failures })
 }
 
 async fn offer(
     connection: &mut Connection,
-    house: &House,
     realm: &Realm,
     visit: &Visit,
     member: Option<&Member>,
     decision: &Decision,
     evidence: Evidence,
+    codes: Failures,
 ) -> storage::Result<Offer> {
     let Some(member) = member else { return Ok(Offer::AfterPassword) };
-    let tenant = realm.tenant();
-    let subject = enrollment_subject(house, tenant, member.user.id);
-    let codes = failures::of(connection, tenant, &subject).await?;
     let has_password = decision.verdict.requires(Method::Password)
-        || users::password_hash(connection, tenant, member.user.id).await?.is_some();
+        || users::password_hash(connection, realm.tenant(), member.user.id).await?.is_some();
     let facts = provisioning::Facts {
         groups: &member.groups,
         any_platform: !realm.config.settings.platforms.allowed().is_empty(),

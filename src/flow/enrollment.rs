@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::case::{Case, enrollment_lockout, enrollment_subject};
-use super::login::{deadline, end, event, hold, step_up};
+use super::login::{deadline, end, event, hold, stepped_up};
 use super::{Browser, Error, House, Posted, Realm, Result, Visit, attempts, house, letters};
 use crate::domain::activation::string::SECRET_LENGTH;
 use crate::domain::audit::Action;
@@ -25,6 +25,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::user::User;
 use crate::keys::sealing::Place;
 use crate::storage::activations::{self, Activation};
+use crate::storage::batch;
 use crate::storage::email_codes::{self, EmailCode};
 use crate::storage::enrollments::{self, Ready};
 use crate::storage::logins::Proven;
@@ -227,9 +228,10 @@ pub async fn redeem(
         if !email_codes::redeem(connection, tenant, code.id, visit.now).await? {
             return Ok(Ok(Posted::complaint(Complaint::CodeExpired)));
         }
-        step_up(connection, house, realm, visit, &case, &cookie, Proven::Mailbox).await?;
         failures::forget(connection, tenant, &enrollment_subject(house, tenant, member.user.id)).await?;
-        house.record(connection, event(&case, visit, Action::CodeVerified)).await?;
+        let mut writes = stepped_up(house, realm, visit, &case, &cookie, Proven::Mailbox);
+        writes.push(house.entry(&event(&case, visit, Action::CodeVerified)));
+        batch::run(connection, house.db.engine(), writes).await?;
         // Where there is one platform there is nothing to choose (part B1).
         if let ([only], None) = (realm.config.settings.platforms.allowed().as_slice(), enrollment.platform) {
             let _ = start(connection, house, realm, visit, &case, enrollment.id, *only).await?;

@@ -109,7 +109,7 @@ async fn somebody(
 ) -> storage::Result<Option<crate::domain::user::User>> {
     let Some(cookie) = &browser.session else { return Ok(None) };
     let hash = session_cookie_hash(house, realm.tenant(), cookie);
-    let Some(session) = sessions::with_cookie(connection, realm.tenant(), &hash).await? else { return Ok(None) };
+    let Some(session) = sessions::with_cookie(realm.tenant(), &hash).ask(connection).await? else { return Ok(None) };
     let user = users::with_id(connection, realm.tenant(), session.user).await?;
     let settings = realm.config.settings.session;
     Ok(user.filter(|user| session.alive(settings, user.security_version, visit.now)))
@@ -222,29 +222,30 @@ pub async fn submit_password(
         if let Some(hash) = &renewed {
             users::set_password_hash(connection, realm.tenant(), user, hash, visit.now).await?;
         }
-        step_up(connection, house, realm, visit, &case, &cookie, Proven::Password).await?;
+        let mut writes = stepped_up(house, realm, visit, &case, &cookie, Proven::Password);
         let accepted = Event { actor: Actor::User(user), ..event(&case, visit, Action::PasswordAccepted) };
-        house.record(connection, accepted).await?;
+        writes.push(house.entry(&accepted));
+        batch::run(connection, house.db.engine(), writes).await?;
         Ok(Ok(Posted { complaint: None, login_cookie: Some(cookie.clone()) }))
     });
     judged.await?
 }
 
-/// Writes down that something was proven and gives the login a new cookie.
-pub(super) async fn step_up(
-    connection: &mut Connection,
+/// The statements that write down that something was proven and give the login a new cookie.
+pub(super) fn stepped_up(
     house: &House,
     realm: &Realm,
     visit: &Visit,
     case: &Case,
     cookie: &SecretString,
     proven: Proven,
-) -> storage::Result<()> {
+) -> Vec<Statement> {
     let id = case.login().id;
     let hash = login_cookie_hash(house, realm.tenant(), id, cookie);
     let deadline = page_deadline(visit.now, true, case.login().absolute_expires_at);
-    logins::step_up(connection, realm.tenant(), id, &hash, visit.now, deadline).await?;
-    logins::prove(connection, realm.tenant(), id, proven, visit.now).await
+    let mut writes = vec![logins::stepped_up(realm.tenant(), id, &hash, visit.now, deadline)];
+    writes.extend(logins::proven(realm.tenant(), id, proven, visit.now));
+    writes
 }
 
 /// Ends a login without access: the person cancelled, or was refused and goes back to the application.

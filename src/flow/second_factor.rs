@@ -1,7 +1,7 @@
 //! Passcodes: of an authenticator that exists, and the first one of a new authenticator.
 
 use super::case::Case;
-use super::login::{event, hold, step_up};
+use super::login::{event, hold, stepped_up};
 use super::{Browser, Error, House, Posted, Realm, Result, Visit, attempts, letters, undo};
 use crate::domain::audit::Action;
 use crate::domain::authenticator::template::{Synchronization, TokenTemplate};
@@ -16,6 +16,7 @@ use crate::domain::policy::platform::Platform;
 use crate::domain::secret::SecretBytes;
 use crate::domain::user::Member;
 use crate::keys::sealing::Place;
+use crate::storage::batch;
 use crate::storage::enrollments::{self, Ready};
 use crate::storage::logins::Proven;
 use crate::storage::tokens::{self, State, Token};
@@ -103,8 +104,9 @@ async fn passcode(
             (Some(token), Verdict::Accepted { position, drift_steps })
                 if tokens::accept(connection, realm.tenant(), token.id, position, drift_steps, visit.now).await? =>
             {
-                step_up(connection, house, realm, visit, &case, &cookie, Proven::Otp(token.id)).await?;
-                house.record(connection, about(&case, visit, token, Action::PasscodeAccepted)).await?;
+                let mut writes = stepped_up(house, realm, visit, &case, &cookie, Proven::Otp(token.id));
+                writes.push(house.entry(&about(&case, visit, token, Action::PasscodeAccepted)));
+                batch::run(connection, house.db.engine(), writes).await?;
                 Ok(Ok(Posted { complaint: None, login_cookie: Some(cookie.clone()) }))
             }
             (Some(token), Verdict::OutOfSync { position }) => {
@@ -321,11 +323,12 @@ async fn enrolled(
     enrollments::cancel_others_of(connection, tenant, token.user, enrollment.id, visit.now).await?;
     activations::void_of(connection, tenant, enrollment.id).await?;
     users::remember_enrollment(connection, tenant, token.user, visit.now).await?;
-    step_up(connection, house, realm, visit, case, cookie, Proven::Otp(token.id)).await?;
-    house.record(connection, about(case, visit, token, Action::TokenEnrolled)).await?;
+    let mut writes = stepped_up(house, realm, visit, case, cookie, Proven::Otp(token.id));
+    writes.push(house.entry(&about(case, visit, token, Action::TokenEnrolled)));
     let completed = event(case, visit, Action::EnrollmentCompleted).on("enrollment", enrollment.id);
     let detail = serde_json::json!({ "platform": token.platform.id(), "serial": token.serial });
-    house.record(connection, completed.with(detail)).await?;
+    writes.push(house.entry(&completed.with(detail)));
+    batch::run(connection, house.db.engine(), writes).await?;
     let letter = Letter::Enrolled {
         device: token.name.clone(),
         platform: token.platform,

@@ -14,7 +14,7 @@ pub async fn current(house: &House, realm: &Realm, visit: &Visit, browser: &Brow
     let Some(cookie) = &browser.session else { return Ok(None) };
     let (tenant, hash) = (realm.tenant(), session_cookie_hash(house, realm.tenant(), cookie));
     let found = house.db.read(async |connection| {
-        let Some(session) = sessions::with_cookie(connection, tenant, &hash).await? else { return Ok(None) };
+        let Some(session) = sessions::with_cookie(tenant, &hash).ask(connection).await? else { return Ok(None) };
         let user = users::with_id(connection, tenant, session.user).await?;
         let settings = realm.config.settings.session;
         Ok(user.filter(|user| session.alive(settings, user.security_version, visit.now)).map(|_| session))

@@ -1,10 +1,13 @@
-//! Statements of which no answer is needed, sent together.
+//! Statements and questions that are sent together.
 //!
-//! Every statement is a message to the engine and one back. SQLite takes several in one text, with the values of all of
-//! them; MySQL does not, and gets them one after another. They run in the transaction of their connection, in their
-//! order, and the first that fails ends it, just as if each were awaited by itself.
+//! Every statement is a message to the engine and one back, which costs more than what it does. SQLite takes several in
+//! one text, with the values of all of them; MySQL does not, and gets them one after another. They run in the
+//! transaction of their connection, in their order, and the first that fails ends it, just as if each were awaited by
+//! itself. Should the library stop taking several in one text, SQLite can be served as MySQL is.
 
-use sqlx::{Any, AssertSqlSafe};
+use futures_util::TryStreamExt as _;
+use sqlx::any::AnyRow;
+use sqlx::{Any, AssertSqlSafe, Either, Executor as _};
 
 use super::{Connection, Engine, Result};
 
@@ -64,11 +67,105 @@ pub async fn run(connection: &mut Connection, engine: Engine, statements: Vec<St
         }
         return Ok(());
     }
+    joined(statements).execute(connection).await?;
+    Ok(())
+}
+
+/// A question with the way to read its answer. Made by the file of its noun.
+#[derive(Debug)]
+#[must_use = "a question does nothing until it is asked"]
+pub struct Question<T> {
+    statement: Statement,
+    read: fn(Vec<AnyRow>) -> Result<T>,
+}
+
+impl<T> Question<T> {
+    /// This statement, whose rows `read` understands.
+    pub(super) const fn new(statement: Statement, read: fn(Vec<AnyRow>) -> Result<T>) -> Self {
+        Self { statement, read }
+    }
+
+    /// Asks it by itself.
+    ///
+    /// # Errors
+    /// If the database fails or a row is broken.
+    pub async fn ask(self, connection: &mut Connection) -> Result<T> {
+        let Statement { sql, values } = self.statement;
+        (self.read)(bound(sqlx::query(sql), values).fetch_all(connection).await?)
+    }
+}
+
+/// Questions to be asked together.
+#[derive(Debug, Default)]
+pub struct Questions(Vec<Statement>);
+
+/// Which of the questions it was.
+#[derive(Debug)]
+pub struct Asked<T> {
+    at: usize,
+    read: fn(Vec<AnyRow>) -> Result<T>,
+}
+
+/// What the engine said to each of them.
+pub struct Answers(Vec<Vec<AnyRow>>);
+
+impl Questions {
+    /// Adds one.
+    pub fn add<T>(&mut self, question: Question<T>) -> Asked<T> {
+        let asked = Asked { at: self.0.len(), read: question.read };
+        self.0.push(question.statement);
+        asked
+    }
+
+    /// Asks all of them.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn ask(self, connection: &mut Connection, engine: Engine) -> Result<Answers> {
+        let mut answers: Vec<Vec<AnyRow>> = Vec::with_capacity(self.0.len());
+        if engine == Engine::MySql {
+            for Statement { sql, values } in self.0 {
+                answers.push(bound(sqlx::query(sql), values).fetch_all(&mut *connection).await?);
+            }
+            return Ok(Answers(answers));
+        }
+        let mut rows = Vec::new();
+        let mut stream = connection.fetch_many(joined(self.0));
+        while let Some(found) = stream.try_next().await? {
+            match found {
+                Either::Right(row) => rows.push(row),
+                // The end of one statement.
+                Either::Left(_) => answers.push(std::mem::take(&mut rows)),
+            }
+        }
+        Ok(Answers(answers))
+    }
+}
+
+impl Answers {
+    /// What was said to this question. It can be taken once; then, and where it was not asked, there is nothing.
+    ///
+    /// # Errors
+    /// If a row is broken.
+    pub fn take<T>(&mut self, asked: &Asked<T>) -> Result<T> {
+        (asked.read)(self.0.get_mut(asked.at).map(std::mem::take).unwrap_or_default())
+    }
+
+    /// As [`Answers::take`], where the question was asked at all.
+    ///
+    /// # Errors
+    /// If a row is broken.
+    pub fn take_if<T: Default>(&mut self, asked: Option<&Asked<T>>) -> Result<T> {
+        asked.map_or_else(|| Ok(T::default()), |asked| self.take(asked))
+    }
+}
+
+/// One text with the values of all.
+fn joined(statements: Vec<Statement>) -> Query<'static> {
     let text = statements.iter().map(|statement| statement.sql).collect::<Vec<_>>().join("; ");
     let values = statements.into_iter().flat_map(|statement| statement.values).collect();
     // Each part is a constant of ours; every value is bound.
-    bound(sqlx::query(AssertSqlSafe(text)), values).execute(connection).await?;
-    Ok(())
+    bound(sqlx::query(AssertSqlSafe(text)), values)
 }
 
 type Query<'q> = sqlx::query::Query<'q, Any, sqlx::any::AnyArguments>;

@@ -1,5 +1,6 @@
 //! Pending enrollments.
 
+use super::batch::{Question, Statement};
 use super::row::{Row, document};
 use super::{Connection, Result};
 use crate::domain::authenticator::template::TokenTemplate;
@@ -57,16 +58,12 @@ pub async fn insert(connection: &mut Connection, enrollment: &Enrollment) -> Res
 }
 
 /// The open enrollment of a login.
-pub async fn open_of(connection: &mut Connection, tenant: TenantId, login: LoginId) -> Result<Option<Enrollment>> {
-    let row = sqlx::query(
+pub fn open_of(tenant: TenantId, login: LoginId) -> Question<Option<Enrollment>> {
+    let statement = Statement::new(
         "SELECT id, tenant_id, login_id, user_id, state, platform, installed, activated, created_at \
          FROM enrollment WHERE tenant_id = ? AND login_id = ? AND state = 'open'",
-    )
-    .bind(tenant.to_string())
-    .bind(login.to_string())
-    .fetch_optional(connection)
-    .await?;
-    row.map(enrollment).transpose()
+    );
+    Question::new(statement.shown(tenant).shown(login), |rows| rows.into_iter().next().map(enrollment).transpose())
 }
 
 /// The enrollment with this identifier.

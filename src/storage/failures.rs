@@ -1,5 +1,6 @@
 //! Failed attempts, by the keyed hash of what is counted.
 
+use super::batch::{Question, Statement};
 use super::engine::Engine;
 use super::row::{Row, micros};
 use super::{Connection, Result};
@@ -7,26 +8,21 @@ use crate::domain::ids::TenantId;
 use crate::domain::lockout::Failures;
 
 /// What is remembered about `subject`; nothing at all reads as no failures.
-///
-/// # Errors
-/// If the database fails.
-pub async fn of(connection: &mut Connection, tenant: TenantId, subject: &str) -> Result<Failures> {
-    let row = sqlx::query(
+pub fn of(tenant: TenantId, subject: &str) -> Question<Failures> {
+    let statement = Statement::new(
         "SELECT subject, failed_count, failed_total, last_at, locked_until, locked_by_operator \
          FROM failure WHERE tenant_id = ? AND subject = ?",
-    )
-    .bind(tenant.to_string())
-    .bind(subject)
-    .fetch_optional(connection)
-    .await?;
-    let Some(row) = row else { return Ok(Failures::default()) };
-    let row = Row::of("failure", row);
-    Ok(Failures {
-        count: row.integer("failed_count")?,
-        total: row.integer("failed_total")?,
-        last_at: row.time_or_none("last_at")?,
-        locked_until: row.time_or_none("locked_until")?,
-        locked_by_operator: row.flag("locked_by_operator")?,
+    );
+    Question::new(statement.shown(tenant).shown(subject), |rows| {
+        let Some(row) = rows.into_iter().next() else { return Ok(Failures::default()) };
+        let row = Row::of("failure", row);
+        Ok(Failures {
+            count: row.integer("failed_count")?,
+            total: row.integer("failed_total")?,
+            last_at: row.time_or_none("last_at")?,
+            locked_until: row.time_or_none("locked_until")?,
+            locked_by_operator: row.flag("locked_by_operator")?,
+        })
     })
 }
 

@@ -1,5 +1,6 @@
 //! Logins and what was proven in them.
 
+use super::batch::{Question, Statement};
 use super::row::{Row, document};
 use super::{Connection, Engine, Result};
 use crate::domain::ids::{LoginId, SessionId, TenantId, TokenId, UserId};
@@ -172,29 +173,25 @@ pub async fn set_language(connection: &mut Connection, tenant: TenantId, id: Log
     Ok(())
 }
 
-/// Gives the login a new cookie and a later deadline at a step up (R-470). The cookie before it stays good
-/// for a short while, for an answer that was lost on the way (K03).
-pub async fn step_up(
-    connection: &mut Connection,
+/// The statement that gives the login a new cookie and a later deadline at a step up (R-470). The cookie before it stays
+/// good for a short while, for an answer that was lost on the way (K03).
+pub fn stepped_up(
     tenant: TenantId,
     id: LoginId,
     cookie_hash: &str,
     now: Timestamp,
     expires_at: Timestamp,
-) -> Result<bool> {
+) -> Statement {
     // MySQL assigns from left to right: the old value is copied before it is replaced.
-    let done = sqlx::query(
+    Statement::new(
         "UPDATE login SET previous_cookie_hash = cookie_hash, cookie_hash = ?, cookie_rotated_at = ?, expires_at = ?, \
          resync_token_id = NULL WHERE tenant_id = ? AND id = ? AND stage = 'open'",
     )
-    .bind(cookie_hash)
-    .bind(now.micros())
-    .bind(expires_at.micros())
-    .bind(tenant.to_string())
-    .bind(id.to_string())
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected() == 1)
+    .shown(cookie_hash)
+    .number(now.micros())
+    .number(expires_at.micros())
+    .shown(tenant)
+    .shown(id)
 }
 
 /// Moves the page's deadline of an open login.
@@ -268,27 +265,26 @@ pub async fn end(connection: &mut Connection, tenant: TenantId, id: LoginId, end
 }
 
 /// What was proven in this login.
-pub async fn evidence(connection: &mut Connection, tenant: TenantId, id: LoginId) -> Result<Evidence> {
-    let rows = sqlx::query("SELECT login_id, kind, at, token_id FROM evidence WHERE tenant_id = ? AND login_id = ?")
-        .bind(tenant.to_string())
-        .bind(id.to_string())
-        .fetch_all(connection)
-        .await?;
-    let mut evidence = Evidence::default();
-    for row in rows {
-        let row = Row::of("evidence", row);
-        let at = row.time("at")?;
-        match row.text("kind")?.as_str() {
-            "password" => evidence.password = Some(Proof { at, here: true }),
-            "otp" => {
-                evidence.otp = Some(Proof { at, here: true });
-                evidence.token = row.parsed_or_none("token_id")?;
+pub fn evidence(tenant: TenantId, id: LoginId) -> Question<Evidence> {
+    let statement =
+        Statement::new("SELECT login_id, kind, at, token_id FROM evidence WHERE tenant_id = ? AND login_id = ?");
+    Question::new(statement.shown(tenant).shown(id), |rows| {
+        let mut evidence = Evidence::default();
+        for row in rows {
+            let row = Row::of("evidence", row);
+            let at = row.time("at")?;
+            match row.text("kind")?.as_str() {
+                "password" => evidence.password = Some(Proof { at, here: true }),
+                "otp" => {
+                    evidence.otp = Some(Proof { at, here: true });
+                    evidence.token = row.parsed_or_none("token_id")?;
+                }
+                "mailbox" => evidence.mailbox = Some(at),
+                _ => return Err(row.broken("kind")),
             }
-            "mailbox" => evidence.mailbox = Some(at),
-            _ => return Err(row.broken("kind")),
         }
-    }
-    Ok(evidence)
+        Ok(evidence)
+    })
 }
 
 /// What can be proven in a login.
@@ -302,34 +298,25 @@ pub enum Proven {
     Mailbox,
 }
 
-/// Writes down that something was proven. A second proof of the same kind replaces the first.
-pub async fn prove(
-    connection: &mut Connection,
-    tenant: TenantId,
-    id: LoginId,
-    proven: Proven,
-    now: Timestamp,
-) -> Result<()> {
+/// The statements that write down that something was proven. A second proof of the same kind replaces the first.
+pub fn proven(tenant: TenantId, id: LoginId, proven: Proven, now: Timestamp) -> [Statement; 2] {
     let (kind, token) = match proven {
         Proven::Password => ("password", None),
         Proven::Otp(token) => ("otp", Some(token.to_string())),
         Proven::Mailbox => ("mailbox", None),
     };
-    sqlx::query("DELETE FROM evidence WHERE tenant_id = ? AND login_id = ? AND kind = ?")
-        .bind(tenant.to_string())
-        .bind(id.to_string())
-        .bind(kind)
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query("INSERT INTO evidence (tenant_id, login_id, kind, at, token_id) VALUES (?, ?, ?, ?, ?)")
-        .bind(tenant.to_string())
-        .bind(id.to_string())
-        .bind(kind)
-        .bind(now.micros())
-        .bind(token)
-        .execute(connection)
-        .await?;
-    Ok(())
+    [
+        Statement::new("DELETE FROM evidence WHERE tenant_id = ? AND login_id = ? AND kind = ?")
+            .shown(tenant)
+            .shown(id)
+            .shown(kind),
+        Statement::new("INSERT INTO evidence (tenant_id, login_id, kind, at, token_id) VALUES (?, ?, ?, ?, ?)")
+            .shown(tenant)
+            .shown(id)
+            .shown(kind)
+            .number(now.micros())
+            .text(token),
+    ]
 }
 
 /// Forgets everything that was proven, when the person is switched (R-459).

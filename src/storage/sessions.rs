@@ -1,6 +1,6 @@
 //! Single sign-on sessions.
 
-use super::batch::Statement;
+use super::batch::{Question, Statement};
 use super::row::{Row, micros};
 use super::{Connection, Result, users};
 use crate::domain::ids::{SessionId, TenantId, UserId};
@@ -30,16 +30,12 @@ fn session_of(row: &Row, version: &'static str) -> Result<Session> {
 }
 
 /// The session of the browser with this hashed cookie.
-pub async fn with_cookie(connection: &mut Connection, tenant: TenantId, cookie_hash: &str) -> Result<Option<Session>> {
-    let row = sqlx::query(
+pub fn with_cookie(tenant: TenantId, cookie_hash: &str) -> Question<Option<Session>> {
+    let statement = Statement::new(
         "SELECT id, tenant_id, user_id, security_version, password_at, otp_at, token_id, started_at, last_seen_at, ended_at \
          FROM sso_session WHERE tenant_id = ? AND cookie_hash = ?",
-    )
-    .bind(tenant.to_string())
-    .bind(cookie_hash)
-    .fetch_optional(connection)
-    .await?;
-    row.map(session).transpose()
+    );
+    Question::new(statement.shown(tenant).shown(cookie_hash), |rows| rows.into_iter().next().map(session).transpose())
 }
 
 /// The session that a browser's cookie finds, the person whose it is, and whether there are authenticators: all that

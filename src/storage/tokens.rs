@@ -1,5 +1,6 @@
 //! Enrolled authenticators.
 
+use super::batch::{Question, Statement};
 use super::row::{Row, document, micros};
 use super::{Connection, Result};
 use crate::domain::authenticator::template::TokenTemplate;
@@ -140,17 +141,13 @@ pub async fn insert(connection: &mut Connection, token: &Token, address: &str) -
 }
 
 /// Every token of a person that is not revoked, oldest first.
-pub async fn of_user(connection: &mut Connection, tenant: TenantId, user: UserId) -> Result<Vec<Token>> {
-    let rows = sqlx::query(
+pub fn of_user(tenant: TenantId, user: UserId) -> Question<Vec<Token>> {
+    let statement = Statement::new(
         "SELECT id, tenant_id, serial, user_id, name, state, state_reason, template, secret_sealed, last_position, \
          drift_steps, failed_count, platform, device, device_key, device_counter, enrolled_by, enrolled_at, last_used_at \
          FROM token WHERE tenant_id = ? AND user_id = ? AND state <> 'revoked' ORDER BY enrolled_at, id",
-    )
-    .bind(tenant.to_string())
-    .bind(user.to_string())
-    .fetch_all(connection)
-    .await?;
-    rows.into_iter().map(token).collect()
+    );
+    Question::new(statement.shown(tenant).shown(user), |rows| rows.into_iter().map(token).collect())
 }
 
 /// Every token of the virtual server, revoked ones too; for the help desk's shell.

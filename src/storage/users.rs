@@ -1,6 +1,6 @@
 //! People: accounts, passwords, memberships and known browsers.
 
-use super::batch::Statement;
+use super::batch::{Question, Statement};
 use super::row::{Row, micros};
 use super::{Connection, Engine, Result};
 use crate::domain::ids::{GroupId, TenantId, UserId};
@@ -113,18 +113,17 @@ pub(super) fn member_of(row: &Row, id: &'static str) -> Result<Member> {
 }
 
 /// An account with its groups: one question, for nearly every page asks it.
-pub async fn member(connection: &mut Connection, tenant: TenantId, id: UserId) -> Result<Option<Member>> {
-    let row = sqlx::query(
+pub fn member(tenant: TenantId, id: UserId) -> Question<Option<Member>> {
+    let statement = Statement::new(
         "SELECT id, tenant_id, username, email, first_name, last_name, language, status, security_version, \
          first_enrolled_at, (SELECT GROUP_CONCAT(group_id) FROM group_member WHERE group_member.tenant_id = \
          user_account.tenant_id AND group_member.user_id = user_account.id) AS group_ids \
          FROM user_account WHERE tenant_id = ? AND id = ?",
-    )
-    .bind(tenant.to_string())
-    .bind(id.to_string())
-    .fetch_optional(connection)
-    .await?;
-    row.map(|row| member_of(&Row::of("user_account", row), "id")).transpose()
+    );
+    Question::new(statement.shown(tenant).shown(id), |rows| {
+        let row = rows.into_iter().next();
+        row.map(|row| member_of(&Row::of("user_account", row), "id")).transpose()
+    })
 }
 
 /// Stores a new account. Fails with a duplicate if the name is taken (R-577).
@@ -283,14 +282,10 @@ pub async fn set_groups(connection: &mut Connection, tenant: TenantId, id: UserI
 }
 
 /// Whether this person has completed a login in the browser with this hashed cookie.
-pub async fn knows_browser(connection: &mut Connection, tenant: TenantId, id: UserId, browser: &str) -> Result<bool> {
-    let row = sqlx::query("SELECT user_id FROM known_browser WHERE tenant_id = ? AND user_id = ? AND browser_hash = ?")
-        .bind(tenant.to_string())
-        .bind(id.to_string())
-        .bind(browser)
-        .fetch_optional(connection)
-        .await?;
-    Ok(row.is_some())
+pub fn knows_browser(tenant: TenantId, id: UserId, browser: &str) -> Question<bool> {
+    let statement =
+        Statement::new("SELECT user_id FROM known_browser WHERE tenant_id = ? AND user_id = ? AND browser_hash = ?");
+    Question::new(statement.shown(tenant).shown(id).shown(browser), |rows| Ok(!rows.is_empty()))
 }
 
 /// The statement that remembers a browser in which this person has completed a login.

@@ -81,7 +81,7 @@ pub async fn remove(
     tenant: TenantId,
     user: UserId,
 ) -> storage::Result<()> {
-    for token in tokens::of_user(connection, tenant, user).await? {
+    for token in tokens::of_user(tenant, user).ask(connection).await? {
         set_token_state(desk, connection, &token, State::Revoked, "account removed").await?;
     }
     sessions::end_all_of(connection, tenant, user, "account removed", desk.now).await?;

@@ -106,7 +106,8 @@ async fn begin(
 
 async fn show(call: &Call, proven: &Proven) -> Answer {
     let (realm, user) = (&call.realm, &proven.member.user);
-    let tokens = call.site.house.db.read(async |connection| tokens::of_user(connection, realm.tenant(), user.id).await);
+    let tokens =
+        call.site.house.db.read(async |connection| tokens::of_user(realm.tenant(), user.id).ask(connection).await);
     let frame = Frame::of(call, "portal-title").with_csrf(csrf(call, proven.session));
     let applications = realm.config.applications.iter().filter_map(|application| {
         let mine = application.assignment.includes(user.id, &proven.member.groups);
