@@ -60,6 +60,7 @@ activation-over = Dieser Code ist abgelaufen. Fordern Sie einen neuen an.
 activation-renew = Neuen Code anfordern
 change-platform = Anderes Gerät verwenden
 windows-store = App aus dem Microsoft Store laden
+windows-store-page = Oder die Seite der App im Browser ansehen
 windows-installer = Installationsprogramm herunterladen
 windows-sha256 = SHA-256 des Installationsprogramms:
 standard-app-title = Authenticator-App verbinden

@@ -60,6 +60,7 @@ activation-over = This code has expired. Get a new one.
 activation-renew = Get a new code
 change-platform = Use another device
 windows-store = Get the app from the Microsoft Store
+windows-store-page = Or look at its page in the browser
 windows-installer = Download the installer
 windows-sha256 = SHA-256 of the installer:
 standard-app-title = Connect your authenticator app

@@ -60,6 +60,7 @@ activation-over = Este código ha caducado. Obtenga uno nuevo.
 activation-renew = Obtener un código nuevo
 change-platform = Usar otro dispositivo
 windows-store = Obtener la app en Microsoft Store
+windows-store-page = O consulte la página de la aplicación en el navegador
 windows-installer = Descargar el instalador
 windows-sha256 = SHA-256 del instalador:
 standard-app-title = Conecte su app de autenticación

@@ -60,6 +60,7 @@ activation-over = Ce code a expiré. Demandez-en un nouveau.
 activation-renew = Obtenir un nouveau code
 change-platform = Utiliser un autre appareil
 windows-store = Obtenir l’application dans le Microsoft Store
+windows-store-page = Ou consulter la page de l’application dans le navigateur
 windows-installer = Télécharger le programme d’installation
 windows-sha256 = SHA-256 du programme d’installation :
 standard-app-title = Associez votre application d’authentification

@@ -60,6 +60,7 @@ activation-over = Questo codice è scaduto. Richiederne uno nuovo.
 activation-renew = Richiedi un nuovo codice
 change-platform = Usa un altro dispositivo
 windows-store = Scarica l’app dal Microsoft Store
+windows-store-page = Oppure apra la pagina dell’app nel browser
 windows-installer = Scarica il programma di installazione
 windows-sha256 = SHA-256 del programma di installazione:
 standard-app-title = Collegare l’app di autenticazione

@@ -60,6 +60,7 @@ activation-over = Deze code is verlopen. Vraag een nieuwe aan.
 activation-renew = Nieuwe code aanvragen
 change-platform = Ander apparaat gebruiken
 windows-store = App downloaden uit de Microsoft Store
+windows-store-page = Of bekijk de pagina van de app in de browser
 windows-installer = Installatieprogramma downloaden
 windows-sha256 = SHA-256 van het installatieprogramma:
 standard-app-title = Koppel uw authenticator-app

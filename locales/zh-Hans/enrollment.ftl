@@ -60,6 +60,7 @@ activation-over = 此二维码已过期。请重新获取。
 activation-renew = 获取新的二维码
 change-platform = 使用其他设备
 windows-store = 从 Microsoft Store 获取 App
+windows-store-page = 或在浏览器中查看该 App 的页面
 windows-installer = 下载安装程序
 windows-sha256 = 安装程序的 SHA-256：
 standard-app-title = 连接身份验证器 App

@@ -60,6 +60,7 @@ activation-over = 此 QR Code 已過期。請重新取得。
 activation-renew = 取得新的 QR Code
 change-platform = 使用其他裝置
 windows-store = 從 Microsoft Store 取得 App
+windows-store-page = 或在瀏覽器中查看該 App 的頁面
 windows-installer = 下載安裝程式
 windows-sha256 = 安裝程式的 SHA-256：
 standard-app-title = 連接驗證器 App

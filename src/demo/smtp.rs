@@ -3,6 +3,7 @@
 //! It speaks as much SMTP (RFC 5321) as a sender needs and relays nothing.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -59,24 +60,32 @@ impl Mail {
 
 /// The mails that were delivered, oldest first.
 #[derive(Debug, Clone, Default)]
-pub struct Mailbox(Arc<Mutex<Vec<Mail>>>);
+pub struct Mailbox {
+    mails: Arc<Mutex<Vec<Mail>>>,
+    refuses: Arc<AtomicBool>,
+}
 
 impl Mailbox {
     /// Every mail, oldest first.
     #[must_use]
     pub fn all(&self) -> Vec<Mail> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.mails.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The mails to `address`, oldest first.
     #[must_use]
     pub fn to(&self, address: &str) -> Vec<Mail> {
-        let mails = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mails = self.mails.lock().unwrap_or_else(PoisonError::into_inner);
         mails.iter().filter(|mail| mail.to.eq_ignore_ascii_case(address)).cloned().collect()
     }
 
+    /// From now on every receiver is refused, or none any more: what happens then is worth a look, too.
+    pub fn refuse(&self, all: bool) {
+        self.refuses.store(all, Ordering::SeqCst);
+    }
+
     fn put(&self, mail: Mail) {
-        let mut mails = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut mails = self.mails.lock().unwrap_or_else(PoisonError::into_inner);
         if mails.len() >= MOST {
             mails.remove(0);
         }
@@ -123,6 +132,7 @@ async fn converse(stream: TcpStream, mailbox: &Mailbox) -> std::io::Result<()> {
                 receivers.clear();
                 say(&mut stream, "250 ok").await?;
             }
+            "RCPT" if mailbox.refuses.load(Ordering::SeqCst) => say(&mut stream, "550 not today").await?,
             "RCPT" => {
                 receivers.extend(address(line));
                 say(&mut stream, "250 ok").await?;

@@ -143,8 +143,15 @@ impl Chromium {
 
     async fn press(&self, action: &str) {
         let css = format!("[data-action={action}]");
-        let button = self.wait(&css).await;
-        button.click().await.unwrap();
+        // The page may be replaced between finding and pressing: by the next one, or by itself.
+        for _ in 0..50 {
+            match self.wait(&css).await.click().await {
+                Ok(()) => return,
+                Err(error) if error.is_stale_element_reference() => tokio::time::sleep(Duration::from_millis(50)).await,
+                Err(error) => panic!("{action}: {error}"),
+            }
+        }
+        panic!("{action} was never there long enough to be pressed");
     }
 
     async fn wait(&self, css: &str) -> fantoccini::elements::Element {
@@ -160,9 +167,19 @@ impl Chromium {
     }
 
     async fn fill(&self, css: &str, text: &str) {
-        let field = self.wait(css).await;
-        field.clear().await.unwrap();
-        field.send_keys(text).await.unwrap();
+        for _ in 0..50 {
+            let field = self.wait(css).await;
+            let filled = match field.clear().await {
+                Ok(()) => field.send_keys(text).await,
+                Err(error) => Err(error),
+            };
+            match filled {
+                Ok(()) => return,
+                Err(error) if error.is_stale_element_reference() => tokio::time::sleep(Duration::from_millis(50)).await,
+                Err(error) => panic!("{css}: {error}"),
+            }
+        }
+        panic!("{css} was never there long enough to be filled in");
     }
 
     async fn text(&self, css: &str) -> String {
@@ -277,6 +294,11 @@ async fn notes_at_a_desk_and_the_waiting_page_moves_on_r_098_to_r_112_r_122() {
     let string = browser.text("[data-activation-string]").await;
     browser.is_well_made().await;
     browser.look("activation").await;
+    // somebody else's program reads the picture that Chromium drew.
+    let picture = demo.folder.path().join("qr.png");
+    std::fs::write(&picture, browser.wait("[data-qr]").await.screenshot().await.unwrap()).unwrap();
+    let read = Command::new("zbarimg").args(["-q", "--raw"]).arg(&picture).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&read.stdout).trim(), string, "R-156");
     let store = activate(&demo, string).await;
     // No click: server-sent events bring the next page.
     browser.wait("[autocomplete=one-time-code]").await;

@@ -13,6 +13,7 @@ mod door_oidc;
 mod door_saml;
 mod mariadb;
 mod races;
+mod rules;
 mod saml_forgery;
 mod saml_mutants;
 mod saml_signer;

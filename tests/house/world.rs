@@ -64,6 +64,50 @@ impl World {
         (url, site)
     }
 
+    /// Applies a file, or says what is wrong with it.
+    pub async fn try_apply(&self, file: &str) -> Result<(), String> {
+        let desk = Desk { house: &self.site.house, actor: Actor::Shell("test".to_owned()), now: self.clock_now() };
+        let applied = text(&desk, ("test.toml", file), std::path::Path::new("."), Run::Real, Prune::Keep).await;
+        self.site.house.forget_realms();
+        applied.map(|_| ()).map_err(|error| format!("{error:#}"))
+    }
+
+    /// Behind the service's back: one statement with one value.
+    pub async fn execute(&self, statement: &'static str, value: &str) {
+        let pool = self.pool().await;
+        sqlx::query(statement).bind(value.to_owned()).execute(&pool).await.unwrap();
+        pool.close().await;
+    }
+
+    /// The number `n` that a question gives.
+    pub async fn number(&self, question: &'static str) -> i64 {
+        use sqlx::Row as _;
+        let pool = self.pool().await;
+        let number = sqlx::query(question).fetch_one(&pool).await.unwrap().get("n");
+        pool.close().await;
+        number
+    }
+
+    /// The text `t` of the first row that a question gives.
+    pub async fn text(&self, question: &'static str) -> String {
+        use sqlx::Row as _;
+        let pool = self.pool().await;
+        let text = sqlx::query(question).fetch_all(&pool).await.unwrap()[0].get("t");
+        pool.close().await;
+        text
+    }
+
+    async fn pool(&self) -> sqlx::AnyPool {
+        sqlx::any::AnyPoolOptions::new().max_connections(1).connect(&self.database).await.unwrap()
+    }
+
+    /// The code in the newest mail to `address`, once there is a mail.
+    pub async fn newest_code(&self, address: &str) -> String {
+        self.mail(address, 1).await;
+        let mails = self.mail.to(address);
+        mails.iter().rev().find_map(Mail::code).expect("a code in a mail")
+    }
+
     pub async fn apply(&self, file: &str) {
         let desk = Desk { house: &self.site.house, actor: Actor::Shell("test".to_owned()), now: self.clock_now() };
         text(&desk, ("test.toml", file), std::path::Path::new("."), Run::Real, Prune::Keep).await.unwrap();
@@ -90,7 +134,7 @@ impl World {
     /// How many audit events of one kind there are.
     pub async fn events(&self, action: &str) -> i64 {
         use sqlx::Row as _;
-        let pool = sqlx::any::AnyPoolOptions::new().max_connections(1).connect(&self.database).await.unwrap();
+        let pool = self.pool().await;
         let row = sqlx::query("SELECT COUNT(*) AS events FROM audit_event WHERE action = ?").bind(action.to_owned());
         let events = row.fetch_one(&pool).await.unwrap().get("events");
         pool.close().await;

@@ -81,7 +81,8 @@ enum Phase {
 /// Where the Windows app comes from.
 struct Link {
     address: String,
-    store: bool,
+    /// The Store's page on the web, for where the Store itself does not open.
+    page: String,
     sha256: String,
 }
 
@@ -157,13 +158,14 @@ fn windows_link(call: &Call) -> Option<Link> {
     match settings.windows_link {
         WindowsLink::None => None,
         WindowsLink::Store => settings.store_product_id.as_ref().map(|id| Link {
-            address: format!("https://apps.microsoft.com/detail/{id}"),
-            store: true,
+            // The form that the Store documents; names of packages are deprecated.
+            address: format!("ms-windows-store://pdp/?ProductId={id}"),
+            page: format!("https://apps.microsoft.com/detail/{id}"),
             sha256: String::new(),
         }),
         WindowsLink::Installer => settings.installer_url.as_ref().map(|url| Link {
             address: url.clone(),
-            store: false,
+            page: String::new(),
             sha256: settings.installer_sha256.clone().unwrap_or_default(),
         }),
     }
