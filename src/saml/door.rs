@@ -17,13 +17,15 @@ use crate::domain::login::outcome::Ending;
 use crate::domain::login::step::Step;
 use crate::domain::service_provider::ServiceProvider;
 use crate::domain::signing_key::{KeyStage, SignatureAlgorithm};
+use crate::domain::user::User;
 use crate::flow::case;
 use crate::flow::federation::{self, Asked, Once, Proven, Receipt, Silent};
 use crate::flow::house::text;
 use crate::flow::login::{self, NewLogin};
-use crate::flow::parking;
+use crate::flow::{parking, session};
 use crate::http::post::{self, Field};
 use crate::http::{Answer, Call, Fault, Form, cookies, page};
+use crate::storage::users;
 use crate::urls::desk_path;
 
 /// Our addresses.
@@ -161,10 +163,12 @@ async fn begin(call: &Call, http: &HttpRequest, request: &AuthnRequest) -> Answe
         return Err(Fault::shown("error-saml-request"));
     };
     let (site, realm) = (&call.site, &call.realm);
-    let (wishes, once) = (request.wishes(), once(call, request));
+    let (mut wishes, once) = (request.wishes(), once(call, request));
+    // Somebody else than the wanted person is logged in here: the wanted one may be at the keyboard all the same.
+    wishes.choose_account = is_another(call, request, provider).await?;
     let id = new_id(&site.house.entropy);
     let receipt = |_: &Proven| Receipt::Assertion { id: id.clone() };
-    if !request.force {
+    if !request.force && !wishes.choose_account {
         let asked = Asked { application: application.id, wishes: &wishes, once: once.as_ref() };
         match federation::from_session(&site.house, realm, &call.visit, &call.browser, asked, receipt).await? {
             Silent::Complete(proven) => return assert(call, request, provider, &proven, &id),
@@ -183,6 +187,22 @@ async fn begin(call: &Call, http: &HttpRequest, request: &AuthnRequest) -> Answe
         answer.add_cookie(&cookie).map_err(|error| Fault::Internal(error.to_string()))?;
     }
     Ok(answer)
+}
+
+/// Whether a person is wanted, and another one is logged in at this browser (core 3.4.1).
+async fn is_another(call: &Call, request: &AuthnRequest, provider: &ServiceProvider) -> Result<bool, Fault> {
+    if request.subject.is_none() {
+        return Ok(false);
+    }
+    let (house, realm) = (&call.site.house, &call.realm);
+    let Some(session) = session::current(house, realm, &call.visit, &call.browser).await? else { return Ok(false) };
+    let user = house.db.read(async |connection| users::with_id(connection, realm.tenant(), session.user).await).await?;
+    Ok(!user.is_some_and(|user| is_wanted(call, request, provider, &user)))
+}
+
+fn is_wanted(call: &Call, request: &AuthnRequest, provider: &ServiceProvider, user: &User) -> bool {
+    let ours = (call.realm.tenant(), &call.site.house.derived.pairwise);
+    request.subject.as_ref().is_none_or(|subject| response::means(&subject.name, provider, user, ours))
 }
 
 /// A request that was used before. Whoever presses reload or back on the way here has its login open in this
@@ -272,6 +292,9 @@ fn assert(call: &Call, request: &AuthnRequest, provider: &ServiceProvider, prove
     let house = &call.site.house;
     let issuer = entity_id(call);
     let voice = voice(call, &issuer)?;
+    if !is_wanted(call, request, provider, &proven.member.user) {
+        return refuse(call, request, Status::UnknownPrincipal, "the person is not the one who was asked for");
+    }
     let format = request.format.unwrap_or(provider.name_id_format);
     let sources = (&house.derived.pairwise, &house.entropy);
     let Some(name_id) = response::name_id(format, provider, &proven.member, call.realm.tenant(), sources) else {

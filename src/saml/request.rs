@@ -23,6 +23,8 @@ const LONGEST_REDIRECTED: usize = 16 * 1024;
 const LONGEST_POSTED: usize = LONGEST;
 /// How much larger a message may get when it is inflated (T-37).
 const MOST_RATIO: usize = 40;
+/// The longest name identifier that is looked at, in octets; ours are shorter (core 8.3.7: 256 characters).
+const LONGEST_NAME: usize = 1024;
 /// How old a request may be, and how far clocks may differ.
 pub const LIFETIME: Duration = Duration::from_secs(5 * 60);
 /// The longest RelayState, in octets. The bindings say 80 (3.4.3, 3.5.3), and many service providers put the
@@ -50,8 +52,18 @@ pub struct AuthnRequest {
     pub format: Option<NameIdFormat>,
     /// The wanted authentication contexts.
     pub contexts: Vec<String>,
-    /// Whom the service provider thinks it is.
-    pub hint: Option<String>,
+    /// About whom the answer must be, if the service provider says so (core 3.4.1).
+    #[serde(default)]
+    pub subject: Option<Subject>,
+}
+
+/// The one person about whom a service provider wants to hear.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    /// The name identifier.
+    pub name: String,
+    /// Whether it is one that people do not know, and cannot type.
+    pub opaque: bool,
 }
 
 /// Why a request is refused.
@@ -97,6 +109,8 @@ pub enum Status {
     InvalidNameIdPolicy,
     /// The person has no access.
     RequestDenied,
+    /// The person is not the wanted one.
+    UnknownPrincipal,
     /// Another binding was wanted for the answer.
     UnsupportedBinding,
 }
@@ -113,6 +127,7 @@ impl Status {
             Self::NoAuthnContext => (RESPONDER, "urn:oasis:names:tc:SAML:2.0:status:NoAuthnContext"),
             Self::InvalidNameIdPolicy => (REQUESTER, "urn:oasis:names:tc:SAML:2.0:status:InvalidNameIDPolicy"),
             Self::RequestDenied => (RESPONDER, "urn:oasis:names:tc:SAML:2.0:status:RequestDenied"),
+            Self::UnknownPrincipal => (RESPONDER, "urn:oasis:names:tc:SAML:2.0:status:UnknownPrincipal"),
             Self::UnsupportedBinding => (REQUESTER, "urn:oasis:names:tc:SAML:2.0:status:UnsupportedBinding"),
         }
     }
@@ -187,7 +202,6 @@ pub fn check(
     };
     let acs = provider.acs(root.attribute("AssertionConsumerServiceURL"), index).ok_or(RequestError::Acs)?;
     let truth = |name| matches!(root.attribute(name), Some("true" | "1"));
-    let subject = root.one(ASSERTION.1, "Subject").and_then(|subject| subject.one(ASSERTION.1, "NameID"));
     let mut request = AuthnRequest {
         id: Some(id.to_owned()),
         issuer: provider.entity_id.clone(),
@@ -197,16 +211,34 @@ pub fn check(
         passive: truth("IsPassive"),
         format: None,
         contexts: Vec::new(),
-        hint: subject.map(|name| name.text.trim().chars().take(200).collect()),
+        subject: None,
     };
     let binding = root.attribute("ProtocolBinding");
     if binding.is_some_and(|binding| binding != "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST") {
         let why = "answers are given by HTTP-POST only";
         return Err(RequestError::Answered { status: Status::UnsupportedBinding, why, request: Box::new(request) });
     }
+    subject(root, &mut request)?;
     name_id_policy(root, &mut request)?;
     contexts(root, &mut request)?;
     Ok(request)
+}
+
+/// The person whom the answer must be about. One who is named in a way that we cannot read cannot be found.
+fn subject(root: &Element, request: &mut AuthnRequest) -> Result<(), RequestError> {
+    let Some(subject) = root.one(ASSERTION.1, "Subject") else { return Ok(()) };
+    let unreadable = ["EncryptedID", "BaseID"].iter().any(|kind| subject.all(ASSERTION.1, kind).next().is_some());
+    let name = subject.one(ASSERTION.1, "NameID");
+    if unreadable || name.is_some_and(|name| name.text.len() > LONGEST_NAME) {
+        let (status, why) = (Status::UnknownPrincipal, "the wanted person is named in a way that is not supported");
+        return Err(RequestError::Answered { status, why, request: Box::new(request.clone()) });
+    }
+    let format = |name: &Element| name.attribute("Format").and_then(NameIdFormat::of_urn);
+    request.subject = name.map(|name| Subject {
+        name: name.text.trim().to_owned(),
+        opaque: matches!(format(name), Some(NameIdFormat::Persistent | NameIdFormat::Transient)),
+    });
+    Ok(())
 }
 
 fn name_id_policy(root: &Element, request: &mut AuthnRequest) -> Result<(), RequestError> {
@@ -265,7 +297,7 @@ impl AuthnRequest {
             passive: false,
             format: None,
             contexts: Vec::new(),
-            hint: None,
+            subject: None,
         })
     }
 
@@ -278,7 +310,7 @@ impl AuthnRequest {
             silent: self.passive,
             freshness: if self.force { Freshness::ThisLogin } else { Freshness::Any },
             methods: if multi { vec![Method::Password, Method::Otp] } else { Vec::new() },
-            hint: self.hint.clone(),
+            hint: self.subject.as_ref().filter(|subject| !subject.opaque).map(|subject| subject.name.clone()),
             languages: Vec::new(),
             choose_account: false,
         }

@@ -11,10 +11,11 @@ use super::sign::signed;
 use super::write::{ASSERTION, PROTOCOL, Tag};
 use crate::clock::Entropy;
 use crate::domain::ids::{TenantId, UserId};
+use crate::domain::name::key_of;
 use crate::domain::release::{self, Person};
 use crate::domain::service_provider::{NameIdFormat, ServiceProvider, Signed};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::user::Member;
+use crate::domain::user::{Member, User};
 use crate::keys::derived::KeyedHash;
 use crate::keys::signing::{SigningKey, SigningKeyError};
 
@@ -78,6 +79,16 @@ pub fn name_id(
         NameIdFormat::Email => member.user.email.clone(),
         NameIdFormat::Unspecified => Some(member.user.username.clone()),
     }
+}
+
+/// Whether `name`, which a service provider asks for, means this person: the user name, the mail address, or the
+/// identifier that this service provider got for the person.
+#[must_use]
+pub fn means(name: &str, provider: &ServiceProvider, user: &User, (tenant, pairwise): (TenantId, &KeyedHash)) -> bool {
+    let typed = key_of(name);
+    typed == key_of(&user.username)
+        || user.email.as_ref().is_some_and(|email| typed == key_of(email))
+        || name == pairwise_id(pairwise, tenant, &provider.entity_id, user.id)
 }
 
 fn pairwise_id(pairwise: &KeyedHash, tenant: TenantId, entity_id: &str, user: UserId) -> String {

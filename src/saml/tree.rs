@@ -39,7 +39,7 @@ pub enum XmlError {
     /// Deeper, wider or with more elements than any message of SAML.
     #[error("the document is deeper or larger than a SAML message")]
     TooMuch,
-    /// A document type, a processing instruction, a comment or a CDATA section.
+    /// A document type, a processing instruction, a comment inside the root or a CDATA section.
     #[error("the document has a document type, comment, processing instruction or CDATA section")]
     Forbidden,
     /// Not well-formed.
@@ -127,6 +127,7 @@ impl Reading {
         config.check_end_names = true;
         config.allow_unmatched_ends = false;
         config.allow_dangling_amp = false;
+        config.check_comments = true;
         reader.resolver_mut().set_max_namespace_bindings(MOST_NAMESPACES);
         let mut first = true;
         loop {
@@ -157,6 +158,9 @@ impl Reading {
                         return Err(XmlError::Encoding);
                     }
                 }
+                // Before and behind the root there is nothing that a comment could cut in two, and some service
+                // providers sign their messages with their name there. Inside, it is an attack (T-33).
+                Event::Comment(_) if self.open.is_empty() => {}
                 Event::Decl(_) | Event::DocType(_) | Event::PI(_) | Event::Comment(_) | Event::CData(_) => {
                     return Err(XmlError::Forbidden);
                 }
@@ -309,7 +313,7 @@ mod tests {
 
     #[test]
     fn a_document_becomes_a_tree() {
-        let text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<a:r xmlns:a=\"urn:a\" ID=\"x\" v=\"1 &amp; 2\"><a:c>t&#233;&lt;x</a:c><d/></a:r>\n";
+        let text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!-- by a tool -->\n<a:r xmlns:a=\"urn:a\" ID=\"x\" v=\"1 &amp; 2\"><a:c>t&#233;&lt;x</a:c><d/></a:r>\n<!---->\n";
         let root = Element::parse(text.as_bytes()).expect("a tree");
         assert!(root.is("urn:a", "r"));
         assert_eq!((root.attribute("v"), root.attribute("ID")), (Some("1 & 2"), Some("x")));
@@ -323,6 +327,8 @@ mod tests {
             ("<!DOCTYPE a><a/>", XmlError::Forbidden),
             ("<!DOCTYPE a [<!ENTITY x \"y\">]><a>&x;</a>", XmlError::Forbidden),
             ("<a><!-- c --></a>", XmlError::Forbidden),
+            ("<!-- c -- c --><a/>", XmlError::Malformed),
+            ("<!-- c --><?xml version=\"1.0\"?><a/>", XmlError::Forbidden),
             ("<a><?pi x?></a>", XmlError::Forbidden),
             ("<a><![CDATA[x]]></a>", XmlError::Forbidden),
             ("<a>&nbsp;</a>", XmlError::Malformed),

@@ -426,6 +426,40 @@ fn id_in(url: &url::Url) -> String {
     xml.split(" ID=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
 }
 
+/// Core 3.4.1: a service provider that asks for one person never hears of another.
+#[actix_web::test]
+async fn a_wanted_person_is_answered_for_or_nobody_r_491_r_496() {
+    let world = World::new(On::Sqlite).await;
+    let wanted = |name: &str, format: &str, attributes: &str| {
+        let format = format!("urn:oasis:names:tc:SAML:2.0:nameid-format:{format}");
+        let subject = format!("<saml:Subject><saml:NameID Format=\"{format}\">{name}</saml:NameID></saml:Subject>");
+        redirect(&world, &request(&world, attributes, &subject))
+    };
+    let mut linus = Visitor::new(&world.url);
+    let seen = log_in(&world, &mut linus, &wanted("Linus@acme.test", "x", "")).await;
+    let (_, xml, _) = posted(&seen);
+    assert!(xml.contains("<saml:Assertion"), "{xml}");
+    let pairwise = xml.split("</saml:NameID>").next().unwrap().rsplit('>').next().unwrap().to_owned();
+    for name in ["linus", &pairwise] {
+        let seen = linus.get(&wanted(name, "persistent", "IsPassive=\"true\"")).await;
+        assert!(posted(&seen).1.contains("<saml:Assertion"), "{name}");
+    }
+    // Somebody else: silently not at all, and otherwise the person logs in who was asked for.
+    let seen = linus.get(&wanted("ada", "x", "IsPassive=\"true\"")).await;
+    assert!(posted(&seen).1.contains(":NoPassive"));
+    let seen = linus.get(&wanted("ada", "x", "")).await;
+    assert_eq!(seen.title(), "Log in");
+    assert!(seen.body.contains("value=\"ada\""), "the name is filled in: {}", seen.body);
+    world.advance(30);
+    let mut other = Visitor::new(&world.url);
+    let seen = log_in(&world, &mut other, &wanted("someone-else", "persistent", "")).await;
+    let (_, xml, _) = posted(&seen);
+    assert!(status_of(&xml)[1].ends_with(":UnknownPrincipal") && !xml.contains("<saml:Assertion"), "{xml}");
+    let sealed = request(&world, "", "<saml:Subject><saml:EncryptedID></saml:EncryptedID></saml:Subject>");
+    assert!(posted(&linus.get(&redirect(&world, &sealed)).await).1.contains(":UnknownPrincipal"));
+    world.stop().await;
+}
+
 /// T-31: a request that samael signed is believed; wrapped, moved or altered it is not.
 #[actix_web::test]
 async fn signed_requests_are_believed_and_wrapped_ones_are_not_t_31_t_36_t_42_r_501() {

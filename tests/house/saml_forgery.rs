@@ -148,7 +148,7 @@ async fn a_mutant_at_the_door_is_a_page_or_the_signed_request_t_31_ac_40_r_498()
         let number: Result<u32, _> = id.strip_prefix("_door").unwrap_or("?").parse();
         assert!(number.is_ok_and(|number| number < 240), "{request}");
         let expected = serde_json::json!({ "id": id, "issuer": ENTITY, "acs": "https://wiki.example.com/acs", "relay_state": null,
-            "force": false, "passive": false, "format": null, "contexts": [], "hint": null });
+            "force": false, "passive": false, "format": null, "contexts": [], "subject": null });
         assert_eq!(request, expected);
     }
     world.stop().await;
