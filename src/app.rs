@@ -288,8 +288,9 @@ mod tests {
     }
 
     /// ready, limited, neutral about what is not there, and stopping cleanly.
+    ///
     #[actix_web::test]
-    async fn a_service_starts_answers_and_stops_r_597_r_602() {
+    async fn a_service_starts_answers_and_stops() {
         let folder = tempfile::tempdir().expect("a folder");
         let listener = bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
         let settings = settings(&folder, &listener);
@@ -311,8 +312,9 @@ mod tests {
         running.await.expect("ends").expect("without a fault");
     }
 
+    ///
     #[actix_web::test]
-    async fn an_older_schema_is_refused_where_migrating_is_not_wanted_r_595() {
+    async fn an_older_schema_is_refused_where_migrating_is_not_wanted() {
         let folder = tempfile::tempdir().expect("a folder");
         let listener = bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
         let settings = settings(&folder, &listener);

@@ -517,8 +517,9 @@ mod tests {
         Settings::read(Some(("v.toml", file)), with(variables)).expect_err("faults").to_string()
     }
 
+    /// R-596, R-606.
     #[test]
-    fn the_documented_defaults_are_valid_and_complete_r_596_r_606() {
+    fn the_documented_defaults_are_valid_and_complete() {
         let settings = Settings::read(None, []).expect("the defaults are valid");
         assert_eq!(settings.http.listen.to_string(), "127.0.0.1:8080");
         assert_eq!((settings.hashing.memory_kib, settings.hashing.passes), (19_456, 2));
@@ -540,8 +541,9 @@ mod tests {
         }
     }
 
+    /// R-596.
     #[test]
-    fn a_file_counts_more_than_the_defaults_and_a_variable_more_than_a_file_r_596() {
+    fn a_file_counts_more_than_the_defaults_and_a_variable_more_than_a_file() {
         let file = "[http]\nlisten = \"127.0.0.1:1\"\ntrusted_proxies = [\"10.0.0.0/8\"]\nworkers = 3\n";
         let variables = with(&[
             ("VESTIBULE__HTTP__LISTEN", "[::1]:2"),
@@ -556,8 +558,9 @@ mod tests {
         assert_eq!((settings.http.workers, settings.http.trusted_proxies.len(), settings.egress.len()), (4, 1, 2));
     }
 
+    /// R-596.
     #[test]
-    fn all_faults_come_at_once_with_place_and_what_is_allowed_r_596() {
+    fn all_faults_come_at_once_with_place_and_what_is_allowed() {
         let file = "[http]\nlisten = \"everywhere\"\npublic_url = \"http://login.example.com\"\nlisten_on = 1\n\
             tls_key_file = \"k\"\n[database]\nurl = \"postgres://x\"\n[mail]\nurl = \"ftp://x\"\n\
             [passwords]\npasses = 99\n[telemetry]\nformat = \"xml\"\n";
@@ -579,8 +582,9 @@ mod tests {
         assert!(!found.contains("login.example.com\""), "a value may be a secret and is not repeated: {found}");
     }
 
+    /// R-593.
     #[test]
-    fn http_is_for_loopback_names_or_development_r_593() {
+    fn http_is_for_loopback_names_or_development() {
         let public = |url: &str, development: bool| {
             let file = format!("[http]\npublic_url = \"{url}\"\ndevelopment = {development}\n");
             Settings::read(Some(("v.toml", &file)), []).is_ok()
@@ -603,8 +607,9 @@ mod tests {
         assert!(public("http://x.test", true));
     }
 
+    /// T-74.
     #[test]
-    fn passwords_in_the_configuration_do_not_print_t_74() {
+    fn passwords_in_the_configuration_do_not_print() {
         let file = "[database]\nurl = \"mysql://u:CANARY@h/d\"\n[mail]\nurl = \"smtps://u:CANARY@h\"\n";
         let settings = Settings::read(Some(("v.toml", file)), []).expect("valid");
         assert!(!format!("{settings:?}").contains("CANARY"));

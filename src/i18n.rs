@@ -297,8 +297,9 @@ impl Texts {
 mod tests {
     use super::*;
 
+    ///
     #[test]
-    fn chinese_is_told_apart_by_script_and_region_r_533() {
+    fn chinese_is_told_apart_by_script_and_region() {
         for (tag, language) in [
             ("zh-TW", Some(Language::TraditionalChinese)),
             ("zh-HK", Some(Language::TraditionalChinese)),
@@ -317,8 +318,9 @@ mod tests {
         }
     }
 
+    ///
     #[test]
-    fn the_order_of_r_531() {
+    fn the_order_of() {
         let application = ["nl".to_owned()];
         let everything = Preferences {
             chosen: Some("it"),
@@ -339,8 +341,9 @@ mod tests {
         assert_eq!(negotiate(&Preferences::default()), Language::English);
     }
 
+    ///
     #[test]
-    fn the_header_has_weights_and_may_be_nonsense_r_527() {
+    fn the_header_has_weights_and_may_be_nonsense() {
         for (header, tags) in [
             ("de-AT, en;q=0.5, fr;q=0.9", &["de-AT", "fr", "en"][..]),
             ("de;q=0, en;q=0.001", &["en"]),

@@ -42,8 +42,9 @@ fn variables(words: &str) -> BTreeSet<&str> {
     names.map(|rest| rest.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default()).collect()
 }
 
+///
 #[test]
-fn every_language_has_every_text_with_every_variable_r_532() {
+fn every_language_has_every_text_with_every_variable() {
     let english = texts("en");
     assert!(english.len() > 150, "the files were read");
     let mut faults = Vec::new();
@@ -67,8 +68,9 @@ fn every_language_has_every_text_with_every_variable_r_532() {
 }
 
 /// A translation that is word for word the English one was forgotten, apart from names and a few short words.
+///
 #[test]
-fn no_language_is_english_in_disguise_r_529() {
+fn no_language_is_english_in_disguise() {
     let english = texts("en");
     for language in Language::ALL.into_iter().filter(|language| *language != Language::English) {
         let own = texts(language.tag());
@@ -79,8 +81,9 @@ fn no_language_is_english_in_disguise_r_529() {
 }
 
 /// Fluent itself can read and say each of them: plural forms and variables too.
+///
 #[test]
-fn every_text_can_be_said_r_530() {
+fn every_text_can_be_said() {
     let all = vestibule::i18n::Texts::default();
     for language in Language::ALL {
         for (key, words) in texts(language.tag()) {
@@ -107,8 +110,9 @@ fn every_text_can_be_said_r_530() {
 }
 
 /// What templates ask for exists: a mistyped key would be shown to people as a key.
+///
 #[test]
-fn every_text_that_a_template_names_exists_r_530() {
+fn every_text_that_a_template_names_exists() {
     let english = texts("en");
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("templates")];
     let mut named = 0;

@@ -135,8 +135,9 @@ fn both_engines_have_the_same_migrations() {
 }
 
 /// No inline script or style: the content security policy forbids both, and a page would silently lose them.
+/// T-22.
 #[test]
-fn pages_have_no_inline_script_or_style_t_22() {
+fn pages_have_no_inline_script_or_style() {
     for path in files(&root().join("templates"), ".html") {
         let letter = path.starts_with(root().join("templates/mail"));
         let text = fs::read_to_string(&path).unwrap();

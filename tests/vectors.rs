@@ -97,8 +97,9 @@ fn vectors() -> Value {
 }
 
 /// `VESTIBULE_WRITE_VECTORS=1` writes the file; a version of the protocol that was published never changes.
+///
 #[test]
-fn the_code_gives_the_published_vectors_r_151() {
+fn the_code_gives_the_published_vectors() {
     let made = vectors();
     if std::env::var_os("VESTIBULE_WRITE_VECTORS").is_some() {
         std::fs::write(FILE, serde_json::to_string_pretty(&made).unwrap() + "\n").unwrap();
@@ -108,8 +109,9 @@ fn the_code_gives_the_published_vectors_r_151() {
 }
 
 /// The page, followed step by step with the RustCrypto crates instead of the library that the service uses.
+///
 #[test]
-fn the_page_alone_leads_to_the_vectors_r_150() {
+fn the_page_alone_leads_to_the_vectors() {
     use hmac::{KeyInit as _, Mac as _};
     use sha2::{Digest as _, Sha256};
 

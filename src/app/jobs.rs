@@ -137,8 +137,9 @@ mod tests {
         (signing, published)
     }
 
+    ///
     #[actix_web::test]
-    async fn old_signing_keys_are_replaced_with_overlap_and_only_once_r_499_r_517() {
+    async fn old_signing_keys_are_replaced_with_overlap_and_only_once() {
         let folder = tempfile::tempdir().expect("a folder");
         let clock = TestClock::at(Timestamp::from_seconds(1_800_000_000));
         let site = site(&folder, clock.clone()).await;

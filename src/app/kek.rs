@@ -64,8 +64,9 @@ fn warn_if_open(path: &Path) {
 mod tests {
     use super::*;
 
+    ///
     #[test]
-    fn a_missing_key_is_made_once_for_its_owner_only_r_600() {
+    fn a_missing_key_is_made_once_for_its_owner_only() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("var/kek");
         let source = KeySource::File(path.clone());

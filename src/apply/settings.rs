@@ -68,8 +68,9 @@ mod tests {
     use super::*;
     use crate::domain::email_code::EmailCodeSettings;
 
+    ///
     #[test]
-    fn a_key_replaces_one_value_and_every_fault_is_named_r_123_r_124() {
+    fn a_key_replaces_one_value_and_every_fault_is_named() {
         let text =
             "[email_code]\nlength = 8\nlifetime_seconds = 9\nformat = \"runes\"\nlenght = 1\nin_subject = true\n";
         let mut document = Document::parse("a.toml", text);

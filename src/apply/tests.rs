@@ -190,8 +190,9 @@ async fn what_is_applied_is_there_and_its_export_applies_without_a_change() {
     assert_eq!(changes.expect("applies"), Vec::<String>::new(), "{export}");
 }
 
+/// INV-11.
 #[tokio::test]
-async fn only_what_differs_is_changed_and_sessions_end_where_they_must_inv_11() {
+async fn only_what_differs_is_changed_and_sessions_end_where_they_must() {
     let fixture = Fixture::new().await;
     fixture.apply(ACME).await;
     let changed = ACME
@@ -309,8 +310,9 @@ threshold = "many"
     assert!(fixture.house.realm(&code).await.expect("reads").is_none(), "nothing was changed");
 }
 
+/// R-600, K23.
 #[tokio::test]
-async fn the_key_encryption_key_is_rotated_without_losing_a_secret_r_600_k23() {
+async fn the_key_encryption_key_is_rotated_without_losing_a_secret() {
     let fixture = Fixture::new().await;
     fixture.apply(ACME).await;
     let before = secrets(&fixture.house).await;
@@ -331,8 +333,9 @@ async fn the_key_encryption_key_is_rotated_without_losing_a_secret_r_600_k23() {
     assert!(opened(&fixture.folder, &fixture.key).await.is_err(), "the old key opens nothing any more");
 }
 
+///
 #[tokio::test]
-async fn a_restored_copy_accepts_no_passcode_that_may_have_been_used_r_599() {
+async fn a_restored_copy_accepts_no_passcode_that_may_have_been_used() {
     let fixture = Fixture::new().await;
     let event = ACME.replace(
         "period_seconds = 30",

@@ -282,8 +282,9 @@ mod tests {
     }
 
     /// all faults at once, each with key, line and what is allowed.
+    ///
     #[test]
-    fn every_fault_is_found_in_one_go_r_596() {
+    fn every_fault_is_found_in_one_go() {
         let found =
             faults("[http]\nport = \"x\"\nprot = 1\nnames = [1]\n[[item]]\nport = 1\n[[item]]\nport = 70000\n[oops]\n");
         assert_eq!(found.len(), 5, "{found:#?}");

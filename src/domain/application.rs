@@ -88,8 +88,9 @@ impl Protocol {
 mod tests {
     use super::*;
 
+    ///
     #[test]
-    fn an_application_is_for_everyone_or_for_the_chosen_r_485() {
+    fn an_application_is_for_everyone_or_for_the_chosen() {
         let (ada, grace) = (UserId::from_bits(1), UserId::from_bits(2));
         let pilot = GroupId::from_bits(3);
         let chosen = Assignment::Chosen { groups: vec![pilot], users: vec![ada] };

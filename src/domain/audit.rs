@@ -203,8 +203,9 @@ impl Event {
 mod tests {
     use super::*;
 
+    ///
     #[test]
-    fn actions_have_stable_names_r_568() {
+    fn actions_have_stable_names() {
         assert_eq!(Action::LoginStarted.text(), "login_started");
         assert_eq!(Action::TokenRemovedOnDevice.text(), "token_removed_on_device");
     }

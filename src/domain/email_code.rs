@@ -130,8 +130,9 @@ mod tests {
     use super::*;
     use crate::domain::secret::ExposeSecret;
 
+    ///
     #[test]
-    fn codes_have_the_chosen_shape_and_enough_entropy_r_123() {
+    fn codes_have_the_chosen_shape_and_enough_entropy() {
         let code = EmailCodeSettings::default().draw(|bound| 7 % bound);
         assert!(code.expose_secret().len() == 6 && code.expose_secret().bytes().all(|b| b.is_ascii_digit()));
         let letters = EmailCodeSettings { format: Format::Alphanumeric, length: 8, ..EmailCodeSettings::default() };
@@ -140,29 +141,33 @@ mod tests {
         assert!(10_f64.powi(6).log2() > 19.9 && 30_f64.powi(6).log2() > 20.0);
     }
 
+    /// T-04.
     #[test]
-    fn guessing_stays_below_the_budget_t_04() {
+    fn guessing_stays_below_the_budget() {
         // An attacker with the password gets ten wrong codes in a day, then enrollment is locked.
         let per_day = f64::from(u32::try_from(FAILURES_PER_DAY).expect("small")) / 1e6;
         assert!(per_day <= 1.1e-5, "{per_day}");
     }
 
+    ///
     #[test]
-    fn a_lifetime_outside_two_to_ten_minutes_is_pulled_in_r_124() {
+    fn a_lifetime_outside_two_to_ten_minutes_is_pulled_in() {
         for (asked, given) in [(0, 120), (300, 300), (86_400, 600)] {
             let settings = EmailCodeSettings { lifetime_seconds: asked, ..EmailCodeSettings::default() };
             assert_eq!(settings.lifetime().as_secs(), given);
         }
     }
 
+    ///
     #[test]
-    fn what_people_paste_is_understood_r_139() {
+    fn what_people_paste_is_understood() {
         assert_eq!(normalized(" 123 456\n"), "123456");
         assert_eq!(normalized("ab-cd-ef"), "ABCDEF");
     }
 
+    /// R-130, T-28, AC-10.
     #[test]
-    fn mails_are_spaced_and_limited_r_130_t_28_ac_10() {
+    fn mails_are_spaced_and_limited() {
         let now = Timestamp::from_seconds(1000);
         let at = |seconds| Some(Timestamp::from_seconds(seconds));
         for (sent, expected) in [

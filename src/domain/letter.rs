@@ -102,8 +102,9 @@ pub struct Envelope {
 mod tests {
     use super::*;
 
+    /// T-74.
     #[test]
-    fn a_letter_does_not_print_its_code_t_74() {
+    fn a_letter_does_not_print_its_code() {
         let letter = Letter::VerificationCode {
             code: "314159".to_owned(),
             application: "Notes".to_owned(),

@@ -135,8 +135,9 @@ mod tests {
         (0..failures).fold(Failures::default(), |f, _| f.after_failure(settings, START))
     }
 
+    ///
     #[test]
-    fn the_fourth_failure_locks_for_fifteen_minutes_r_322_to_r_326() {
+    fn the_fourth_failure_locks_for_fifteen_minutes() {
         let settings = LockoutSettings::default();
         assert_eq!(after(3, settings).lock(), Lock::Open);
         let locked = after(4, settings);
@@ -147,8 +148,9 @@ mod tests {
         assert_eq!(locked.after_failure(settings, later).count, 1, "counting starts anew");
     }
 
+    ///
     #[test]
-    fn zero_disables_locking_and_a_hundred_still_stops_r_324_r_334() {
+    fn zero_disables_locking_and_a_hundred_still_stops() {
         let never = LockoutSettings { threshold: 0, ..LockoutSettings::default() };
         assert_eq!(after(99, never).lock(), Lock::Open);
         assert_eq!(after(100, never).lock(), Lock::Operator);
@@ -156,8 +158,9 @@ mod tests {
         assert_eq!(after(4, by_hand).lock(), Lock::Operator);
     }
 
+    ///
     #[test]
-    fn the_wait_doubles_and_stops_at_thirty_seconds_r_333() {
+    fn the_wait_doubles_and_stops_at_thirty_seconds() {
         let never = LockoutSettings { threshold: 0, ..LockoutSettings::default() };
         let waits: Vec<u64> = (0..10).map(|n| after(n, never).wait(START).as_secs()).collect();
         assert_eq!(waits, [0, 0, 0, 1, 2, 4, 8, 16, 30, 30]);

@@ -50,8 +50,9 @@ pub fn checked(name: &str) -> Result<&str, NotAName> {
 mod tests {
     use super::*;
 
+    /// AC-08.
     #[test]
-    fn case_is_folded_and_accents_are_not_ac_08() {
+    fn case_is_folded_and_accents_are_not() {
         let julian = key_of("julian@cure53.de");
         for same in ["JULIAN@cure53.de", " julian@cure53.de ", "ｊulian@cure53.de", "\u{212a}" /* Kelvin sign */] {
             if same == "\u{212a}" {
@@ -66,8 +67,9 @@ mod tests {
         assert_ne!(key_of("straße"), key_of("strasse"));
     }
 
+    /// T-26.
     #[test]
-    fn control_characters_are_no_names_t_26() {
+    fn control_characters_are_no_names() {
         assert_eq!(checked("ada\r\nBcc: x"), Err(NotAName::ControlCharacter));
         assert_eq!(checked("  "), Err(NotAName::Empty));
         assert_eq!(checked(&"a".repeat(201)), Err(NotAName::TooLong(200)));

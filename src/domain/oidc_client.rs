@@ -416,8 +416,9 @@ mod tests {
         redirect_uris = ["http://127.0.0.1:9000/callback"]
     "#;
 
+    /// R-501, R-503.
     #[test]
-    fn a_short_draft_gets_safe_defaults_and_survives_storage_r_501_r_503() {
+    fn a_short_draft_gets_safe_defaults_and_survives_storage() {
         let client = draft(NOTES).check(digest).expect("nothing is wrong");
         assert!(client.require_pkce && client.is_complete() && !client.is_public());
         assert_eq!(client.id_token_algorithm, SignatureAlgorithm::Rs256);
@@ -427,8 +428,9 @@ mod tests {
         assert_eq!(serde_json::from_str::<OidcClient>(&stored).expect("reads back"), client);
     }
 
+    /// R-501.
     #[test]
-    fn everything_that_is_wrong_is_said_at_once_r_501() {
+    fn everything_that_is_wrong_is_said_at_once() {
         let faults = draft(
             r#"
             client_id = "bäd"
@@ -450,8 +452,9 @@ mod tests {
         assert!(toml::from_str::<OidcClientDraft>("client_id = \"x\"\nscope = [\"openid\"]").is_err(), "unknown key");
     }
 
+    /// R-516.
     #[test]
-    fn two_secrets_are_valid_while_one_replaces_the_other_r_516() {
+    fn two_secrets_are_valid_while_one_replaces_the_other() {
         let mut client = draft(NOTES).check(digest).expect("nothing is wrong");
         let at = Timestamp::from_seconds;
         let (new, newer) = (SecretDigest([7; 32]), SecretDigest([8; 32]));
@@ -464,8 +467,9 @@ mod tests {
         assert_eq!(client.valid_secrets(at(12)).collect::<Vec<_>>(), [newer]);
     }
 
+    /// R-515.
     #[test]
-    fn pairwise_subjects_need_one_sector_r_515() {
+    fn pairwise_subjects_need_one_sector() {
         let two_hosts = r#"client_id = "x"
             redirect_uris = ["https://a.example/cb", "https://b.example/cb"]
             subject_type = "pairwise""#;

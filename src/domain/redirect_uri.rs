@@ -135,8 +135,9 @@ mod tests {
         RedirectUri::parse(text).expect("registrable")
     }
 
+    /// R-504, T-46.
     #[test]
-    fn only_addresses_that_are_safe_to_return_to_are_registered_r_504_t_46() {
+    fn only_addresses_that_are_safe_to_return_to_are_registered() {
         for good in [
             "https://rp.example/cb",
             "https://rp.example:8443/cb?tenant=1&x=%20",
@@ -171,8 +172,9 @@ mod tests {
         }
     }
 
+    ///
     #[test]
-    fn the_port_of_a_loopback_address_is_free_and_nothing_else_r_504() {
+    fn the_port_of_a_loopback_address_is_free_and_nothing_else() {
         let registered = uri("http://127.0.0.1:9000/callback?x=1");
         for good in [
             "http://127.0.0.1:9000/callback?x=1",
@@ -240,8 +242,9 @@ mod tests {
         misses
     }
 
+    /// AC-34, T-46.
     #[test]
-    fn near_misses_are_refused_ac_34_t_46() {
+    fn near_misses_are_refused() {
         let base = "https://rp.example/cb";
         for miss in near_misses(base) {
             assert!(!uri(base).admits(&miss), "{miss:?}");

@@ -150,8 +150,9 @@ pub fn values(source: &Source, person: &Person<'_>) -> Vec<String> {
 mod tests {
     use super::*;
 
+    ///
     #[test]
-    fn sources_are_words_and_survive_them_r_494() {
+    fn sources_are_words_and_survive_them() {
         for text in [
             "username",
             "email",

@@ -43,8 +43,9 @@ impl fmt::Debug for SecretBytes {
 mod tests {
     use super::*;
 
+    /// T-74.
     #[test]
-    fn a_secret_does_not_print_t_74() {
+    fn a_secret_does_not_print() {
         let secret = SecretBytes::new(b"CANARY-abc".to_vec());
         assert_eq!(format!("{secret:?}"), "SecretBytes(10 bytes)");
         assert!(secret.same_as(b"CANARY-abc") && !secret.same_as(b"CANARY-abd") && !secret.same_as(b"CANARY"));

@@ -240,8 +240,9 @@ mod tests {
         }
     }
 
+    /// T-36.
     #[test]
-    fn answers_go_to_registered_addresses_only_t_36() {
+    fn answers_go_to_registered_addresses_only() {
         let provider = draft().check(None).expect("good");
         assert_eq!(provider.acs(None, None).map(|acs| acs.index), Some(0));
         assert_eq!(provider.acs(None, Some(1)).map(|acs| acs.url.as_str()), Some("https://wiki.example.com/acs2"));

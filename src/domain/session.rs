@@ -73,8 +73,9 @@ impl Session {
 mod tests {
     use super::*;
 
+    /// INV-11.
     #[test]
-    fn a_session_ends_idle_old_ended_or_when_the_account_changed_r_473_r_474_inv_11() {
+    fn a_session_ends_idle_old_ended_or_when_the_account_changed() {
         let at = Timestamp::from_seconds;
         let session = Session {
             id: SessionId::from_bits(1),

@@ -225,8 +225,9 @@ mod tests {
         }
     }
 
+    ///
     #[test]
-    fn a_key_signs_only_after_it_was_published_for_the_lead_time_r_517() {
+    fn a_key_signs_only_after_it_was_published_for_the_lead_time() {
         let overlap = Overlap { lead: Duration::from_secs(100), trail: Duration::from_secs(50) };
         let at = Timestamp::from_seconds;
         assert_eq!(next_rotation_step(&[], overlap, at(0)), RotationStep::CreateCurrent);

@@ -175,8 +175,9 @@ impl TenantConfig {
 mod tests {
     use super::*;
 
+    ///
     #[test]
-    fn a_code_is_safe_in_an_address_r_007() {
+    fn a_code_is_safe_in_an_address() {
         for good in ["acme", "a", "7up", "acme-eu-1"] {
             assert!(good.parse::<TenantCode>().is_ok(), "{good}");
         }

@@ -99,14 +99,16 @@ pub fn checked_email(address: &str) -> Result<String, &'static str> {
 mod tests {
     use super::*;
 
+    ///
     #[test]
-    fn an_address_is_shown_by_first_character_and_domain_r_134() {
+    fn an_address_is_shown_by_first_character_and_domain() {
         assert_eq!(masked("jane.doe@example.org"), "j…@example.org");
         assert_eq!(masked("é@example.org"), "é…@example.org");
     }
 
+    /// T-26.
     #[test]
-    fn an_address_is_one_recipient_or_none_t_26() {
+    fn an_address_is_one_recipient_or_none() {
         assert_eq!(checked_email(" Ada@ACME.test ").as_deref(), Ok("Ada@acme.test"));
         assert_eq!(checked_email("ada@bücher.example").as_deref(), Ok("ada@xn--bcher-kva.example"));
         for bad in [

@@ -143,8 +143,9 @@ pub fn surplus(request: &HttpRequest, urls: &Urls) -> Vec<Cookie<'static>> {
 mod tests {
     use super::*;
 
+    /// T-21.
     #[test]
-    fn every_cookie_has_its_flags_t_21() {
+    fn every_cookie_has_its_flags() {
         let urls = Urls::new(&"https://login.example.com".parse().expect("an address"));
         let acme: TenantCode = "acme".parse().expect("a code");
         for kind in [

@@ -129,8 +129,9 @@ mod tests {
         assert_eq!(format!("{form:?}"), r#"["code", "code", "platform", "password"]"#);
     }
 
+    /// T-18.
     #[test]
-    fn a_post_from_elsewhere_is_refused_t_18() {
+    fn a_post_from_elsewhere_is_refused() {
         let ours = "https://login.example.com";
         for (origin, site, accepted) in [
             (None, None, true),

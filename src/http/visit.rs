@@ -73,8 +73,9 @@ mod tests {
         believed(peer.parse().expect("an address"), &headers, &proxies).to_string()
     }
 
+    /// R-456, T-25.
     #[test]
-    fn only_our_own_proxies_are_believed_r_456_t_25() {
+    fn only_our_own_proxies_are_believed() {
         for (peer, forwarded, expected) in [
             ("203.0.113.9", &["198.51.100.1"][..], "203.0.113.9"),
             ("10.0.0.1", &["198.51.100.1"], "198.51.100.1"),

@@ -69,8 +69,9 @@ mod tests {
     use crate::domain::signing_key::SignatureAlgorithm;
     use crate::keys::signing::RsaSize;
 
+    ///
     #[test]
-    fn a_certificate_carries_the_public_key_of_its_signing_key_r_486() {
+    fn a_certificate_carries_the_public_key_of_its_signing_key() {
         for algorithm in SignatureAlgorithm::ALL {
             let key =
                 SigningKey::generate(SigningKeyId::from_bits(1), algorithm, RsaSize::Bits2048).expect("generates");

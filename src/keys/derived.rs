@@ -202,8 +202,9 @@ mod tests {
         assert!(!keys.codes.matches(fields, b"") && !keys.codes.matches(&[b"acme"], &keys.codes.of(fields)));
     }
 
+    /// T-54.
     #[test]
-    fn a_token_opens_in_its_context_only_t_54() {
+    fn a_token_opens_in_its_context_only() {
         let keys = keys();
         let sealed = keys.access_tokens.seal(b"acme", b"content");
         assert_eq!(keys.access_tokens.open(b"acme", &sealed).as_deref(), Some(&b"content"[..]));

@@ -187,8 +187,9 @@ mod tests {
         PasswordHasher::new(settings, &Entropy::seeded(1)).expect("settings that Argon2 allows")
     }
 
+    /// T-64.
     #[tokio::test]
-    async fn a_password_is_right_or_wrong_in_all_its_octets_t_64() {
+    async fn a_password_is_right_or_wrong_in_all_its_octets() {
         let hasher = quick(2, Duration::from_secs(5));
         for length in [1, 8, 64, 72, 73, 1024] {
             let password = SecretString::from("x".repeat(length - 1) + "a");
@@ -203,8 +204,9 @@ mod tests {
         assert!(!hasher.verify(&long, Some(&stored)).await.expect("not busy").right);
     }
 
+    /// T-19.
     #[tokio::test]
-    async fn nobody_has_no_right_password_and_old_settings_are_noticed_t_19() {
+    async fn nobody_has_no_right_password_and_old_settings_are_noticed() {
         let hasher = quick(2, Duration::from_secs(5));
         assert!(!hasher.verify(&SecretString::from(""), None).await.expect("not busy").right);
         assert!(!hasher.verify(&SecretString::from("x"), Some("$2b$10$abc")).await.expect("not busy").right);
@@ -230,8 +232,9 @@ mod tests {
         }
     }
 
+    /// T-68.
     #[tokio::test]
-    async fn a_full_queue_is_busy_instead_of_endless_t_68() {
+    async fn a_full_queue_is_busy_instead_of_endless() {
         let hasher = quick(1, Duration::from_millis(20));
         let _taken = Arc::clone(&hasher.turns).acquire_owned().await.expect("open");
         assert_eq!(hasher.verify(&SecretString::from("x"), None).await, Err(Busy));

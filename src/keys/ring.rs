@@ -89,8 +89,9 @@ mod tests {
         Arc::new(key.expect("generates"))
     }
 
+    ///
     #[test]
-    fn next_and_old_keys_are_published_but_only_the_current_one_signs_r_517() {
+    fn next_and_old_keys_are_published_but_only_the_current_one_signs() {
         let until = Timestamp::from_seconds(10);
         let ring = KeyRing::of(vec![
             (KeyStage::Old { published_until: until }, key(1, SignatureAlgorithm::Es256)),

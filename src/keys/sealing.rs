@@ -302,8 +302,9 @@ mod tests {
         Sealer::parse(&SecretString::from(text.join("\n"))).expect("keys from new_key are keys")
     }
 
+    /// R-291, T-63.
     #[test]
-    fn a_sealed_secret_opens_in_its_place_and_nowhere_else_r_291_t_63() {
+    fn a_sealed_secret_opens_in_its_place_and_nowhere_else() {
         let sealer = ring(&[1]);
         let sealed = sealer.seal(place(), &SecretBytes::new(b"CANARY-secret".to_vec()));
         assert!(!sealed.windows(6).any(|w| w == b"CANARY"));
@@ -329,8 +330,9 @@ mod tests {
         assert_ne!(sealer.seal(place(), &secret), sealer.seal(place(), &secret));
     }
 
+    /// R-600, K23.
     #[test]
-    fn rotation_reads_the_old_key_writes_the_new_one_and_ends_r_600_k23() {
+    fn rotation_reads_the_old_key_writes_the_new_one_and_ends() {
         let secret = SecretBytes::new(b"seed".to_vec());
         let sealed = ring(&[1]).seal(place(), &secret);
         let rotating = ring(&[2, 1]);
@@ -343,8 +345,9 @@ mod tests {
         assert_eq!(rotated.open(place(), &sealed).err(), Some(SealError::UnknownKey(old)));
     }
 
+    ///
     #[test]
-    fn an_unusable_key_is_named_by_its_position_r_600() {
+    fn an_unusable_key_is_named_by_its_position() {
         use crate::domain::secret::ExposeSecret as _;
         let good = key(1).expose_secret().to_owned();
         let cases = [

@@ -205,8 +205,9 @@ mod tests {
         render(Texts::default(), &urls, &envelope)
     }
 
+    /// T-26.
     #[test]
-    fn every_letter_is_written_in_every_language_r_136_r_535_t_26() {
+    fn every_letter_is_written_in_every_language() {
         for language in Language::ALL {
             for letter in letters() {
                 let name = format!("{letter:?} in {language}");
@@ -220,8 +221,9 @@ mod tests {
         }
     }
 
+    ///
     #[test]
-    fn a_code_stands_alone_and_there_is_no_link_r_136_r_138() {
+    fn a_code_stands_alone_and_there_is_no_link() {
         let code = letters().remove(0);
         let written = rendered(Language::English, code);
         assert!(written.text.lines().any(|line| line.trim() == "314159"), "{}", written.text);

@@ -216,8 +216,9 @@ fn message(id: MailId, from: &Mailbox, to: &str, mail: &Rendered) -> Result<Mess
 mod tests {
     use super::*;
 
+    /// T-26.
     #[test]
-    fn one_address_is_one_receiver_t_26() {
+    fn one_address_is_one_receiver() {
         let from: Mailbox = "Vestibule <no-reply@login.example.com>".parse().expect("a sender");
         let mail = Rendered { subject: "Hello".to_owned(), text: "text".to_owned(), html: "<p>html</p>".to_owned() };
         let id = MailId::from_bits(7);

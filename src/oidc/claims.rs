@@ -143,8 +143,9 @@ mod tests {
         assert_eq!(Value::Object(told), json!({"preferred_username": "bob"}));
     }
 
+    ///
     #[test]
-    fn pairwise_subjects_differ_by_sector_and_tenant_and_never_change_r_515() {
+    fn pairwise_subjects_differ_by_sector_and_tenant_and_never_change() {
         let keys = DerivedKeys::from_root(&SecretBytes::new(vec![1; 32]));
         let (tenant, user) = (TenantId::from_bits(1), UserId::from_bits(2));
         let public = subject(&client(""), tenant, user, &keys.pairwise);

@@ -203,8 +203,9 @@ mod tests {
         }
     }
 
+    ///
     #[test]
-    fn a_cache_is_told_when_nothing_changed_r_517() {
+    fn a_cache_is_told_when_nothing_changed() {
         let document = document();
         assert!(document.is_known(&document.etag) && document.is_known(&format!("\"x\", W/{}", document.etag)));
         assert!(!document.is_known("\"x\"") && !document.is_known(""));

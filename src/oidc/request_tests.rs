@@ -53,8 +53,9 @@ fn sent_back(parameters: &Parameters, client: &OidcClient) -> (ReturnAddress, Co
     }
 }
 
+/// R-503, R-507.
 #[test]
-fn a_good_request_is_taken_as_it_is_r_503_r_507() {
+fn a_good_request_is_taken_as_it_is() {
     let request = accepted(&[]);
     assert_eq!(request.client_id, "notes");
     assert_eq!(request.return_to.redirect_uri(), "https://rp.example/cb");
@@ -67,8 +68,9 @@ fn a_good_request_is_taken_as_it_is_r_503_r_507() {
     assert_eq!(serde_json::from_str::<AuthorizationRequest>(&stored).expect("reads back"), request);
 }
 
+/// R-514, T-46.
 #[test]
-fn without_a_proven_address_an_error_is_only_shown_r_514_t_46() {
+fn without_a_proven_address_an_error_is_only_shown() {
     let shown = |changes: &[(&str, &str)]| match parse(&request(changes), &client()) {
         Err(RequestError::Shown(error)) => error,
         other => panic!("{other:?}"),
@@ -185,8 +187,9 @@ fn pkce_cannot_be_left_out_or_weakened() {
     }
 }
 
+/// R-507.
 #[test]
-fn the_wishes_of_a_request_are_kept_r_507() {
+fn the_wishes_of_a_request_are_kept() {
     let request = accepted(&[
         ("prompt", "login select_account"),
         ("max_age", "0"),
@@ -214,8 +217,9 @@ fn the_wishes_of_a_request_are_kept_r_507() {
     assert_eq!(accepted(&[("claims", r#"{"id_token":{"acr":{"essential":true}}}"#)]).essential_level, None);
 }
 
+/// R-509.
 #[test]
-fn scopes_are_limited_to_what_the_client_may_have_r_509() {
+fn scopes_are_limited_to_what_the_client_may_have() {
     let scopes = accepted(&[("scope", "openid groups profile unknown <x>")]).scopes;
     assert_eq!(scopes, BTreeSet::from([Scope::Openid, Scope::Profile]));
 }
@@ -227,8 +231,9 @@ fn useless_hints_and_unknown_parameters_are_ignored_auth_12_auth_27() {
     assert_eq!(accepted(&[("login_hint", "a\u{0}b")]).login_hint, None);
 }
 
+/// R-507.
 #[test]
-fn a_login_is_told_what_the_request_wishes_r_507() {
+fn a_login_is_told_what_the_request_wishes() {
     assert_eq!(accepted(&[]).wishes(), Wishes::default());
     let wishes = accepted(&[("prompt", "none"), ("max_age", "60"), ("acr_values", acr::MULTI_FACTOR)]).wishes();
     assert!(wishes.silent && wishes.freshness == Freshness::Within { seconds: 60 });

@@ -244,8 +244,9 @@ mod tests {
         assert_eq!(check(&public, None, "&client_id=spa&client_assertion=e30.e30."), Err(Code::InvalidClient));
     }
 
+    ///
     #[test]
-    fn both_secrets_work_while_one_replaces_the_other_r_516() {
+    fn both_secrets_work_while_one_replaces_the_other() {
         let mut notes = client("notes", Some("the old secret"), "client_secret_post");
         let new = SecretString::from("the new secret".to_owned());
         let digest = secret_digest(&keys().client_secrets, TENANT, "notes", &new);

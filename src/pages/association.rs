@@ -59,8 +59,9 @@ fn asset_links(apps: &Apps) -> Value {
 mod tests {
     use super::*;
 
+    ///
     #[test]
-    fn apps_are_named_as_apple_and_android_want_it_r_161_r_162() {
+    fn apps_are_named_as_apple_and_android_want_it() {
         let none = Apps::default();
         assert_eq!(universal_links(&none), json!({ "applinks": { "details": [] } }));
         assert_eq!(asset_links(&none), json!([]));

@@ -36,8 +36,9 @@ pub fn claimed(wanted: &[String], multi: bool) -> &str {
 mod tests {
     use super::*;
 
+    ///
     #[test]
-    fn never_more_is_claimed_than_was_proven_r_492() {
+    fn never_more_is_claimed_than_was_proven() {
         let wanted = [REFEDS.to_owned(), PASSWORD.to_owned()];
         assert_eq!(claimed(&wanted, true), REFEDS);
         assert_eq!(claimed(&wanted, false), PASSWORD);

@@ -116,8 +116,9 @@ mod tests {
   </md:SPSSODescriptor>
 </md:EntityDescriptor>"#;
 
+    /// R-488.
     #[test]
-    fn metadata_of_a_service_provider_is_read_r_488() {
+    fn metadata_of_a_service_provider_is_read() {
         let described = described(SP).expect("metadata");
         assert_eq!(described.entity_id, "https://wiki.example.com/sp");
         let acs: Vec<(u32, &str)> = described.acs.iter().map(|acs| (acs.index, acs.url.as_str())).collect();
@@ -129,8 +130,9 @@ mod tests {
         );
     }
 
+    /// R-486.
     #[test]
-    fn ours_is_read_by_a_foreign_library_r_486() {
+    fn ours_is_read_by_a_foreign_library() {
         let text = ours(
             "https://login.example.com/t/acme/saml/metadata",
             "https://login.example.com/t/acme/saml/sso",

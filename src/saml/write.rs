@@ -170,8 +170,9 @@ mod tests {
         assert_eq!(tag.canonical(), expected);
     }
 
+    /// T-22.
     #[test]
-    fn names_cannot_become_markup_t_22() {
+    fn names_cannot_become_markup() {
         let nasty = "\"><saml:Attribute>\0\u{1}]]>";
         let written = Tag::new(ASSERTION, "X").with("a", nasty).text(nasty).canonical();
         assert_eq!(written.matches("<saml:Attribute>").count(), 0);

@@ -110,8 +110,9 @@ mod tests {
     use super::*;
 
     /// a sealed column that is forgotten here could not be opened after the old key is thrown away.
+    ///
     #[test]
-    fn every_sealed_column_of_the_schema_is_known_here_r_600() {
+    fn every_sealed_column_of_the_schema_is_known_here() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite");
         let mut found = Vec::new();
         for file in std::fs::read_dir(folder).expect("a folder").flatten() {

@@ -284,8 +284,9 @@ async fn passcode(store: PathBuf) -> String {
 }
 
 /// Notes (OpenID Connect) at a desk: the page moves on by itself when the device has confirmed.
+///
 #[actix_web::test]
-async fn notes_at_a_desk_and_the_waiting_page_moves_on_r_098_to_r_112_r_122() {
+async fn notes_at_a_desk_and_the_waiting_page_moves_on() {
     let demo = demo().await;
     let mut browser = Chromium::new(DESKTOP).await;
     log_in(&mut browser, &demo, "notes", "ada", "correct horse battery staple").await;
@@ -321,8 +322,9 @@ async fn notes_at_a_desk_and_the_waiting_page_moves_on_r_098_to_r_112_r_122() {
 }
 
 /// Wiki (SAML) in a narrow, dark window in German, and with a standard app.
+///
 #[actix_web::test]
-async fn wiki_on_a_narrow_dark_screen_in_german_r_107_r_527_r_541() {
+async fn wiki_on_a_narrow_dark_screen_in_german() {
     let demo = demo().await;
     let mut browser = Chromium::new(PHONE).await;
     log_in(&mut browser, &demo, "wiki", "grace", "grace hopper 1952").await;
@@ -347,8 +349,9 @@ async fn wiki_on_a_narrow_dark_screen_in_german_r_107_r_527_r_541() {
 }
 
 /// The same without scripts: every step has a button.
+///
 #[actix_web::test]
-async fn without_scripts_every_step_has_a_button_r_121() {
+async fn without_scripts_every_step_has_a_button() {
     let demo = demo().await;
     let mut browser = Chromium::new(PLAIN).await;
     log_in(&mut browser, &demo, "wiki", "ada", "correct horse battery staple").await;
@@ -446,8 +449,9 @@ async fn the_pages_beside_the_way_are_well_made_too() {
 
 /// R-479 in a real browser: a page of another site posts a request, and the session is seen behind it. The silent
 /// request makes sure: without the session's cookie it could only be refused.
+///
 #[actix_web::test]
-async fn a_request_posted_by_another_site_sees_the_session_r_479() {
+async fn a_request_posted_by_another_site_sees_the_session() {
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
     let demo = demo().await;

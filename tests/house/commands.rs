@@ -61,8 +61,9 @@ fn tenants_are_code_and_applying_them_twice_changes_nothing() {
     assert_eq!(printed(&vestibule(path, &["apply", "export.toml", "--prune"])), "acme: nothing to change\n");
 }
 
+///
 #[test]
-fn the_help_desk_acts_from_the_shell_r_331_r_347() {
+fn the_help_desk_acts_from_the_shell() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path();
     std::fs::write(path.join("acme.toml"), ACME).expect("written");
@@ -87,8 +88,9 @@ fn the_help_desk_acts_from_the_shell_r_331_r_347() {
     assert_eq!(printed(&vestibule(path, &["apply", "acme.toml"])), "acme: nothing to change\n");
 }
 
+///
 #[test]
-fn keys_rotate_and_a_copy_is_restored_r_599_r_600() {
+fn keys_rotate_and_a_copy_is_restored() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path();
     std::fs::write(path.join("acme.toml"), ACME).expect("written");

@@ -13,8 +13,9 @@ async fn logged_in(world: &World) -> (Visitor, String) {
 }
 
 /// T-46, R-514: an address that is not registered never gets anything.
+/// R-514, T-20, T-46.
 #[actix_web::test]
-async fn a_bad_return_address_is_shown_and_never_answered_r_514_t_20_t_46() {
+async fn a_bad_return_address_is_shown_and_never_answered() {
     let world = World::new(On::Sqlite).await;
     let good = authorize(&world, "");
     for bad in [
@@ -36,8 +37,9 @@ async fn a_bad_return_address_is_shown_and_never_answered_r_514_t_20_t_46() {
 }
 
 /// errors go back to the application; a silent request never shows a page.
+///
 #[actix_web::test]
-async fn errors_go_back_and_silence_is_kept_r_092_r_491_r_503_r_507() {
+async fn errors_go_back_and_silence_is_kept() {
     let world = World::new(On::Sqlite).await;
     let (mut linus, _) = logged_in(&world).await;
     for (request, error) in [
@@ -70,8 +72,9 @@ async fn errors_go_back_and_silence_is_kept_r_092_r_491_r_503_r_507() {
 }
 
 /// What the token endpoint refuses, in the words of RFC 6749.
+/// R-510, T-47, T-48.
 #[actix_web::test]
-async fn the_token_endpoint_refuses_in_the_standards_words_r_510_t_47_t_48() {
+async fn the_token_endpoint_refuses_in_the_standards_words() {
     let world = World::new(On::Sqlite).await;
     let (_, code) = logged_in(&world).await;
     let client = reqwest::Client::new();
@@ -133,8 +136,9 @@ async fn the_token_endpoint_refuses_in_the_standards_words_r_510_t_47_t_48() {
 }
 
 /// T-22, T-23, T-24, T-25: headers on every answer, and only our own host.
+/// R-601, T-22, T-23, T-24, T-25.
 #[actix_web::test]
-async fn every_answer_has_its_headers_and_other_hosts_get_none_r_601_t_22_t_23_t_24_t_25() {
+async fn every_answer_has_its_headers_and_other_hosts_get_none() {
     let world = World::new(On::Sqlite).await;
     let mut visitor = Visitor::new(&world.url);
     let login = visitor.get(&authorize(&world, "")).await;
@@ -180,8 +184,9 @@ async fn every_answer_has_its_headers_and_other_hosts_get_none_r_601_t_22_t_23_t
 }
 
 /// Bad input gets a clear answer, never a 500.
+///
 #[actix_web::test]
-async fn nonsense_gets_a_clear_answer_r_602() {
+async fn nonsense_gets_a_clear_answer() {
     let world = World::new(On::Sqlite).await;
     let client = reqwest::Client::new();
     let base = world.base();

@@ -77,8 +77,9 @@ fn status_of(xml: &str) -> Vec<String> {
 }
 
 /// the response is accepted by a service provider library and by xmlsec1, and says what it must.
+/// T-43.
 #[actix_web::test]
-async fn others_verify_our_response_r_487_r_488_r_489_r_490_r_493_t_43() {
+async fn others_verify_our_response() {
     let world = World::new(On::Sqlite).await;
     let mut linus = Visitor::new(&world.url);
     let seen = log_in(&world, &mut linus, &redirect(&world, &request_named(&world, "_r1", "", ""))).await;
@@ -139,8 +140,9 @@ fn samael_patience() -> chrono::Duration {
 }
 
 /// T-39, R-487, R-498: bad requests are shown, never answered.
+/// T-31, T-35, T-37, T-39.
 #[actix_web::test]
-async fn bad_requests_are_never_answered_r_487_r_498_t_31_t_35_t_37_t_39() {
+async fn bad_requests_are_never_answered() {
     let world = World::new(On::Sqlite).await;
     let good = request_named(&world, "_r1", "", "");
     let bomb = format!("<a>{}</a>", " ".repeat(10_000_000));
@@ -182,8 +184,9 @@ async fn bad_requests_are_never_answered_r_487_r_498_t_31_t_35_t_37_t_39() {
 }
 
 /// what can be answered is answered with a status.
+///
 #[actix_web::test]
-async fn refusals_have_their_status_r_491_r_492_r_496() {
+async fn refusals_have_their_status() {
     let world = World::new(On::Sqlite).await;
     let status = async |xml: String| {
         let seen = Visitor::new(&world.url).get(&redirect(&world, &xml)).await;
@@ -215,8 +218,9 @@ async fn refusals_have_their_status_r_491_r_492_r_496() {
 }
 
 /// R-500, T-34: one request, one answer; and whoever presses reload finds the desk again.
+/// T-34.
 #[actix_web::test]
-async fn a_request_is_answered_once_r_321_r_500_t_34() {
+async fn a_request_is_answered_once() {
     let world = World::new(On::Sqlite).await;
     let url = redirect(&world, &request(&world, "", ""));
     let used = |seen: &Seen| (seen.status, seen.title()) == (400, "This login request was used already".to_owned());
@@ -267,8 +271,9 @@ async fn a_request_is_answered_once_r_321_r_500_t_34() {
 
 /// T-37, T-38, AC-43, R-489, R-498: what is larger than any message of SAML is refused at once, by a page that
 /// says so; and what real service providers send is within the limits.
+/// T-37, T-38, AC-43, R-489, R-498.
 #[actix_web::test]
-async fn everything_has_its_limit_t_37_t_38_ac_43_r_489_r_498() {
+async fn everything_has_its_limit() {
     let world = World::new(On::Sqlite).await;
     let sso = format!("{}/saml/sso", world.base());
     let extensions = |inside: &str| request(&world, "", &format!("<samlp:Extensions>{inside}</samlp:Extensions>"));
@@ -347,8 +352,9 @@ fn form_of(xml: &str) -> [(String, String); 2] {
 }
 
 /// behind a posted request single sign-on works, although the browser posts without our cookies.
+/// T-21.
 #[actix_web::test]
-async fn a_posted_request_sees_the_session_r_479_r_487_r_491_t_21() {
+async fn a_posted_request_sees_the_session() {
     let world = World::new(On::Sqlite).await;
     let sso = format!("{}/saml/sso", world.base());
     let mut linus = Visitor::new(&world.url);
@@ -380,8 +386,9 @@ async fn a_posted_request_sees_the_session_r_479_r_487_r_491_t_21() {
 
 /// T-08, T-21: the address behind a posted request is good in the browser that posted, for as long as a redirect
 /// takes; and nothing has begun before that browser comes.
+/// R-479, T-08, T-21.
 #[actix_web::test]
-async fn a_posted_request_belongs_to_its_browser_r_479_t_08_t_21() {
+async fn a_posted_request_belongs_to_its_browser() {
     let world = World::new(On::Sqlite).await;
     let sso = format!("{}/saml/sso", world.base());
     let fields = form_of(&request(&world, "", ""));
@@ -427,8 +434,9 @@ fn id_in(url: &url::Url) -> String {
 }
 
 /// Core 3.4.1: a service provider that asks for one person never hears of another.
+///
 #[actix_web::test]
-async fn a_wanted_person_is_answered_for_or_nobody_r_491_r_496() {
+async fn a_wanted_person_is_answered_for_or_nobody() {
     let world = World::new(On::Sqlite).await;
     let wanted = |name: &str, format: &str, attributes: &str| {
         let format = format!("urn:oasis:names:tc:SAML:2.0:nameid-format:{format}");
@@ -461,8 +469,9 @@ async fn a_wanted_person_is_answered_for_or_nobody_r_491_r_496() {
 }
 
 /// T-31: a request that samael signed is believed; wrapped, moved or altered it is not.
+/// T-31, T-36, T-42, R-501.
 #[actix_web::test]
-async fn signed_requests_are_believed_and_wrapped_ones_are_not_t_31_t_36_t_42_r_501() {
+async fn signed_requests_are_believed_and_wrapped_ones_are_not() {
     let world = World::new(On::Sqlite).await;
     let signer = Signer::new();
     signer.register(&world).await;

@@ -18,8 +18,9 @@ async fn at_once(visitor: &Visitor, seen: &Seen, action: &str, fields: &[(&str, 
 }
 
 /// T-13: one passcode, sixteen logins: one of them gets in.
+/// T-13, R-296, R-314.
 #[actix_web::test]
-async fn one_passcode_opens_one_login_t_13_r_296_r_314() {
+async fn one_passcode_opens_one_login() {
     for on in BOTH {
         let world = World::new(on).await;
         let (second, _) = world.second().await;
@@ -49,8 +50,9 @@ async fn one_passcode_opens_one_login_t_13_r_296_r_314() {
 }
 
 /// A mailed code proves a mailbox once, and the tries are counted however many come at once (T-04, K07).
+/// R-125, T-04.
 #[actix_web::test]
-async fn a_mailed_code_is_redeemed_once_r_125_t_04() {
+async fn a_mailed_code_is_redeemed_once() {
     for on in BOTH {
         let world = World::new(on).await;
         let mut ada = Visitor::new(&world.url);
@@ -74,8 +76,9 @@ async fn a_mailed_code_is_redeemed_once_r_125_t_04() {
 }
 
 /// One first passcode makes one token, and one login gives one code (INV-10).
+/// T-09, INV-10.
 #[actix_web::test]
-async fn one_enrollment_makes_one_token_t_09_k_inv_10() {
+async fn one_enrollment_makes_one_token() {
     for on in BOTH {
         let world = World::new(on).await;
         let mut ada = Visitor::new(&world.url);
@@ -93,8 +96,9 @@ async fn one_enrollment_makes_one_token_t_09_k_inv_10() {
 }
 
 /// T-47: sixteen at the token endpoint with one code: one gets tokens, and then nothing is left of them.
+/// T-47.
 #[actix_web::test]
-async fn an_authorization_code_is_redeemed_once_t_47() {
+async fn an_authorization_code_is_redeemed_once() {
     for on in BOTH {
         let world = World::new(on).await;
         let mut linus = Visitor::new(&world.url);
@@ -111,8 +115,9 @@ async fn an_authorization_code_is_redeemed_once_t_47() {
 }
 
 /// One activation, sixteen devices: one of them confirms (AC-15, R-170).
+/// AC-15, R-147, R-170.
 #[actix_web::test]
-async fn one_activation_is_for_one_device_ac_15_r_147_r_170() {
+async fn one_activation_is_for_one_device() {
     for on in BOTH {
         let world = World::new(on).await;
         let mut ada = Visitor::new(&world.url);
@@ -134,8 +139,9 @@ async fn one_activation_is_for_one_device_ac_15_r_147_r_170() {
 }
 
 /// A login that begins at one instance goes on at the other: nothing lives in a process.
+///
 #[actix_web::test]
-async fn a_login_goes_on_at_another_instance_r_605() {
+async fn a_login_goes_on_at_another_instance() {
     for on in BOTH {
         let world = World::new(on).await;
         let (second, _) = world.second().await;
@@ -152,8 +158,9 @@ async fn a_login_goes_on_at_another_instance_r_605() {
 }
 
 /// R-500, T-34: sixteen copies of one SAML request at two instances: one login begins, and a session answers once.
+/// R-500, T-34.
 #[actix_web::test]
-async fn one_saml_request_begins_one_login_and_has_one_answer_r_500_t_34() {
+async fn one_saml_request_begins_one_login_and_has_one_answer() {
     for on in BOTH {
         let world = World::new(on).await;
         let (second, _) = world.second().await;

@@ -44,8 +44,9 @@ fn believed(xml: &str, certificates: &[String]) -> Option<Element> {
 }
 
 /// T-31 to T-33, T-35, T-36, AC-40, AC-41, R-498: no rearrangement of a signed document is read as anything else.
+/// T-31, T-32, T-33, T-35, T-36, R-498.
 #[test]
-fn a_mutant_is_refused_or_says_what_was_signed_t_31_t_32_t_33_t_35_t_36_r_498() {
+fn a_mutant_is_refused_or_says_what_was_signed() {
     // Whoever follows an address in a document is seen here.
     let canary = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     canary.set_nonblocking(true).unwrap();
@@ -96,8 +97,9 @@ fn a_mutant_is_refused_or_says_what_was_signed_t_31_t_32_t_33_t_35_t_36_r_498() 
 
 /// T-32, T-36, AC-41: a signature that hides from our own reading behind another spelling of its namespace would
 /// reach the library unchecked, and the library follows its reference before it looks at the key.
+/// T-32, T-36.
 #[test]
-fn no_signature_hides_from_the_check_of_its_shape_t_32_t_36() {
+fn no_signature_hides_from_the_check_of_its_shape() {
     let canary = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     canary.set_nonblocking(true).unwrap();
     let signer = Signer::new();
@@ -120,8 +122,9 @@ fn no_signature_hides_from_the_check_of_its_shape_t_32_t_36() {
 }
 
 /// The same through the door: what a mutant begins, if it begins anything, is a login with the signed content.
+/// T-31, AC-40, R-498.
 #[actix_web::test]
-async fn a_mutant_at_the_door_is_a_page_or_the_signed_request_t_31_ac_40_r_498() {
+async fn a_mutant_at_the_door_is_a_page_or_the_signed_request() {
     let world = World::new(On::Sqlite).await;
     let signer = Signer::new();
     signer.register(&world).await;
@@ -194,8 +197,9 @@ const RSA_SHA1: &str = "http://www.w3.org/2000/09/xmldsig#rsa-sha1";
 
 /// Signatures that are right, by algorithms that are not: SHA-1 by the right key, and a message authentication
 /// code whose key everybody knows, because it is the certificate (T-32, security.md 3.4).
+/// T-32, T-36.
 #[test]
-fn right_signatures_by_wrong_algorithms_are_refused_t_32_t_36() {
+fn right_signatures_by_wrong_algorithms_are_refused() {
     use hmac::{KeyInit as _, Mac as _};
     let signer = Signer::new();
     let certificates = [signer.certificate.clone()];
@@ -346,8 +350,9 @@ fn change(pairs: &mut Pairs, stranger: &Pairs, dice: &mut Dice) -> &'static str 
 }
 
 /// T-41, AC-42: whatever becomes of the query of a redirect, what it says is read as signed only if it was.
+/// T-41, AC-42.
 #[test]
-fn a_redirect_is_signed_as_it_stands_or_not_at_all_t_41_ac_42() {
+fn a_redirect_is_signed_as_it_stands_or_not_at_all() {
     let (signer, stranger) = (Signer::new(), Signer::new());
     let certificates = [signer.certificate.clone()];
     let genuine = signed_query(&signer, &genuine("_r1"), "page=1&x=ä +%41\"");
@@ -389,8 +394,9 @@ fn genuine_evil() -> String {
 }
 
 /// The same through the door, with the ways that are known by name: a clean page, never a login.
+/// T-41, AC-42.
 #[actix_web::test]
-async fn altered_redirects_are_shown_a_page_t_41_ac_42() {
+async fn altered_redirects_are_shown_a_page() {
     let world = World::new(On::Sqlite).await;
     let (signer, stranger) = (Signer::new(), Signer::new());
     signer.register(&world).await;

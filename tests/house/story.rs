@@ -82,8 +82,9 @@ pub fn oathtool(world: &World, secret_base32: &str, mode: &str, digits: &str) ->
 }
 
 /// with any standard TOTP app: the shortest way.
+///
 #[actix_web::test]
-async fn a_new_user_adds_a_standard_app_and_arrives_r_098_r_100_r_102_r_111_r_112_r_172() {
+async fn a_new_user_adds_a_standard_app_and_arrives() {
     for on in BOTH {
         let world = World::new(on).await;
         let mut ada = Visitor::new(&world.url);
@@ -136,8 +137,9 @@ pub fn claims_of(tokens: &serde_json::Value) -> serde_json::Value {
 }
 
 /// The same with the reference app and our own protocol, by its string, on Android with its two pages.
+///
 #[actix_web::test]
-async fn the_reference_app_is_activated_by_its_string_r_105_r_106_r_110_r_145_r_152() {
+async fn the_reference_app_is_activated_by_its_string() {
     for on in BOTH {
         let world = World::new(on).await;
         let mut ada = Visitor::new(&world.url);
@@ -205,8 +207,9 @@ pub fn app(store: &std::path::Path, arguments: &[&str]) -> (i32, String) {
 }
 
 /// whoever is not in the rollout is told so, and goes back with an error.
+/// AC-04.
 #[actix_web::test]
-async fn whoever_is_not_in_the_rollout_is_told_r_026_r_089_r_116_ac_04() {
+async fn whoever_is_not_in_the_rollout_is_told() {
     let world = World::new(On::Sqlite).await;
     let mut barbara = Visitor::new(&world.url);
     let seen = after_password(&world, &mut barbara, "barbara", "not in the rollout").await;
@@ -224,8 +227,9 @@ async fn whoever_is_not_in_the_rollout_is_told_r_026_r_089_r_116_ac_04() {
 }
 
 /// The way to a login with an authenticator that was brought along, and what the application learns.
+///
 #[actix_web::test]
-async fn an_imported_token_logs_in_and_a_wrong_password_tells_nothing_r_093() {
+async fn an_imported_token_logs_in_and_a_wrong_password_tells_nothing() {
     let world = World::new(On::Sqlite).await;
     let mut linus = Visitor::new(&world.url);
     let unknown = after_password(&world, &mut linus.clone(), "nobody", "wrong").await;
@@ -260,8 +264,9 @@ pub fn passcode_of_linus(world: &World) -> String {
 }
 
 /// R-128, AC-09: five wrong codes close the login; the right one then does nothing.
+/// R-128, AC-09, AC-12.
 #[actix_web::test]
-async fn five_wrong_codes_close_the_login_r_128_ac_09_ac_12() {
+async fn five_wrong_codes_close_the_login() {
     for on in BOTH {
         let world = World::new(on).await;
         let mut ada = Visitor::new(&world.url);
@@ -286,8 +291,9 @@ async fn five_wrong_codes_close_the_login_r_128_ac_09_ac_12() {
 }
 
 /// AC-08: a login belongs to its browser; a stolen address is worth nothing.
+/// T-08, T-18.
 #[actix_web::test]
-async fn a_login_belongs_to_its_browser_t_08_t_18() {
+async fn a_login_belongs_to_its_browser() {
     let world = World::new(On::Sqlite).await;
     let mut ada = Visitor::new(&world.url);
     let seen = after_password(&world, &mut ada, "ada", PASSWORD).await;
@@ -303,8 +309,9 @@ async fn a_login_belongs_to_its_browser_t_08_t_18() {
 }
 
 /// closing the browser in the middle leaves nothing behind and locks nobody out.
+///
 #[actix_web::test]
-async fn whoever_leaves_in_the_middle_comes_back_r_094_r_114_r_129() {
+async fn whoever_leaves_in_the_middle_comes_back() {
     let world = World::new(On::Sqlite).await;
     let mut first = Visitor::new(&world.url);
     let seen = to_platforms(&world, &mut first).await;
@@ -327,8 +334,9 @@ async fn whoever_leaves_in_the_middle_comes_back_r_094_r_114_r_129() {
 }
 
 /// The pages speak the browser's language, and the mail does, too.
+///
 #[actix_web::test]
-async fn pages_and_mail_speak_the_browsers_language_r_527_r_528_r_535() {
+async fn pages_and_mail_speak_the_browsers_language() {
     let world = World::new(On::Sqlite).await;
     let mut ada = Visitor::new(&world.url);
     ada.language = Some("de-AT, en;q=0.5");
@@ -341,8 +349,9 @@ async fn pages_and_mail_speak_the_browsers_language_r_527_r_528_r_535() {
 }
 
 /// "This was not me" stops the authenticator and everybody who came in with it.
+///
 #[actix_web::test]
-async fn this_was_not_me_stops_the_authenticator_r_120() {
+async fn this_was_not_me_stops_the_authenticator() {
     let world = World::new(On::Sqlite).await;
     let mut ada = Visitor::new(&world.url);
     let seen = to_platforms(&world, &mut ada).await;

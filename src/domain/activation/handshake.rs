@@ -232,8 +232,9 @@ mod tests {
         }
     }
 
+    ///
     #[test]
-    fn both_sides_get_the_same_keys_and_confirm_r_151_r_152() {
+    fn both_sides_get_the_same_keys_and_confirm() {
         let device = Pair::of_random(&[3; 32]).expect("a key");
         let server = Pair::of_random(&[5; 32]).expect("a key");
         let secret = SecretBytes::new((0..16).collect());
@@ -250,8 +251,9 @@ mod tests {
         assert_ne!(one.server_mac(&transcript), three.server_mac(&transcript));
     }
 
+    /// T-29.
     #[test]
-    fn every_field_counts_in_the_claim_t_29() {
+    fn every_field_counts_in_the_claim() {
         let device = Pair::of_random(&[3; 32]).expect("a key");
         let secret = SecretBytes::new(vec![7; 16]);
         let hello = hello(&device);

@@ -138,8 +138,9 @@ mod tests {
         }
     }
 
+    ///
     #[test]
-    fn a_string_is_read_back_r_145() {
+    fn a_string_is_read_back() {
         let link = example().to_link();
         assert!(link.is_ascii() && link.starts_with("https://login.example.com/t/acme/activate#1."), "{link}");
         let read = ActivationString::parse(&format!("  {link}\n")).expect("a link");
@@ -151,8 +152,9 @@ mod tests {
         assert!(ActivationString::parse_short(&read.base, &typed).is_ok_and(|read| read.id == example().id));
     }
 
+    ///
     #[test]
-    fn every_truncation_and_every_mistake_is_noticed_r_153() {
+    fn every_truncation_and_every_mistake_is_noticed() {
         let link = example().to_link();
         for end in 0..link.len() {
             assert!(ActivationString::parse(&link[..end]).is_err(), "{}", &link[..end]);

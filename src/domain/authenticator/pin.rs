@@ -46,8 +46,9 @@ mod tests {
         faults(pin, template).is_empty()
     }
 
+    ///
     #[test]
-    fn the_vectors_of_part_g4_r_237_r_246() {
+    fn the_vectors_of_part_g4() {
         let open = TokenTemplate { allow_trivial_pins: true, ..TokenTemplate::app() };
         for pin in ["1111", "1234", "2222", "6543", "abcd", "aaaa"] {
             assert!(accepted(&open, pin), "{pin}");
@@ -69,8 +70,9 @@ mod tests {
         }
     }
 
+    ///
     #[test]
-    fn the_minimum_length_counts_r_232() {
+    fn the_minimum_length_counts() {
         for least in 4..=8_u8 {
             let template = TokenTemplate { pin_min_length: least, ..TokenTemplate::app() };
             let pin: String = "9146270358".chars().take(usize::from(least)).collect();

@@ -152,8 +152,9 @@ impl TokenTemplate {
 mod tests {
     use super::*;
 
+    ///
     #[test]
-    fn the_defaults_of_a_new_virtual_server_r_203_r_216() {
+    fn the_defaults_of_a_new_virtual_server() {
         let app = TokenTemplate::default();
         assert_eq!((app.length, app.time_step_seconds, app.secret_length()), (6, 30, 32));
         assert_eq!((app.mode, app.pin_type), (Mode::QuickLog, PinType::None));
@@ -161,8 +162,9 @@ mod tests {
         assert_eq!(TokenTemplate::oath_app().secret_length(), 20);
     }
 
+    ///
     #[test]
-    fn every_broken_rule_is_named_r_208_r_210_r_211_r_232_r_250_r_275() {
+    fn every_broken_rule_is_named() {
         let broken = TokenTemplate {
             length: 7,
             time_step_seconds: 45,

@@ -73,8 +73,9 @@ mod tests {
         Evidence { password: Some(Proof { at: Timestamp::from_seconds(10_000 - age), here }), ..Evidence::default() }
     }
 
+    ///
     #[test]
-    fn how_long_a_proof_counts_r_448_r_491_r_507() {
+    fn how_long_a_proof_counts() {
         let every = Frequency::EveryAttempt;
         let session = Frequency::OncePerSession;
         let hour = Frequency::Every { seconds: 3600 };
@@ -97,8 +98,9 @@ mod tests {
         }
     }
 
+    ///
     #[test]
-    fn a_mail_code_meets_nothing_r_143() {
+    fn a_mail_code_meets_nothing() {
         let evidence = Evidence { mailbox: Some(NOW), ..Evidence::default() };
         for method in [Method::Password, Method::Otp] {
             assert!(!evidence.meets(Requirement::once_per_session(method), Freshness::Any, NOW));

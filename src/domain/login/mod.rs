@@ -104,8 +104,9 @@ pub fn extended(now: Timestamp, created_at: Timestamp) -> (Timestamp, Timestamp)
 mod tests {
     use super::*;
 
+    ///
     #[test]
-    fn time_can_be_extended_ten_times_and_never_past_eight_hours_r_482() {
+    fn time_can_be_extended_ten_times_and_never_past_eight_hours() {
         let start = Timestamp::from_seconds(1_000_000);
         let mut now = start;
         for _ in 0..10 {

@@ -91,8 +91,9 @@ impl Refusal {
 mod tests {
     use super::*;
 
+    ///
     #[test]
-    fn every_ending_is_read_back_by_its_name_r_568() {
+    fn every_ending_is_read_back_by_its_name() {
         for ending in [Ending::Cancelled, Ending::TooManyCodes, Ending::AccountChanged] {
             assert_eq!(Ending::named(ending.reason()), Some(ending));
         }

@@ -265,8 +265,9 @@ mod tests {
         }
     }
 
+    ///
     #[test]
-    fn the_way_of_a_new_user_r_098_to_r_111() {
+    fn the_way_of_a_new_user() {
         let (login, decision) = (login(), decision(both()));
         let base = new_user(&login, &decision);
         let mailbox = Evidence { mailbox: Some(NOW), ..base.evidence };
@@ -309,8 +310,9 @@ mod tests {
         }
     }
 
+    /// T-09.
     #[test]
-    fn whoever_has_a_token_is_never_offered_another_r_081_r_083_t_09() {
+    fn whoever_has_a_token_is_never_offered_another() {
         let (login, decision) = (login(), decision(both()));
         let base = new_user(&login, &decision);
         let open = Some(Progress { platform: None, installed: false, activated: false });
@@ -340,8 +342,9 @@ mod tests {
         assert_eq!(next_step(&facts), Step::Ended(Ending::AccountChanged));
     }
 
+    ///
     #[test]
-    fn a_denied_login_never_shows_self_provisioning_r_086_r_085() {
+    fn a_denied_login_never_shows_self_provisioning() {
         let login = login();
         let denied = decision(Verdict::Deny);
         assert_eq!(next_step(&new_user(&login, &denied)), Step::Refused(Refusal::Denied));
@@ -351,8 +354,9 @@ mod tests {
         assert_eq!(next_step(&new_user(&login, &password_only)), Step::Complete);
     }
 
+    ///
     #[test]
-    fn a_policy_without_a_password_still_asks_for_it_before_enrollment_r_088() {
+    fn a_policy_without_a_password_still_asks_for_it_before_enrollment() {
         let (login, decision) = (login(), decision(only(Method::Otp)));
         let base = Facts { evidence: Evidence::default(), ..new_user(&login, &decision) };
         assert_eq!(next_step(&Facts { offer: Offer::AfterPassword, ..base }), Step::Password);
@@ -360,8 +364,9 @@ mod tests {
         assert_eq!(next_step(&Facts { account: Account::Unknown { lock: Lock::Open }, ..base }), Step::Passcode);
     }
 
+    ///
     #[test]
-    fn a_lock_is_told_to_known_and_unknown_names_alike_r_093_r_332() {
+    fn a_lock_is_told_to_known_and_unknown_names_alike() {
         let (login, decision) = (login(), decision(both()));
         let until = Lock::Until(NOW.plus(Duration::from_secs(60)));
         for account in
@@ -372,8 +377,9 @@ mod tests {
         }
     }
 
+    ///
     #[test]
-    fn wishes_add_methods_and_freshness_but_never_take_away_r_491_r_507() {
+    fn wishes_add_methods_and_freshness_but_never_take_away() {
         let password_only = decision(only(Method::Password));
         let stepped_up = Login { wishes: Wishes { methods: vec![Method::Otp], ..Wishes::default() }, ..login() };
         let facts = Facts { tokens: Tokens::Usable, ..new_user(&stepped_up, &password_only) };

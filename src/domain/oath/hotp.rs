@@ -35,8 +35,9 @@ fn truncated(digest: &[u8]) -> u32 {
 mod tests {
     use super::*;
 
+    ///
     #[test]
-    fn rfc_4226_appendix_d_r_287_r_289() {
+    fn rfc_4226_appendix_d() {
         let secret = SecretBytes::new(b"12345678901234567890".to_vec());
         let expected =
             ["755224", "287082", "359152", "969429", "338314", "254676", "287922", "162583", "399871", "520489"];

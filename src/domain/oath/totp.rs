@@ -25,8 +25,9 @@ mod tests {
         SecretBytes::new(b"1234567890".iter().copied().cycle().take(length).collect())
     }
 
+    ///
     #[test]
-    fn rfc_6238_appendix_b_r_288_r_289() {
+    fn rfc_6238_appendix_b() {
         for (seconds, sha1, sha256, sha512) in [
             (59, "94287082", "46119246", "90693936"),
             (1_111_111_109, "07081804", "68084774", "25091201"),
@@ -42,8 +43,9 @@ mod tests {
         }
     }
 
+    ///
     #[test]
-    fn another_library_agrees_r_289() {
+    fn another_library_agrees() {
         use totp_rs::{Algorithm as Theirs, Builder};
         for seconds in [0_i64, 29, 30, 1_795_508_100, 4_102_444_800] {
             let ours = hotp::passcode(

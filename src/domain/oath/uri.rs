@@ -141,8 +141,9 @@ fn algorithm(name: Option<&str>) -> Result<Algorithm, NotOtpAuth> {
 mod tests {
     use super::*;
 
+    ///
     #[test]
-    fn an_address_survives_its_text_r_173() {
+    fn an_address_survives_its_text() {
         let written = OtpAuth {
             issuer: "ACME Co".to_owned(),
             account: "john:doe@email.com".to_owned(),

@@ -168,8 +168,9 @@ mod tests {
         hotp::passcode(&secret(), Algorithm::Sha1, 6, position.unsigned_abs())
     }
 
+    ///
     #[test]
-    fn a_time_step_to_either_side_is_accepted_and_drift_is_learned_r_292() {
+    fn a_time_step_to_either_side_is_accepted_and_drift_is_learned() {
         let secret = secret();
         let step = totp::step_at(NOW, 30);
         let moving = Moving::Time { step_seconds: 30, drift_steps: 0 };
@@ -182,8 +183,9 @@ mod tests {
         assert_eq!(verdict, Verdict::Accepted { position: step - 5, drift_steps: -5 });
     }
 
+    ///
     #[test]
-    fn a_position_is_never_accepted_again_or_before_the_last_r_296_r_315() {
+    fn a_position_is_never_accepted_again_or_before_the_last() {
         let secret = secret();
         let step = totp::step_at(NOW, 30);
         let moving = Moving::Time { step_seconds: 30, drift_steps: 0 };
@@ -198,8 +200,9 @@ mod tests {
         assert_eq!(judge(token(&secret, event, 5), WindowSettings::default(), &code(5), NOW), Verdict::Reused);
     }
 
+    ///
     #[test]
-    fn far_off_needs_the_next_passcode_too_r_293_r_295() {
+    fn far_off_needs_the_next_passcode_too() {
         let secret = secret();
         let step = totp::step_at(NOW, 30);
         let moving = Moving::Time { step_seconds: 30, drift_steps: 0 };
@@ -215,8 +218,9 @@ mod tests {
         assert_eq!(judge(pending, settings, &code(step + 6), NOW), Verdict::OutOfSync { position: step + 6 });
     }
 
+    ///
     #[test]
-    fn an_event_token_looks_ahead_by_its_window_r_294_r_211() {
+    fn an_event_token_looks_ahead_by_its_window() {
         let secret = secret();
         let settings = WindowSettings::default();
         let judged = |look_ahead, position| {
@@ -228,8 +232,9 @@ mod tests {
         assert_eq!(judged(None, 111), Verdict::Wrong);
     }
 
+    /// R-300, AC-27.
     #[test]
-    fn only_the_exact_digits_are_a_passcode_r_300_ac_27() {
+    fn only_the_exact_digits_are_a_passcode() {
         for (typed, expected) in [
             ("123456", Some("123456")),
             (" 123456\n", Some("123456")),
@@ -248,8 +253,9 @@ mod tests {
     }
 
     proptest::proptest! {
+        /// INV-4.
         #[test]
-        fn positions_only_grow_inv_4(presses in proptest::collection::vec(0_i64..40, 1..60)) {
+        fn positions_only_grow(presses in proptest::collection::vec(0_i64..40, 1..60)) {
             let secret = secret();
             let mut last = -1;
             for press in presses {

@@ -281,8 +281,9 @@ mod tests {
         decide(&house(), attempt)
     }
 
+    ///
     #[test]
-    fn the_first_match_applies_else_the_global_policy_r_442_r_443() {
+    fn the_first_match_applies_else_the_global_policy() {
         let nine = [GroupId::from_bits(9)];
         for (application, groups, address, policy) in [
             (2, &[][..], "10.1.2.3", "Wiki from the office"),
@@ -296,15 +297,17 @@ mod tests {
         }
     }
 
+    ///
     #[test]
-    fn the_password_comes_first_whatever_the_order_in_the_policy_r_447() {
+    fn the_password_comes_first_whatever_the_order_in_the_policy() {
         let decision = attempt(1, &[], "192.0.2.1");
         let methods: Vec<_> = decision.verdict.requirements().iter().map(|r| r.method).collect();
         assert_eq!(methods, [Method::Password, Method::Otp]);
     }
 
+    ///
     #[test]
-    fn an_unassigned_application_is_denied_whatever_the_policy_r_451() {
+    fn an_unassigned_application_is_denied_whatever_the_policy() {
         let attempt = Attempt {
             application: ApplicationId::from_bits(1),
             assigned: false,
@@ -316,8 +319,9 @@ mod tests {
         assert!(decision.unassigned && decision.trace.iter().any(|line| line.contains("not assigned")));
     }
 
+    ///
     #[test]
-    fn a_scenario_overrides_its_policy_and_is_named_r_444_r_445_r_454() {
+    fn a_scenario_overrides_its_policy_and_is_named() {
         let mut policies = house();
         policies.global.scenarios.push(Scenario {
             name: "Abroad".to_owned(),

@@ -171,23 +171,26 @@ fn numbers(version: &str) -> Vec<u64> {
 mod tests {
     use super::*;
 
+    ///
     #[test]
-    fn a_new_virtual_server_allows_phones_and_windows_r_055() {
+    fn a_new_virtual_server_allows_phones_and_windows() {
         let matrix = PlatformMatrix::default();
         assert_eq!(matrix.allowed(), [Platform::Ios, Platform::Android, Platform::Windows]);
         assert!(matrix.rule(Platform::Ios).push && !matrix.rule(Platform::Windows).push);
         assert!(!matrix.rule(Platform::CommandLine).allowed, "R-059: further rows default to not allowed");
     }
 
+    ///
     #[test]
-    fn push_needs_an_allowed_row_r_049() {
+    fn push_needs_an_allowed_row() {
         let mut matrix = PlatformMatrix::default();
         matrix.set(Platform::Web, Rule { allowed: false, push: true, minimum_os: None });
         assert!(!matrix.rule(Platform::Web).push);
     }
 
+    ///
     #[test]
-    fn an_old_system_is_refused_by_number_not_by_letter_r_057() {
+    fn an_old_system_is_refused_by_number_not_by_letter() {
         let matrix = PlatformMatrix::default();
         for (platform, version, enough) in [
             (Platform::Ios, "14", true),

@@ -227,8 +227,9 @@ mod tests {
         }
     }
 
+    ///
     #[test]
-    fn the_four_values_of_target_users_r_024_to_r_028_r_032() {
+    fn the_four_values_of_target_users() {
         for (value, nobody, pilot, both, sales) in [
             (TargetUsers::All, true, true, true, true),
             (TargetUsers::MembersOf, false, true, true, false),
@@ -244,8 +245,9 @@ mod tests {
         }
     }
 
+    ///
     #[test]
-    fn each_lacking_thing_has_its_own_refusal_r_060_r_089_r_090_r_133() {
+    fn each_lacking_thing_has_its_own_refusal() {
         let all = settings(TargetUsers::All);
         let ok = willing(&[]);
         for (facts, refusal) in [
@@ -259,16 +261,18 @@ mod tests {
         assert_eq!(decide(&settings(TargetUsers::NoUsers), ok).0, Offer::Refused(Refusal::NotTargeted));
     }
 
+    ///
     #[test]
-    fn nothing_is_said_about_tokens_before_the_password_r_087_r_088() {
+    fn nothing_is_said_about_tokens_before_the_password() {
         let unproven = Facts { password_proven: false, has_email: false, any_platform: false, ..willing(&[]) };
         assert_eq!(decide(&settings(TargetUsers::NoUsers), unproven).0, Offer::AfterPassword);
         let risky = SelfProvisioning { require_password: false, ..settings(TargetUsers::All) };
         assert_eq!(decide(&risky, Facts { password_proven: false, ..willing(&[]) }).0, Offer::Offered);
     }
 
+    ///
     #[test]
-    fn faults_name_their_key_r_029_r_069_r_070_r_072() {
+    fn faults_name_their_key() {
         let broken = SelfProvisioning {
             target_users: TargetUsers::MembersOf,
             groups: vec![],

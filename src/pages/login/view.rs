@@ -164,8 +164,9 @@ fn source(address: &str) -> Option<String> {
 mod tests {
     use super::*;
 
+    /// T-22.
     #[test]
-    fn a_policy_names_origins_and_schemes_only_t_22() {
+    fn a_policy_names_origins_and_schemes_only() {
         for (address, expected) in [
             ("https://app.example.com/callback?x=1", Some("https://app.example.com")),
             ("http://127.0.0.1:9000/callback", Some("http://127.0.0.1:*")),
