@@ -109,7 +109,7 @@ fn every_text_can_be_said() {
     }
 }
 
-/// What templates ask for exists: a mistyped key would be shown to people as a key.
+/// what templates ask for exists: a mistyped key would be shown to people as a key.
 ///
 #[test]
 fn every_text_that_a_template_names_exists() {

@@ -12,8 +12,8 @@ use crate::storage::outbox;
 
 /// A waiting mail that is older than this is told of: people wait ten minutes at most for a code.
 const MAIL_LATE: Duration = Duration::from_secs(5 * 60);
-/// The database's clock may differ by this much; more than half a time step makes passcodes fail.
-const CLOCK_OFF_SECONDS: i64 = 15;
+/// The database's clock may differ by this much; passcodes begin to fail at half a time step.
+const CLOCK_OFF_SECONDS: i64 = 5;
 
 /// Whether the service is being stopped.
 #[derive(Debug, Default)]

@@ -49,6 +49,12 @@ impl Place {
         Ok(Self { tenant: config.tenant.id, site })
     }
 
+    async fn is_locked(&self, user: &User) -> anyhow::Result<bool> {
+        let house = &self.site.house;
+        let now = house.clock.now();
+        Ok(house.db.read(async |connection| people::is_locked(house, connection, user, now).await).await?)
+    }
+
     async fn user(&self, name: &str) -> anyhow::Result<User> {
         let question = async |connection: &mut Connection| users::named(connection, self.tenant, name).await;
         let user = self.site.house.db.read(question).await?;
@@ -68,8 +74,9 @@ pub async fn list_users(settings: &Settings, code: Option<&str>) -> anyhow::Resu
     let mut lines = Vec::with_capacity(people.len());
     for user in people {
         let status = match user.status {
-            Status::Enabled => "enabled",
             Status::Disabled => "disabled",
+            Status::Enabled if place.is_locked(&user).await? => "locked",
+            Status::Enabled => "enabled",
         };
         let active = tokens.iter().filter(|token| token.user == user.id && token.state == State::Active).count();
         let email = user.email.as_deref().unwrap_or("-");
@@ -118,16 +125,21 @@ pub async fn list_tokens(settings: &Settings, code: Option<&str>, name: Option<&
     let db = &place.site.house.db;
     let people = db.read(async |connection| users::all(connection, place.tenant).await).await?;
     let all = db.read(async |connection| tokens::all(connection, place.tenant).await).await?;
-    let shown = all.into_iter().filter(|token| owner.is_none_or(|owner| token.user == owner));
-    Ok(shown
-        .map(|token| {
-            let user = people.iter().find(|user| user.id == token.user).map_or("-", |user| user.username.as_str());
-            let used =
-                token.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("used {}", at.rfc3339()));
-            let (serial, state) = (&token.serial, token.state.id());
-            format!("{serial}\t{user}\t{state}\t{}\tenrolled {}\t{used}", token.platform, token.enrolled_at.rfc3339())
-        })
-        .collect())
+    let mut lines = Vec::new();
+    for token in all.into_iter().filter(|token| owner.is_none_or(|owner| token.user == owner)) {
+        let user = people.iter().find(|user| user.id == token.user);
+        // An account that is locked shows so on its authenticators; unlocking gives them their state back.
+        let locked = match user {
+            Some(user) if token.state == State::Active => place.is_locked(user).await?,
+            _ => false,
+        };
+        let state = if locked { "locked (account)" } else { token.state.id() };
+        let used = token.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("used {}", at.rfc3339()));
+        let (serial, user) = (&token.serial, user.map_or("-", |user| user.username.as_str()));
+        let (platform, enrolled) = (&token.platform, token.enrolled_at.rfc3339());
+        lines.push(format!("{serial}\t{user}\t{state}\t{platform}\tenrolled {enrolled}\t{used}"));
+    }
+    Ok(lines)
 }
 
 /// `vestibule token suspend|resume|revoke`.

@@ -114,13 +114,16 @@ async fn who_cannot_log_in_is_offered_nothing() {
     world.stop().await;
 }
 
-/// what is saved is checked, and leaves its event; an unknown group is named.
+/// what is saved is checked, and leaves its event; an unknown group is named.
 #[actix_web::test]
 async fn settings_are_checked_and_audited() {
     let world = World::new(On::Sqlite).await;
     let wrong = acme(TARGET, "target_users = \"members_of\"\ngroups = [\"pilot\", \"marketing\"]");
+    let before = world.number("SELECT COUNT(*) AS n FROM audit_event").await;
     let error = world.try_apply(&wrong).await.unwrap_err();
     assert!(error.contains("marketing"), "R-030: {error}");
+    let after = world.number("SELECT COUNT(*) AS n FROM audit_event").await;
+    assert_eq!(before, after, "R-036: all of it or nothing");
     let (tenants, policies) = (world.events("tenant_changed").await, world.events("policy_changed").await);
     world
         .apply(&acme(TARGET, "target_users = \"all\"\nwindows_link = \"store\"\nstore_product_id = \"9NBLGGH4XYZ1\""))
@@ -413,7 +416,7 @@ async fn passcodes_of_two_authenticators() {
     }
 }
 
-/// failures lock, a success forgets them, and waiting opens the lock again.
+/// failures lock, a success forgets them, and waiting opens the lock again.
 #[actix_web::test]
 async fn failures_lock_and_a_success_forgets_them() {
     for on in BOTH {
@@ -446,6 +449,18 @@ async fn failures_lock_and_a_success_forgets_them() {
         assert_eq!(locked, 1, "{on:?} R-326");
         let seen = other.press(&page, "continue", &[("code", &passcode_of_linus(&world))]).await;
         assert!(seen.leaves_to.is_none(), "{on:?}: locked is locked");
+        let tokens = world.command(&["token", "list", "--user", "linus"]);
+        assert!(tokens.contains("\tlocked (account)\t"), "{on:?} R-336: {tokens}");
+        assert!(world.command(&["user", "list"]).contains("linus\tlocked\t"), "{on:?}");
+        world.command(&["user", "unlock", "linus"]);
+        let tokens = world.command(&["token", "list", "--user", "linus"]);
+        assert!(tokens.contains("\tactive\t"), "{on:?} R-336: {tokens}");
+        world.advance(60);
+        let mut after = Visitor::new(&world.url);
+        let page = after_password(&world, &mut after, "linus", "has a token already").await;
+        let seen = after.press(&page, "continue", &[("code", &passcode_of_linus(&world))]).await;
+        assert!(!code_of(&seen).0.is_empty(), "{on:?} R-331: unlocked at once");
+        assert!(world.events("account_unlocked").await > 0, "{on:?} R-331");
         world.stop().await;
     }
 }
@@ -519,4 +534,48 @@ async fn how_a_session_ends() {
     let seen = linus.get(&authorize(&world, "&prompt=none")).await;
     assert!(seen.leaves_to.unwrap().contains("error=login_required"), "R-476");
     world.stop().await;
+}
+
+/// an event-based authenticator of our app gives a new passcode at each press, without a network; what
+/// the server has accepted is void, and so is everything before it.
+#[actix_web::test]
+async fn an_event_based_authenticator_gives_a_new_passcode_at_each_press() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let template = "[tenant.token_template.app]\nsynchronization = \"event\"\nlength = 8\n\n[tenant.global_policy]";
+        world.apply(&acme("[tenant.global_policy]", template)).await;
+        let mut ada = Visitor::new(&world.url);
+        let page = to_platforms(&world, &mut ada).await;
+        let page = ada.press(&page, "platform-command_line", &[]).await;
+        let string = page.find("[data-activation-string]").unwrap();
+        let store = tempfile::tempdir().unwrap();
+        let path = store.path().to_owned();
+        let (exit, out) = tokio::task::spawn_blocking(move || story::app(&path, &["activate", &string])).await.unwrap();
+        assert_eq!(exit, 0, "{on:?}: {out}");
+        let press = || {
+            let (exit, out) = story::app(store.path(), &["passcode", "--json"]);
+            assert_eq!(exit, 0, "{out}");
+            let json: serde_json::Value = serde_json::from_str(out.lines().next().unwrap()).unwrap();
+            json["passcode"].as_str().unwrap().to_owned()
+        };
+        let (first, second, third) = (press(), press(), press());
+        assert!(first.len() == 8 && first != second && second != third, "{on:?} R-286: {first} {second} {third}");
+        let seen = ada.press(&page, "check-now", &[]).await;
+        assert_eq!(seen.title(), "One last step");
+        let seen = ada.press(&seen, "continue", &[("code", &second)]).await;
+        assert!(!code_of(&seen).0.is_empty(), "{on:?}: one press ahead is within the window: {}", seen.body);
+        let mut again = Visitor::new(&world.url);
+        let page = after_password(&world, &mut again, "ada", PASSWORD).await;
+        for void in [&first, &second] {
+            let seen = again.press(&page, "continue", &[("code", void)]).await;
+            assert!(seen.complaint().contains("was not accepted"), "{on:?} R-286: {}", seen.body);
+        }
+        // No time limit: the third is good a day later.
+        world.advance(24 * 3600);
+        let mut late = Visitor::new(&world.url);
+        let page = after_password(&world, &mut late, "ada", PASSWORD).await;
+        let seen = late.press(&page, "continue", &[("code", &third)]).await;
+        assert!(!code_of(&seen).0.is_empty(), "{on:?} R-286: {}", seen.body);
+        world.stop().await;
+    }
 }

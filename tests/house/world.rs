@@ -101,6 +101,18 @@ impl World {
         sqlx::any::AnyPoolOptions::new().max_connections(1).connect(&self.database).await.unwrap()
     }
 
+    /// What a help desk command prints, run as a program of its own on the same database.
+    pub fn command(&self, arguments: &[&str]) -> String {
+        let run = std::process::Command::new(env!("CARGO_BIN_EXE_vestibule"))
+            .args(arguments)
+            .env("VESTIBULE__DATABASE__URL", &self.database)
+            .env("VESTIBULE__KEYS__KEY_ENCRYPTION_KEY_FILE", self.folder.path().join("kek"))
+            .output()
+            .unwrap();
+        assert!(run.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&run.stderr));
+        String::from_utf8(run.stdout).unwrap()
+    }
+
     /// The code in the newest mail to `address`, once there is a mail.
     pub async fn newest_code(&self, address: &str) -> String {
         self.mail(address, 1).await;

@@ -6,7 +6,9 @@ use super::Desk;
 use crate::domain::audit::Action;
 use crate::domain::ids::{GroupId, TenantId, TokenId, UserId};
 use crate::domain::secret::SecretBytes;
+use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{Status, User};
+use crate::flow::House;
 use crate::flow::case::{enrollment_subject, name_subject};
 use crate::keys::sealing::Place;
 use crate::storage::tokens::{State, Token};
@@ -99,6 +101,20 @@ pub async fn unlock(desk: &Desk<'_>, connection: &mut Connection, user: &User) -
     failures::forget(connection, tenant, &name_subject(house, tenant, &user.username)).await?;
     failures::forget(connection, tenant, &enrollment_subject(house, tenant, user.id)).await?;
     desk.record(connection, tenant, Action::AccountUnlocked, ("user", user.id.to_string()), json!({})).await
+}
+
+/// Whether an account is locked now by failures, its own or at mail codes not counted.
+///
+/// # Errors
+/// If the database fails.
+pub async fn is_locked(
+    house: &House,
+    connection: &mut Connection,
+    user: &User,
+    now: Timestamp,
+) -> storage::Result<bool> {
+    let failures = failures::of(user.tenant, &name_subject(house, user.tenant, &user.username)).ask(connection).await?;
+    Ok(failures.lock().refusal(now).is_some())
 }
 
 /// Disables or enables an account.
