@@ -6,6 +6,7 @@
     reason = "a test that goes wrong stops at once, and says where"
 )]
 
+mod abuse;
 mod attacker;
 mod browser;
 mod commands;

@@ -1,0 +1,1248 @@
+//! The abuse cases of the threat model, each done to a running service: what must not work does not, and leaves
+//! nothing behind.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::future::join_all;
+use reqwest::Method;
+use sqlx::Row as _;
+use vestibule::apply::plan::Prune;
+use vestibule::apply::run::{Run, text};
+use vestibule::domain::activation::handshake::{Hello, Pair, claim_mac, transcript};
+use vestibule::domain::activation::string::ActivationString;
+use vestibule::domain::audit::Actor;
+use vestibule::domain::oath::{Algorithm, hotp};
+use vestibule::domain::secret::SecretBytes;
+use vestibule::flow::administration::Desk;
+
+use crate::story::{
+    PASSWORD, after_password, authorize, code_of, oathtool, passcode_of_linus, redeem, to_platforms,
+};
+use crate::visitor::{Seen, Visitor};
+use crate::world::{BOTH, On, World};
+
+const LINUS: &str = "has a token already";
+
+/// Every form of a login.
+const FORMS: [&str; 13] = [
+    "username",
+    "password",
+    "switch-user",
+    "passcode",
+    "add-authenticator",
+    "code",
+    "resend-code",
+    "platform",
+    "change-platform",
+    "installed",
+    "renew",
+    "extend",
+    "cancel",
+];
+
+/// The forms of an enrollment.
+const ENROLLMENT: [&str; 7] =
+    ["add-authenticator", "code", "resend-code", "platform", "change-platform", "installed", "renew"];
+
+/// What must not move when something is refused.
+const ROWS: [&str; 12] = [
+    "SELECT COUNT(*) AS n FROM login",
+    "SELECT COUNT(*) AS n FROM login WHERE stage = 'open'",
+    "SELECT COUNT(*) AS n FROM evidence",
+    "SELECT COUNT(*) AS n FROM email_code",
+    "SELECT COUNT(*) AS n FROM email_code WHERE tries > 0 OR state <> 'pending'",
+    "SELECT COUNT(*) AS n FROM enrollment",
+    "SELECT COUNT(*) AS n FROM enrollment WHERE platform IS NOT NULL OR state <> 'open'",
+    "SELECT COUNT(*) AS n FROM activation",
+    "SELECT COUNT(*) AS n FROM token",
+    "SELECT COUNT(*) AS n FROM sso_session",
+    "SELECT COUNT(*) AS n FROM oidc_grant",
+    "SELECT COUNT(*) AS n FROM failure",
+];
+
+async fn rows(world: &World) -> Vec<i64> {
+    let pool = sqlx::any::AnyPoolOptions::new().max_connections(1).connect(&world.database).await.unwrap();
+    let mut counts = Vec::new();
+    for question in ROWS {
+        counts.push(sqlx::query(question).fetch_one(&pool).await.unwrap().get("n"));
+    }
+    pool.close().await;
+    counts
+}
+
+async fn count(world: &World, question: &'static str) -> i64 {
+    let pool = sqlx::any::AnyPoolOptions::new().max_connections(1).connect(&world.database).await.unwrap();
+    let n = sqlx::query(question).fetch_one(&pool).await.unwrap().get("n");
+    pool.close().await;
+    n
+}
+
+fn field(name: &str, value: &str) -> (String, String) {
+    (name.to_owned(), value.to_owned())
+}
+
+/// The hidden field of the page's forms.
+fn csrf(seen: &Seen) -> String {
+    let page = scraper::Html::parse_document(&seen.body);
+    let input = scraper::Selector::parse("input[name=csrf]").unwrap();
+    page.select(&input).next().and_then(|input| input.attr("value")).unwrap_or_default().to_owned()
+}
+
+/// The path of the login that a page belongs to.
+fn desk(seen: &Seen) -> String {
+    let at = seen.url.find("/t/").unwrap();
+    let path = seen.url[at..].split('?').next().unwrap();
+    path.split('/').take(5).collect::<Vec<_>>().join("/")
+}
+
+/// Sends `fields` and the page's own token to one form of the page's login.
+async fn send(visitor: &mut Visitor, seen: &Seen, form: &str, fields: &[(&str, &str)]) -> Seen {
+    let mut all = vec![field("csrf", &csrf(seen))];
+    all.extend(fields.iter().map(|(name, value)| field(name, value)));
+    visitor.post(&format!("{}/{form}", desk(seen)), &all).await
+}
+
+/// One request with this visitor's cookies, without following redirects.
+async fn raw(
+    visitor: &Visitor,
+    method: Method,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<reqwest::Body>,
+) -> reqwest::Response {
+    let cookies: Vec<String> = visitor.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let mut request = client.request(method, url).header("cookie", cookies.join("; ")).body(body);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.send().await.unwrap()
+}
+
+/// A configuration that must be refused; what is said about it.
+async fn refused(world: &World, file: &str) -> String {
+    let desk = Desk { house: &world.site.house, actor: Actor::Shell("test".to_owned()), now: world.clock_now() };
+    let done = text(&desk, ("test.toml", file), std::path::Path::new("."), Run::Real, Prune::Keep).await;
+    done.map(|_| ()).map_err(|error| format!("{error:#}")).expect_err("a fault")
+}
+
+/// Part of the tenant `acme`.
+fn acme(more: &str) -> String {
+    format!("[[tenant]]\ncode = \"acme\"\n{more}")
+}
+
+/// A person in the rollout.
+fn person(name: &str) -> String {
+    format!(
+        "[[tenant.user]]\nusername = \"{name}\"\nemail = \"{name}@acme.test\"\npassword = \"{PASSWORD}\"\n\
+         groups = [\"pilot\"]\n"
+    )
+}
+
+/// A wrong code of six digits.
+fn other_than(right: &str) -> &'static str {
+    if right == "000000" { "000001" } else { "000000" }
+}
+
+/// As far as the page that asks for the mailed code; the code.
+async fn to_code(world: &World, visitor: &mut Visitor, name: &str) -> (Seen, String) {
+    let address = format!("{name}@acme.test");
+    let before = world.mail.to(&address).len();
+    let seen = after_password(world, visitor, name, PASSWORD).await;
+    let seen = visitor.press(&seen, "add-authenticator", &[]).await;
+    assert_eq!(seen.title(), "Enter the code from your email", "{}", seen.body);
+    (seen, world.mail(&address, before + 1).await.code().unwrap())
+}
+
+async fn to_choice(world: &World, visitor: &mut Visitor, name: &str) -> Seen {
+    let (seen, code) = to_code(world, visitor, name).await;
+    let seen = visitor.press(&seen, "continue", &[("code", &code)]).await;
+    assert!(seen.title().starts_with("Where do you want"), "{}", seen.body);
+    seen
+}
+
+async fn to_standard_app(world: &World, visitor: &mut Visitor, name: &str) -> (Seen, String) {
+    let seen = to_choice(world, visitor, name).await;
+    let seen = visitor.press(&seen, "platform-oath_app", &[]).await;
+    let secret = seen.find("[data-activation-string]").expect("a key").replace(' ', "");
+    (seen, secret)
+}
+
+async fn to_activation(world: &World, visitor: &mut Visitor, name: &str) -> (Seen, String) {
+    let seen = to_choice(world, visitor, name).await;
+    let seen = visitor.press(&seen, "platform-command_line", &[]).await;
+    let string = seen.find("[data-activation-string]").expect("an activation string");
+    (seen, string)
+}
+
+/// Logs linus in, all the way to a code for Notes.
+async fn linus_in(world: &World, visitor: &mut Visitor) -> String {
+    let seen = after_password(world, visitor, "linus", LINUS).await;
+    let code = passcode_of_linus(world);
+    let seen = visitor.press(&seen, "continue", &[("code", &code)]).await;
+    code_of(&seen).0
+}
+
+fn wrong_passcode(world: &World) -> &'static str {
+    // Neither of the two is likely to be in the window, and one of them certainly is not the current one.
+    other_than(&passcode_of_linus(world))
+}
+
+/// A device that speaks the protocol as it likes.
+struct Device {
+    pair: Pair,
+    hello: Hello,
+    secret: SecretBytes,
+    base: String,
+}
+
+impl Device {
+    fn new(string: &str, platform: &str) -> Self {
+        let string = ActivationString::parse(string).unwrap();
+        let pair = (0..8).find_map(|_| Pair::of_random(&rand::random())).unwrap();
+        let hello = Hello {
+            activation: string.id,
+            device_key: pair.public(),
+            nonce: rand::random::<[u8; 32]>().to_vec(),
+            platform: platform.to_owned(),
+            os_version: "99".to_owned(),
+            app_version: "1".to_owned(),
+            device_name: "A device".to_owned(),
+        };
+        Self { pair, hello, secret: string.secret, base: string.base }
+    }
+
+    async fn call(&self, what: &str, body: &serde_json::Value) -> (u16, serde_json::Value) {
+        let address = format!("{}/api/authenticator/v1/activation/{what}", self.base);
+        let answer = reqwest::Client::new().post(address).json(body).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    async fn claim(&self) -> (u16, serde_json::Value) {
+        let hello = &self.hello;
+        let mac = claim_mac(&self.base, hello, &self.secret);
+        let body = serde_json::json!({ "version": 1, "activation": hello.activation.to_string(),
+            "device_key": URL_SAFE_NO_PAD.encode(&hello.device_key), "nonce": URL_SAFE_NO_PAD.encode(&hello.nonce),
+            "platform": hello.platform, "os_version": hello.os_version, "app_version": hello.app_version,
+            "device_name": hello.device_name, "mac": URL_SAFE_NO_PAD.encode(mac) });
+        self.call("claim", &body).await
+    }
+
+    /// Confirms what was claimed; the OTP secret in base32.
+    async fn confirm(&self, claimed: &serde_json::Value) -> (u16, String) {
+        let octets = |name: &str| URL_SAFE_NO_PAD.decode(claimed[name].as_str().unwrap()).unwrap();
+        let (key, nonce) = (octets("server_key"), octets("nonce"));
+        let said = transcript(&self.base, &self.hello, &key, &nonce, claimed["parameters"].as_str().unwrap());
+        let parameters: serde_json::Value = serde_json::from_str(claimed["parameters"].as_str().unwrap()).unwrap();
+        let length = if parameters["template"]["algorithm"] == "SHA512" { 64 } else { 32 };
+        let keys = self.pair.keys(&key, &self.secret, &said, length).unwrap();
+        let mac = URL_SAFE_NO_PAD.encode(keys.device_mac(&said));
+        let body = serde_json::json!({ "activation": self.hello.activation.to_string(), "mac": mac });
+        let (status, _) = self.call("confirm", &body).await;
+        (status, data_encoding::BASE32_NOPAD.encode(keys.otp_secret.expose()))
+    }
+}
+
+/// `act.used` and the like.
+fn why(answer: &(u16, serde_json::Value)) -> &str {
+    answer.1["code"].as_str().unwrap_or_default()
+}
+
+/// AC-07, T-03: whatever address a request names, the mail goes to the address of record.
+#[actix_web::test]
+async fn a_code_goes_to_the_address_of_record() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let mut ada = Visitor::new(&world.url);
+        let offer = after_password(&world, &mut ada, "ada", PASSWORD).await;
+        let evil = [
+            ("email", "evil@evil.test"),
+            ("email", "evil2@evil.test"),
+            ("email[]", "evil@evil.test"),
+            ("to", "evil@evil.test"),
+            ("recipient", "ada@acme.test,evil@evil.test"),
+            ("user", "barbara"),
+            ("username", "barbara"),
+        ];
+        // A list in JSON is no form at all.
+        let address = format!("{}{}/add-authenticator", world.url, desk(&offer));
+        let json = serde_json::json!({ "csrf": csrf(&offer), "email": ["ada@acme.test", "evil@evil.test"] });
+        let kind = ("content-type", "application/json");
+        let answer = raw(&ada, Method::POST, &address, &[kind], json.to_string()).await;
+        assert_eq!(answer.status(), 415, "{on:?}");
+        assert_eq!(count(&world, "SELECT COUNT(*) AS n FROM email_code").await, 0, "{on:?}");
+        let page = send(&mut ada, &offer, "add-authenticator", &evil).await;
+        assert_eq!(page.title(), "Enter the code from your email", "{on:?}");
+        let first = world.mail("ada@acme.test", 1).await.code().unwrap();
+        world.advance(61);
+        let body = format!("csrf={}&email=evil%40evil.test", csrf(&page));
+        let headers = [
+            ("content-type", "application/x-www-form-urlencoded"),
+            ("x-email", "evil@evil.test"),
+            ("x-forwarded-email", "evil@evil.test"),
+            ("to", "evil@evil.test"),
+        ];
+        let address = format!("{}{}/resend-code", world.url, desk(&page));
+        assert_eq!(raw(&ada, Method::POST, &address, &headers, body).await.status(), 303, "{on:?}");
+        let second = world.mail("ada@acme.test", 2).await.code().unwrap();
+        let to: BTreeSet<String> = world.mail.all().iter().map(|mail| mail.to.clone()).collect();
+        assert_eq!(to, BTreeSet::from(["ada@acme.test".to_owned()]), "{on:?}");
+        // And what the form says about the person does not change whose login it is.
+        let seen = send(&mut ada, &page, "code", &[("code", &second), ("user", "barbara")]).await;
+        assert!(seen.title().starts_with("Where do you want"), "{on:?} {first}: {}", seen.body);
+        assert!(world.mail.to("barbara@acme.test").is_empty());
+        world.stop().await;
+    }
+}
+
+/// AC-08, T-03: an accent, a dotless i or a blank inside makes another name, on every database; letter case does not.
+#[actix_web::test]
+async fn look_alike_names_are_other_people() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        world.apply(&acme(&person("julian"))).await;
+        for name in ["jülian", "jul\u{131}an", "julian.", "ju lian", "julia\u{301}n", "julian\u{200b}", "%", "juli_n"] {
+            let seen = after_password(&world, &mut Visitor::new(&world.url), name, PASSWORD).await;
+            assert_eq!(seen.complaint(), "The user name or password is not right.", "{on:?} {name:?}");
+        }
+        for name in ["julian", "JULIAN", " Julian ", "\u{ff4a}ulian"] {
+            let seen = after_password(&world, &mut Visitor::new(&world.url), name, PASSWORD).await;
+            assert_eq!(seen.title(), "Add an authenticator", "{on:?} {name:?}");
+        }
+        assert_eq!(world.events("password_accepted").await, 4, "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// AC-12, T-04, T-08: a code is good in the login that asked for it, and only the newest one is.
+#[actix_web::test]
+async fn a_code_is_good_in_its_own_login_and_until_the_next_one() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let (mut first, mut second) = (Visitor::new(&world.url), Visitor::new(&world.url));
+        let (page, mine) = to_code(&world, &mut first, "ada").await;
+        world.advance(61);
+        let (_, others) = to_code(&world, &mut second, "ada").await;
+        assert_ne!(mine, others, "one chance in a million");
+        let seen = first.press(&page, "continue", &[("code", &others)]).await;
+        assert!(seen.complaint().contains("4 more times"), "{on:?}: {}", seen.complaint());
+        world.advance(61);
+        let seen = first.press(&page, "resend-code", &[]).await;
+        assert_eq!(seen.complaint(), "", "{on:?}");
+        let newest = world.mail("ada@acme.test", 3).await.code().unwrap();
+        assert_ne!(mine, newest, "one chance in a million");
+        let seen = first.press(&seen, "continue", &[("code", &mine)]).await;
+        assert!(seen.complaint().contains("4 more times"), "{on:?}: the older one counts: {}", seen.complaint());
+        assert_eq!(world.events("code_rejected").await, 2, "{on:?}");
+        assert_eq!(world.events("code_verified").await, 0, "{on:?}");
+        let seen = first.press(&seen, "continue", &[("code", &newest)]).await;
+        assert!(seen.title().starts_with("Where do you want"), "{on:?}: {}", seen.body);
+        world.stop().await;
+    }
+}
+
+/// AC-13, T-04: a code that is too old is answered alike, right or wrong, and does not count as a try.
+#[actix_web::test]
+async fn an_old_code_is_answered_alike_right_or_wrong() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let mut ada = Visitor::new(&world.url);
+        let (page, code) = to_code(&world, &mut ada, "ada").await;
+        world.advance(601);
+        let right = ada.press(&page, "continue", &[("code", &code)]).await;
+        let wrong = ada.press(&page, "continue", &[("code", other_than(&code))]).await;
+        assert_eq!(right.complaint(), "This code no longer works. Send a new one.", "{on:?}");
+        let masked = |seen: &Seen| without(&seen.body, &["data-expires=\"", "value=\""]);
+        assert_eq!(masked(&right), masked(&wrong), "{on:?}");
+        assert_eq!(world.events("code_verified").await, 0, "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// `body` with what follows each of the marks, up to the next quotation mark, left out.
+fn without(body: &str, marks: &[&str]) -> String {
+    let mut text = body.to_owned();
+    for mark in marks {
+        let mut parts = text.split(mark);
+        let first = parts.next().unwrap().to_owned();
+        let rest: String = parts.map(|part| part.split_once('"').map_or(part, |(_, rest)| rest)).collect();
+        text = first + &rest;
+    }
+    text
+}
+
+/// AC-10, T-04, T-28: the fourth mail of a login is not sent, the page does not tell, and new codes forgive nothing:
+/// the tenth wrong code of a person in a day ends enrollment for the day.
+#[actix_web::test]
+async fn new_codes_do_not_buy_new_tries() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let mut ada = Visitor::new(&world.url);
+        let (mut page, mut code) = to_code(&world, &mut ada, "ada").await;
+        for number in [2, 3] {
+            for _ in 0..4 {
+                page = ada.press(&page, "continue", &[("code", other_than(&code))]).await;
+            }
+            world.advance(61);
+            page = ada.press(&page, "resend-code", &[]).await;
+            assert_eq!(page.complaint(), "", "{on:?}");
+            code = world.mail("ada@acme.test", number).await.code().unwrap();
+        }
+        world.advance(61);
+        let before = page.clone();
+        page = ada.press(&page, "resend-code", &[]).await;
+        assert_eq!((page.title(), page.complaint()), (before.title(), before.complaint()), "{on:?}");
+        assert_eq!(world.events("code_withheld").await, 1, "{on:?}");
+        // Eight were wrong: the ninth is taken, the tenth is the last.
+        page = ada.press(&page, "continue", &[("code", other_than(&code))]).await;
+        assert!(page.complaint().contains("4 more times"), "{on:?}: {}", page.complaint());
+        ada.press(&page, "continue", &[("code", other_than(&code))]).await;
+        let late = ada.press(&page, "continue", &[("code", &code)]).await;
+        assert_eq!((late.status, world.events("code_verified").await), (403, 0), "{on:?}: {}", late.body);
+        let again = after_password(&world, &mut Visitor::new(&world.url), "ada", PASSWORD).await;
+        assert!(again.body.contains("There were too many wrong codes"), "{on:?}: {}", again.body);
+        assert_eq!(world.events("enrollment_locked").await, 1, "{on:?}");
+        assert_eq!(world.mail.to("ada@acme.test").len(), 3, "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// T-28: login after login gets six mails out of us in a day, and no page tells when it is over.
+#[actix_web::test]
+async fn nobody_is_bombed_with_mail() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        for number in 0..24 {
+            let mut ada = Visitor::new(&world.url);
+            let seen = after_password(&world, &mut ada, "ada", PASSWORD).await;
+            let seen = ada.press(&seen, "add-authenticator", &[]).await;
+            assert_eq!(seen.title(), "Enter the code from your email", "{on:?} {number}");
+            world.advance(25 * 60);
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        assert_eq!(world.mail.to("ada@acme.test").len(), 6, "{on:?}");
+        assert_eq!(count(&world, "SELECT COUNT(*) AS n FROM email_code").await, 6, "{on:?}");
+        assert_eq!(world.events("code_withheld").await, 18, "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// AC-05, T-02, T-24: no form of a login takes another method, another kind of body, or nothing at all.
+#[actix_web::test]
+async fn forms_take_forms_only() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let mut ada = Visitor::new(&world.url);
+        let (page, _) = to_code(&world, &mut ada, "ada").await;
+        let token = csrf(&page);
+        let before = rows(&world).await;
+        for form in FORMS {
+            let url = format!("{}{}/{form}", world.url, desk(&page));
+            let encoded = format!("csrf={token}&code=123456&username=ada&password=x&platform=oath_app");
+            for method in [Method::GET, Method::HEAD, Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS] {
+                let kind = ("content-type", "application/x-www-form-urlencoded");
+                let answer = raw(&ada, method.clone(), &format!("{url}?{encoded}"), &[kind], encoded.clone()).await;
+                assert!(matches!(answer.status().as_u16(), 404 | 405), "{on:?} {method} {form}: {}", answer.status());
+            }
+            // The override headers and fields of other frameworks mean nothing.
+            for method in ["POST", "PUT"] {
+                let override_ = ("x-http-method-override", method);
+                let answer = raw(&ada, Method::GET, &format!("{url}?_method=POST&{encoded}"), &[override_], "").await;
+                assert!(matches!(answer.status().as_u16(), 404 | 405), "{on:?} {form}: {}", answer.status());
+            }
+            let json = serde_json::json!({ "csrf": token, "code": "123456" }).to_string();
+            let part = format!("--x\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n{token}\r\n--x--\r\n");
+            for (kind, body) in [
+                ("application/json", json.clone()),
+                ("text/plain", encoded.clone()),
+                ("text/plain", json),
+                ("multipart/form-data; boundary=x", part),
+                ("application/xml", "<csrf/>".to_owned()),
+                ("", encoded.clone()),
+            ] {
+                let headers = [("content-type", kind)];
+                let answer = raw(&ada, Method::POST, &url, if kind.is_empty() { &[] } else { &headers }, body).await;
+                assert_eq!(answer.status(), 415, "{on:?} {form} {kind}");
+            }
+            for body in [String::new(), "csrf=".to_owned(), format!("csrf={token}&csrf={token}"), format!("csrf[]={token}")]
+            {
+                let kind = ("content-type", "application/x-www-form-urlencoded");
+                let answer = raw(&ada, Method::POST, &url, &[kind], body.clone()).await;
+                assert_eq!(answer.status(), 403, "{on:?} {form} {body:?}");
+            }
+        }
+        let unknown = send(&mut ada, &page, "approve", &[]).await;
+        assert_eq!(unknown.status, 404, "{on:?}");
+        assert_eq!(rows(&world).await, before, "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// AC-05, AC-06, T-02: the body of a later step does nothing at an earlier one, and a new login begins at the beginning.
+#[actix_web::test]
+async fn no_step_is_skipped() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let mut ada = Visitor::new(&world.url);
+        let later = [
+            ("code", "123456"),
+            ("platform", "oath_app"),
+            ("email_verified", "true"),
+            ("stage", "granted"),
+            ("activated", "1"),
+        ];
+        let named = ada.get(&authorize(&world, "")).await;
+        let named = ada.press(&named, "continue", &[("username", "ada")]).await;
+        let before = rows(&world).await;
+        for form in ENROLLMENT {
+            let seen = send(&mut ada, &named, form, &later).await;
+            assert_eq!(seen.status, 403, "{on:?} {form}");
+        }
+        let seen = send(&mut ada, &named, "passcode", &later).await;
+        assert_eq!(seen.title(), "Enter your password", "{on:?}");
+        assert_eq!(rows(&world).await, before, "{on:?}: before the password");
+
+        let offer = ada.press(&named, "continue", &[("password", PASSWORD)]).await;
+        let before = rows(&world).await;
+        for form in ["code", "resend-code", "platform", "change-platform", "installed", "renew", "passcode", "username"] {
+            let seen = send(&mut ada, &offer, form, &later).await;
+            assert_eq!(seen.title(), "Add an authenticator", "{on:?} {form}");
+        }
+        let seen = ada.get(&format!("{}/oidc/resume/{}", world.base(), desk(&offer).rsplit('/').next().unwrap())).await;
+        assert_eq!((seen.title().as_str(), seen.leaves_to), ("Add an authenticator", None), "{on:?}");
+        assert_eq!(rows(&world).await, before, "{on:?}: at the offer");
+
+        let page = ada.press(&offer, "add-authenticator", &[]).await;
+        let code = world.mail("ada@acme.test", 1).await.code().unwrap();
+        let before = rows(&world).await;
+        for form in ["platform", "change-platform", "installed", "renew", "passcode", "password"] {
+            let seen = send(&mut ada, &page, form, &[("platform", "oath_app"), ("password", PASSWORD)]).await;
+            assert_eq!(seen.title(), "Enter the code from your email", "{on:?} {form}");
+        }
+        for empty in ["", " ", "-", "\u{a0}"] {
+            let seen = send(&mut ada, &page, "code", &[("code", empty)]).await;
+            assert_eq!(seen.complaint(), "Enter the code from the email.", "{on:?}");
+        }
+        assert_eq!(rows(&world).await, before, "{on:?}: at the code");
+
+        // AC-06: again from the application, in the same browser, with everything that the first login had.
+        let fresh = ada.get(&authorize(&world, "")).await;
+        assert_eq!(fresh.title(), "Log in", "{on:?}");
+        let fresh = ada.press(&fresh, "continue", &[("username", "ada")]).await;
+        let fresh = ada.press(&fresh, "continue", &[("password", PASSWORD)]).await;
+        assert_eq!(fresh.title(), "Add an authenticator", "{on:?}");
+        // And whoever says to be somebody else has proven nothing of the one before.
+        let choice = ada.press(&page, "continue", &[("code", &code)]).await;
+        assert!(choice.title().starts_with("Where do you want"), "{on:?}");
+        let other = send(&mut ada, &choice, "switch-user", &[]).await;
+        let other = ada.press(&other, "continue", &[("username", "ada")]).await;
+        assert_eq!(other.title(), "Enter your password", "{on:?}");
+        let other = ada.press(&other, "continue", &[("password", PASSWORD)]).await;
+        assert_eq!(other.title(), "Add an authenticator", "{on:?}: the mailbox must be proven again");
+        assert_eq!(world.events("login_completed").await, 0, "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// AC-04, AC-22, T-09, T-10: who has an authenticator, or is not in the rollout, gets nothing from any form of an
+/// enrollment.
+#[actix_web::test]
+async fn who_has_a_token_or_no_right_cannot_enroll() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        for (name, password) in [("linus", LINUS), ("barbara", "not in the rollout")] {
+            let mut person = Visitor::new(&world.url);
+            let page = after_password(&world, &mut person, name, password).await;
+            let before = rows(&world).await;
+            let secret = world.column("SELECT serial AS it FROM token").await;
+            for form in ENROLLMENT {
+                let seen = send(&mut person, &page, form, &[("code", "123456"), ("platform", "oath_app")]).await;
+                assert_eq!(seen.status, 403, "{on:?} {name} {form}: {}", seen.body);
+            }
+            assert_eq!(rows(&world).await, before, "{on:?} {name}");
+            assert_eq!(world.column("SELECT serial AS it FROM token").await, secret, "{on:?}");
+        }
+        assert_eq!(world.mail.all().len(), 0, "{on:?}");
+        // Nor after the passcode, when the login is done.
+        let mut linus = Visitor::new(&world.url);
+        let page = after_password(&world, &mut linus, "linus", LINUS).await;
+        let code = passcode_of_linus(&world);
+        code_of(&linus.press(&page, "continue", &[("code", &code)]).await);
+        let before = rows(&world).await;
+        for form in FORMS {
+            let seen = send(&mut linus, &page, form, &[("code", "123456"), ("platform", "oath_app")]).await;
+            assert_eq!((seen.title().as_str(), seen.leaves_to), ("You are logged in already", None), "{on:?} {form}");
+        }
+        assert_eq!(rows(&world).await, before, "{on:?}: after the login");
+        world.stop().await;
+    }
+}
+
+/// T-10: a kind of device that is not allowed any more is not allowed at any later step either.
+#[actix_web::test]
+async fn a_platform_that_is_withdrawn_is_withdrawn_at_every_step() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        world.apply(&acme(&["u0", "u1", "u2", "u3", "u4"].map(person).concat())).await;
+        let mut browsers = [(); 5].map(|()| Visitor::new(&world.url));
+        let [u0, u1, u2, u3, u4] = &mut browsers;
+        let choice = to_choice(&world, u0, "u0").await;
+        let (standard, secret) = to_standard_app(&world, u1, "u1").await;
+        let (_, string) = to_activation(&world, u2, "u2").await;
+        let install = to_choice(&world, u3, "u3").await;
+        let install = u3.press(&install, "platform-android", &[]).await;
+        assert_eq!(install.title(), "Install the app");
+        let (connected, confirmed) = to_activation(&world, u4, "u4").await;
+        let early = Device::new(&confirmed, "command_line");
+        let (status, claimed) = early.claim().await;
+        assert_eq!(status, 200, "{claimed}");
+        let (status, early_secret) = early.confirm(&claimed).await;
+        assert_eq!(status, 200);
+        let connected = u4.press(&connected, "check-now", &[]).await;
+        assert_eq!(connected.title(), "One last step");
+
+        let off = "[tenant.platforms.oath_app]\nallowed = false\n[tenant.platforms.command_line]\nallowed = false\n\
+                   [tenant.platforms.android]\nallowed = false\n";
+        world.apply(&acme(off)).await;
+
+        let seen = u0.press(&choice, "platform-oath_app", &[]).await;
+        assert_eq!(seen.complaint(), "This kind of device is not allowed. Choose another one.", "{on:?}");
+        let answer = Device::new(&string, "command_line").claim().await;
+        assert_eq!((answer.0, why(&answer)), (403, "act.platform"), "{on:?}");
+        let seen = u3.press(&install, "install-done", &[]).await;
+        assert!(seen.title().starts_with("Where do you want"), "{on:?}: {}", seen.body);
+        let code = oathtool(&world, &secret, "--totp=sha1", "6");
+        let seen = u1.press(&standard, "continue", &[("code", &code)]).await;
+        assert!(seen.title().starts_with("Where do you want"), "{on:?}: a standard app: {}", seen.body);
+        let code = oathtool(&world, &early_secret, "--totp=sha256", "6");
+        let seen = u4.press(&connected, "continue", &[("code", &code)]).await;
+        assert!(seen.title().starts_with("Where do you want"), "{on:?}: a device that was connected: {}", seen.body);
+        assert!(!seen.has_action("platform-command_line") && seen.has_action("platform-ios"), "{on:?}");
+        assert_eq!(world.events("token_enrolled").await, 0, "{on:?}");
+        assert_eq!(world.events("login_completed").await, 0, "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// Where a login is when something about its person changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum At {
+    Password,
+    Offer,
+    Code,
+    Choice,
+    StandardApp,
+    Connected,
+}
+
+const PLACES: [At; 6] = [At::Password, At::Offer, At::Code, At::Choice, At::StandardApp, At::Connected];
+
+/// A login that waits somewhere: its page, and the form, field and value that would lead on.
+struct Waiting {
+    browser: Visitor,
+    page: Seen,
+    next: (&'static str, &'static str, String),
+}
+
+impl Waiting {
+    async fn new(world: &World, at: At, name: &str) -> Self {
+        let mut browser = Visitor::new(&world.url);
+        let (page, next) = match at {
+            At::Password => {
+                let seen = browser.get(&authorize(world, "")).await;
+                let seen = browser.press(&seen, "continue", &[("username", name)]).await;
+                (seen, ("password", "password", PASSWORD.to_owned()))
+            }
+            At::Offer => {
+                let seen = after_password(world, &mut browser, name, PASSWORD).await;
+                (seen, ("add-authenticator", "none", String::new()))
+            }
+            At::Code => {
+                let (seen, code) = to_code(world, &mut browser, name).await;
+                (seen, ("code", "code", code))
+            }
+            At::Choice => (to_choice(world, &mut browser, name).await, ("platform", "platform", "oath_app".to_owned())),
+            At::StandardApp => {
+                let (seen, secret) = to_standard_app(world, &mut browser, name).await;
+                (seen, ("passcode", "code", oathtool(world, &secret, "--totp=sha1", "6")))
+            }
+            At::Connected => {
+                let (seen, string) = to_activation(world, &mut browser, name).await;
+                let device = Device::new(&string, "command_line");
+                let (status, claimed) = device.claim().await;
+                assert_eq!(status, 200, "{claimed}");
+                let (status, secret) = device.confirm(&claimed).await;
+                assert_eq!(status, 200);
+                (seen, ("passcode", "code", oathtool(world, &secret, "--totp=sha256", "6")))
+            }
+        };
+        Self { browser, page, next }
+    }
+
+    async fn go_on(&mut self) -> Seen {
+        let (form, name, value) = &self.next;
+        send(&mut self.browser, &self.page, form, &[(name, value)]).await
+    }
+}
+
+/// AC-23, T-03, T-10, T-11, INV-11: whatever changes about a person in the middle of a login, at whatever step: the
+/// login ends or is refused, and nothing comes of it.
+#[actix_web::test]
+async fn a_login_does_not_survive_a_change_of_its_account() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let changes = [
+            ("password", "password = \"a new one\""),
+            ("email", "email = \"new@acme.test\""),
+            ("disabled", "enabled = false"),
+            ("group", "groups = []"),
+        ];
+        let all = PLACES.iter().flat_map(|at| changes.iter().map(move |(what, how)| (*at, *what, *how)));
+        let all: Vec<_> = all.map(|(at, what, how)| (at, what, how, format!("{at:?}-{what}").to_lowercase())).collect();
+        let people: String = all.iter().map(|(_, _, _, name)| person(name)).collect();
+        world.apply(&acme(&format!("{people}{}", person("witness")))).await;
+        let mut waiting = Vec::new();
+        for (at, _, _, name) in &all {
+            waiting.push(Waiting::new(&world, *at, name).await);
+        }
+        let mut witness = Waiting::new(&world, At::Connected, "witness").await;
+        let changed: String =
+            all.iter().map(|(_, _, how, name)| format!("[[tenant.user]]\nusername = \"{name}\"\n{how}\n")).collect();
+        world.apply(&acme(&changed)).await;
+        let mails = world.mail.all().len();
+        for ((at, what, _, name), waiting) in all.iter().zip(&mut waiting) {
+            let seen = waiting.go_on().await;
+            let told = waiting.browser.get(&format!("{}{}", world.url, desk(&waiting.page))).await;
+            let note = format!("{on:?} {name}: {} / {}", seen.title(), told.title());
+            let expected = match (*at, *what) {
+                (At::Password, "password") => "Enter your password",
+                (_, "group") => "You need an authenticator",
+                (_, "disabled") if *at == At::Password => "This login has ended",
+                _ => "This login has ended",
+            };
+            assert_eq!(told.title(), expected, "{note}");
+            assert_eq!((&seen.leaves_to, &told.leaves_to), (&None, &None), "{note}");
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        assert_eq!(world.mail.all().len(), mails, "{on:?}: no code, no notice");
+        for table in ["SELECT COUNT(*) AS n FROM token WHERE enrolled_by = 'self'", ROWS[9], ROWS[10]] {
+            assert_eq!(count(&world, table).await, 0, "{on:?}: {table}");
+        }
+        // That the others were stopped means something only if this one is not.
+        assert!(!code_of(&witness.go_on().await).0.is_empty(), "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// T-10, T-11: a policy that denies, or that takes enrollment away from everybody, holds for logins that are under way.
+#[actix_web::test]
+async fn a_changed_policy_holds_for_logins_under_way() {
+    for (on, policy, title) in [
+        (On::Sqlite, "[tenant.global_policy]\ndecision = \"deny\"\n", "No access"),
+        (On::MariaDb, "[tenant.global_policy]\ndecision = \"deny\"\n", "No access"),
+        (On::Sqlite, "[tenant.self_provisioning]\ntarget_users = \"members_of\"\ngroups = []\n", ""),
+        (On::Sqlite, &["ios", "android", "windows", "command_line", "oath_app"]
+            .map(|name| format!("[tenant.platforms.{name}]\nallowed = false\n")).concat(), "You need an authenticator"),
+    ] {
+        let world = World::new(on).await;
+        let people: String = PLACES.iter().map(|at| person(&format!("{at:?}"))).collect();
+        world.apply(&acme(&people)).await;
+        let mut waiting = Vec::new();
+        for at in PLACES {
+            waiting.push((at, Waiting::new(&world, at, &format!("{at:?}").to_lowercase()).await));
+        }
+        let mut linus = Visitor::new(&world.url);
+        let linus_page = after_password(&world, &mut linus, "linus", LINUS).await;
+        if title.is_empty() {
+            // Nobody is a target any more: a faulty file would say something else.
+            let said = refused(&world, &acme(policy)).await;
+            assert!(!said.is_empty());
+            world.stop().await;
+            continue;
+        }
+        world.apply(&acme(policy)).await;
+        for (at, waiting) in &mut waiting {
+            let seen = waiting.go_on().await;
+            let told = waiting.browser.get(&format!("{}{}", world.url, desk(&waiting.page))).await;
+            assert_eq!((told.title().as_str(), &seen.leaves_to), (title, &None), "{on:?} {at:?}: {}", seen.body);
+        }
+        if title == "No access" {
+            let code = passcode_of_linus(&world);
+            let seen = linus.press(&linus_page, "continue", &[("code", &code)]).await;
+            assert_eq!(seen.title(), title, "{on:?}");
+        }
+        for table in ["SELECT COUNT(*) AS n FROM token WHERE enrolled_by = 'self'", ROWS[9], ROWS[10]] {
+            assert_eq!(count(&world, table).await, 0, "{on:?}: {table}");
+        }
+        world.stop().await;
+    }
+}
+
+/// T-11: between the passcode and the answer, and between the answer and the tokens, there is time for a change, too.
+#[actix_web::test]
+async fn a_change_after_the_passcode_still_counts() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let changes = [
+            "password = \"a new one\"",
+            "enabled = false",
+            "email = \"elsewhere@acme.test\"",
+        ];
+        for (number, change) in changes.iter().enumerate() {
+            // Each change with a fresh name, and each name at three places.
+            let names = ["posted", "granted", "coded"].map(|place| format!("{place}{number}"));
+            let people: String = names
+                .iter()
+                .map(|name| {
+                    person(name)
+                        + "[[tenant.user.token]]\ntype = \"oath_app\"\n\
+                           secret_base32 = \"JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP\"\nperiod_seconds = 30\n"
+                })
+                .collect();
+            world.apply(&acme(&people)).await;
+            let mut browsers = Vec::new();
+            for name in &names {
+                let mut browser = Visitor::new(&world.url);
+                let page = after_password(&world, &mut browser, name, PASSWORD).await;
+                assert_eq!(page.title(), "Enter your passcode");
+                let fields = [field("csrf", &csrf(&page)), field("code", &passcode_of_linus(&world))];
+                let url = format!("{}/passcode", desk(&page));
+                let posted = browser.once(Method::POST, &url, Some(fields.to_vec())).await;
+                assert_eq!(posted.status, 303, "{}", posted.body);
+                browsers.push((browser, page));
+            }
+            let (granted, page) = &mut browsers[1];
+            let resume = granted.once(Method::GET, &desk(page), None).await;
+            let resume = resume.headers["location"].to_str().unwrap().to_owned();
+            assert!(resume.contains("/oidc/resume/"), "{resume}");
+            let (coded, page) = &mut browsers[2];
+            let (code, _) = code_of(&coded.get(&desk(page)).await);
+            assert!(!code.is_empty());
+
+            let changed: String =
+                names.iter().map(|name| format!("[[tenant.user]]\nusername = \"{name}\"\n{change}\n")).collect();
+            world.apply(&acme(&changed)).await;
+            let before = count(&world, ROWS[10]).await;
+            let (posted, page) = &mut browsers[0];
+            let seen = posted.get(&desk(page)).await;
+            assert_eq!((seen.title().as_str(), seen.leaves_to), ("This login has ended", None), "{on:?} {change}");
+            let (granted, _) = &mut browsers[1];
+            let seen = granted.get(&resume).await;
+            assert!(!seen.leaves_to.unwrap_or_default().contains("code="), "{on:?} {change}");
+            let silent = granted.get(&authorize(&world, "&prompt=none")).await;
+            assert!(silent.leaves_to.unwrap().contains("error=login_required"), "{on:?} {change}");
+            assert_eq!(count(&world, ROWS[10]).await, before, "{on:?} {change}");
+            let (status, tokens) = redeem(&world, &code).await;
+            assert_eq!((status, tokens["error"].as_str()), (400, Some("invalid_grant")), "{on:?} {change}: {tokens}");
+        }
+        world.stop().await;
+    }
+}
+
+/// AC-14, AC-16, AC-17, AC-18, T-05: an activation string is good once, for one device, in one tenant, as the newest,
+/// and only whole.
+#[actix_web::test]
+async fn an_activation_string_is_good_for_one_thing_only() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        world.apply("[[tenant]]\ncode = \"blue\"\nname = \"Blue\"\n").await;
+        let mut ada = Visitor::new(&world.url);
+        let (page, old) = to_activation(&world, &mut ada, "ada").await;
+        let renewed = send(&mut ada, &page, "renew", &[]).await;
+        let string = renewed.find("[data-activation-string]").unwrap();
+        assert_ne!(old, string);
+
+        let replaced = Device::new(&old, "command_line").claim().await;
+        assert_eq!((replaced.0, why(&replaced)), (410, "act.expired"), "{on:?}: AC-18");
+
+        // AC-16: another tenant answers as it answers to garbage.
+        let elsewhere = string.replace("/t/acme/", "/t/blue/");
+        let answer = Device::new(&elsewhere, "command_line").claim().await;
+        let mut garbage = Device::new(&elsewhere, "command_line");
+        garbage.hello.activation = vestibule::domain::ids::Id::from_bits(rand::random());
+        assert_eq!(answer, garbage.claim().await, "{on:?}");
+        assert_eq!(answer.0, 404, "{on:?}");
+
+        // AC-17, and a platform that is none.
+        for platform in ["windows", "ios", "oath_app", "COMMAND_LINE", "toaster", ""] {
+            let answer = Device::new(&string, platform).claim().await;
+            assert_eq!((answer.0, why(&answer)), (403, "act.platform"), "{on:?} {platform}");
+        }
+        // A flipped bit of the secret or of the identifier; the app's own checksum would notice before.
+        for bit in [0, 64, 127] {
+            let mut device = Device::new(&string, "command_line");
+            let mut octets = device.secret.expose().to_vec();
+            octets[bit / 8] ^= 1 << (bit % 8);
+            device.secret = SecretBytes::new(octets);
+            let answer = device.claim().await;
+            assert_eq!((answer.0, why(&answer)), (403, "act.secret"), "{on:?} {bit}");
+        }
+        for broken in [&string[..string.len() - 1], &format!("{string}A"), &string.to_uppercase()] {
+            assert!(ActivationString::parse(broken).is_err(), "{broken}");
+        }
+        // What the page shows is no code and no passcode, here or in another login.
+        let seen = send(&mut ada, &renewed, "code", &[("code", &string)]).await;
+        assert_eq!(seen.title(), "Connect your authenticator", "{on:?}");
+        let seen = send(&mut ada, &renewed, "passcode", &[("code", &string)]).await;
+        assert_eq!(seen.title(), "Connect your authenticator", "{on:?}");
+        assert_eq!(world.events("activation_claimed").await, 0, "{on:?}");
+
+        // AC-14: the right device, and then another one, at any time.
+        let device = Device::new(&string, "command_line");
+        let claimed = device.claim().await;
+        assert_eq!(claimed.0, 200, "{on:?}: {}", claimed.1);
+        assert_eq!(device.claim().await.1, claimed.1, "{on:?}: its own lost answer");
+        let second = Device::new(&string, "command_line").claim().await;
+        assert_eq!((second.0, why(&second)), (409, "act.used"), "{on:?}");
+        let (status, secret) = device.confirm(&claimed.1).await;
+        assert_eq!(status, 200, "{on:?}");
+        let third = Device::new(&string, "command_line").claim().await;
+        assert_eq!((third.0, why(&third)), (409, "act.used"), "{on:?}");
+        assert_eq!(world.events("activation_reused").await, 2, "{on:?}");
+        let code = oathtool(&world, &secret, "--totp=sha256", "6");
+        let seen = send(&mut ada, &renewed, "passcode", &[("code", &code)]).await;
+        assert!(!code_of(&seen).0.is_empty(), "{on:?}");
+        assert_eq!(world.events("token_enrolled").await, 1, "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// T-05: ten failed presentations end an activation, and it is void with its login.
+#[actix_web::test]
+async fn an_activation_is_not_guessed_and_dies_with_its_login() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let mut ada = Visitor::new(&world.url);
+        let (page, string) = to_activation(&world, &mut ada, "ada").await;
+        let mut wrong = Device::new(&string, "command_line");
+        let right = std::mem::replace(&mut wrong.secret, SecretBytes::new(vec![0; 16]));
+        let answers = join_all((0..16).map(|_| wrong.claim())).await;
+        let compared = answers.iter().filter(|answer| why(answer) == "act.secret").count();
+        assert_eq!(compared, 10, "{on:?}: {answers:?}");
+        wrong.secret = right;
+        let late = wrong.claim().await;
+        assert_eq!((late.0, why(&late)), (423, "act.locked"), "{on:?}");
+        assert_eq!(world.events("activation_locked").await, 1, "{on:?}");
+        // A new one, and then the person cancels.
+        let page = send(&mut ada, &page, "renew", &[]).await;
+        let string = page.find("[data-activation-string]").unwrap();
+        send(&mut ada, &page, "cancel", &[]).await;
+        let answer = Device::new(&string, "command_line").claim().await;
+        assert_eq!((answer.0, why(&answer)), (410, "act.expired"), "{on:?}");
+        // Or time passes.
+        world.advance(61);
+        let (_, string) = to_activation(&world, &mut Visitor::new(&world.url), "ada").await;
+        world.advance(601);
+        let answer = Device::new(&string, "command_line").claim().await;
+        assert_eq!((answer.0, why(&answer)), (410, "act.expired"), "{on:?}");
+        assert_eq!(world.events("activation_claimed").await, 0, "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// AC-19, AC-20, T-06, INV-12: whoever scans over the shoulder has a device that counts for nothing, and the owner can
+/// begin again at once.
+#[actix_web::test]
+async fn a_spy_who_scans_first_gains_nothing() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let mut ada = Visitor::new(&world.url);
+        let (page, string) = to_activation(&world, &mut ada, "ada").await;
+        let spy = Device::new(&string, "command_line");
+        let (status, claimed) = spy.claim().await;
+        assert_eq!(status, 200, "{claimed}");
+        let (status, secret) = spy.confirm(&claimed).await;
+        assert_eq!(status, 200);
+        let victim = Device::new(&string, "command_line").claim().await;
+        assert_eq!((victim.0, why(&victim)), (409, "act.used"), "{on:?}");
+
+        let code = oathtool(&world, &secret, "--totp=sha256", "6");
+        // Without the browser's cookie the passcode ends nothing,
+        let mut stranger = Visitor::new(&world.url);
+        let seen = send(&mut stranger, &page, "passcode", &[("code", &code)]).await;
+        assert_eq!(seen.status, 400, "{on:?}");
+        // and in a login of the spy's own, who knows the password, it is no passcode of ada's (AC-20).
+        let offer = after_password(&world, &mut stranger, "ada", PASSWORD).await;
+        assert_eq!(offer.title(), "Add an authenticator", "{on:?}");
+        let seen = send(&mut stranger, &offer, "passcode", &[("code", &code)]).await;
+        assert_eq!((seen.title().as_str(), seen.leaves_to), ("Add an authenticator", None), "{on:?}");
+        assert_eq!(world.events("passcode_accepted").await + world.events("token_enrolled").await, 0, "{on:?}");
+
+        // The owner has no passcode for what the spy connected: she changes the device and goes on.
+        let seen = send(&mut ada, &page, "passcode", &[("code", other_than(&code))]).await;
+        assert!(seen.complaint().contains("was not accepted"), "{on:?}");
+        let seen = send(&mut ada, &seen, "change-platform", &[]).await;
+        let seen = ada.press(&seen, "platform-oath_app", &[]).await;
+        let own = seen.find("[data-activation-string]").unwrap().replace(' ', "");
+        let spys = send(&mut ada, &seen, "passcode", &[("code", &code)]).await;
+        assert!(spys.complaint().contains("was not accepted"), "{on:?}: what the spy has is forgotten");
+        let code = oathtool(&world, &own, "--totp=sha1", "6");
+        let seen = ada.press(&seen, "continue", &[("code", &code)]).await;
+        assert!(!code_of(&seen).0.is_empty(), "{on:?}: {}", seen.body);
+        assert_eq!(count(&world, "SELECT COUNT(*) AS n FROM token WHERE enrolled_by = 'self'").await, 1, "{on:?}");
+        let late = spy.confirm(&claimed).await;
+        assert_ne!(late.0, 500, "{on:?}");
+        assert_eq!(world.events("activation_confirmed").await, 1, "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// AC-21, T-08: a link into somebody else's login is worth nothing, and a session moves only logins of its own browser.
+#[actix_web::test]
+async fn a_login_is_not_handed_over() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        world.apply("[[tenant]]\ncode = \"blue\"\nname = \"Blue\"\n").await;
+        let mut mallory = Visitor::new(&world.url);
+        let trap = after_password(&world, &mut mallory, "linus", LINUS).await;
+        let mut linus = Visitor::new(&world.url);
+        linus_in(&world, &mut linus).await;
+        let before = rows(&world).await;
+        let id = desk(&trap).rsplit('/').next().unwrap().to_owned();
+        for url in [
+            trap.url.clone(),
+            format!("{}?language=de", trap.url),
+            format!("{}/events", trap.url),
+            format!("{}/oidc/resume/{id}", world.base()),
+            format!("{}/saml/resume/{id}", world.base()),
+            format!("{}/portal/resume/{id}", world.base()),
+        ] {
+            let seen = linus.get(&url).await;
+            assert_eq!((seen.status, seen.leaves_to), (400, None), "{on:?} {url}");
+        }
+        for form in FORMS {
+            let seen = send(&mut linus, &trap, form, &[("code", "123456"), ("username", "linus")]).await;
+            assert_eq!(seen.status, 400, "{on:?} {form}");
+        }
+        assert_eq!(rows(&world).await, before, "{on:?}");
+        assert_eq!(mallory.get(&trap.url).await.title(), "Enter your passcode", "{on:?}: where it was");
+        // The token of one login's forms opens no other, not even in the same browser.
+        let other = mallory.get(&authorize(&world, "")).await;
+        let url = format!("{}/username", desk(&other));
+        let seen = mallory.post(&url, &[field("csrf", &csrf(&trap)), field("username", "ada")]).await;
+        assert_eq!(seen.status, 403, "{on:?}");
+        // A login of one tenant is none of another, whatever the cookie is called.
+        let cookies = mallory.cookies.clone();
+        let seen = mallory.get(&trap.url.replace("/t/acme/", "/t/blue/")).await;
+        assert_eq!(seen.status, 400, "{on:?}");
+        // And neither is a session.
+        let session = linus.cookies.get("vs-acme").unwrap().clone();
+        linus.cookies.insert("vs-blue".to_owned(), session);
+        let seen = linus.get(&format!("{}/t/blue/", world.url)).await;
+        assert_eq!(seen.title(), "Log in", "{on:?}: {}", seen.body);
+        assert!(!cookies.is_empty());
+        world.stop().await;
+    }
+}
+
+/// AC-27, T-14: what is not exactly the passcode is no passcode.
+#[actix_web::test]
+async fn sloppy_passcodes_are_refused() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        // What is tried here is more than the name alone would be given.
+        world.apply(&acme("[tenant.lockout]\nthreshold = 0\n")).await;
+        let mut linus = Visitor::new(&world.url);
+        let mut page = after_password(&world, &mut linus, "linus", LINUS).await;
+        let digit = |c: char, zero: u32| char::from_u32(zero + c.to_digit(10).unwrap()).unwrap();
+        let right = passcode_of_linus(&world);
+        let of = |zero: u32| right.chars().map(|c| digit(c, zero)).collect::<String>();
+        let sloppy = [
+            "1".to_owned(),
+            right[..5].to_owned(),
+            format!("0{right}"),
+            format!("{right}0"),
+            format!("+{right}"),
+            format!("-{right}x"),
+            format!("{right}\0"),
+            format!("{right}\u{200b}"),
+            format!("{right}.0"),
+            of(0xff10),
+            of(0x0660),
+            of(0x1d7ce),
+            format!("0x{:x}", right.parse::<u32>().unwrap()),
+            format!("{right}' OR '1'='1"),
+            "x".repeat(8000),
+            "%".to_owned(),
+            "......".to_owned(),
+            "______".to_owned(),
+            right.split("").collect::<Vec<_>>().join(" "),
+        ];
+        let check = |seen: &Seen, typed: &str| {
+            assert_eq!((seen.status, seen.title().as_str()), (200, "Enter your passcode"), "{on:?} {typed:?}");
+            assert!(!seen.complaint().is_empty(), "{on:?} {typed:?}");
+        };
+        for typed in &sloppy {
+            page = linus.press(&page, "continue", &[("code", typed)]).await;
+            check(&page, typed);
+        }
+        // A list of passcodes is none.
+        for fields in [
+            vec![("code", right.as_str()), ("code", right.as_str())],
+            vec![("code", "000000"), ("code", right.as_str())],
+            vec![("code[]", right.as_str())],
+            vec![("code[0]", right.as_str())],
+            vec![("Code", right.as_str())],
+            vec![("code", "")],
+            vec![],
+        ] {
+            page = send(&mut linus, &page, "passcode", &fields).await;
+            check(&page, &format!("{fields:?}"));
+        }
+        assert_eq!(world.events("passcode_accepted").await, 0, "{on:?}");
+        // The waits between wrong ones grow; after them the right one is still right.
+        world.advance(60);
+        let right = passcode_of_linus(&world);
+        let seen = linus.press(&page, "continue", &[("code", &right)]).await;
+        assert!(!code_of(&seen).0.is_empty(), "{on:?}: {}", seen.body);
+        world.stop().await;
+    }
+}
+
+const EVENT_TOKEN: &str = "[[tenant.user.token]]\ntype = \"oath_app\"\ncounter = 5\n\
+                           secret_base32 = \"JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP\"\n";
+
+/// AC-24, T-13, INV-4: the counter of an event token only rises, at whichever instance, and one that is far ahead needs
+/// two passcodes in a row.
+#[actix_web::test]
+async fn a_counter_only_rises() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let (second, _) = world.second().await;
+        world.apply(&acme(&format!("[tenant.lockout]\nthreshold = 0\n{}{EVENT_TOKEN}", person("grace")))).await;
+        let secret = data_encoding::BASE32_NOPAD.decode(b"JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP").unwrap();
+        let secret = SecretBytes::new(secret);
+        let at = |counter| hotp::passcode(&secret, Algorithm::Sha1, 6, counter);
+        let position = "SELECT last_position AS n FROM token WHERE user_id = (SELECT id FROM user_account WHERE \
+                        username = 'grace')";
+        let mut grace = Visitor::new(&world.url);
+        let page = after_password(&world, &mut grace, "grace", PASSWORD).await;
+        let seen = grace.press(&page, "continue", &[("code", &at(5))]).await;
+        assert!(!code_of(&seen).0.is_empty(), "{on:?}: {}", seen.body);
+        assert_eq!(count(&world, position).await, 5, "{on:?}");
+
+        // The same one and those before it, at both instances.
+        let mut page = after_password(&world, &mut grace, "ada", PASSWORD).await;
+        page = send(&mut grace, &page, "switch-user", &[]).await;
+        page = grace.press(&page, "continue", &[("username", "grace")]).await;
+        page = grace.press(&page, "continue", &[("password", PASSWORD)]).await;
+        for (number, counter) in [5, 4, 0, 5].into_iter().enumerate() {
+            world.advance(31);
+            let fields = [field("csrf", &csrf(&page)), field("code", &at(counter))];
+            let server = if number % 2 == 0 { &second } else { &world.url };
+            let url = format!("{server}{}/passcode", desk(&page));
+            let seen = grace.once(Method::POST, &url, Some(fields.to_vec())).await;
+            assert!(seen.complaint().contains("was not accepted"), "{on:?} {counter}: {}", seen.body);
+        }
+        assert_eq!(count(&world, position).await, 5, "{on:?}");
+        // Far ahead: one is not enough, one that is not the next is not, and something wrong in between begins anew.
+        for (typed, almost) in [(at(40), true), (at(42), true), ("000000".to_owned(), false), (at(43), true)] {
+            world.advance(31);
+            page = grace.press(&page, "continue", &[("code", &typed)]).await;
+            assert_eq!(page.complaint().starts_with("Almost."), almost, "{on:?} {typed}: {}", page.complaint());
+            assert_eq!(count(&world, position).await, 5, "{on:?}");
+        }
+        // What one login began another does not finish.
+        let mut other = Visitor::new(&world.url);
+        let elsewhere = after_password(&world, &mut other, "grace", PASSWORD).await;
+        let seen = other.press(&elsewhere, "continue", &[("code", &at(44))]).await;
+        assert!(seen.complaint().starts_with("Almost."), "{on:?}: {}", seen.complaint());
+        let seen = grace.press(&page, "continue", &[("code", &at(44))]).await;
+        assert!(!code_of(&seen).0.is_empty(), "{on:?}: {}", seen.body);
+        assert_eq!(count(&world, position).await, 44, "{on:?}");
+        world.advance(31);
+        let seen = other.press(&elsewhere, "continue", &[("code", &at(45))]).await;
+        assert!(!code_of(&seen).0.is_empty(), "{on:?}: the next one is the next one: {}", seen.body);
+        assert_eq!(count(&world, position).await, 45, "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// AC-24, T-13: a passcode that opened one login opens no other, before and after a restart of the other instance.
+#[actix_web::test]
+async fn a_passcode_is_used_up_everywhere() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let mut first = Visitor::new(&world.url);
+        let code = passcode_of_linus(&world);
+        linus_in(&world, &mut first).await;
+        let (second, _) = world.second().await;
+        for server in [&world.url, &second] {
+            let mut thief = Visitor::new(&world.url);
+            let page = after_password(&world, &mut thief, "linus", LINUS).await;
+            let fields = [field("csrf", &csrf(&page)), field("code", &code)];
+            let url = format!("{server}{}/passcode", desk(&page));
+            let seen = thief.once(Method::POST, &url, Some(fields.to_vec())).await;
+            assert!(seen.complaint().contains("was not accepted"), "{on:?}: {}", seen.body);
+        }
+        assert_eq!(world.events("passcode_reused").await, 2, "{on:?}");
+        let warning = world.mail("linus@acme.test", 1).await;
+        assert_eq!(warning.subject(), "A passcode was used twice", "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// AC-25, T-12: a hundred wrong passcodes end a token, however patient somebody is and whatever the lockout says.
+#[actix_web::test]
+async fn a_hundred_wrong_passcodes_end_a_token() {
+    let world = World::new(On::Sqlite).await;
+    world.apply(&acme("[tenant.lockout]\nthreshold = 0\n")).await;
+    let mut tries = 0;
+    'logins: loop {
+        let mut thief = Visitor::new(&world.url);
+        let mut page = after_password(&world, &mut thief, "linus", LINUS).await;
+        for _ in 0..15 {
+            if page.title() != "Enter your passcode" {
+                break 'logins;
+            }
+            world.advance(31);
+            page = thief.press(&page, "continue", &[("code", wrong_passcode(&world))]).await;
+            tries += 1;
+        }
+        assert!(tries < 200, "it never ends");
+    }
+    assert!((90..=101).contains(&tries), "{tries}");
+    assert_eq!(world.events("token_locked").await, 1);
+    world.advance(86_400);
+    let mut linus = Visitor::new(&world.url);
+    let page = after_password(&world, &mut linus, "linus", LINUS).await;
+    let seen = send(&mut linus, &page, "passcode", &[("code", &passcode_of_linus(&world))]).await;
+    assert_eq!(seen.leaves_to, None, "{}", seen.body);
+    assert_eq!(world.events("passcode_accepted").await, 0);
+    world.stop().await;
+}
+
+/// AC-26, T-12: one counter for every entrance: what was wrong at one door counts at the others.
+#[actix_web::test]
+async fn every_door_counts_the_same_failures() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let doors = [
+            authorize(&world, ""),
+            format!("{}/", world.base()),
+            crate::door_saml::redirect(&world, &crate::door_saml::request(&world, "", "")),
+            authorize(&world, "&prompt=login"),
+        ];
+        for (number, door) in doors.iter().enumerate() {
+            let mut thief = Visitor::new(&world.url);
+            let page = thief.get(door).await;
+            let page = thief.press(&page, "continue", &[("username", "linus")]).await;
+            let page = thief.press(&page, "continue", &[("password", LINUS)]).await;
+            assert_eq!(page.title(), "Enter your passcode", "{on:?} {door}: {}", page.body);
+            world.advance(31);
+            let seen = thief.press(&page, "continue", &[("code", wrong_passcode(&world))]).await;
+            let locked = number == doors.len() - 1;
+            assert_eq!(seen.title() == "Your account is locked", locked, "{on:?} {door}: {}", seen.title());
+        }
+        for door in [&doors[0], &doors[1]] {
+            let mut thief = Visitor::new(&world.url);
+            let page = thief.get(door).await;
+            let page = thief.press(&page, "continue", &[("username", "linus")]).await;
+            assert_eq!(page.title(), "Your account is locked", "{on:?} {door}");
+        }
+        assert_eq!(world.events("account_locked").await, 1, "{on:?}");
+        world.stop().await;
+    }
+}
