@@ -217,9 +217,16 @@ async fn of_row(
         evidence,
         tokens: summary(&tokens),
         offer,
-        enrollment: enrollment.as_ref().map(Enrollment::progress),
+        enrollment: enrollment.as_ref().map(|enrollment| still_allowed(realm, enrollment)),
     });
     Ok(Case { row, application, member, session, decision, evidence, tokens, enrollment, lane, step })
+}
+
+/// How far an enrollment is. A platform that was withdrawn after it was chosen counts as not chosen (T-10).
+fn still_allowed(realm: &Realm, enrollment: &Enrollment) -> Progress {
+    let allowed = |platform: &_| realm.config.settings.platforms.rule(*platform).allowed;
+    let progress = enrollment.progress();
+    Progress { platform: progress.platform.filter(allowed), ..progress }
 }
 
 fn account(login: &Login, member: Option<&Member>, lane: &Lane) -> Account {
