@@ -23,6 +23,7 @@ use crate::domain::user::{Member, Status};
 use crate::flow::federation;
 use crate::http::Call;
 use crate::storage::grants::{self, Grant};
+use crate::storage::sessions;
 
 /// The answer to a good request.
 #[derive(Debug, Serialize)]
@@ -97,12 +98,25 @@ async fn exchange(call: &Call, request: &HttpRequest, body: &[u8]) -> Result<Tok
     if member.user.status != Status::Enabled {
         return Err(TokenError::new(Code::InvalidGrant, "the account is not enabled any more"));
     }
+    if !unchanged(call, &grant, &member).await? {
+        return Err(TokenError::new(Code::InvalidGrant, "the account has changed since the login"));
+    }
     let redeemed =
         federation::redeem(&call.site.house, call.realm.tenant(), &call.visit, &grant).await.map_err(failed)?;
     if !redeemed {
         return Err(TokenError::new(Code::InvalidGrant, "the code was used before, or it has expired"));
     }
     tokens(call, application, client, &grant, &details, &member)
+}
+
+/// Whether the account is still the one that logged in: nobody gets tokens with a password or an authenticator that was
+/// taken away in the meantime (T-11, INV-11).
+async fn unchanged(call: &Call, grant: &Grant, member: &Member) -> Result<bool, TokenError> {
+    let tenant = call.realm.tenant();
+    let session =
+        call.site.house.db.read(async |connection| sessions::with_id(connection, tenant, grant.session).await);
+    let session = session.await.map_err(failed)?;
+    Ok(session.is_some_and(|session| session.security_version == member.user.security_version))
 }
 
 async fn grant_of(call: &Call, code: &SecretString) -> Result<Option<(Grant, Member)>, TokenError> {
