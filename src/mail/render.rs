@@ -70,6 +70,13 @@ fn one_line(subject: &str) -> String {
     subject.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
 }
 
+/// A name without the words of it that mail programs would make a link of: nobody sends people elsewhere in our name
+/// (T-30).
+fn no_link(name: &str) -> String {
+    let link = |word: &str| word.contains("://") || word.to_ascii_lowercase().contains("www.");
+    name.split_whitespace().filter(|word| !link(word)).collect::<Vec<_>>().join(" ")
+}
+
 struct Writer {
     texts: Texts,
     language: Language,
@@ -98,7 +105,7 @@ fn parts(words: &Writer, urls: &Urls, envelope: &Envelope) -> Parts {
         language: words.language.tag(),
         organization: envelope.organization.clone(),
         subject: words.say(&key("subject"), &base),
-        greeting: words.say("mail-greeting", &[("name", Value::from(&envelope.name))]),
+        greeting: words.say("mail-greeting", &[("name", Value::from(no_link(&envelope.name)))]),
         before: Vec::new(),
         code: None,
         facts: Vec::new(),
@@ -123,6 +130,7 @@ fn parts(words: &Writer, urls: &Urls, envelope: &Envelope) -> Parts {
         Letter::Enrolled { device, platform, serial, at, address, undo } => {
             parts.before.push(words.say(&key("before"), &base));
             let platform = words.say(&platform.text("name"), &[]);
+            let device = no_link(device);
             let device = if device.is_empty() { platform } else { format!("{device} ({platform})") };
             parts.facts = facts(
                 words,
