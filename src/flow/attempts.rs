@@ -28,7 +28,8 @@ pub(super) async fn must_wait(house: &House, realm: &Realm, visit: &Visit, case:
     Ok(many.then(|| Complaint::Wait { seconds: over.as_secs().max(1) }))
 }
 
-/// Counts a wrong secret for the address and, if `for_name`, for the name; tells the person when it locks.
+/// Counts a wrong secret for the address and, if `for_name`, for the name; tells the person when it locks. `false` if
+/// another request has locked the name at the same moment: then this one was no try any more (INV-5).
 pub(super) async fn count(
     connection: &mut Connection,
     house: &House,
@@ -36,31 +37,34 @@ pub(super) async fn count(
     visit: &Visit,
     case: &Case,
     for_name: bool,
-) -> storage::Result<()> {
+) -> storage::Result<bool> {
     let subject = house.address_subject(realm.tenant(), "wrong secrets", visit.address);
     let start = window_start(visit.now, WINDOW);
     throttle::hit(connection, house.db.engine(), realm.tenant(), &subject, start).await?;
     if !for_name || case.lane.subject.is_empty() {
-        return Ok(());
+        return Ok(true);
     }
     let settings = realm.config.settings.lockout;
     let (before, after) = add(connection, house, realm, visit, &case.lane.subject, settings).await?;
-    let locks = after.lock() != Lock::Open && before.lock().refusal(visit.now).is_none();
-    if !locks {
-        return Ok(());
+    if before.lock().refusal(visit.now).is_some() {
+        return Ok(false);
+    }
+    if after.lock() == Lock::Open {
+        return Ok(true);
     }
     house.record(connection, event(case, visit, Action::AccountLocked)).await?;
     if !settings.alert_on_lock {
-        return Ok(());
+        return Ok(true);
     }
     let until = match after.lock() {
         Lock::Until(end) => Some(end),
         Lock::Open | Lock::Operator => None,
     };
-    letters::send(connection, house, realm, visit, case, Letter::AccountLocked { until }).await
+    letters::send(connection, house, realm, visit, case, Letter::AccountLocked { until }).await?;
+    Ok(true)
 }
 
-/// Adds one failure to the counter of `subject`. Says what it showed before and shows now.
+/// Adds one failure to the counter of `subject`, unless it is locked. Says what it showed before and shows now.
 pub(super) async fn add(
     connection: &mut Connection,
     house: &House,
@@ -74,6 +78,9 @@ pub(super) async fn add(
     // Another request may count at the same moment; then what it wrote is read and counted on. Every round
     // somebody succeeds, so this ends; sixteen rounds are more than a burst of parallel guesses needs.
     for _ in 0..16 {
+        if before.lock().refusal(visit.now).is_some() {
+            return Ok((before, before));
+        }
         let after = before.after_failure(settings, visit.now);
         if failures::replace(connection, engine, tenant, subject, before, after).await? {
             return Ok((before, after));

@@ -176,6 +176,18 @@ pub(super) async fn hold(
     load(connection, house, realm, visit, browser, id).await
 }
 
+/// Locks the row of the account that a secret is tried at, before anything about it is read: logins of one person in
+/// many browsers run one after the other, so that no burst of guesses is judged by one state of the counter (INV-5). A
+/// name without an account costs the same statement (T-19).
+pub(super) async fn one_by_one(
+    connection: &mut Connection,
+    house: &House,
+    realm: &Realm,
+    user: Option<UserId>,
+) -> storage::Result<()> {
+    users::hold(connection, house.db.engine(), realm.tenant(), user.unwrap_or(UserId::from_bits(0))).await
+}
+
 /// Takes the password.
 ///
 /// Right and wrong, known and unknown take the same way and the same time: one hash, one transaction (T-19).
@@ -206,17 +218,21 @@ pub async fn submit_password(
     let verdict = house.passwords.verify(password, stored.as_deref()).await?;
     let renewed = if verdict.outdated { Some(house.passwords.hash(password, &house.entropy).await?) } else { None };
     let cookie = house.new_cookie();
+    let named = case.user();
     let judged = house.db.write(async |connection| {
+        one_by_one(connection, house, realm, named).await?;
         let Some(case) = hold(connection, house, realm, visit, browser, id).await? else {
             return Ok(Err(Error::NotThisBrowser));
         };
-        if case.step != Step::Password {
+        if case.step != Step::Password || case.user() != named {
             return Ok(Err(Error::WrongMoment));
         }
         let (true, Some(user)) = (verdict.right, case.user()) else {
-            house.record(connection, event(&case, visit, Action::PasswordRejected)).await?;
             let counts = realm.config.settings.lockout.count_passwords;
-            attempts::count(connection, house, realm, visit, &case, counts).await?;
+            if !attempts::count(connection, house, realm, visit, &case, counts).await? {
+                return Ok(Err(Error::WrongMoment));
+            }
+            house.record(connection, event(&case, visit, Action::PasswordRejected)).await?;
             return Ok(Ok(Posted::complaint(Complaint::PasswordWrong)));
         };
         if let Some(hash) = &renewed {

@@ -1,12 +1,12 @@
 //! Passcodes: of an authenticator that exists, and the first one of a new authenticator.
 
 use super::case::Case;
-use super::login::{event, hold, stepped_up};
+use super::login::{event, hold, one_by_one, stepped_up};
 use super::{Browser, Error, House, Posted, Realm, Result, Visit, attempts, letters, undo};
 use crate::domain::audit::Action;
 use crate::domain::authenticator::template::{Synchronization, TokenTemplate};
 use crate::domain::enrollment::Enrollment;
-use crate::domain::ids::{LoginId, TokenId};
+use crate::domain::ids::{LoginId, TokenId, UserId};
 use crate::domain::letter::Letter;
 use crate::domain::lockout::MOST_FAILURES;
 use crate::domain::login::complaint::Complaint;
@@ -49,7 +49,7 @@ pub async fn submit(
     let posted = if first {
         first_passcode(house, realm, visit, browser, id, typed).await?
     } else {
-        passcode(house, realm, visit, browser, id, typed).await?
+        passcode(house, realm, visit, (browser, case.user()), id, typed).await?
     };
     house.mail_waits.notify_one();
     Ok(posted)
@@ -80,16 +80,17 @@ async fn passcode(
     house: &House,
     realm: &Realm,
     visit: &Visit,
-    browser: &Browser,
+    (browser, named): (&Browser, Option<UserId>),
     id: LoginId,
     typed: &str,
 ) -> Result<Posted> {
     let cookie = house.new_cookie();
     let done = house.db.write(async |connection| {
+        one_by_one(connection, house, realm, named).await?;
         let Some(case) = hold(connection, house, realm, visit, browser, id).await? else {
             return Ok(Err(Error::NotThisBrowser));
         };
-        if case.step != Step::Passcode {
+        if case.step != Step::Passcode || case.user() != named {
             return Ok(Err(Error::WrongMoment));
         }
         let active: Vec<&Token> = case.tokens.iter().filter(|token| token.state == State::Active).collect();
