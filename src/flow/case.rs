@@ -116,6 +116,12 @@ fn browser_subject(house: &House, tenant: TenantId, user: UserId, browser_hash: 
     text(&house.derived.throttle.of(&[b"browser", &tenant.to_bytes(), &user.to_bytes(), browser_hash.as_bytes()]))
 }
 
+/// Whether the cookie is the one that this browser got when the person of the login logged in with it before.
+pub(super) fn knows(house: &House, case: &Case, user: UserId, cookie: &SecretString) -> bool {
+    let tenant = case.login().tenant;
+    case.lane.subject == browser_subject(house, tenant, user, &browser_hash(house, tenant, cookie))
+}
+
 /// How wrong mail codes lock enrollment.
 pub(super) fn enrollment_lockout() -> LockoutSettings {
     LockoutSettings {

@@ -399,7 +399,7 @@ pub async fn complete(
     id: LoginId,
 ) -> Result<Completed> {
     let cookie = house.new_cookie();
-    let known = browser.known.clone().unwrap_or_else(|| house.new_cookie());
+    let fresh = house.new_cookie();
     let (session_id, hash) = (house.entropy.id(), session_cookie_hash(house, realm.tenant(), &cookie));
     let done = house.db.write(async |connection| {
         let Some(case) = hold(connection, house, realm, visit, browser, id).await? else {
@@ -418,14 +418,17 @@ pub async fn complete(
         } else {
             (sessions::strengthening(&session, &hash), Action::SessionStrengthened)
         };
+        // A value that somebody else may have put there does not become this person's browser (T-21).
+        let known = browser.known.as_ref().filter(|cookie| case::knows(house, &case, user, cookie));
+        let known = known.unwrap_or(&fresh).clone();
         let mut writes = vec![write];
         writes.extend(after_success(connection, house, realm, visit, &case, user, &known).await?);
         writes.push(house.entry(&event(&case, visit, action).on("session", session.id)));
         writes.push(house.entry(&event(&case, visit, Action::LoginCompleted)));
         batch::run(connection, house.db.engine(), writes).await?;
-        Ok(Ok(()))
+        Ok(Ok(known))
     });
-    done.await??;
+    let known = done.await??;
     Ok(Completed { session: cookie, known })
 }
 
