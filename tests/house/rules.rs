@@ -326,9 +326,20 @@ async fn a_mail_server_that_refuses_is_said() {
     assert!(page.body.contains("could not be sent") || page.body.contains("mail server is slow"), "{}", page.body);
     world.mail.refuse(false);
     world.advance(61);
-    let seen = ada.press(&page, "resend-code", &[]).await;
-    let code = world.newest_code("ada@acme.test").await;
-    let seen = ada.press(&seen, "continue", &[("code", &code)]).await;
+    let mut seen = ada.press(&page, "resend-code", &[]).await;
+    // The refused letter may have been tried again meanwhile; only the newest code is good, and it may come last.
+    let mut tried = Vec::new();
+    for _ in 0..200 {
+        let codes = world.mail.to("ada@acme.test").into_iter().filter_map(|mail| mail.code());
+        if let Some(code) = codes.filter(|code| !tried.contains(code)).last() {
+            seen = ada.press(&seen, "continue", &[("code", &code)]).await;
+            tried.push(code);
+        }
+        if seen.title().starts_with("Where do you want") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
     assert_eq!(seen.title(), "Where do you want the authenticator?", "{}", seen.body);
     world.stop().await;
 }
@@ -385,7 +396,7 @@ async fn a_link_without_the_app_is_harmless() {
     world.stop().await;
 }
 
-/// passcodes of somebody with two authenticators; each counts once.
+/// passcodes of somebody with two authenticators; each counts once.
 #[actix_web::test]
 async fn passcodes_of_two_authenticators() {
     for on in BOTH {
@@ -395,6 +406,7 @@ async fn passcodes_of_two_authenticators() {
         world.apply(&acme("[[tenant.application]]\nname = \"Notes\"", second)).await;
         let mut linus = Visitor::new(&world.url);
         let seen = after_password(&world, &mut linus, "linus", "has a token already").await;
+        assert_eq!(seen.body.matches("· Active</li>").count(), 2, "{on:?} R-463: {}", seen.body);
         let at = format!("@{}", world.clock_now().seconds());
         let run = std::process::Command::new("oathtool")
             .args(["--totp", "-b", "-d", "8", "-s", "60", "-N", &at, "KRSXG5CTMVRXEZLUKRSXG5CTMVRXEZLU"])
@@ -412,6 +424,9 @@ async fn passcodes_of_two_authenticators() {
         assert_eq!(wrong.complaint(), used.complaint(), "{on:?} R-301");
         assert_eq!(world.events("passcode_reused").await, 1, "{on:?} R-317");
         assert_eq!(world.events("passcode_rejected").await, 1, "{on:?} R-299: a failure counts once");
+        world.execute("UPDATE token SET state = ? WHERE template LIKE '%\"length\":8%'", "suspended").await;
+        let seen = again.get(&seen.url.replace("/passcode", "").replace("/password", "")).await;
+        assert!(seen.body.contains("· Suspended</li>"), "{on:?} R-463: {}", seen.body);
         world.stop().await;
     }
 }

@@ -113,13 +113,6 @@ impl World {
         String::from_utf8(run.stdout).unwrap()
     }
 
-    /// The code in the newest mail to `address`, once there is a mail.
-    pub async fn newest_code(&self, address: &str) -> String {
-        self.mail(address, 1).await;
-        let mails = self.mail.to(address);
-        mails.iter().rev().find_map(Mail::code).expect("a code in a mail")
-    }
-
     pub async fn apply(&self, file: &str) {
         let desk = Desk { house: &self.site.house, actor: Actor::Shell("test".to_owned()), now: self.clock_now() };
         text(&desk, ("test.toml", file), std::path::Path::new("."), Run::Real, Prune::Keep).await.unwrap();

@@ -19,6 +19,9 @@ struct Page {
     frame: Frame,
     login: Login,
     name: String,
+    /// Where there are several: their names, and the key of the text of their state. Any passcode of an active one
+    /// will do, so nothing need be chosen first.
+    several: Vec<(String, String)>,
     first: bool,
 }
 
@@ -35,9 +38,14 @@ pub async fn page(
         (Some(only), None) => only.name.clone(),
         _ => String::new(),
     };
+    let owned = case.tokens.iter().filter(|token| token.state != State::Revoked);
+    let mut several: Vec<_> = owned.map(|token| (token.name.clone(), format!("token-{}", token.state.id()))).collect();
+    if several.len() < 2 || first.is_some() {
+        several.clear();
+    }
     let (title, step) = if first.is_some() { ("first-passcode-title", 4) } else { ("passcode-title", 0) };
     let login = Login::of(call, case, title, step, complaint);
-    page::page(&Page { frame: login.frame.clone(), login, name, first: first.is_some() })
+    page::page(&Page { frame: login.frame.clone(), login, name, several, first: first.is_some() })
 }
 
 /// `POST …/passcode`.
