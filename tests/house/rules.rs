@@ -594,3 +594,23 @@ async fn an_event_based_authenticator_gives_a_new_passcode_at_each_press() {
         world.stop().await;
     }
 }
+
+/// INV-11, T-11: whoever had an access token has nothing any more once the password is another one.
+#[actix_web::test]
+async fn a_changed_password_takes_access_tokens_back() {
+    let world = World::new(On::Sqlite).await;
+    let mut linus = Visitor::new(&world.url);
+    let seen = after_password(&world, &mut linus, "linus", "has a token already").await;
+    let seen = linus.press(&seen, "continue", &[("code", &passcode_of_linus(&world))]).await;
+    let (status, tokens) = story::redeem(&world, &code_of(&seen).0).await;
+    assert_eq!(status, 200, "{tokens}");
+    let person = async || {
+        let token = tokens["access_token"].as_str().unwrap();
+        let url = format!("{}/oidc/userinfo", world.base());
+        reqwest::Client::new().get(url).bearer_auth(token).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(person().await, 200);
+    world.apply(&acme("password = \"has a token already\"", "password = \"another one entirely\"")).await;
+    assert_eq!(person().await, 401);
+    world.stop().await;
+}

@@ -12,7 +12,7 @@ use crate::flow::House;
 use crate::flow::case::{enrollment_subject, name_subject};
 use crate::keys::sealing::Place;
 use crate::storage::tokens::{State, Token};
-use crate::storage::{self, Connection, failures, sessions, tokens, users};
+use crate::storage::{self, Connection, failures, grants, sessions, tokens, users};
 
 /// Stores a new account.
 ///
@@ -24,6 +24,20 @@ pub async fn create(desk: &Desk<'_>, connection: &mut Connection, user: &User) -
     desk.record(connection, user.tenant, Action::UserCreated, object, json!({ "username": user.username })).await
 }
 
+/// Ends every session of a person, and takes back what applications were given in them: an access token opened
+/// UserInfo for its quarter of an hour otherwise (INV-11, T-11).
+async fn end_all(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    tenant: TenantId,
+    user: UserId,
+    reason: &str,
+) -> storage::Result<()> {
+    sessions::end_all_of(connection, tenant, user, reason, desk.now).await?;
+    grants::revoke_all_of(connection, tenant, user, None, desk.now).await?;
+    Ok(())
+}
+
 /// Stores changed fields. A changed address or status ends every open login and session (INV-11).
 ///
 /// # Errors
@@ -33,7 +47,7 @@ pub async fn change(desk: &Desk<'_>, connection: &mut Connection, before: &User,
     let version = before.security_version + i64::from(sensitive);
     users::update(connection, &User { security_version: version, ..after.clone() }, desk.now).await?;
     if sensitive {
-        sessions::end_all_of(connection, after.tenant, after.id, "account changed", desk.now).await?;
+        end_all(desk, connection, after.tenant, after.id, "account changed").await?;
     }
     let detail = json!({ "username": after.username, "sensitive": sensitive });
     desk.record(connection, after.tenant, Action::UserChanged, ("user", after.id.to_string()), detail).await
@@ -52,7 +66,7 @@ pub async fn set_password(
 ) -> storage::Result<()> {
     users::set_password_hash(connection, tenant, user, hash, desk.now).await?;
     users::raise_security_version(connection, tenant, user, desk.now).await?;
-    sessions::end_all_of(connection, tenant, user, "password changed", desk.now).await?;
+    end_all(desk, connection, tenant, user, "password changed").await?;
     let object = ("user", user.to_string());
     desk.record(connection, tenant, Action::UserChanged, object, json!({ "changed": "password" })).await
 }
@@ -86,7 +100,7 @@ pub async fn remove(
     for token in tokens::of_user(tenant, user).ask(connection).await? {
         set_token_state(desk, connection, &token, State::Revoked, "account removed").await?;
     }
-    sessions::end_all_of(connection, tenant, user, "account removed", desk.now).await?;
+    end_all(desk, connection, tenant, user, "account removed").await?;
     users::remove(connection, tenant, user).await?;
     desk.record(connection, tenant, Action::UserRemoved, ("user", user.to_string()), json!({})).await
 }
@@ -154,7 +168,7 @@ pub async fn set_token_state(
     if to != State::Active {
         // A session that this authenticator opened must not outlive it (INV-11).
         users::raise_security_version(connection, token.tenant, token.user, desk.now).await?;
-        sessions::end_all_of(connection, token.tenant, token.user, "authenticator stopped", desk.now).await?;
+        end_all(desk, connection, token.tenant, token.user, "authenticator stopped").await?;
     }
     let detail = json!({ "serial": token.serial, "reason": reason });
     desk.record(connection, token.tenant, action, ("token", token.id.to_string()), detail).await?;
