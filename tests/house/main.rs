@@ -10,6 +10,7 @@ mod abuse;
 mod attacker;
 mod browser;
 mod commands;
+mod conformance;
 mod door_oidc;
 mod door_saml;
 mod mariadb;

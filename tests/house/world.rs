@@ -123,6 +123,11 @@ impl World {
         self.site.house.clock.now()
     }
 
+    /// The tenant `acme`, as the database knows it.
+    pub async fn tenant(&self) -> vestibule::domain::ids::TenantId {
+        self.site.house.realm(&"acme".parse().unwrap()).await.unwrap().unwrap().tenant()
+    }
+
     pub fn advance(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
     }

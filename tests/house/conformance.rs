@@ -1,0 +1,128 @@
+//! What storage promises is the same on every engine: each test runs on SQLite and on MariaDB.
+
+use std::time::Duration;
+
+use vestibule::domain::ids::{CorrelationId, TenantId, UserId};
+use vestibule::domain::lockout::{Failures, LockoutSettings};
+use vestibule::domain::user::{Status, User};
+use vestibule::storage::{Error, failures, identifiers, leases, throttle, users};
+
+use crate::world::{BOTH, World};
+
+fn person(tenant: TenantId, bits: u128, username: &str) -> User {
+    User {
+        id: UserId::from_bits(bits),
+        tenant,
+        username: username.to_owned(),
+        email: None,
+        first_name: "Zoë 🦉 ".to_owned(),
+        last_name: "O'Brien \\ \"x\"; DROP TABLE login".to_owned(),
+        language: None,
+        status: Status::Enabled,
+        security_version: i64::MAX - 1,
+        first_enrolled_at: None,
+    }
+}
+
+/// R-598, AC-08, T-03: texts come back as they were, nothing is folded but what we fold ourselves, and a name is there
+/// once.
+#[actix_web::test]
+async fn texts_and_names_mean_the_same_on_every_engine() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let (db, now, tenant) = (&world.site.house.db, world.clock_now(), world.tenant().await);
+        let zoe = person(tenant, 7, "Zoë");
+        db.write(async |connection| users::insert(connection, &zoe, now).await).await.unwrap();
+        let found = async |name: &str| {
+            let name = name.to_owned();
+            db.read(async |connection| users::named(connection, tenant, &name).await).await.unwrap()
+        };
+        assert_eq!(found("zoë").await, Some(zoe.clone()), "{on:?}: every field, blanks and signs too");
+        assert_eq!(found("ZOË").await.map(|user| user.id), Some(zoe.id), "{on:?}: case is folded");
+        for other in ["zoe", "zoë\u{301}", "zo\u{eb}1", "z%", "zo_"] {
+            assert_eq!(found(other).await, None, "{on:?}: {other}");
+        }
+        // The same name once more is refused, and nothing of that transaction stays.
+        let (stranger, twin) = (person(tenant, 8, "stranger"), person(tenant, 9, "ZOË"));
+        let both = db.write(async |connection| {
+            users::insert(connection, &stranger, now).await?;
+            users::insert(connection, &twin, now).await
+        });
+        assert!(matches!(both.await, Err(Error::Database(_))), "{on:?}");
+        assert_eq!(found("stranger").await, None, "{on:?}: all or nothing");
+        world.stop().await;
+    }
+}
+
+/// INV-10, R-604: what may happen once says so by the rows it changed, also where nothing changes in a row.
+#[actix_web::test]
+async fn conditions_tell_whether_they_were_met() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let (db, now, tenant) = (&world.site.house.db, world.clock_now(), world.tenant().await);
+        let (one, two) = (CorrelationId::from_bits(1), CorrelationId::from_bits(2));
+        let hour = Duration::from_secs(3600);
+        let take = async |owner, at| {
+            db.write(async |connection| leases::acquire(connection, "conformance", owner, at, hour).await)
+                .await
+                .unwrap()
+        };
+        assert!(take(one, now).await, "{on:?}: it was free");
+        assert!(!take(two, now).await, "{on:?}: it is taken");
+        // MySQL counts changed rows by default, not those that matched: taking it again must still be a yes.
+        assert!(take(one, now).await && take(one, now).await, "{on:?}: its owner keeps it");
+        assert!(take(two, now.plus(hour)).await, "{on:?}: it ran out");
+        db.write(async |connection| leases::release(connection, "conformance", two).await).await.unwrap();
+        assert!(take(one, now).await, "{on:?}: it was given back");
+
+        let use_it = async |subject: &'static str| {
+            let used = async |connection: &mut _| identifiers::first_use(connection, tenant, subject, now).await;
+            db.write(used).await.unwrap()
+        };
+        assert!(use_it("a").await && !use_it("a").await && use_it("A").await, "{on:?}: octets are compared");
+
+        let settings = LockoutSettings::default();
+        let before = Failures::default();
+        let after = before.after_failure(settings, now);
+        let replace = async |before: Failures, after: Failures| {
+            let work = async |connection: &mut _| {
+                failures::replace(connection, db.engine(), tenant, "somebody", before, after).await
+            };
+            db.write(work).await.unwrap()
+        };
+        assert!(replace(before, after).await, "{on:?}: the first");
+        assert!(!replace(before, after).await, "{on:?}: somebody was faster");
+        let next = after.after_failure(settings, now);
+        assert!(replace(after, next).await && !replace(after, next).await, "{on:?}");
+        for expected in 1..=3 {
+            let hit = async |connection: &mut _| throttle::hit(connection, db.engine(), tenant, "x", now).await;
+            assert_eq!(db.write(hit).await.unwrap(), expected, "{on:?}");
+        }
+        world.stop().await;
+    }
+}
+
+/// INV-9: a transaction that fails half way leaves nothing, whoever reads at the same moment sees all of it or nothing.
+#[actix_web::test]
+async fn a_transaction_is_whole_or_not_there() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let (db, now, tenant) = (&world.site.house.db, world.clock_now(), world.tenant().await);
+        let failing = db.write(async |connection| {
+            throttle::hit(connection, db.engine(), tenant, "half", now).await?;
+            Err::<(), _>(Error::Broken { table: "t", column: "c", row: "r".to_owned() })
+        });
+        assert!(failing.await.is_err());
+        let hits =
+            async || db.read(async |connection| throttle::hits(connection, tenant, "half", now).await).await.unwrap();
+        assert_eq!(hits().await, 0, "{on:?}");
+        // Sixteen at once, none lost, none busy (K, "four or more clients at once never meet a busy database").
+        let hit = async |connection: &mut _| throttle::hit(connection, db.engine(), tenant, "half", now).await;
+        let all = futures_util::future::join_all((0..16).map(|_| db.write(hit))).await;
+        let mut counts: Vec<i64> = all.into_iter().map(Result::unwrap).collect();
+        counts.sort_unstable();
+        assert_eq!(counts, (1..=16).collect::<Vec<_>>(), "{on:?}: each saw a count of its own");
+        assert_eq!(hits().await, 16, "{on:?}");
+        world.stop().await;
+    }
+}
