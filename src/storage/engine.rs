@@ -221,7 +221,8 @@ const SQLITE_WRITER: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = W
 const SQLITE_READER: &str = "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA cache_size = -2000;";
 
 const MYSQL_SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', \
-    time_zone = '+00:00', group_concat_max_len = 1048576, innodb_lock_wait_timeout = 5";
+    time_zone = '+00:00', group_concat_max_len = 1048576, innodb_lock_wait_timeout = 5, \
+    group_concat_max_len = 16777216";
 
 // A statement of its own: MySQL 8 and MariaDB 11 call the variable by another name than MariaDB 10.
 const MYSQL_ISOLATION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vestibule::domain::ids::{CorrelationId, TenantId, UserId};
+use vestibule::domain::ids::{CorrelationId, GroupId, TenantId, UserId};
 use vestibule::domain::lockout::{Failures, LockoutSettings};
 use vestibule::domain::user::{Status, User};
 use vestibule::storage::{Error, failures, identifiers, leases, throttle, users};
@@ -50,6 +50,22 @@ async fn texts_and_names_mean_the_same_on_every_engine() {
         });
         assert!(matches!(both.await, Err(Error::Database(_))), "{on:?}");
         assert_eq!(found("stranger").await, None, "{on:?}: all or nothing");
+        world.stop().await;
+    }
+}
+
+/// T-10: who is in many groups is in all of them; MySQL cuts a list of its own making at 1024 octets unless told otherwise.
+#[actix_web::test]
+async fn somebody_may_be_in_very_many_groups() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let (db, tenant) = (&world.site.house.db, world.tenant().await);
+        let ada = db.read(async |connection| users::named(connection, tenant, "ada").await).await.unwrap().unwrap().id;
+        let groups: Vec<GroupId> = (1..=500).map(GroupId::from_bits).collect();
+        let set = async |connection: &mut _| users::set_groups(connection, tenant, ada, &groups).await;
+        db.write(set).await.unwrap();
+        let member = db.read(async |connection| users::member(tenant, ada).ask(connection).await).await.unwrap();
+        assert_eq!(member.unwrap().groups.len(), 500, "{on:?}");
         world.stop().await;
     }
 }
