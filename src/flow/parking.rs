@@ -24,7 +24,8 @@ pub struct Parked {
     pub cookie: SecretString,
 }
 
-/// Puts a checked request aside.
+/// Puts a checked request aside. It leaves no audit event: nothing has begun before the browser comes back, and then
+/// the login or its answer has one.
 ///
 /// # Errors
 /// If the database fails.

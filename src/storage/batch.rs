@@ -122,7 +122,8 @@ impl Questions {
     /// # Errors
     /// If the database fails.
     pub async fn ask(self, connection: &mut Connection, engine: Engine) -> Result<Answers> {
-        let mut answers: Vec<Vec<AnyRow>> = Vec::with_capacity(self.0.len());
+        let asked = self.0.len();
+        let mut answers: Vec<Vec<AnyRow>> = Vec::with_capacity(asked);
         if engine == Engine::MySql {
             for Statement { sql, values } in self.0 {
                 answers.push(bound(sqlx::query(sql), values).fetch_all(&mut *connection).await?);
@@ -137,6 +138,12 @@ impl Questions {
                 // The end of one statement.
                 Either::Left(_) => answers.push(std::mem::take(&mut rows)),
             }
+        }
+        // An answer that is missing would read as "nothing there": no lock, no token, no failure. The driver calls
+        // several statements in one text deprecated, so a newer one may stop after the first.
+        if answers.len() != asked {
+            let why = format!("{} answers to {asked} questions", answers.len());
+            return Err(sqlx::Error::Protocol(why).into());
         }
         Ok(Answers(answers))
     }
