@@ -108,11 +108,11 @@ pub async fn claim(
     let claimed = house.db.write(async |connection| {
         let tenant = realm.tenant();
         let start = window_start(visit.now, WINDOW);
-        let hits = throttle::hit(connection, house.db.engine(), tenant, &subject, start).await?;
+        let hits = throttle::hit(connection, tenant, &subject, start).await?;
         if hits > house.settings.claims_per_address {
             return Ok(Ok(Err(Refused::TooMany)));
         }
-        let Some(activation) = held(connection, house, realm, hello.activation).await? else {
+        let Some(activation) = held(connection, realm, hello.activation).await? else {
             return Ok(Ok(Err(Refused::Unknown)));
         };
         if let Err(refused) = usable(visit, &activation) {
@@ -168,7 +168,7 @@ pub async fn confirm(
 ) -> Result<Outcome<[u8; MAC_LENGTH]>> {
     let confirmed = house.db.write(async |connection| {
         let tenant = realm.tenant();
-        let Some(activation) = held(connection, house, realm, id).await? else { return Ok(Ok(Err(Refused::Unknown))) };
+        let Some(activation) = held(connection, realm, id).await? else { return Ok(Ok(Err(Refused::Unknown))) };
         let Some(sealed) = &activation.handshake_sealed else { return Ok(Ok(Err(Refused::Unknown))) };
         if activation.state != State::Completed
             && let Err(refused) = usable(visit, &activation)
@@ -214,14 +214,9 @@ pub async fn confirm(
 }
 
 /// The activation, with its login's row locked: device and page then run one after the other.
-async fn held(
-    connection: &mut Connection,
-    house: &House,
-    realm: &Realm,
-    id: ActivationId,
-) -> storage::Result<Option<Activation>> {
+async fn held(connection: &mut Connection, realm: &Realm, id: ActivationId) -> storage::Result<Option<Activation>> {
     let Some(seen) = activations::with_id(connection, realm.tenant(), id).await? else { return Ok(None) };
-    logins::hold(connection, house.db.engine(), realm.tenant(), seen.login).await?;
+    logins::hold(connection, realm.tenant(), seen.login).await?;
     activations::with_id(connection, realm.tenant(), id).await
 }
 

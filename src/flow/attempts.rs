@@ -40,12 +40,12 @@ pub(super) async fn count(
 ) -> storage::Result<bool> {
     let subject = house.address_subject(realm.tenant(), "wrong secrets", visit.address);
     let start = window_start(visit.now, WINDOW);
-    throttle::hit(connection, house.db.engine(), realm.tenant(), &subject, start).await?;
+    throttle::hit(connection, realm.tenant(), &subject, start).await?;
     if !for_name || case.lane.subject.is_empty() {
         return Ok(true);
     }
     let settings = realm.config.settings.lockout;
-    let (before, after) = add(connection, house, realm, visit, &case.lane.subject, settings).await?;
+    let (before, after) = add(connection, realm, visit, &case.lane.subject, settings).await?;
     if before.lock().refusal(visit.now).is_some() {
         return Ok(false);
     }
@@ -67,13 +67,12 @@ pub(super) async fn count(
 /// Adds one failure to the counter of `subject`, unless it is locked. Says what it showed before and shows now.
 pub(super) async fn add(
     connection: &mut Connection,
-    house: &House,
     realm: &Realm,
     visit: &Visit,
     subject: &str,
     settings: LockoutSettings,
 ) -> storage::Result<(Failures, Failures)> {
-    let (tenant, engine) = (realm.tenant(), house.db.engine());
+    let tenant = realm.tenant();
     let mut before = failures::of(tenant, subject).ask(connection).await?;
     // Another request may count at the same moment; then what it wrote is read and counted on. Every round
     // somebody succeeds, so this ends; sixteen rounds are more than a burst of parallel guesses needs.
@@ -82,7 +81,7 @@ pub(super) async fn add(
             return Ok((before, before));
         }
         let after = before.after_failure(settings, visit.now);
-        if failures::replace(connection, engine, tenant, subject, before, after).await? {
+        if failures::replace(connection, tenant, subject, before, after).await? {
             return Ok((before, after));
         }
         before = failures::of(tenant, subject).ask(connection).await?;

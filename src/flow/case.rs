@@ -17,7 +17,6 @@ use crate::domain::secret::{ExposeSecret as _, SecretString};
 use crate::domain::session::Session;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::Member;
-use crate::storage::batch::Questions;
 use crate::storage::logins::LoginRow;
 use crate::storage::tokens::{Token, summary};
 use crate::storage::{self, Connection, enrollments, failures, logins, sessions, tokens, users};
@@ -306,34 +305,36 @@ impl Found {
         let cookie = browser.session.as_ref().filter(|_| login.user.is_some());
         let cookie = cookie.map(|cookie| session_cookie_hash(house, tenant, cookie));
 
-        let mut questions = Questions::default();
-        let member = login.user.map(|id| questions.add(users::member(tenant, id)));
-        let session = cookie.map(|hash| questions.add(sessions::with_cookie(tenant, &hash)));
-        let evidence = questions.add(logins::evidence(tenant, login.id));
-        let tokens = login.user.map(|id| questions.add(tokens::of_user(tenant, id)));
-        let enrollment = questions.add(enrollments::open_of(tenant, login.id));
-        let of_name = name.as_ref().map(|subject| questions.add(failures::of(tenant, subject)));
-        let is_known = known.map(|(user, hash)| questions.add(users::knows_browser(tenant, user, &hash)));
-        let of_browser = allowance.as_ref().map(|subject| questions.add(failures::of(tenant, subject)));
-        let codes =
-            login.user.map(|user| questions.add(failures::of(tenant, &enrollment_subject(house, tenant, user))));
-
-        let mut answers = questions.ask(connection, house.db.engine()).await?;
-        let lane = match (name, allowance.filter(|_| login.named.is_some())) {
-            (_, Some(subject)) if answers.take_if(is_known.as_ref())? => {
-                Lane { subject, failures: answers.take_if(of_browser.as_ref())? }
+        let is_known = match &known {
+            Some((user, hash)) => users::knows_browser(tenant, *user, hash).ask(connection).await?,
+            None => false,
+        };
+        let lane = match (name, allowance.filter(|_| login.named.is_some() && is_known)) {
+            (_, Some(subject)) | (Some(subject), None) => {
+                Lane { failures: failures::of(tenant, &subject).ask(connection).await?, subject }
             }
-            (Some(subject), _) => Lane { subject, failures: answers.take_if(of_name.as_ref())? },
-            (None, _) => Lane { subject: String::new(), failures: Failures::default() },
+            (None, None) => Lane { subject: String::new(), failures: Failures::default() },
+        };
+        let session = match cookie {
+            Some(hash) => sessions::with_cookie(tenant, &hash).ask(connection).await?,
+            None => None,
+        };
+        let (member, tokens, codes) = match login.user {
+            Some(user) => (
+                users::member(tenant, user).ask(connection).await?,
+                tokens::of_user(tenant, user).ask(connection).await?,
+                failures::of(tenant, &enrollment_subject(house, tenant, user)).ask(connection).await?,
+            ),
+            None => (None, Vec::new(), Failures::default()),
         };
         Ok(Self {
-            member: answers.take_if(member.as_ref())?,
-            session: answers.take_if(session.as_ref())?,
-            evidence: answers.take(&evidence)?,
-            tokens: answers.take_if(tokens.as_ref())?,
-            enrollment: answers.take(&enrollment)?,
+            member,
+            session,
+            evidence: logins::evidence(tenant, login.id).ask(connection).await?,
+            tokens,
+            enrollment: enrollments::open_of(tenant, login.id).ask(connection).await?,
             lane,
-            codes: answers.take_if(codes.as_ref())?,
+            codes,
         })
     }
 }

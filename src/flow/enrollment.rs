@@ -25,11 +25,11 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::user::User;
 use crate::keys::sealing::Place;
 use crate::storage::activations::{self, Activation};
-use crate::storage::batch;
 use crate::storage::email_codes::{self, EmailCode};
 use crate::storage::enrollments::{self, Ready};
 use crate::storage::logins::Proven;
 use crate::storage::outbox::{self, Progress};
+use crate::storage::statement;
 use crate::storage::{self, Connection, failures};
 
 /// How long an activation waits for a device (part B3).
@@ -231,7 +231,7 @@ pub async fn redeem(
         failures::forget(connection, tenant, &enrollment_subject(house, tenant, member.user.id)).await?;
         let mut writes = stepped_up(house, realm, visit, &case, &cookie, Proven::Mailbox);
         writes.push(house.entry(&event(&case, visit, Action::CodeVerified)));
-        batch::run(connection, house.db.engine(), writes).await?;
+        statement::run_all(connection, writes).await?;
         // Where there is one platform there is nothing to choose (part B1).
         if let ([only], None) = (realm.config.settings.platforms.allowed().as_slice(), enrollment.platform) {
             let _ = start(connection, house, realm, visit, &case, enrollment.id, *only).await?;
@@ -253,7 +253,7 @@ async fn wrong_code(
 ) -> storage::Result<Posted> {
     house.record(connection, event(case, visit, Action::CodeRejected)).await?;
     let subject = enrollment_subject(house, realm.tenant(), user);
-    let (before, after) = attempts::add(connection, house, realm, visit, &subject, enrollment_lockout()).await?;
+    let (before, after) = attempts::add(connection, realm, visit, &subject, enrollment_lockout()).await?;
     attempts::count(connection, house, realm, visit, case, false).await?;
     if after.lock() != Lock::Open && before.lock().refusal(visit.now).is_none() {
         house.record(connection, event(case, visit, Action::EnrollmentLocked)).await?;

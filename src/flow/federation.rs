@@ -16,8 +16,8 @@ use crate::domain::policy::access::{Decision, Method, Verdict};
 use crate::domain::policy::provisioning::{self, Offer};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{Member, Status};
-use crate::storage::batch::{self, Statement};
 use crate::storage::grants::Grant;
+use crate::storage::statement::{self, Statement};
 use crate::storage::{self, Connection, access_log, grants, identifiers, logins, sessions};
 
 /// What a door may tell its application: who it is and what was proven, computed from the evidence at the
@@ -162,7 +162,7 @@ pub async fn from_session(
         let mut writes = vec![sessions::touched(tenant, session.id, visit.now)];
         writes.extend(stored(house, realm, visit, &proven, receipt(&proven), visit.correlation));
         writes.push(accessed(house, realm, visit, &who, &decision, session.evidence(), ("success", "granted")));
-        batch::run(connection, house.db.engine(), writes).await?;
+        statement::run_all(connection, writes).await?;
         Ok(Ok(Silent::Complete(Box::new(proven))))
     });
     answered.await?
@@ -222,7 +222,7 @@ pub async fn from_login(
         let receipt = receipt(&proven, &case.login().request);
         let mut writes = stored(house, realm, visit, &proven, receipt, case.login().correlation);
         writes.push(access(house, realm, visit, &case, "success", "granted"));
-        batch::run(connection, house.db.engine(), writes).await?;
+        statement::run_all(connection, writes).await?;
         Ok(Ok((proven, case.login().request.clone())))
     });
     answered.await?

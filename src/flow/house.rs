@@ -18,7 +18,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::keys::derived::DerivedKeys;
 use crate::keys::password::PasswordHasher;
 use crate::keys::sealing::{Place, Sealer};
-use crate::storage::batch::Statement;
+use crate::storage::statement::Statement;
 use crate::storage::{self, Connection, Db, audit, installation, outbox};
 
 /// Limits of the service as a whole.

@@ -16,8 +16,8 @@ use crate::domain::login::{LONGEST, Login, Stage, extended, page_deadline};
 use crate::domain::name::key_of;
 use crate::domain::secret::SecretString;
 use crate::domain::session::Session;
-use crate::storage::batch::{self, Statement};
 use crate::storage::logins::{LoginRow, Proven};
+use crate::storage::statement::{self, Statement};
 use crate::storage::{self, Connection, enrollments, failures, logins, sessions, users};
 
 /// The longest user name that is looked at, in characters.
@@ -172,7 +172,7 @@ pub(super) async fn hold(
     browser: &Browser,
     id: LoginId,
 ) -> storage::Result<Option<Case>> {
-    logins::hold(connection, house.db.engine(), realm.tenant(), id).await?;
+    logins::hold(connection, realm.tenant(), id).await?;
     load(connection, house, realm, visit, browser, id).await
 }
 
@@ -181,11 +181,10 @@ pub(super) async fn hold(
 /// name without an account costs the same statement (T-19).
 pub(super) async fn one_by_one(
     connection: &mut Connection,
-    house: &House,
     realm: &Realm,
     user: Option<UserId>,
 ) -> storage::Result<()> {
-    users::hold(connection, house.db.engine(), realm.tenant(), user.unwrap_or(UserId::from_bits(0))).await
+    users::hold(connection, realm.tenant(), user.unwrap_or(UserId::from_bits(0))).await
 }
 
 /// Takes the password.
@@ -220,7 +219,7 @@ pub async fn submit_password(
     let cookie = house.new_cookie();
     let named = case.user();
     let judged = house.db.write(async |connection| {
-        one_by_one(connection, house, realm, named).await?;
+        one_by_one(connection, realm, named).await?;
         let Some(case) = hold(connection, house, realm, visit, browser, id).await? else {
             return Ok(Err(Error::NotThisBrowser));
         };
@@ -241,7 +240,7 @@ pub async fn submit_password(
         let mut writes = stepped_up(house, realm, visit, &case, &cookie, Proven::Password);
         let accepted = Event { actor: Actor::User(user), ..event(&case, visit, Action::PasswordAccepted) };
         writes.push(house.entry(&accepted));
-        batch::run(connection, house.db.engine(), writes).await?;
+        statement::run_all(connection, writes).await?;
         Ok(Ok(Posted { complaint: None, login_cookie: Some(cookie.clone()) }))
     });
     judged.await?
@@ -425,7 +424,7 @@ pub async fn complete(
         writes.extend(after_success(connection, house, realm, visit, &case, user, &known).await?);
         writes.push(house.entry(&event(&case, visit, action).on("session", session.id)));
         writes.push(house.entry(&event(&case, visit, Action::LoginCompleted)));
-        batch::run(connection, house.db.engine(), writes).await?;
+        statement::run_all(connection, writes).await?;
         Ok(Ok(known))
     });
     let known = done.await??;

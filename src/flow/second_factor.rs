@@ -16,9 +16,9 @@ use crate::domain::policy::platform::Platform;
 use crate::domain::secret::SecretBytes;
 use crate::domain::user::Member;
 use crate::keys::sealing::Place;
-use crate::storage::batch;
 use crate::storage::enrollments::{self, Ready};
 use crate::storage::logins::Proven;
+use crate::storage::statement;
 use crate::storage::tokens::{self, State, Token};
 use crate::storage::{self, Connection, activations, logins, users};
 
@@ -86,7 +86,7 @@ async fn passcode(
 ) -> Result<Posted> {
     let cookie = house.new_cookie();
     let done = house.db.write(async |connection| {
-        one_by_one(connection, house, realm, named).await?;
+        one_by_one(connection, realm, named).await?;
         let Some(case) = hold(connection, house, realm, visit, browser, id).await? else {
             return Ok(Err(Error::NotThisBrowser));
         };
@@ -107,7 +107,7 @@ async fn passcode(
             {
                 let mut writes = stepped_up(house, realm, visit, &case, &cookie, Proven::Otp(token.id));
                 writes.push(house.entry(&about(&case, visit, token, Action::PasscodeAccepted)));
-                batch::run(connection, house.db.engine(), writes).await?;
+                statement::run_all(connection, writes).await?;
                 Ok(Ok(Posted { complaint: None, login_cookie: Some(cookie.clone()) }))
             }
             (Some(token), Verdict::OutOfSync { position }) => {
@@ -216,7 +216,7 @@ async fn first_passcode(
         };
         // Another enrollment of the same person may be ending at this moment, in another browser (T-09).
         if let Some(user) = before.user() {
-            users::hold(connection, house.db.engine(), tenant, user).await?;
+            users::hold(connection, tenant, user).await?;
         }
         let Some(case) = super::case::load(connection, house, realm, visit, browser, id).await? else {
             return Ok(Err(Error::NotThisBrowser));
@@ -329,7 +329,7 @@ async fn enrolled(
     let completed = event(case, visit, Action::EnrollmentCompleted).on("enrollment", enrollment.id);
     let detail = serde_json::json!({ "platform": token.platform.id(), "serial": token.serial });
     writes.push(house.entry(&completed.with(detail)));
-    batch::run(connection, house.db.engine(), writes).await?;
+    statement::run_all(connection, writes).await?;
     let letter = Letter::Enrolled {
         device: token.name.clone(),
         platform: token.platform,

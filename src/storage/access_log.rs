@@ -1,6 +1,6 @@
 //! The access log: one entry for each access attempt.
 
-use super::batch::Statement;
+use super::statement::Statement;
 use crate::domain::ids::{ApplicationId, CorrelationId, EventId, TenantId, UserId};
 use crate::domain::timestamp::Timestamp;
 
@@ -39,14 +39,14 @@ pub fn entry(id: EventId, entry: &Entry) -> Statement {
     )
     .shown(entry.tenant)
     .shown(id)
-    .number(entry.at.micros())
+    .bind(entry.at.micros())
     .shown(entry.correlation)
-    .text(entry.user.map(|id| id.to_string()))
+    .bind(entry.user.map(|id| id.to_string()))
     .shown(entry.application)
     .shown(entry.result)
     .shown(&entry.reason)
     .shown(&entry.policy)
-    .text(entry.scenario.clone())
+    .bind(entry.scenario.clone())
     .shown(&entry.methods)
     .shown(&entry.address)
 }

@@ -1,6 +1,7 @@
 //! Activations: what the login page shows and a device redeems, once.
 
 use super::row::{Row, document};
+use super::statement::{Record, Statement};
 use super::{Connection, Result};
 use crate::domain::ids::{ActivationId, EnrollmentId, LoginId, TenantId, UserId};
 use crate::domain::policy::platform::Platform;
@@ -68,7 +69,7 @@ pub struct Activation {
     pub expires_at: Timestamp,
 }
 
-fn activation(row: sqlx::any::AnyRow) -> Result<Activation> {
+fn activation(row: Record) -> Result<Activation> {
     let row = Row::of("activation", row);
     Ok(Activation {
         id: row.parsed("id")?,
@@ -91,33 +92,33 @@ fn activation(row: sqlx::any::AnyRow) -> Result<Activation> {
 /// Stores a new activation and voids the earlier ones of the enrollment (AC-18).
 pub async fn issue(connection: &mut Connection, tenant: TenantId, activation: &Activation) -> Result<()> {
     void_of(connection, tenant, activation.enrollment).await?;
-    sqlx::query(
+    Statement::new(
         "INSERT INTO activation (tenant_id, id, enrollment_id, login_id, user_id, platform, state, secret_sealed, tries, \
          created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, 'issued', ?, 0, ?, ?)",
     )
-    .bind(tenant.to_string())
-    .bind(activation.id.to_string())
-    .bind(activation.enrollment.to_string())
-    .bind(activation.login.to_string())
-    .bind(activation.user.to_string())
+    .shown(tenant)
+    .shown(activation.id)
+    .shown(activation.enrollment)
+    .shown(activation.login)
+    .shown(activation.user)
     .bind(activation.platform.id())
     .bind(activation.secret_sealed.clone())
     .bind(activation.created_at.micros())
     .bind(activation.expires_at.micros())
-    .execute(connection)
+    .run(connection)
     .await?;
     Ok(())
 }
 
 /// The activation with this identifier.
 pub async fn with_id(connection: &mut Connection, tenant: TenantId, id: ActivationId) -> Result<Option<Activation>> {
-    let row = sqlx::query(
+    let row = Statement::new(
         "SELECT id, enrollment_id, login_id, user_id, platform, state, secret_sealed, tries, device_key, handshake_sealed, \
          device, created_at, claimed_at, expires_at FROM activation WHERE tenant_id = ? AND id = ?",
     )
-    .bind(tenant.to_string())
-    .bind(id.to_string())
-    .fetch_optional(connection)
+    .shown(tenant)
+    .shown(id)
+    .first(connection)
     .await?;
     row.map(activation).transpose()
 }
@@ -128,14 +129,14 @@ pub async fn newest_of(
     tenant: TenantId,
     enrollment: EnrollmentId,
 ) -> Result<Option<Activation>> {
-    let row = sqlx::query(
+    let row = Statement::new(
         "SELECT id, enrollment_id, login_id, user_id, platform, state, secret_sealed, tries, device_key, handshake_sealed, \
          device, created_at, claimed_at, expires_at FROM activation WHERE tenant_id = ? AND enrollment_id = ? \
          ORDER BY created_at DESC LIMIT 1",
     )
-    .bind(tenant.to_string())
-    .bind(enrollment.to_string())
-    .fetch_optional(connection)
+    .shown(tenant)
+    .shown(enrollment)
+    .first(connection)
     .await?;
     row.map(activation).transpose()
 }
@@ -147,13 +148,14 @@ pub async fn issued_since(
     user: UserId,
     since: Timestamp,
 ) -> Result<i64> {
-    let row =
-        sqlx::query("SELECT COUNT(*) AS issued FROM activation WHERE tenant_id = ? AND user_id = ? AND created_at > ?")
-            .bind(tenant.to_string())
-            .bind(user.to_string())
-            .bind(since.micros())
-            .fetch_one(connection)
-            .await?;
+    let row = Statement::new(
+        "SELECT COUNT(*) AS issued FROM activation WHERE tenant_id = ? AND user_id = ? AND created_at > ?",
+    )
+    .shown(tenant)
+    .shown(user)
+    .bind(since.micros())
+    .only(connection)
+    .await?;
     Row::of("activation", row).integer("issued")
 }
 
@@ -169,7 +171,7 @@ pub async fn claim(
     now: Timestamp,
     expires_at: Timestamp,
 ) -> Result<bool> {
-    let done = sqlx::query(
+    let done = Statement::new(
         "UPDATE activation SET state = 'claimed', device_key = ?, handshake_sealed = ?, device = ?, claimed_at = ?, \
          expires_at = ? WHERE tenant_id = ? AND id = ? AND state = 'issued' AND expires_at > ?",
     )
@@ -178,50 +180,50 @@ pub async fn claim(
     .bind(document(device))
     .bind(now.micros())
     .bind(expires_at.micros())
-    .bind(tenant.to_string())
-    .bind(id.to_string())
+    .shown(tenant)
+    .shown(id)
     .bind(now.micros())
-    .execute(connection)
+    .run(connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 /// Completes a claimed activation, once.
 pub async fn complete(connection: &mut Connection, tenant: TenantId, id: ActivationId, now: Timestamp) -> Result<bool> {
-    let done = sqlx::query(
+    let done = Statement::new(
         "UPDATE activation SET state = 'completed' WHERE tenant_id = ? AND id = ? AND state = 'claimed' AND expires_at > ?",
     )
-    .bind(tenant.to_string())
-    .bind(id.to_string())
+    .shown(tenant)
+    .shown(id)
     .bind(now.micros())
-    .execute(connection)
+    .run(connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 /// Counts a failed presentation; at `most` the activation locks (R-168). Says whether it is locked now.
 pub async fn fail(connection: &mut Connection, tenant: TenantId, id: ActivationId, most: i64) -> Result<bool> {
     // MySQL assigns from left to right: the state is decided on the count before this failure.
-    sqlx::query(
+    Statement::new(
         "UPDATE activation SET state = CASE WHEN tries + 1 >= ? THEN 'locked' ELSE state END, tries = tries + 1 \
          WHERE tenant_id = ? AND id = ? AND state IN ('issued', 'claimed')",
     )
     .bind(most)
-    .bind(tenant.to_string())
-    .bind(id.to_string())
-    .execute(&mut *connection)
+    .shown(tenant)
+    .shown(id)
+    .run(&mut *connection)
     .await?;
     Ok(with_id(connection, tenant, id).await?.is_some_and(|activation| activation.state == State::Locked))
 }
 
 /// Voids every activation of an enrollment that is not completed.
 pub async fn void_of(connection: &mut Connection, tenant: TenantId, enrollment: EnrollmentId) -> Result<()> {
-    sqlx::query(
+    Statement::new(
         "UPDATE activation SET state = 'void' WHERE tenant_id = ? AND enrollment_id = ? AND state IN ('issued', 'claimed')",
     )
-    .bind(tenant.to_string())
-    .bind(enrollment.to_string())
-    .execute(connection)
+    .shown(tenant)
+    .shown(enrollment)
+    .run(connection)
     .await?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The audit trail: rows are added, and nothing else.
 
-use super::batch::Statement;
 use super::row::document;
+use super::statement::Statement;
 use super::{Connection, Result};
 use crate::domain::audit::Event;
 use crate::domain::ids::EventId;
@@ -19,13 +19,13 @@ pub fn entry(id: EventId, event: &Event) -> Statement {
     )
     .shown(event.tenant)
     .shown(id)
-    .number(event.at.micros())
+    .bind(event.at.micros())
     .shown(event.actor.kind())
     .shown(event.actor.name())
     .shown(&event.address)
     .shown(event.action.text())
     .shown(event.object)
     .shown(&event.object_id)
-    .text(event.correlation.map(|id| id.to_string()))
-    .text(document(&event.detail))
+    .bind(event.correlation.map(|id| id.to_string()))
+    .bind(document(&event.detail))
 }

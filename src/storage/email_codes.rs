@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::row::Row;
+use super::statement::Statement;
 use super::{Connection, Result};
 use crate::domain::email_code::Sent;
 use crate::domain::ids::{EmailCodeId, LoginId, TenantId, UserId};
@@ -35,37 +36,37 @@ pub async fn issue(
     user: UserId,
     code: &EmailCode,
 ) -> Result<()> {
-    sqlx::query("UPDATE email_code SET state = 'void' WHERE tenant_id = ? AND login_id = ? AND state = 'pending'")
-        .bind(tenant.to_string())
-        .bind(login.to_string())
-        .execute(&mut *connection)
+    Statement::new("UPDATE email_code SET state = 'void' WHERE tenant_id = ? AND login_id = ? AND state = 'pending'")
+        .shown(tenant)
+        .shown(login)
+        .run(&mut *connection)
         .await?;
-    sqlx::query(
+    Statement::new(
         "INSERT INTO email_code (tenant_id, id, login_id, user_id, code_hash, address_hash, state, tries, created_at, \
          expires_at) VALUES (?, ?, ?, ?, ?, ?, 'pending', 0, ?, ?)",
     )
-    .bind(tenant.to_string())
-    .bind(code.id.to_string())
-    .bind(login.to_string())
-    .bind(user.to_string())
+    .shown(tenant)
+    .shown(code.id)
+    .shown(login)
+    .shown(user)
     .bind(&code.code_hash)
     .bind(&code.address_hash)
     .bind(code.created_at.micros())
     .bind(code.expires_at.micros())
-    .execute(connection)
+    .run(connection)
     .await?;
     Ok(())
 }
 
 /// The newest code of a login; only that one can be right (AC-12).
 pub async fn newest_of(connection: &mut Connection, tenant: TenantId, login: LoginId) -> Result<Option<EmailCode>> {
-    let row = sqlx::query(
+    let row = Statement::new(
         "SELECT id, code_hash, address_hash, state, tries, created_at, expires_at FROM email_code \
          WHERE tenant_id = ? AND login_id = ? ORDER BY created_at DESC LIMIT 1",
     )
-    .bind(tenant.to_string())
-    .bind(login.to_string())
-    .fetch_optional(connection)
+    .shown(tenant)
+    .shown(login)
+    .first(connection)
     .await?;
     let Some(row) = row else { return Ok(None) };
     let row = Row::of("email_code", row);
@@ -83,28 +84,28 @@ pub async fn newest_of(connection: &mut Connection, tenant: TenantId, login: Log
 /// Reserves a try before anything is compared, so that parallel guesses cannot pass the limit (T-04, K07).
 /// Says whether there was one left.
 pub async fn reserve_try(connection: &mut Connection, tenant: TenantId, id: EmailCodeId, most: i64) -> Result<bool> {
-    let done = sqlx::query(
+    let done = Statement::new(
         "UPDATE email_code SET tries = tries + 1 WHERE tenant_id = ? AND id = ? AND state = 'pending' AND tries < ?",
     )
-    .bind(tenant.to_string())
-    .bind(id.to_string())
+    .shown(tenant)
+    .shown(id)
     .bind(most)
-    .execute(connection)
+    .run(connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 /// Redeems a code, once (R-125). Says `false` if it was redeemed or voided meanwhile.
 pub async fn redeem(connection: &mut Connection, tenant: TenantId, id: EmailCodeId, now: Timestamp) -> Result<bool> {
-    let done = sqlx::query(
+    let done = Statement::new(
         "UPDATE email_code SET state = 'verified' WHERE tenant_id = ? AND id = ? AND state = 'pending' AND expires_at > ?",
     )
-    .bind(tenant.to_string())
-    .bind(id.to_string())
+    .shown(tenant)
+    .shown(id)
     .bind(now.micros())
-    .execute(connection)
+    .run(connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 /// How many mails went out, in this login and to this person.
@@ -118,13 +119,13 @@ pub async fn sent(
     let day = now.minus(Duration::from_secs(24 * 60 * 60));
     let hour = now.minus(Duration::from_secs(60 * 60));
     // A login lives at most eight hours, so the mails of a day hold all mails of the login.
-    let rows = sqlx::query(
+    let rows = Statement::new(
         "SELECT id, login_id, created_at FROM email_code WHERE tenant_id = ? AND user_id = ? AND created_at > ?",
     )
-    .bind(tenant.to_string())
-    .bind(user.to_string())
+    .shown(tenant)
+    .shown(user)
     .bind(day.micros())
-    .fetch_all(connection)
+    .rows(connection)
     .await?;
     let mut sent = Sent::default();
     for row in rows {

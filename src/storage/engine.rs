@@ -1,19 +1,18 @@
-//! All that differs between SQLite and MySQL or MariaDB, and how a transaction is run.
+//! The database: how a transaction and a question are run, whatever the engine.
 //!
-//! One SQL text serves both engines as long as columns are BIGINT, VARCHAR, TEXT or BLOB. SQLite gets
-//! one writing connection, so that writers queue in this program instead of failing with "database is
-//! locked", and several reading ones.
+//! One SQL text serves both engines as long as columns are BIGINT, VARCHAR, TEXT or BLOB.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
+use sqlx::pool::PoolConnection;
+use sqlx::{MySql, MySqlConnection};
 
-use super::lending::Lender;
-use super::{Error, Result, leases};
-
-/// A connection, inside or outside a transaction.
-pub type Connection = sqlx::AnyConnection;
+use super::mysql::Server;
+use super::sqlite::{Sqlite, SqliteConnection};
+use super::statement::{Record, Statement};
+use super::{Error, Result, migrations, mysql};
 
 /// How often a transaction is tried before a passing fault is reported (security.md 5.2, F4).
 const TRIES: u32 = 5;
@@ -27,12 +26,63 @@ pub enum Engine {
     MySql,
 }
 
+/// A connection, inside or outside a transaction.
+#[derive(Debug)]
+pub enum Connection {
+    /// To an embedded file.
+    Sqlite(SqliteConnection),
+    /// To a server.
+    MySql(PoolConnection<MySql>),
+}
+
+impl Connection {
+    /// The engine behind it.
+    #[must_use]
+    pub const fn engine(&self) -> Engine {
+        match self {
+            Self::Sqlite(_) => Engine::Sqlite,
+            Self::MySql(_) => Engine::MySql,
+        }
+    }
+
+    /// Runs a statement; says how many rows it changed.
+    pub(super) async fn run(&mut self, statement: Statement) -> Result<u64> {
+        match self {
+            Self::Sqlite(connection) => connection.run(&statement),
+            Self::MySql(connection) => mysql::run(connection, statement).await,
+        }
+    }
+
+    /// Every row of a statement's answer.
+    pub(super) async fn rows(&mut self, statement: Statement) -> Result<Vec<Record>> {
+        match self {
+            Self::Sqlite(connection) => connection.rows(&statement),
+            Self::MySql(connection) => {
+                Ok(mysql::rows(connection, statement).await?.into_iter().map(Record::MySql).collect())
+            }
+        }
+    }
+
+    /// The connection to a server.
+    ///
+    /// # Errors
+    /// If it is one to a file.
+    pub(super) fn server(&mut self) -> Result<&mut MySqlConnection> {
+        match self {
+            Self::MySql(connection) => Ok(connection),
+            Self::Sqlite(_) => Err(Error::Unsupported("this is a connection to SQLite")),
+        }
+    }
+}
+
 /// The database.
 #[derive(Debug, Clone)]
-pub struct Db {
-    engine: Engine,
-    writer: Lender,
-    reader: Lender,
+pub struct Db(Arc<Kind>);
+
+#[derive(Debug)]
+enum Kind {
+    Sqlite(Sqlite),
+    MySql(Server),
 }
 
 impl Db {
@@ -41,52 +91,26 @@ impl Db {
     /// # Errors
     /// If the database cannot be reached or opened.
     pub async fn connect(url: &str) -> Result<Self> {
-        sqlx::any::install_default_drivers();
-        if url.starts_with("sqlite:") { Self::open_sqlite(url).await } else { Self::connect_mysql(url).await }
-    }
-
-    async fn open_sqlite(url: &str) -> Result<Self> {
-        let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
-        let path = path.split('?').next().unwrap_or(path);
-        if let Some(folder) = std::path::Path::new(path).parent() {
-            std::fs::create_dir_all(folder).map_err(sqlx::Error::Io)?;
-        }
-        let options: AnyConnectOptions = format!("sqlite://{path}?mode=rwc").parse()?;
-        let writer = pool(1)
-            .after_connect(|connection, _| Box::pin(async move { connection.execute(SQLITE_WRITER).await.map(drop) }))
-            .connect_with(options.clone())
-            .await?;
-        let reader = pool(4)
-            .after_connect(|connection, _| Box::pin(async move { connection.execute(SQLITE_READER).await.map(drop) }))
-            .connect_lazy_with(options);
-        Ok(Self { engine: Engine::Sqlite, writer: Lender::new(writer), reader: Lender::new(reader) })
-    }
-
-    async fn connect_mysql(url: &str) -> Result<Self> {
-        let pool = pool(16)
-            .after_connect(|connection, _| {
-                Box::pin(async move {
-                    connection.execute(MYSQL_SESSION).await?;
-                    connection.execute(MYSQL_ISOLATION).await?;
-                    // On a Galera node reads wait for what other nodes have committed; elsewhere the
-                    // variable does not exist and there is nothing to wait for.
-                    let _ = connection.execute("SET SESSION wsrep_sync_wait = 1").await;
-                    Ok(())
-                })
-            })
-            .connect_with(url.parse()?)
-            .await?;
-        let lender = Lender::new(pool);
-        Ok(Self { engine: Engine::MySql, writer: lender.clone(), reader: lender })
+        let kind = match url.strip_prefix("sqlite:") {
+            Some(path) => {
+                let path = path.trim_start_matches("//");
+                Kind::Sqlite(Sqlite::open(Path::new(path.split('?').next().unwrap_or(path)))?)
+            }
+            None => Kind::MySql(Server::connect(url).await?),
+        };
+        Ok(Self(Arc::new(kind)))
     }
 
     /// The engine behind it.
     #[must_use]
-    pub const fn engine(&self) -> Engine {
-        self.engine
+    pub fn engine(&self) -> Engine {
+        match &*self.0 {
+            Kind::Sqlite(_) => Engine::Sqlite,
+            Kind::MySql(_) => Engine::MySql,
+        }
     }
 
-    /// Runs `work` in one transaction and commits it if `work` says `Ok`.
+    /// Runs `work` in one transaction and commits it if `work` says `Ok`. It is on the disk when this returns.
     ///
     /// The whole of `work` is run again, up to five times, when the engine reports a deadlock, a failed
     /// certification or a busy file; so `work` must have no effect but on its connection. Mail and
@@ -95,9 +119,28 @@ impl Db {
     /// # Errors
     /// What `work` reports, or what the engine does.
     pub async fn write<T>(&self, work: impl AsyncFn(&mut Connection) -> Result<T>) -> Result<T> {
+        self.transact(work, true).await
+    }
+
+    /// As [`Db::write`], for what may be lost together with the answer to it when the electricity fails: on SQLite it
+    /// is on the disk within a second. The end of the program, however sudden, loses nothing.
+    ///
+    /// Not for anything whose loss would let somebody do twice what can be done once, or forget a failed attempt.
+    ///
+    /// # Errors
+    /// What `work` reports, or what the engine does.
+    pub async fn write_soon<T>(&self, work: impl AsyncFn(&mut Connection) -> Result<T>) -> Result<T> {
+        self.transact(work, false).await
+    }
+
+    async fn transact<T>(&self, work: impl AsyncFn(&mut Connection) -> Result<T>, durably: bool) -> Result<T> {
         let mut tries = 1;
         loop {
-            match self.write_once(&work).await {
+            let done = match &*self.0 {
+                Kind::Sqlite(file) => file.write(&work, durably).await,
+                Kind::MySql(server) => server.write(&work).await,
+            };
+            match done {
                 Err(error) if error.is_passing() && tries < TRIES => {
                     tracing::debug!(tries, error = %error, "a transaction is tried again");
                     // Different instances pause differently, so that the same two do not meet again.
@@ -110,34 +153,20 @@ impl Db {
         }
     }
 
-    async fn write_once<T>(&self, work: &impl AsyncFn(&mut Connection) -> Result<T>) -> Result<T> {
-        let mut lent = self.writer.lend().await?;
-        let mut transaction = match self.engine {
-            // A transaction that reads first and then writes must hold the write lock from the start:
-            // SQLite cannot upgrade it while somebody else writes.
-            Engine::Sqlite => lent.begin_with("BEGIN IMMEDIATE").await?,
-            Engine::MySql => lent.begin().await?,
-        };
-        let value = work(&mut transaction).await?;
-        transaction.commit().await?;
-        lent.give_back();
-        Ok(value)
-    }
-
     /// Runs `question` on a connection that only reads.
     ///
     /// # Errors
     /// What `question` reports, or what the engine does.
     pub async fn read<T>(&self, question: impl AsyncFnOnce(&mut Connection) -> Result<T>) -> Result<T> {
-        let mut lent = self.reader.lend().await?;
-        let answer = question(&mut lent).await?;
-        lent.give_back();
-        Ok(answer)
+        match &*self.0 {
+            Kind::Sqlite(file) => file.read(question).await,
+            Kind::MySql(server) => server.read(question).await,
+        }
     }
 
     /// Whether the database answers within two seconds.
     pub async fn answers(&self) -> bool {
-        let ping = self.read(async |connection| Ok(connection.execute("SELECT 1").await?));
+        let ping = self.read(async |connection| Statement::new("SELECT 1").rows(connection).await);
         matches!(tokio::time::timeout(Duration::from_secs(2), ping).await, Ok(Ok(_)))
     }
 
@@ -146,39 +175,24 @@ impl Db {
     /// # Errors
     /// If the database fails.
     pub async fn clock_seconds(&self) -> Result<i64> {
-        let question = match self.engine {
+        let question = match self.engine() {
             Engine::Sqlite => "SELECT CAST(strftime('%s', 'now') AS INTEGER) AS seconds",
             Engine::MySql => "SELECT CAST(UNIX_TIMESTAMP() AS SIGNED) AS seconds",
         };
-        let mut connection = self.reader.lend().await?;
-        let row = sqlx::query(question).fetch_one(&mut *connection).await?;
-        Ok(sqlx::Row::try_get(&row, "seconds")?)
+        let record = self.read(async |connection| Statement::new(question).only(connection).await).await?;
+        record.number("seconds").ok().flatten().ok_or(Error::Nothing)
     }
 
-    /// Brings the schema up to date. Refuses a schema that is newer than this program (R-595).
-    ///
-    /// The library's own lock is per node on a cluster and absent on SQLite, so instances that start at
-    /// the same moment are kept apart by a row of ours (security.md finding 11), and every step can be
-    /// run twice.
+    /// Brings the schema up to date. Refuses a schema that is newer than this program (R-595). Instances that start at
+    /// the same moment wait for each other, and every step can be run twice.
     ///
     /// # Errors
     /// If a step fails or the schema is newer.
     pub async fn migrate(&self) -> Result<()> {
-        let mut connection = self.writer.lend().await?;
-        connection.execute(leases::TABLE).await?;
-        leases::wait_for_migration(&mut connection).await?;
-        let result = self.migrator().run(&mut *connection).await;
-        leases::release_migration(&mut connection).await?;
-        Ok(result?)
-    }
-
-    fn migrator(&self) -> sqlx::migrate::Migrator {
-        let mut migrator = match self.engine {
-            Engine::Sqlite => sqlx::migrate!("migrations/sqlite"),
-            Engine::MySql => sqlx::migrate!("migrations/mysql"),
-        };
-        migrator.set_locking(false);
-        migrator
+        match &*self.0 {
+            Kind::Sqlite(file) => file.alone(migrations::run_on_sqlite).await,
+            Kind::MySql(server) => migrations::run_on_mysql(server).await,
+        }
     }
 
     /// How many migrations this program knows and how many the database has: equal when it is up to date.
@@ -186,16 +200,17 @@ impl Db {
     /// # Errors
     /// If the database fails; a database without a schema counts as having none.
     pub async fn migrations(&self) -> Result<(usize, usize)> {
-        let known = self.migrator().iter().count();
-        let mut connection = self.reader.lend().await?;
-        let applied = sqlx::query("SELECT version FROM _sqlx_migrations").fetch_all(&mut *connection).await;
+        let known = migrations::known(self.engine());
+        let applied = self.read(async |connection| Statement::new(migrations::APPLIED).rows(connection).await).await;
         Ok((known, applied.map_or(0, |rows| rows.len())))
     }
 
     /// Closes all connections; waits until those in use are given back.
     pub async fn close(&self) {
-        self.reader.close().await;
-        self.writer.close().await;
+        match &*self.0 {
+            Kind::Sqlite(file) => file.close().await,
+            Kind::MySql(server) => server.close().await,
+        }
     }
 
     /// Copies the whole of an SQLite database, consistently, to a new file at `path` (R-599).
@@ -203,34 +218,10 @@ impl Db {
     /// # Errors
     /// If the engine is not SQLite, the file exists, or it cannot be written.
     pub async fn copy_to(&self, path: &str) -> Result<()> {
-        if self.engine != Engine::Sqlite {
+        let Kind::Sqlite(file) = &*self.0 else {
             let reason = "only an SQLite database is copied by this program; use mariadb-dump --single-transaction";
-            return Err(Error::Database(sqlx::Error::Configuration(reason.into())));
-        }
-        let quoted = path.replace('\'', "''");
-        // VACUUM INTO takes no parameters in this library; the path is the operator's own, and quoted.
-        let statement = AssertSqlSafe(format!("VACUUM INTO '{quoted}'"));
-        self.writer.lend().await?.execute(sqlx::query(statement)).await?;
-        Ok(())
+            return Err(Error::Unsupported(reason));
+        };
+        file.alone(|connection| Ok(connection.execute("VACUUM INTO ?", [path]).map(drop)?)).await
     }
-}
-
-const SQLITE_WRITER: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-    PRAGMA foreign_keys = ON; PRAGMA cache_size = -2000; PRAGMA temp_store = MEMORY;";
-
-const SQLITE_READER: &str = "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA cache_size = -2000;";
-
-const MYSQL_SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', \
-    time_zone = '+00:00', group_concat_max_len = 1048576, innodb_lock_wait_timeout = 5, \
-    group_concat_max_len = 16777216";
-
-// A statement of its own: MySQL 8 and MariaDB 11 call the variable by another name than MariaDB 10.
-const MYSQL_ISOLATION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
-
-fn pool(most: u32) -> AnyPoolOptions {
-    AnyPoolOptions::new()
-        .max_connections(most)
-        .acquire_timeout(Duration::from_secs(5))
-        .idle_timeout(Duration::from_secs(600))
-        .test_before_acquire(false)
 }

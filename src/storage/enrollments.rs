@@ -1,7 +1,7 @@
 //! Pending enrollments.
 
-use super::batch::{Question, Statement};
 use super::row::{Row, document};
+use super::statement::{Question, Record, Statement};
 use super::{Connection, Result};
 use crate::domain::authenticator::template::TokenTemplate;
 use crate::domain::enrollment::{Enrollment, State};
@@ -24,7 +24,7 @@ pub struct Ready {
     pub device_key: Option<Vec<u8>>,
 }
 
-fn enrollment(row: sqlx::any::AnyRow) -> Result<Enrollment> {
+fn enrollment(row: Record) -> Result<Enrollment> {
     let row = Row::of("enrollment", row);
     Ok(Enrollment {
         id: row.parsed("id")?,
@@ -41,18 +41,18 @@ fn enrollment(row: sqlx::any::AnyRow) -> Result<Enrollment> {
 
 /// Stores a new enrollment.
 pub async fn insert(connection: &mut Connection, enrollment: &Enrollment) -> Result<()> {
-    sqlx::query(
+    Statement::new(
         "INSERT INTO enrollment (tenant_id, id, login_id, user_id, state, platform, installed, activated, created_at, \
          updated_at) VALUES (?, ?, ?, ?, 'open', ?, 0, 0, ?, ?)",
     )
-    .bind(enrollment.tenant.to_string())
-    .bind(enrollment.id.to_string())
-    .bind(enrollment.login.to_string())
-    .bind(enrollment.user.to_string())
+    .shown(enrollment.tenant)
+    .shown(enrollment.id)
+    .shown(enrollment.login)
+    .shown(enrollment.user)
     .bind(enrollment.platform.map(Platform::id))
     .bind(enrollment.created_at.micros())
     .bind(enrollment.created_at.micros())
-    .execute(connection)
+    .run(connection)
     .await?;
     Ok(())
 }
@@ -68,13 +68,13 @@ pub fn open_of(tenant: TenantId, login: LoginId) -> Question<Option<Enrollment>>
 
 /// The enrollment with this identifier.
 pub async fn with_id(connection: &mut Connection, tenant: TenantId, id: EnrollmentId) -> Result<Option<Enrollment>> {
-    let row = sqlx::query(
+    let row = Statement::new(
         "SELECT id, tenant_id, login_id, user_id, state, platform, installed, activated, created_at \
          FROM enrollment WHERE tenant_id = ? AND id = ?",
     )
-    .bind(tenant.to_string())
-    .bind(id.to_string())
-    .fetch_optional(connection)
+    .shown(tenant)
+    .shown(id)
+    .first(connection)
     .await?;
     row.map(enrollment).transpose()
 }
@@ -87,18 +87,18 @@ pub async fn choose(
     platform: Option<Platform>,
     now: Timestamp,
 ) -> Result<bool> {
-    let done = sqlx::query(
+    let done = Statement::new(
         "UPDATE enrollment SET platform = ?, installed = 0, activated = 0, template = NULL, serial = NULL, \
          secret_sealed = NULL, device = NULL, device_key = NULL, updated_at = ? \
          WHERE tenant_id = ? AND id = ? AND state = 'open'",
     )
     .bind(platform.map(Platform::id))
     .bind(now.micros())
-    .bind(tenant.to_string())
-    .bind(id.to_string())
-    .execute(connection)
+    .shown(tenant)
+    .shown(id)
+    .run(connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 /// Remembers that the app is installed.
@@ -108,15 +108,15 @@ pub async fn installed(
     id: EnrollmentId,
     now: Timestamp,
 ) -> Result<bool> {
-    let done = sqlx::query(
+    let done = Statement::new(
         "UPDATE enrollment SET installed = 1, updated_at = ? WHERE tenant_id = ? AND id = ? AND state = 'open'",
     )
     .bind(now.micros())
-    .bind(tenant.to_string())
-    .bind(id.to_string())
-    .execute(connection)
+    .shown(tenant)
+    .shown(id)
+    .run(connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 /// Stores what a confirmed device (`activated`) or a standard app's secret (not yet) has brought.
@@ -128,7 +128,7 @@ pub async fn set_ready(
     activated: bool,
     now: Timestamp,
 ) -> Result<bool> {
-    let done = sqlx::query(
+    let done = Statement::new(
         "UPDATE enrollment SET template = ?, serial = ?, secret_sealed = ?, device = ?, device_key = ?, activated = ?, \
          updated_at = ? WHERE tenant_id = ? AND id = ? AND state = 'open' AND activated = 0",
     )
@@ -139,22 +139,22 @@ pub async fn set_ready(
     .bind(ready.device_key.clone())
     .bind(i64::from(activated))
     .bind(now.micros())
-    .bind(tenant.to_string())
-    .bind(id.to_string())
-    .execute(connection)
+    .shown(tenant)
+    .shown(id)
+    .run(connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 /// What an open enrollment holds, if a secret is there yet.
 pub async fn ready(connection: &mut Connection, tenant: TenantId, id: EnrollmentId) -> Result<Option<Ready>> {
-    let row = sqlx::query(
+    let row = Statement::new(
         "SELECT id, template, serial, secret_sealed, device, device_key FROM enrollment \
          WHERE tenant_id = ? AND id = ? AND state = 'open' AND secret_sealed IS NOT NULL",
     )
-    .bind(tenant.to_string())
-    .bind(id.to_string())
-    .fetch_optional(connection)
+    .shown(tenant)
+    .shown(id)
+    .first(connection)
     .await?;
     let Some(row) = row else { return Ok(None) };
     let row = Row::of("enrollment", row);
@@ -169,30 +169,30 @@ pub async fn ready(connection: &mut Connection, tenant: TenantId, id: Enrollment
 
 /// Completes an open enrollment, once, and erases its copy of the secret.
 pub async fn complete(connection: &mut Connection, tenant: TenantId, id: EnrollmentId, now: Timestamp) -> Result<bool> {
-    let done = sqlx::query(
+    let done = Statement::new(
         "UPDATE enrollment SET state = 'completed', secret_sealed = NULL, updated_at = ? \
          WHERE tenant_id = ? AND id = ? AND state = 'open'",
     )
     .bind(now.micros())
-    .bind(tenant.to_string())
-    .bind(id.to_string())
-    .execute(connection)
+    .shown(tenant)
+    .shown(id)
+    .run(connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 /// Cancels the open enrollment of a login.
 pub async fn cancel_of(connection: &mut Connection, tenant: TenantId, login: LoginId, now: Timestamp) -> Result<bool> {
-    let done = sqlx::query(
+    let done = Statement::new(
         "UPDATE enrollment SET state = 'cancelled', secret_sealed = NULL, updated_at = ? \
          WHERE tenant_id = ? AND login_id = ? AND state = 'open'",
     )
     .bind(now.micros())
-    .bind(tenant.to_string())
-    .bind(login.to_string())
-    .execute(connection)
+    .shown(tenant)
+    .shown(login)
+    .run(connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 /// Cancels every open enrollment of a person but `keep`: completing one ends the others (R-094).
@@ -203,15 +203,15 @@ pub async fn cancel_others_of(
     keep: EnrollmentId,
     now: Timestamp,
 ) -> Result<u64> {
-    let done = sqlx::query(
+    let done = Statement::new(
         "UPDATE enrollment SET state = 'cancelled', secret_sealed = NULL, updated_at = ? \
          WHERE tenant_id = ? AND user_id = ? AND id <> ? AND state = 'open'",
     )
     .bind(now.micros())
-    .bind(tenant.to_string())
-    .bind(user.to_string())
-    .bind(keep.to_string())
-    .execute(connection)
+    .shown(tenant)
+    .shown(user)
+    .shown(keep)
+    .run(connection)
     .await?;
-    Ok(done.rows_affected())
+    Ok(done)
 }

@@ -1,8 +1,8 @@
 //! Failed attempts, by the keyed hash of what is counted.
 
-use super::batch::{Question, Statement};
 use super::engine::Engine;
 use super::row::{Row, micros};
+use super::statement::{Question, Statement};
 use super::{Connection, Result};
 use crate::domain::ids::TenantId;
 use crate::domain::lockout::Failures;
@@ -33,14 +33,14 @@ pub fn of(tenant: TenantId, subject: &str) -> Question<Failures> {
 /// If the database fails.
 pub async fn replace(
     connection: &mut Connection,
-    engine: Engine,
+
     tenant: TenantId,
     subject: &str,
     before: Failures,
     after: Failures,
 ) -> Result<bool> {
     let locks = after.locked_until.is_some() || after.locked_by_operator;
-    let statement = match (before == Failures::default(), engine) {
+    let statement = match (before == Failures::default(), connection.engine()) {
         (true, Engine::Sqlite) => {
             "INSERT INTO failure (failed_count, failed_total, last_at, locked_until, locked_by_operator, alert_due, \
              tenant_id, subject) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
@@ -55,19 +55,19 @@ pub async fn replace(
              WHERE tenant_id = ? AND subject = ? AND failed_total = ? AND failed_count = ?"
         }
     };
-    let mut query = sqlx::query(statement)
+    let mut query = Statement::new(statement)
         .bind(after.count)
         .bind(after.total)
         .bind(after.last_at.map_or(0, |at| at.micros()))
         .bind(micros(after.locked_until))
         .bind(i64::from(after.locked_by_operator))
         .bind(i64::from(locks))
-        .bind(tenant.to_string())
+        .shown(tenant)
         .bind(subject);
     if before != Failures::default() {
         query = query.bind(before.total).bind(before.count);
     }
-    Ok(query.execute(connection).await?.rows_affected() == 1)
+    Ok(query.run(connection).await? == 1)
 }
 
 /// Forgets all failures of `subject` after a success or an operator's unlock. Says whether a lock had been
@@ -76,17 +76,17 @@ pub async fn replace(
 /// # Errors
 /// If the database fails.
 pub async fn forget(connection: &mut Connection, tenant: TenantId, subject: &str) -> Result<bool> {
-    let row = sqlx::query("SELECT alert_due FROM failure WHERE tenant_id = ? AND subject = ?")
-        .bind(tenant.to_string())
+    let row = Statement::new("SELECT alert_due FROM failure WHERE tenant_id = ? AND subject = ?")
+        .shown(tenant)
         .bind(subject)
-        .fetch_optional(&mut *connection)
+        .first(&mut *connection)
         .await?;
     let Some(row) = row else { return Ok(false) };
     let due = Row::of("failure", row).flag("alert_due")?;
-    sqlx::query("DELETE FROM failure WHERE tenant_id = ? AND subject = ?")
-        .bind(tenant.to_string())
+    Statement::new("DELETE FROM failure WHERE tenant_id = ? AND subject = ?")
+        .shown(tenant)
         .bind(subject)
-        .execute(connection)
+        .run(connection)
         .await?;
     Ok(due)
 }

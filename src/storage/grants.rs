@@ -1,7 +1,7 @@
 //! OpenID Connect grants: an authorization code and everything that was issued for it.
 
-use super::batch::Statement;
 use super::row::Row;
+use super::statement::Statement;
 use super::{Connection, Result, users};
 use crate::domain::ids::{ApplicationId, GrantId, SessionId, TenantId, UserId};
 use crate::domain::timestamp::Timestamp;
@@ -62,9 +62,9 @@ pub fn insertion(tenant: TenantId, grant: &Grant, code_hash: &str, now: Timestam
     .shown(grant.user)
     .shown(grant.session)
     .shown(&grant.details)
-    .number(now.micros())
-    .number(grant.expires_at.micros())
-    .number(grant.ends_at.micros())
+    .bind(now.micros())
+    .bind(grant.expires_at.micros())
+    .bind(grant.ends_at.micros())
 }
 
 /// The grant with this hashed code, and its person.
@@ -73,7 +73,7 @@ pub async fn with_code(
     tenant: TenantId,
     code_hash: &str,
 ) -> Result<Option<(Grant, Member)>> {
-    let row = sqlx::query(
+    let row = Statement::new(
         "SELECT oidc_grant.id AS grant_id, application_id, user_id, session_id, details, expires_at, redeemed_at, \
          revoked_at, ends_at, user_account.tenant_id AS tenant_id, username, email, first_name, last_name, language, \
          status, security_version, first_enrolled_at, (SELECT GROUP_CONCAT(group_id) FROM group_member WHERE \
@@ -81,16 +81,16 @@ pub async fn with_code(
          FROM oidc_grant JOIN user_account ON user_account.tenant_id = oidc_grant.tenant_id \
          AND user_account.id = oidc_grant.user_id WHERE oidc_grant.tenant_id = ? AND oidc_grant.code_hash = ?",
     )
-    .bind(tenant.to_string())
+    .shown(tenant)
     .bind(code_hash)
-    .fetch_optional(connection)
+    .first(connection)
     .await?;
     row.map(|row| with_member(&Row::of("oidc_grant", row))).transpose()
 }
 
 /// The grant with this identifier, and its person.
 pub async fn with_id(connection: &mut Connection, tenant: TenantId, id: GrantId) -> Result<Option<(Grant, Member)>> {
-    let row = sqlx::query(
+    let row = Statement::new(
         "SELECT oidc_grant.id AS grant_id, application_id, user_id, session_id, details, expires_at, redeemed_at, \
          revoked_at, ends_at, user_account.tenant_id AS tenant_id, username, email, first_name, last_name, language, \
          status, security_version, first_enrolled_at, (SELECT GROUP_CONCAT(group_id) FROM group_member WHERE \
@@ -98,38 +98,38 @@ pub async fn with_id(connection: &mut Connection, tenant: TenantId, id: GrantId)
          FROM oidc_grant JOIN user_account ON user_account.tenant_id = oidc_grant.tenant_id \
          AND user_account.id = oidc_grant.user_id WHERE oidc_grant.tenant_id = ? AND oidc_grant.id = ?",
     )
-    .bind(tenant.to_string())
-    .bind(id.to_string())
-    .fetch_optional(connection)
+    .shown(tenant)
+    .shown(id)
+    .first(connection)
     .await?;
     row.map(|row| with_member(&Row::of("oidc_grant", row))).transpose()
 }
 
 /// Redeems a code, once. Says `false` if it was redeemed before, was revoked or has expired (T-47).
 pub async fn redeem(connection: &mut Connection, tenant: TenantId, id: GrantId, now: Timestamp) -> Result<bool> {
-    let done = sqlx::query(
+    let done = Statement::new(
         "UPDATE oidc_grant SET redeemed_at = ? WHERE tenant_id = ? AND id = ? AND redeemed_at IS NULL \
          AND revoked_at IS NULL AND expires_at > ?",
     )
     .bind(now.micros())
-    .bind(tenant.to_string())
-    .bind(id.to_string())
+    .shown(tenant)
+    .shown(id)
     .bind(now.micros())
-    .execute(connection)
+    .run(connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 /// Takes a grant back. Says whether it was good before.
 pub async fn revoke(connection: &mut Connection, tenant: TenantId, id: GrantId, now: Timestamp) -> Result<bool> {
     let done =
-        sqlx::query("UPDATE oidc_grant SET revoked_at = ? WHERE tenant_id = ? AND id = ? AND revoked_at IS NULL")
+        Statement::new("UPDATE oidc_grant SET revoked_at = ? WHERE tenant_id = ? AND id = ? AND revoked_at IS NULL")
             .bind(now.micros())
-            .bind(tenant.to_string())
-            .bind(id.to_string())
-            .execute(connection)
+            .shown(tenant)
+            .shown(id)
+            .run(connection)
             .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 /// Takes back everything that was granted by a person, or in one of the person's sessions.
@@ -141,16 +141,16 @@ pub async fn revoke_all_of(
     now: Timestamp,
 ) -> Result<u64> {
     let only = session.map(|id| id.to_string());
-    let done = sqlx::query(
+    let done = Statement::new(
         "UPDATE oidc_grant SET revoked_at = ? WHERE tenant_id = ? AND user_id = ? AND revoked_at IS NULL \
          AND (? IS NULL OR session_id = ?)",
     )
     .bind(now.micros())
-    .bind(tenant.to_string())
-    .bind(user.to_string())
+    .shown(tenant)
+    .shown(user)
     .bind(only.clone())
     .bind(only)
-    .execute(connection)
+    .run(connection)
     .await?;
-    Ok(done.rows_affected())
+    Ok(done)
 }

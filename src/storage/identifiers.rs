@@ -1,5 +1,6 @@
 //! Identifiers that count once: the second use is a replay.
 
+use super::statement::Statement;
 use super::{Connection, Result, inserted};
 use crate::domain::ids::TenantId;
 use crate::domain::timestamp::Timestamp;
@@ -14,11 +15,11 @@ pub async fn first_use(
     subject: &str,
     expires_at: Timestamp,
 ) -> Result<bool> {
-    let insert = sqlx::query("INSERT INTO used_identifier (tenant_id, subject, expires_at) VALUES (?, ?, ?)")
-        .bind(tenant.to_string())
+    let insert = Statement::new("INSERT INTO used_identifier (tenant_id, subject, expires_at) VALUES (?, ?, ?)")
+        .shown(tenant)
         .bind(subject)
         .bind(expires_at.micros())
-        .execute(connection)
+        .run(connection)
         .await;
     inserted(insert)
 }

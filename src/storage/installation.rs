@@ -1,6 +1,7 @@
 //! The root secret of the installation, sealed.
 
 use super::row::Row;
+use super::statement::Statement;
 use super::{Connection, Result, inserted};
 use crate::domain::timestamp::Timestamp;
 
@@ -9,7 +10,7 @@ use crate::domain::timestamp::Timestamp;
 /// # Errors
 /// If the database fails.
 pub async fn root_sealed(connection: &mut Connection) -> Result<Option<Vec<u8>>> {
-    let row = sqlx::query("SELECT root_sealed FROM installation WHERE id = 1").fetch_optional(connection).await?;
+    let row = Statement::new("SELECT root_sealed FROM installation WHERE id = 1").first(connection).await?;
     row.map(|row| Row::of("installation", row).bytes("root_sealed")).transpose()
 }
 
@@ -18,10 +19,10 @@ pub async fn root_sealed(connection: &mut Connection) -> Result<Option<Vec<u8>>>
 /// # Errors
 /// If the database fails.
 pub async fn insert_root(connection: &mut Connection, sealed: &[u8], now: Timestamp) -> Result<bool> {
-    let insert = sqlx::query("INSERT INTO installation (id, root_sealed, created_at) VALUES (1, ?, ?)")
+    let insert = Statement::new("INSERT INTO installation (id, root_sealed, created_at) VALUES (1, ?, ?)")
         .bind(sealed.to_vec())
         .bind(now.micros())
-        .execute(connection)
+        .run(connection)
         .await;
     inserted(insert)
 }
@@ -31,9 +32,9 @@ pub async fn insert_root(connection: &mut Connection, sealed: &[u8], now: Timest
 /// # Errors
 /// If the database fails.
 pub async fn rewrap_root(connection: &mut Connection, sealed: &[u8]) -> Result<()> {
-    sqlx::query("UPDATE installation SET root_sealed = ? WHERE id = 1")
+    Statement::new("UPDATE installation SET root_sealed = ? WHERE id = 1")
         .bind(sealed.to_vec())
-        .execute(connection)
+        .run(connection)
         .await?;
     Ok(())
 }

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::Executor as _;
-
+use super::statement::Statement;
 use super::{Connection, Result, inserted};
 use crate::domain::ids::CorrelationId;
 use crate::domain::timestamp::Timestamp;
@@ -24,25 +23,25 @@ pub async fn acquire(
     span: Duration,
 ) -> Result<bool> {
     let until = now.plus(span).micros();
-    let taken = sqlx::query(
+    let taken = Statement::new(
         "UPDATE lease SET owner = ?, fence = fence + 1, leased_until = ? \
          WHERE name = ? AND (owner = ? OR leased_until <= ?)",
     )
-    .bind(owner.to_string())
+    .shown(owner)
     .bind(until)
     .bind(name)
-    .bind(owner.to_string())
+    .shown(owner)
     .bind(now.micros())
-    .execute(&mut *connection)
+    .run(&mut *connection)
     .await?;
-    if taken.rows_affected() == 1 {
+    if taken == 1 {
         return Ok(true);
     }
-    let insert = sqlx::query("INSERT INTO lease (name, owner, fence, leased_until) VALUES (?, ?, 1, ?)")
+    let insert = Statement::new("INSERT INTO lease (name, owner, fence, leased_until) VALUES (?, ?, 1, ?)")
         .bind(name)
-        .bind(owner.to_string())
+        .shown(owner)
         .bind(until)
-        .execute(&mut *connection)
+        .run(&mut *connection)
         .await;
     inserted(insert)
 }
@@ -52,10 +51,10 @@ pub async fn acquire(
 /// # Errors
 /// If the database fails.
 pub async fn release(connection: &mut Connection, name: &str, owner: CorrelationId) -> Result<()> {
-    sqlx::query("UPDATE lease SET leased_until = 0 WHERE name = ? AND owner = ?")
+    Statement::new("UPDATE lease SET leased_until = 0 WHERE name = ? AND owner = ?")
         .bind(name)
-        .bind(owner.to_string())
-        .execute(connection)
+        .shown(owner)
+        .run(connection)
         .await?;
     Ok(())
 }
@@ -65,7 +64,7 @@ pub async fn release(connection: &mut Connection, name: &str, owner: Correlation
 pub(super) async fn wait_for_migration(connection: &mut Connection) -> Result<()> {
     const CLAIM: &str = "INSERT INTO lease (name, owner, fence, leased_until) VALUES ('migration', '', 1, 1)";
     for _ in 0..600 {
-        if inserted(sqlx::query(CLAIM).execute(&mut *connection).await)? {
+        if inserted(Statement::new(CLAIM).run(&mut *connection).await)? {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -76,6 +75,6 @@ pub(super) async fn wait_for_migration(connection: &mut Connection) -> Result<()
 
 /// Ends the claim of [`wait_for_migration`].
 pub(super) async fn release_migration(connection: &mut Connection) -> Result<()> {
-    connection.execute("DELETE FROM lease WHERE name = 'migration'").await?;
+    Statement::new("DELETE FROM lease WHERE name = 'migration'").run(connection).await?;
     Ok(())
 }

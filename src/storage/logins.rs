@@ -1,7 +1,7 @@
 //! Logins and what was proven in them.
 
-use super::batch::{Question, Statement};
 use super::row::{Row, document};
+use super::statement::{Question, Statement};
 use super::{Connection, Engine, Result};
 use crate::domain::ids::{LoginId, SessionId, TenantId, TokenId, UserId};
 use crate::domain::login::evidence::{Evidence, Proof};
@@ -29,15 +29,15 @@ pub struct LoginRow {
 /// Stores a new login.
 pub async fn insert(connection: &mut Connection, row: &LoginRow) -> Result<()> {
     let login = &row.login;
-    sqlx::query(
+    Statement::new(
         "INSERT INTO login (tenant_id, id, origin, application_id, wishes, request, stage, user_id, named, security_version, \
          language, cookie_hash, cookie_rotated_at, address, user_agent, correlation_id, created_at, expires_at, \
          absolute_expires_at) VALUES (?, ?, ?, ?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
-    .bind(login.tenant.to_string())
-    .bind(login.id.to_string())
+    .shown(login.tenant)
+    .shown(login.id)
     .bind(login.origin.id())
-    .bind(login.application.to_string())
+    .shown(login.application)
     .bind(document(&login.wishes))
     .bind(&login.request)
     .bind(login.user.map(|id| id.to_string()))
@@ -48,26 +48,26 @@ pub async fn insert(connection: &mut Connection, row: &LoginRow) -> Result<()> {
     .bind(login.created_at.micros())
     .bind(&row.address)
     .bind(&row.user_agent)
-    .bind(login.correlation.to_string())
+    .shown(login.correlation)
     .bind(login.created_at.micros())
     .bind(login.expires_at.micros())
     .bind(login.absolute_expires_at.micros())
-    .execute(connection)
+    .run(connection)
     .await?;
     Ok(())
 }
 
 /// The login with this identifier.
 pub async fn with_id(connection: &mut Connection, tenant: TenantId, id: LoginId) -> Result<Option<LoginRow>> {
-    let row = sqlx::query(
+    let row = Statement::new(
         "SELECT id, tenant_id, origin, application_id, wishes, request, stage, ending, session_id, user_id, named, \
          security_version, language, cookie_hash, previous_cookie_hash, cookie_rotated_at, resync_token_id, \
          resync_position, address, user_agent, correlation_id, created_at, expires_at, absolute_expires_at \
          FROM login WHERE tenant_id = ? AND id = ?",
     )
-    .bind(tenant.to_string())
-    .bind(id.to_string())
-    .fetch_optional(connection)
+    .shown(tenant)
+    .shown(id)
+    .first(connection)
     .await?;
     row.map(|row| login(&Row::of("login", row))).transpose()
 }
@@ -127,7 +127,7 @@ pub async fn name(
     user: Option<(UserId, i64)>,
     expires_at: Timestamp,
 ) -> Result<bool> {
-    let done = sqlx::query(
+    let done = Statement::new(
         "UPDATE login SET named = ?, user_id = ?, security_version = ?, expires_at = ?, resync_token_id = NULL \
          WHERE tenant_id = ? AND id = ? AND stage = 'open'",
     )
@@ -135,11 +135,11 @@ pub async fn name(
     .bind(user.map(|(id, _)| id.to_string()))
     .bind(user.map_or(0, |(_, version)| version))
     .bind(expires_at.micros())
-    .bind(tenant.to_string())
-    .bind(id.to_string())
-    .execute(connection)
+    .shown(tenant)
+    .shown(id)
+    .run(connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 /// Moves the deadlines. Only an open login can be extended; says whether it was.
@@ -150,25 +150,25 @@ pub async fn extend(
     expires_at: Timestamp,
     absolute_expires_at: Timestamp,
 ) -> Result<bool> {
-    let done = sqlx::query(
+    let done = Statement::new(
         "UPDATE login SET expires_at = ?, absolute_expires_at = ? WHERE tenant_id = ? AND id = ? AND stage = 'open'",
     )
     .bind(expires_at.micros())
     .bind(absolute_expires_at.micros())
-    .bind(tenant.to_string())
-    .bind(id.to_string())
-    .execute(connection)
+    .shown(tenant)
+    .shown(id)
+    .run(connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 /// Remembers the language chosen on a page.
 pub async fn set_language(connection: &mut Connection, tenant: TenantId, id: LoginId, language: &str) -> Result<()> {
-    sqlx::query("UPDATE login SET language = ? WHERE tenant_id = ? AND id = ? AND stage = 'open'")
+    Statement::new("UPDATE login SET language = ? WHERE tenant_id = ? AND id = ? AND stage = 'open'")
         .bind(language)
-        .bind(tenant.to_string())
-        .bind(id.to_string())
-        .execute(connection)
+        .shown(tenant)
+        .shown(id)
+        .run(connection)
         .await?;
     Ok(())
 }
@@ -188,19 +188,19 @@ pub fn stepped_up(
          resync_token_id = NULL WHERE tenant_id = ? AND id = ? AND stage = 'open'",
     )
     .shown(cookie_hash)
-    .number(now.micros())
-    .number(expires_at.micros())
+    .bind(now.micros())
+    .bind(expires_at.micros())
     .shown(tenant)
     .shown(id)
 }
 
 /// Moves the page's deadline of an open login.
 pub async fn touch(connection: &mut Connection, tenant: TenantId, id: LoginId, expires_at: Timestamp) -> Result<()> {
-    sqlx::query("UPDATE login SET expires_at = ? WHERE tenant_id = ? AND id = ? AND stage = 'open'")
+    Statement::new("UPDATE login SET expires_at = ? WHERE tenant_id = ? AND id = ? AND stage = 'open'")
         .bind(expires_at.micros())
-        .bind(tenant.to_string())
-        .bind(id.to_string())
-        .execute(connection)
+        .shown(tenant)
+        .shown(id)
+        .run(connection)
         .await?;
     Ok(())
 }
@@ -212,12 +212,12 @@ pub async fn set_resync(
     id: LoginId,
     resync: Option<(TokenId, i64)>,
 ) -> Result<()> {
-    sqlx::query("UPDATE login SET resync_token_id = ?, resync_position = ? WHERE tenant_id = ? AND id = ?")
+    Statement::new("UPDATE login SET resync_token_id = ?, resync_position = ? WHERE tenant_id = ? AND id = ?")
         .bind(resync.map(|(token, _)| token.to_string()))
         .bind(resync.map(|(_, position)| position))
-        .bind(tenant.to_string())
-        .bind(id.to_string())
-        .execute(connection)
+        .shown(tenant)
+        .shown(id)
+        .run(connection)
         .await?;
     Ok(())
 }
@@ -230,38 +230,40 @@ pub async fn grant(
     session: SessionId,
     expires_at: Timestamp,
 ) -> Result<bool> {
-    let done = sqlx::query(
+    let done = Statement::new(
         "UPDATE login SET stage = 'granted', session_id = ?, expires_at = ? WHERE tenant_id = ? AND id = ? AND stage = 'open'",
     )
-    .bind(session.to_string())
+    .shown(session)
     .bind(expires_at.micros())
-    .bind(tenant.to_string())
-    .bind(id.to_string())
-    .execute(connection)
+    .shown(tenant)
+    .shown(id)
+    .run(connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 /// Takes a granted login for its one answer. Says `false` if it was answered already (INV-10).
 pub async fn answer(connection: &mut Connection, tenant: TenantId, id: LoginId) -> Result<bool> {
-    let done = sqlx::query("UPDATE login SET stage = 'answered' WHERE tenant_id = ? AND id = ? AND stage = 'granted'")
-        .bind(tenant.to_string())
-        .bind(id.to_string())
-        .execute(connection)
-        .await?;
-    Ok(done.rows_affected() == 1)
+    let done =
+        Statement::new("UPDATE login SET stage = 'answered' WHERE tenant_id = ? AND id = ? AND stage = 'granted'")
+            .shown(tenant)
+            .shown(id)
+            .run(connection)
+            .await?;
+    Ok(done == 1)
 }
 
 /// Ends an open login without access. Says `false` if it was not open any more.
 pub async fn end(connection: &mut Connection, tenant: TenantId, id: LoginId, ending: Ending) -> Result<bool> {
-    let done =
-        sqlx::query("UPDATE login SET stage = 'ended', ending = ? WHERE tenant_id = ? AND id = ? AND stage = 'open'")
-            .bind(ending.reason())
-            .bind(tenant.to_string())
-            .bind(id.to_string())
-            .execute(connection)
-            .await?;
-    Ok(done.rows_affected() == 1)
+    let done = Statement::new(
+        "UPDATE login SET stage = 'ended', ending = ? WHERE tenant_id = ? AND id = ? AND stage = 'open'",
+    )
+    .bind(ending.reason())
+    .shown(tenant)
+    .shown(id)
+    .run(connection)
+    .await?;
+    Ok(done == 1)
 }
 
 /// What was proven in this login.
@@ -314,29 +316,29 @@ pub fn proven(tenant: TenantId, id: LoginId, proven: Proven, now: Timestamp) -> 
             .shown(tenant)
             .shown(id)
             .shown(kind)
-            .number(now.micros())
-            .text(token),
+            .bind(now.micros())
+            .bind(token),
     ]
 }
 
 /// Forgets everything that was proven, when the person is switched (R-459).
 pub async fn forget_evidence(connection: &mut Connection, tenant: TenantId, id: LoginId) -> Result<()> {
-    sqlx::query("DELETE FROM evidence WHERE tenant_id = ? AND login_id = ?")
-        .bind(tenant.to_string())
-        .bind(id.to_string())
-        .execute(connection)
+    Statement::new("DELETE FROM evidence WHERE tenant_id = ? AND login_id = ?")
+        .shown(tenant)
+        .shown(id)
+        .run(connection)
         .await?;
     Ok(())
 }
 
 /// Locks the login's row until the transaction ends, so that requests of one login run one after the other.
 /// SQLite's transactions do that by themselves.
-pub async fn hold(connection: &mut Connection, engine: Engine, tenant: TenantId, id: LoginId) -> Result<()> {
-    if engine == Engine::MySql {
-        sqlx::query("UPDATE login SET security_version = security_version WHERE tenant_id = ? AND id = ?")
-            .bind(tenant.to_string())
-            .bind(id.to_string())
-            .execute(connection)
+pub async fn hold(connection: &mut Connection, tenant: TenantId, id: LoginId) -> Result<()> {
+    if connection.engine() == Engine::MySql {
+        Statement::new("UPDATE login SET security_version = security_version WHERE tenant_id = ? AND id = ?")
+            .shown(tenant)
+            .shown(id)
+            .run(connection)
             .await?;
     }
     Ok(())

@@ -4,11 +4,13 @@
 //! Single use and limits are conditions inside one UPDATE whose affected rows are checked; a read
 //! followed by a write decides nothing (T-07). Every statement on a tenant's table names its tenant
 //! (T-56). Secrets arrive here sealed.
+//!
+//! `engine` runs transactions on either engine, `sqlite` and `mysql` are all that differs between them,
+//! `statement` and `row` carry values in and out.
 
 pub mod access_log;
 pub mod activations;
 pub mod audit;
-pub mod batch;
 pub mod email_codes;
 pub mod engine;
 pub mod enrollments;
@@ -17,8 +19,9 @@ pub mod grants;
 pub mod identifiers;
 pub mod installation;
 pub mod leases;
-mod lending;
 pub mod logins;
+mod migrations;
+mod mysql;
 pub mod outbox;
 pub mod parked;
 pub mod purge;
@@ -27,6 +30,9 @@ mod row;
 pub mod sealed;
 pub mod sessions;
 pub mod signing_keys;
+mod sqlite;
+pub mod statement;
+mod sync;
 pub mod tenants;
 pub mod throttle;
 pub mod tokens;
@@ -37,15 +43,27 @@ pub use engine::{Connection, Db, Engine};
 /// Why the database did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The database refused or could not be reached.
+    /// SQLite refused, or its file could not be read or written.
     #[error("the database failed: {0}")]
-    Database(#[from] sqlx::Error),
+    Sqlite(#[from] rusqlite::Error),
+    /// MySQL or MariaDB refused or could not be reached.
+    #[error("the database failed: {0}")]
+    MySql(#[from] sqlx::Error),
+    /// What was committed could not be brought to the disk.
+    #[error("the database's file could not be written to the disk: {0}")]
+    Disk(String),
     /// The schema could not be brought up to date, or is newer than this program.
     #[error("the schema could not be migrated: {0}")]
-    Migration(#[from] sqlx::migrate::MigrateError),
+    Migration(String),
     /// Other requests kept changing the same row; the whole transaction may be tried again.
     #[error("other requests kept changing the same row")]
     Contended,
+    /// A question that always has an answer had none.
+    #[error("the database gave no answer to a question that always has one")]
+    Nothing,
+    /// It cannot be done with this engine.
+    #[error("{0}")]
+    Unsupported(&'static str),
     /// A row does not hold what this program writes; somebody else changed it.
     #[error("table {table}, row {row}: column {column} does not hold what it should")]
     Broken {
@@ -63,27 +81,22 @@ impl Error {
     /// cluster, a busy file (architecture.md, growing past one machine).
     #[must_use]
     pub fn is_passing(&self) -> bool {
-        if matches!(self, Self::Contended) {
-            return true;
+        match self {
+            Self::Contended => true,
+            Self::Sqlite(error) => sqlite::is_busy(error),
+            Self::MySql(error) => mysql::is_passing(error),
+            _ => false,
         }
-        let Self::Database(error) = self else { return false };
-        let Some(error) = error.as_database_error() else { return false };
-        // SQLite: 5 busy, 6 locked and their extended forms. MariaDB: 1213 deadlock or certification
-        // failure, 1205 lock wait, 1047 node not ready; the driver gives the SQLSTATE and puts the number
-        // into the message.
-        let code = error.code().unwrap_or_default();
-        let message = error.message();
-        matches!(code.as_ref(), "5" | "6" | "261" | "262" | "517" | "40001")
-            || ["Deadlock found", "Lock wait timeout", "WSREP", "database is locked"]
-                .iter()
-                .any(|sign| message.contains(sign))
     }
 
     /// Whether a unique key was already taken.
     #[must_use]
     pub fn is_duplicate(&self) -> bool {
-        let Self::Database(error) = self else { return false };
-        error.as_database_error().is_some_and(|e| e.kind() == sqlx::error::ErrorKind::UniqueViolation)
+        match self {
+            Self::Sqlite(error) => sqlite::is_duplicate(error),
+            Self::MySql(error) => mysql::is_duplicate(error),
+            _ => false,
+        }
     }
 }
 
@@ -91,8 +104,8 @@ impl Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// `true` if an insert was done, `false` if its key was taken: for things that count once.
-fn inserted<T>(result: std::result::Result<T, sqlx::Error>) -> Result<bool> {
-    match result.map_err(Error::from) {
+fn inserted(result: Result<u64>) -> Result<bool> {
+    match result {
         Ok(_) => Ok(true),
         Err(error) if error.is_duplicate() => Ok(false),
         Err(error) => Err(error),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::row::Row;
+use super::statement::Statement;
 use super::{Connection, Result};
 use crate::domain::ids::{CorrelationId, LoginId, MailId, TenantId};
 use crate::domain::timestamp::Timestamp;
@@ -63,12 +64,12 @@ pub enum Progress {
 
 /// Puts a mail into the outbox.
 pub async fn put(connection: &mut Connection, mail: &NewMail) -> Result<()> {
-    sqlx::query(
+    Statement::new(
         "INSERT INTO outbox (tenant_id, id, kind, login_id, domain, body_sealed, state, tries, next_try_at, useful_until, \
          leased_until, created_at) VALUES (?, ?, ?, ?, ?, ?, 'waiting', 0, ?, ?, 0, ?)",
     )
-    .bind(mail.tenant.to_string())
-    .bind(mail.id.to_string())
+    .shown(mail.tenant)
+    .shown(mail.id)
     .bind(mail.kind)
     .bind(mail.login.map(|id| id.to_string()))
     .bind(&mail.domain)
@@ -76,7 +77,7 @@ pub async fn put(connection: &mut Connection, mail: &NewMail) -> Result<()> {
     .bind(mail.created_at.micros())
     .bind(mail.useful_until.micros())
     .bind(mail.created_at.micros())
-    .execute(connection)
+    .run(connection)
     .await?;
     Ok(())
 }
@@ -84,14 +85,14 @@ pub async fn put(connection: &mut Connection, mail: &NewMail) -> Result<()> {
 /// Mails of all tenants that are due and free, newest first, at most `most`.
 // every tenant's: one worker sends for all
 pub async fn due(connection: &mut Connection, now: Timestamp, most: i64) -> Result<Vec<(TenantId, MailId, String)>> {
-    let rows = sqlx::query(
+    let rows = Statement::new(
         "SELECT tenant_id, id, domain FROM outbox WHERE state = 'waiting' AND next_try_at <= ? AND leased_until <= ? \
          ORDER BY created_at DESC LIMIT ?",
     )
     .bind(now.micros())
     .bind(now.micros())
     .bind(most)
-    .fetch_all(connection)
+    .rows(connection)
     .await?;
     rows.into_iter()
         .map(|row| {
@@ -110,26 +111,26 @@ pub async fn lease(
     now: Timestamp,
     span: Duration,
 ) -> Result<Option<Leased>> {
-    let taken = sqlx::query(
+    let taken = Statement::new(
         "UPDATE outbox SET lease_owner = ?, leased_until = ?, tries = tries + 1 \
          WHERE tenant_id = ? AND id = ? AND state = 'waiting' AND leased_until <= ?",
     )
-    .bind(owner.to_string())
+    .shown(owner)
     .bind(now.plus(span).micros())
-    .bind(tenant.to_string())
-    .bind(id.to_string())
+    .shown(tenant)
+    .shown(id)
     .bind(now.micros())
-    .execute(&mut *connection)
+    .run(&mut *connection)
     .await?;
-    if taken.rows_affected() != 1 {
+    if taken != 1 {
         return Ok(None);
     }
-    let row = sqlx::query(
+    let row = Statement::new(
         "SELECT id, kind, domain, body_sealed, tries, useful_until FROM outbox WHERE tenant_id = ? AND id = ?",
     )
-    .bind(tenant.to_string())
-    .bind(id.to_string())
-    .fetch_one(connection)
+    .shown(tenant)
+    .shown(id)
+    .only(connection)
     .await?;
     let row = Row::of("outbox", row);
     Ok(Some(Leased {
@@ -145,16 +146,16 @@ pub async fn lease(
 
 /// Marks a mail as sent and erases its body.
 pub async fn sent(connection: &mut Connection, tenant: TenantId, id: MailId, owner: CorrelationId) -> Result<bool> {
-    let done = sqlx::query(
+    let done = Statement::new(
         "UPDATE outbox SET state = 'sent', body_sealed = NULL, leased_until = 0 \
          WHERE tenant_id = ? AND id = ? AND lease_owner = ? AND state = 'waiting'",
     )
-    .bind(tenant.to_string())
-    .bind(id.to_string())
-    .bind(owner.to_string())
-    .execute(connection)
+    .shown(tenant)
+    .shown(id)
+    .shown(owner)
+    .run(connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 /// Gives a mail back to be tried again at `next_try_at`, with what the mail server said.
@@ -166,18 +167,18 @@ pub async fn retry(
     error: &str,
     next_try_at: Timestamp,
 ) -> Result<bool> {
-    let done = sqlx::query(
+    let done = Statement::new(
         "UPDATE outbox SET error = ?, next_try_at = ?, leased_until = 0 \
          WHERE tenant_id = ? AND id = ? AND lease_owner = ? AND state = 'waiting'",
     )
     .bind(error.chars().take(500).collect::<String>())
     .bind(next_try_at.micros())
-    .bind(tenant.to_string())
-    .bind(id.to_string())
-    .bind(owner.to_string())
-    .execute(connection)
+    .shown(tenant)
+    .shown(id)
+    .shown(owner)
+    .run(connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 /// Gives a mail up for good, with what the mail server said, and erases its body.
@@ -188,27 +189,27 @@ pub async fn failed(
     owner: CorrelationId,
     error: &str,
 ) -> Result<bool> {
-    let done = sqlx::query(
+    let done = Statement::new(
         "UPDATE outbox SET state = 'failed', error = ?, body_sealed = NULL, leased_until = 0 \
          WHERE tenant_id = ? AND id = ? AND lease_owner = ? AND state = 'waiting'",
     )
     .bind(error.chars().take(500).collect::<String>())
-    .bind(tenant.to_string())
-    .bind(id.to_string())
-    .bind(owner.to_string())
-    .execute(connection)
+    .shown(tenant)
+    .shown(id)
+    .shown(owner)
+    .run(connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 /// How far the newest mail of a login is.
 pub async fn progress_of(connection: &mut Connection, tenant: TenantId, login: LoginId) -> Result<Option<Progress>> {
-    let row = sqlx::query(
+    let row = Statement::new(
         "SELECT id, state, tries FROM outbox WHERE tenant_id = ? AND login_id = ? ORDER BY created_at DESC LIMIT 1",
     )
-    .bind(tenant.to_string())
-    .bind(login.to_string())
-    .fetch_optional(connection)
+    .shown(tenant)
+    .shown(login)
+    .first(connection)
     .await?;
     let Some(row) = row else { return Ok(None) };
     let row = Row::of("outbox", row);
@@ -225,8 +226,8 @@ pub async fn progress_of(connection: &mut Connection, tenant: TenantId, login: L
 /// When the oldest waiting mail was put in: readiness looks at its age (R-597).
 // every tenant's: one outbox serves all
 pub async fn oldest_waiting(connection: &mut Connection) -> Result<Option<Timestamp>> {
-    let row = sqlx::query("SELECT created_at FROM outbox WHERE state = 'waiting' ORDER BY next_try_at LIMIT 1")
-        .fetch_optional(connection)
+    let row = Statement::new("SELECT created_at FROM outbox WHERE state = 'waiting' ORDER BY next_try_at LIMIT 1")
+        .first(connection)
         .await?;
     row.map(|row| Row::of("outbox", row).time("created_at")).transpose()
 }

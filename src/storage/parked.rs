@@ -1,6 +1,7 @@
 //! Requests that came by cross-site POST and wait for their browser to come back with its cookies.
 
 use super::row::Row;
+use super::statement::Statement;
 use super::{Connection, Result};
 use crate::domain::ids::{ParkedId, TenantId};
 use crate::domain::login::origin::Origin;
@@ -26,16 +27,16 @@ pub struct Parked {
 /// # Errors
 /// If the database fails.
 pub async fn insert(connection: &mut Connection, tenant: TenantId, parked: &Parked) -> Result<()> {
-    sqlx::query(
+    Statement::new(
         "INSERT INTO parked_request (tenant_id, id, origin, request, cookie_hash, expires_at) VALUES (?, ?, ?, ?, ?, ?)",
     )
-    .bind(tenant.to_string())
-    .bind(parked.id.to_string())
+    .shown(tenant)
+    .shown(parked.id)
     .bind(parked.origin.id())
     .bind(&parked.request)
     .bind(&parked.cookie_hash)
     .bind(parked.expires_at.micros())
-    .execute(connection)
+    .run(connection)
     .await?;
     Ok(())
 }
@@ -45,12 +46,12 @@ pub async fn insert(connection: &mut Connection, tenant: TenantId, parked: &Park
 /// # Errors
 /// If the database fails.
 pub async fn with_id(connection: &mut Connection, tenant: TenantId, id: ParkedId) -> Result<Option<Parked>> {
-    let row = sqlx::query(
+    let row = Statement::new(
         "SELECT id, origin, request, cookie_hash, expires_at FROM parked_request WHERE tenant_id = ? AND id = ?",
     )
-    .bind(tenant.to_string())
-    .bind(id.to_string())
-    .fetch_optional(connection)
+    .shown(tenant)
+    .shown(id)
+    .first(connection)
     .await?;
     row.map(|row| {
         let row = Row::of("parked_request", row);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::statement::Statement;
 use super::{Connection, Result};
 use crate::domain::timestamp::Timestamp;
 
@@ -37,7 +38,7 @@ pub async fn run(connection: &mut Connection, now: Timestamp) -> Result<u64> {
         ("DELETE FROM outbox WHERE state <> 'waiting' AND created_at < ?", month),
         ("DELETE FROM known_browser WHERE last_used_at < ?", now.minus(Duration::from_secs(400 * 86_400)).micros()),
     ] {
-        removed += sqlx::query(statement).bind(before).execute(&mut *connection).await?.rows_affected();
+        removed += Statement::new(statement).bind(before).run(&mut *connection).await?;
     }
     Ok(removed)
 }

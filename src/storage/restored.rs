@@ -1,6 +1,7 @@
 //! After an older copy of the database was put in place: nothing that was used or ended since works again.
 
 use super::row::Row;
+use super::statement::Statement;
 use super::tokens::{self, State};
 use super::{Connection, Result};
 use crate::domain::authenticator::template::Synchronization;
@@ -27,9 +28,9 @@ pub async fn settle(connection: &mut Connection, now: Timestamp) -> Result<u64> 
         "UPDATE outbox SET state = 'failed', body_sealed = NULL, error = 'restored from a copy' WHERE state = 'waiting'",
         "UPDATE user_account SET security_version = security_version + 1",
     ] {
-        sqlx::query(statement).execute(&mut *connection).await?;
+        Statement::new(statement).run(&mut *connection).await?;
     }
-    let rows = sqlx::query("SELECT id FROM tenant").fetch_all(&mut *connection).await?;
+    let rows = Statement::new("SELECT id FROM tenant").rows(&mut *connection).await?;
     let mut suspended = 0;
     for row in rows {
         suspended += settle_tokens(connection, Row::of("tenant", row).parsed("id")?, now).await?;
@@ -44,13 +45,15 @@ async fn settle_tokens(connection: &mut Connection, tenant: TenantId, now: Times
             Synchronization::Time => {
                 // The step that is shown now, on a device whose clock is as far ahead as was learned, and one more.
                 let shown = now.seconds().div_euclid(i64::from(token.template.time_step_seconds.max(1)));
-                sqlx::query("UPDATE token SET last_position = ? WHERE tenant_id = ? AND id = ? AND last_position < ?")
-                    .bind(shown + token.drift_steps.max(0) + 1)
-                    .bind(tenant.to_string())
-                    .bind(token.id.to_string())
-                    .bind(shown + token.drift_steps.max(0) + 1)
-                    .execute(&mut *connection)
-                    .await?;
+                Statement::new(
+                    "UPDATE token SET last_position = ? WHERE tenant_id = ? AND id = ? AND last_position < ?",
+                )
+                .bind(shown + token.drift_steps.max(0) + 1)
+                .shown(tenant)
+                .shown(token.id)
+                .bind(shown + token.drift_steps.max(0) + 1)
+                .run(&mut *connection)
+                .await?;
             }
             Synchronization::Event => {
                 let (active, stopped) = (State::Active, State::Suspended);

@@ -2,27 +2,25 @@
 
 use std::str::FromStr;
 
-use sqlx::Row as _;
-use sqlx::any::AnyRow;
-
+use super::statement::{Misfit, Record};
 use super::{Error, Result};
 use crate::domain::timestamp::Timestamp;
 
 /// A row together with the table it is from.
 pub(super) struct Row {
     table: &'static str,
-    row: AnyRow,
+    row: Record,
 }
 
 impl Row {
     /// Names the table that `row` is from.
-    pub(super) const fn of(table: &'static str, row: AnyRow) -> Self {
+    pub(super) const fn of(table: &'static str, row: Record) -> Self {
         Self { table, row }
     }
 
     /// A number.
     pub(super) fn integer(&self, column: &'static str) -> Result<i64> {
-        Ok(self.row.try_get(column)?)
+        self.integer_or_none(column)?.ok_or_else(|| self.broken(column))
     }
 
     /// A point in time.
@@ -32,13 +30,12 @@ impl Row {
 
     /// A point in time that may be null.
     pub(super) fn time_or_none(&self, column: &'static str) -> Result<Option<Timestamp>> {
-        let micros: Option<i64> = self.row.try_get(column)?;
-        Ok(micros.map(Timestamp::from_micros))
+        Ok(self.integer_or_none(column)?.map(Timestamp::from_micros))
     }
 
     /// A number that may be null.
     pub(super) fn integer_or_none(&self, column: &'static str) -> Result<Option<i64>> {
-        Ok(self.row.try_get(column)?)
+        self.row.number(column).map_err(|Misfit| self.broken(column))
     }
 
     /// A yes or no, stored as 1 or 0.
@@ -48,32 +45,40 @@ impl Row {
 
     /// A text.
     pub(super) fn text(&self, column: &'static str) -> Result<String> {
-        Ok(self.row.try_get(column)?)
+        Ok(self.words(column)?.to_owned())
     }
 
     /// A text that may be null.
     pub(super) fn text_or_none(&self, column: &'static str) -> Result<Option<String>> {
-        Ok(self.row.try_get(column)?)
+        Ok(self.words_or_none(column)?.map(str::to_owned))
+    }
+
+    fn words(&self, column: &'static str) -> Result<&str> {
+        self.words_or_none(column)?.ok_or_else(|| self.broken(column))
+    }
+
+    fn words_or_none(&self, column: &'static str) -> Result<Option<&str>> {
+        self.row.text(column).map_err(|Misfit| self.broken(column))
     }
 
     /// Octets.
     pub(super) fn bytes(&self, column: &'static str) -> Result<Vec<u8>> {
-        Ok(self.row.try_get(column)?)
+        self.bytes_or_none(column)?.ok_or_else(|| self.broken(column))
     }
 
     /// Octets that may be null.
     pub(super) fn bytes_or_none(&self, column: &'static str) -> Result<Option<Vec<u8>>> {
-        Ok(self.row.try_get(column)?)
+        Ok(self.row.octets(column).map_err(|Misfit| self.broken(column))?.map(<[u8]>::to_vec))
     }
 
     /// A text that names something: an identifier, a platform, a code.
     pub(super) fn parsed<T: FromStr>(&self, column: &'static str) -> Result<T> {
-        self.text(column)?.parse().map_err(|_| self.broken(column))
+        self.words(column)?.parse().map_err(|_| self.broken(column))
     }
 
     /// A text that names something and may be null.
     pub(super) fn parsed_or_none<T: FromStr>(&self, column: &'static str) -> Result<Option<T>> {
-        match self.text_or_none(column)? {
+        match self.words_or_none(column)? {
             None => Ok(None),
             Some(text) => text.parse().map(Some).map_err(|_| self.broken(column)),
         }
@@ -81,19 +86,19 @@ impl Row {
 
     /// A text that `read` understands.
     pub(super) fn named<T>(&self, column: &'static str, read: impl Fn(&str) -> Option<T>) -> Result<T> {
-        read(&self.text(column)?).ok_or_else(|| self.broken(column))
+        read(self.words(column)?).ok_or_else(|| self.broken(column))
     }
 
     /// A JSON document.
     pub(super) fn document<T: serde::de::DeserializeOwned>(&self, column: &'static str) -> Result<T> {
-        serde_json::from_str(&self.text(column)?).map_err(|_| self.broken(column))
+        serde_json::from_str(self.words(column)?).map_err(|_| self.broken(column))
     }
 
     /// A JSON document that may be null.
     pub(super) fn document_or_none<T: serde::de::DeserializeOwned>(&self, column: &'static str) -> Result<Option<T>> {
-        match self.text_or_none(column)? {
+        match self.words_or_none(column)? {
             None => Ok(None),
-            Some(text) => serde_json::from_str(&text).map(Some).map_err(|_| self.broken(column)),
+            Some(text) => serde_json::from_str(text).map(Some).map_err(|_| self.broken(column)),
         }
     }
 
@@ -101,8 +106,9 @@ impl Row {
     pub(super) fn broken(&self, column: &'static str) -> Error {
         let row = ["id", "login_id", "user_id", "subject"]
             .into_iter()
-            .find_map(|key| self.row.try_get::<String, _>(key).ok())
-            .unwrap_or_default();
+            .find_map(|key| self.row.text(key).ok().flatten())
+            .unwrap_or_default()
+            .to_owned();
         Error::Broken { table: self.table, column, row }
     }
 }

@@ -1,6 +1,7 @@
 //! Every sealed cell of the database, for the rotation of the key-encryption key.
 
 use super::row::Row;
+use super::statement::Statement;
 use super::{Connection, Result};
 use crate::domain::ids::{Id, TenantId, of};
 
@@ -81,7 +82,7 @@ pub const COLUMNS: [Column; 6] = [
 /// If the database fails.
 // every tenant's: there is one key-encryption key for all
 pub async fn page(connection: &mut Connection, column: Column, after: &str) -> Result<Vec<Cell>> {
-    let rows = sqlx::query(column.page).bind(after).fetch_all(connection).await?;
+    let rows = Statement::new(column.page).bind(after).rows(connection).await?;
     rows.into_iter()
         .map(|row| {
             let row = Row::of(column.table, row);
@@ -95,14 +96,14 @@ pub async fn page(connection: &mut Connection, column: Column, after: &str) -> R
 /// # Errors
 /// If the database fails.
 pub async fn replace(connection: &mut Connection, column: Column, cell: &Cell, sealed: &[u8]) -> Result<bool> {
-    let done = sqlx::query(column.replace)
+    let done = Statement::new(column.replace)
         .bind(sealed.to_vec())
-        .bind(cell.tenant.to_string())
-        .bind(cell.row.to_string())
+        .shown(cell.tenant)
+        .shown(cell.row)
         .bind(cell.sealed.clone())
-        .execute(connection)
+        .run(connection)
         .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Single sign-on sessions.
 
-use super::batch::{Question, Statement};
 use super::row::{Row, micros};
+use super::statement::{Question, Record, Statement};
 use super::{Connection, Result, users};
 use crate::domain::ids::{SessionId, TenantId, UserId};
 use crate::domain::login::step::Tokens;
@@ -9,7 +9,7 @@ use crate::domain::session::Session;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::Member;
 
-fn session(row: sqlx::any::AnyRow) -> Result<Session> {
+fn session(row: Record) -> Result<Session> {
     session_of(&Row::of("sso_session", row), "security_version")
 }
 
@@ -45,7 +45,7 @@ pub async fn standing(
     tenant: TenantId,
     cookie_hash: &str,
 ) -> Result<Option<(Session, Member, Tokens)>> {
-    let row = sqlx::query(
+    let row = Statement::new(
         "SELECT sso_session.id AS id, sso_session.tenant_id AS tenant_id, user_id, \
          sso_session.security_version AS session_version, password_at, otp_at, token_id, started_at, last_seen_at, \
          ended_at, username, email, first_name, last_name, language, status, \
@@ -59,9 +59,9 @@ pub async fn standing(
          FROM sso_session JOIN user_account ON user_account.tenant_id = sso_session.tenant_id \
          AND user_account.id = sso_session.user_id WHERE sso_session.tenant_id = ? AND cookie_hash = ?",
     )
-    .bind(tenant.to_string())
+    .shown(tenant)
     .bind(cookie_hash)
-    .fetch_optional(connection)
+    .first(connection)
     .await?;
     let Some(row) = row else { return Ok(None) };
     let row = Row::of("sso_session", row);
@@ -75,13 +75,13 @@ pub async fn standing(
 
 /// The session with this identifier.
 pub async fn with_id(connection: &mut Connection, tenant: TenantId, id: SessionId) -> Result<Option<Session>> {
-    let row = sqlx::query(
+    let row = Statement::new(
         "SELECT id, tenant_id, user_id, security_version, password_at, otp_at, token_id, started_at, last_seen_at, ended_at \
          FROM sso_session WHERE tenant_id = ? AND id = ?",
     )
-    .bind(tenant.to_string())
-    .bind(id.to_string())
-    .fetch_optional(connection)
+    .shown(tenant)
+    .shown(id)
+    .first(connection)
     .await?;
     row.map(session).transpose()
 }
@@ -96,12 +96,12 @@ pub fn insertion(session: &Session, cookie_hash: &str, address: &str, user_agent
     .shown(session.id)
     .shown(cookie_hash)
     .shown(session.user)
-    .number(session.security_version)
-    .number(micros(session.password_at))
-    .number(micros(session.otp_at))
-    .text(session.token.map(|id| id.to_string()))
-    .number(session.started_at.micros())
-    .number(session.last_seen_at.micros())
+    .bind(session.security_version)
+    .bind(micros(session.password_at))
+    .bind(micros(session.otp_at))
+    .bind(session.token.map(|id| id.to_string()))
+    .bind(session.started_at.micros())
+    .bind(session.last_seen_at.micros())
     .shown(address)
     .shown(user_agent)
 }
@@ -113,11 +113,11 @@ pub fn strengthening(session: &Session, cookie_hash: &str) -> Statement {
          last_seen_at = ? WHERE tenant_id = ? AND id = ? AND ended_at IS NULL",
     )
     .shown(cookie_hash)
-    .number(session.security_version)
-    .number(micros(session.password_at))
-    .number(micros(session.otp_at))
-    .text(session.token.map(|id| id.to_string()))
-    .number(session.last_seen_at.micros())
+    .bind(session.security_version)
+    .bind(micros(session.password_at))
+    .bind(micros(session.otp_at))
+    .bind(session.token.map(|id| id.to_string()))
+    .bind(session.last_seen_at.micros())
     .shown(session.tenant)
     .shown(session.id)
 }
@@ -125,7 +125,7 @@ pub fn strengthening(session: &Session, cookie_hash: &str) -> Statement {
 /// The statement that remembers an access attempt, which keeps the session from ending idle (R-473).
 pub fn touched(tenant: TenantId, id: SessionId, now: Timestamp) -> Statement {
     Statement::new("UPDATE sso_session SET last_seen_at = ? WHERE tenant_id = ? AND id = ? AND ended_at IS NULL")
-        .number(now.micros())
+        .bind(now.micros())
         .shown(tenant)
         .shown(id)
 }
@@ -138,16 +138,16 @@ pub async fn end(
     reason: &str,
     now: Timestamp,
 ) -> Result<bool> {
-    let done = sqlx::query(
+    let done = Statement::new(
         "UPDATE sso_session SET ended_at = ?, end_reason = ? WHERE tenant_id = ? AND id = ? AND ended_at IS NULL",
     )
     .bind(now.micros())
     .bind(reason)
-    .bind(tenant.to_string())
-    .bind(id.to_string())
-    .execute(connection)
+    .shown(tenant)
+    .shown(id)
+    .run(connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 /// Ends every session of a person. Says how many there were.
@@ -158,14 +158,14 @@ pub async fn end_all_of(
     reason: &str,
     now: Timestamp,
 ) -> Result<u64> {
-    let done = sqlx::query(
+    let done = Statement::new(
         "UPDATE sso_session SET ended_at = ?, end_reason = ? WHERE tenant_id = ? AND user_id = ? AND ended_at IS NULL",
     )
     .bind(now.micros())
     .bind(reason)
-    .bind(tenant.to_string())
-    .bind(user.to_string())
-    .execute(connection)
+    .shown(tenant)
+    .shown(user)
+    .run(connection)
     .await?;
-    Ok(done.rows_affected())
+    Ok(done)
 }

@@ -1,6 +1,7 @@
 //! Keys that sign for a tenant; their private parts arrive sealed.
 
 use super::row::Row;
+use super::statement::Statement;
 use super::{Connection, Result};
 use crate::domain::ids::{SigningKeyId, TenantId};
 use crate::domain::signing_key::{KeyStage, StoredSigningKey};
@@ -15,12 +16,12 @@ fn published_until(stage: KeyStage) -> Option<i64> {
 
 /// Every key of a tenant, oldest first.
 pub async fn of_tenant(connection: &mut Connection, tenant: TenantId) -> Result<Vec<StoredSigningKey>> {
-    let rows = sqlx::query(
+    let rows = Statement::new(
         "SELECT id, purpose, algorithm, status, private_sealed, certificate, created_at, published_until \
          FROM signing_key WHERE tenant_id = ? ORDER BY created_at, id",
     )
-    .bind(tenant.to_string())
-    .fetch_all(connection)
+    .shown(tenant)
+    .rows(connection)
     .await?;
     rows.into_iter()
         .map(|row| {
@@ -42,12 +43,12 @@ pub async fn of_tenant(connection: &mut Connection, tenant: TenantId) -> Result<
 
 /// Stores a new key.
 pub async fn insert(connection: &mut Connection, key: &StoredSigningKey) -> Result<()> {
-    sqlx::query(
+    Statement::new(
         "INSERT INTO signing_key (tenant_id, id, purpose, algorithm, status, private_sealed, certificate, created_at, \
          published_until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
-    .bind(key.tenant.to_string())
-    .bind(key.id.to_string())
+    .shown(key.tenant)
+    .shown(key.id)
     .bind(key.purpose.name())
     .bind(key.algorithm.name())
     .bind(key.stage.name())
@@ -55,7 +56,7 @@ pub async fn insert(connection: &mut Connection, key: &StoredSigningKey) -> Resu
     .bind(key.certificate.clone())
     .bind(key.created_at.micros())
     .bind(published_until(key.stage))
-    .execute(connection)
+    .run(connection)
     .await?;
     Ok(())
 }
@@ -68,26 +69,26 @@ pub async fn set_stage(
     from: KeyStage,
     to: KeyStage,
 ) -> Result<bool> {
-    let done = sqlx::query(
+    let done = Statement::new(
         "UPDATE signing_key SET status = ?, published_until = ? WHERE tenant_id = ? AND id = ? AND status = ?",
     )
     .bind(to.name())
     .bind(published_until(to))
-    .bind(tenant.to_string())
-    .bind(id.to_string())
+    .shown(tenant)
+    .shown(id)
     .bind(from.name())
-    .execute(connection)
+    .run(connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 /// Stores the private part sealed anew, after the key-encryption key was rotated (R-600).
 pub async fn reseal(connection: &mut Connection, tenant: TenantId, id: SigningKeyId, sealed: &[u8]) -> Result<()> {
-    sqlx::query("UPDATE signing_key SET private_sealed = ? WHERE tenant_id = ? AND id = ?")
+    Statement::new("UPDATE signing_key SET private_sealed = ? WHERE tenant_id = ? AND id = ?")
         .bind(sealed.to_vec())
-        .bind(tenant.to_string())
-        .bind(id.to_string())
-        .execute(connection)
+        .shown(tenant)
+        .shown(id)
+        .run(connection)
         .await?;
     Ok(())
 }

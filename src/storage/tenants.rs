@@ -3,6 +3,7 @@
 //! Every change here raises the tenant's version, which is what the caches of all instances compare.
 
 use super::row::{Row, document};
+use super::statement::Statement;
 use super::{Connection, Result};
 use crate::domain::application::Application;
 use crate::domain::group::Group;
@@ -14,24 +15,23 @@ use crate::domain::timestamp::Timestamp;
 
 /// The codes of all virtual servers.
 pub async fn codes(connection: &mut Connection) -> Result<Vec<TenantCode>> {
-    let rows = sqlx::query("SELECT code FROM tenant ORDER BY code").fetch_all(connection).await?;
+    let rows = Statement::new("SELECT code FROM tenant ORDER BY code").rows(connection).await?;
     rows.into_iter().map(|row| Row::of("tenant", row).parsed("code")).collect()
 }
 
 /// The version of a virtual server's configuration, if there is one with this code.
 pub async fn version(connection: &mut Connection, code: &TenantCode) -> Result<Option<i64>> {
-    let row =
-        sqlx::query("SELECT version FROM tenant WHERE code = ?").bind(code.as_ref()).fetch_optional(connection).await?;
+    let row = Statement::new("SELECT version FROM tenant WHERE code = ?").bind(code.as_ref()).first(connection).await?;
     row.map(|row| Row::of("tenant", row).integer("version")).transpose()
 }
 
 /// Everything that is configured in the virtual server with this code.
 pub async fn config(connection: &mut Connection, code: &TenantCode) -> Result<Option<TenantConfig>> {
-    let row = sqlx::query(
+    let row = Statement::new(
         "SELECT id, code, name, status, default_language, settings, version, created_at FROM tenant WHERE code = ?",
     )
     .bind(code.as_ref())
-    .fetch_optional(&mut *connection)
+    .first(&mut *connection)
     .await?;
     let Some(row) = row else { return Ok(None) };
     let row = Row::of("tenant", row);
@@ -63,11 +63,11 @@ pub async fn insert(
     settings: &TenantSettings,
     now: Timestamp,
 ) -> Result<()> {
-    sqlx::query(
+    Statement::new(
         "INSERT INTO tenant (id, code, name, status, default_language, settings, created_from, version, created_at, \
          updated_at) VALUES (?, ?, ?, ?, ?, ?, 'new', 1, ?, ?)",
     )
-    .bind(tenant.id.to_string())
+    .shown(tenant.id)
     .bind(tenant.code.as_ref())
     .bind(&tenant.name)
     .bind(status(tenant.status))
@@ -75,7 +75,7 @@ pub async fn insert(
     .bind(document(settings))
     .bind(now.micros())
     .bind(now.micros())
-    .execute(connection)
+    .run(connection)
     .await?;
     Ok(())
 }
@@ -96,7 +96,7 @@ pub async fn update(
     version: i64,
     now: Timestamp,
 ) -> Result<bool> {
-    let done = sqlx::query(
+    let done = Statement::new(
         "UPDATE tenant SET name = ?, status = ?, default_language = ?, settings = ?, version = version + 1, \
          updated_at = ? WHERE id = ? AND version = ?",
     )
@@ -105,27 +105,27 @@ pub async fn update(
     .bind(&tenant.default_language)
     .bind(document(settings))
     .bind(now.micros())
-    .bind(tenant.id.to_string())
+    .shown(tenant.id)
     .bind(version)
-    .execute(connection)
+    .run(connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 /// Raises the version after a change of groups, applications, policies or keys.
 pub async fn raise_version(connection: &mut Connection, tenant: TenantId, now: Timestamp) -> Result<()> {
-    sqlx::query("UPDATE tenant SET version = version + 1, updated_at = ? WHERE id = ?")
+    Statement::new("UPDATE tenant SET version = version + 1, updated_at = ? WHERE id = ?")
         .bind(now.micros())
-        .bind(tenant.to_string())
-        .execute(connection)
+        .shown(tenant)
+        .run(connection)
         .await?;
     Ok(())
 }
 
 async fn groups(connection: &mut Connection, tenant: TenantId) -> Result<Vec<Group>> {
-    let rows = sqlx::query("SELECT id, name FROM user_group WHERE tenant_id = ? ORDER BY name_key")
-        .bind(tenant.to_string())
-        .fetch_all(connection)
+    let rows = Statement::new("SELECT id, name FROM user_group WHERE tenant_id = ? ORDER BY name_key")
+        .shown(tenant)
+        .rows(connection)
         .await?;
     rows.into_iter()
         .map(|row| {
@@ -137,13 +137,13 @@ async fn groups(connection: &mut Connection, tenant: TenantId) -> Result<Vec<Gro
 
 /// Stores a new group.
 pub async fn insert_group(connection: &mut Connection, tenant: TenantId, group: &Group, now: Timestamp) -> Result<()> {
-    sqlx::query("INSERT INTO user_group (tenant_id, id, name, name_key, created_at) VALUES (?, ?, ?, ?, ?)")
-        .bind(tenant.to_string())
-        .bind(group.id.to_string())
+    Statement::new("INSERT INTO user_group (tenant_id, id, name, name_key, created_at) VALUES (?, ?, ?, ?, ?)")
+        .shown(tenant)
+        .shown(group.id)
         .bind(&group.name)
         .bind(key_of(&group.name))
         .bind(now.micros())
-        .execute(connection)
+        .run(connection)
         .await?;
     Ok(())
 }
@@ -154,17 +154,17 @@ pub async fn remove_group(connection: &mut Connection, tenant: TenantId, group: 
         "DELETE FROM group_member WHERE tenant_id = ? AND group_id = ?",
         "DELETE FROM user_group WHERE tenant_id = ? AND id = ?",
     ] {
-        sqlx::query(statement).bind(tenant.to_string()).bind(group.to_string()).execute(&mut *connection).await?;
+        Statement::new(statement).shown(tenant).shown(group).run(&mut *connection).await?;
     }
     Ok(())
 }
 
 async fn applications(connection: &mut Connection, tenant: TenantId) -> Result<Vec<Application>> {
-    let rows = sqlx::query(
+    let rows = Statement::new(
         "SELECT id, name, protocol, assignment, launch_url FROM application WHERE tenant_id = ? ORDER BY name",
     )
-    .bind(tenant.to_string())
-    .fetch_all(connection)
+    .shown(tenant)
+    .rows(connection)
     .await?;
     rows.into_iter()
         .map(|row| {
@@ -187,7 +187,7 @@ pub async fn put_application(
     application: &Application,
     now: Timestamp,
 ) -> Result<()> {
-    let changed = sqlx::query(
+    let changed = Statement::new(
         "UPDATE application SET name = ?, protocol_key = ?, protocol = ?, assignment = ?, launch_url = ?, updated_at = ? \
          WHERE tenant_id = ? AND id = ?",
     )
@@ -197,19 +197,19 @@ pub async fn put_application(
     .bind(document(&application.assignment))
     .bind(&application.launch_url)
     .bind(now.micros())
-    .bind(tenant.to_string())
-    .bind(application.id.to_string())
-    .execute(&mut *connection)
+    .shown(tenant)
+    .shown(application.id)
+    .run(&mut *connection)
     .await?;
-    if changed.rows_affected() == 1 {
+    if changed == 1 {
         return Ok(());
     }
-    sqlx::query(
+    Statement::new(
         "INSERT INTO application (tenant_id, id, name, protocol_key, protocol, assignment, launch_url, created_at, \
          updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
-    .bind(tenant.to_string())
-    .bind(application.id.to_string())
+    .shown(tenant)
+    .shown(application.id)
     .bind(&application.name)
     .bind(application.protocol.key())
     .bind(document(&application.protocol))
@@ -217,25 +217,25 @@ pub async fn put_application(
     .bind(&application.launch_url)
     .bind(now.micros())
     .bind(now.micros())
-    .execute(connection)
+    .run(connection)
     .await?;
     Ok(())
 }
 
 /// Removes an application.
 pub async fn remove_application(connection: &mut Connection, tenant: TenantId, id: ApplicationId) -> Result<()> {
-    sqlx::query("DELETE FROM application WHERE tenant_id = ? AND id = ?")
-        .bind(tenant.to_string())
-        .bind(id.to_string())
-        .execute(connection)
+    Statement::new("DELETE FROM application WHERE tenant_id = ? AND id = ?")
+        .shown(tenant)
+        .shown(id)
+        .run(connection)
         .await?;
     Ok(())
 }
 
 async fn policies(connection: &mut Connection, tenant: TenantId) -> Result<Option<AccessPolicies>> {
-    let rows = sqlx::query("SELECT id, position, policy FROM access_policy WHERE tenant_id = ? ORDER BY position")
-        .bind(tenant.to_string())
-        .fetch_all(connection)
+    let rows = Statement::new("SELECT id, position, policy FROM access_policy WHERE tenant_id = ? ORDER BY position")
+        .shown(tenant)
+        .rows(connection)
         .await?;
     let mut global = None;
     let mut exceptions = Vec::new();
@@ -254,21 +254,18 @@ pub async fn set_policies(
     policies: &AccessPolicies,
     now: Timestamp,
 ) -> Result<()> {
-    sqlx::query("DELETE FROM access_policy WHERE tenant_id = ?")
-        .bind(tenant.to_string())
-        .execute(&mut *connection)
-        .await?;
+    Statement::new("DELETE FROM access_policy WHERE tenant_id = ?").shown(tenant).run(&mut *connection).await?;
     for (position, policy) in std::iter::once(&policies.global).chain(&policies.exceptions).enumerate() {
-        sqlx::query(
+        Statement::new(
             "INSERT INTO access_policy (tenant_id, id, position, policy, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?)",
         )
-        .bind(tenant.to_string())
-        .bind(policy.id.to_string())
+        .shown(tenant)
+        .shown(policy.id)
         .bind(i64::try_from(position).unwrap_or(i64::MAX))
         .bind(document(policy))
         .bind(now.micros())
         .bind(now.micros())
-        .execute(&mut *connection)
+        .run(&mut *connection)
         .await?;
     }
     Ok(())

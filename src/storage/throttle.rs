@@ -2,6 +2,7 @@
 
 use super::engine::Engine;
 use super::row::Row;
+use super::statement::Statement;
 use super::{Connection, Result};
 use crate::domain::ids::TenantId;
 use crate::domain::timestamp::Timestamp;
@@ -11,14 +12,8 @@ use crate::domain::timestamp::Timestamp;
 ///
 /// # Errors
 /// If the database fails.
-pub async fn hit(
-    connection: &mut Connection,
-    engine: Engine,
-    tenant: TenantId,
-    subject: &str,
-    window_start: Timestamp,
-) -> Result<i64> {
-    let statement = match engine {
+pub async fn hit(connection: &mut Connection, tenant: TenantId, subject: &str, window_start: Timestamp) -> Result<i64> {
+    let statement = match connection.engine() {
         Engine::Sqlite => {
             "INSERT INTO throttle (tenant_id, subject, window_start, hits) VALUES (?, ?, ?, 1) \
              ON CONFLICT (tenant_id, subject, window_start) DO UPDATE SET hits = hits + 1"
@@ -28,12 +23,7 @@ pub async fn hit(
              ON DUPLICATE KEY UPDATE hits = hits + 1"
         }
     };
-    sqlx::query(statement)
-        .bind(tenant.to_string())
-        .bind(subject)
-        .bind(window_start.micros())
-        .execute(&mut *connection)
-        .await?;
+    Statement::new(statement).shown(tenant).bind(subject).bind(window_start.micros()).run(&mut *connection).await?;
     hits(connection, tenant, subject, window_start).await
 }
 
@@ -47,11 +37,11 @@ pub async fn hits(
     subject: &str,
     window_start: Timestamp,
 ) -> Result<i64> {
-    let row = sqlx::query("SELECT hits FROM throttle WHERE tenant_id = ? AND subject = ? AND window_start = ?")
-        .bind(tenant.to_string())
+    let row = Statement::new("SELECT hits FROM throttle WHERE tenant_id = ? AND subject = ? AND window_start = ?")
+        .shown(tenant)
         .bind(subject)
         .bind(window_start.micros())
-        .fetch_optional(connection)
+        .first(connection)
         .await?;
     row.map_or(Ok(0), |row| Row::of("throttle", row).integer("hits"))
 }

@@ -1,7 +1,7 @@
 //! Enrolled authenticators.
 
-use super::batch::{Question, Statement};
 use super::row::{Row, document, micros};
+use super::statement::{Question, Record, Statement};
 use super::{Connection, Result};
 use crate::domain::authenticator::template::TokenTemplate;
 use crate::domain::ids::{TenantId, TokenId, UserId};
@@ -82,7 +82,7 @@ pub struct Token {
     pub last_used_at: Option<Timestamp>,
 }
 
-fn token(row: sqlx::any::AnyRow) -> Result<Token> {
+fn token(row: Record) -> Result<Token> {
     let row = Row::of("token", row);
     Ok(Token {
         id: row.parsed("id")?,
@@ -109,16 +109,16 @@ fn token(row: sqlx::any::AnyRow) -> Result<Token> {
 
 /// Stores a new token, active from now on.
 pub async fn insert(connection: &mut Connection, token: &Token, address: &str) -> Result<()> {
-    sqlx::query(
+    Statement::new(
         "INSERT INTO token (tenant_id, id, serial, user_id, kind, name, state, state_reason, template, secret_sealed, \
          last_position, drift_steps, failed_count, platform, device, device_key, device_counter, enrolled_by, \
          enrolled_address, enrolled_at, last_used_at, updated_at) \
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, 0, ?, ?, ?, ?, ?)",
     )
-    .bind(token.tenant.to_string())
-    .bind(token.id.to_string())
+    .shown(token.tenant)
+    .shown(token.id)
     .bind(&token.serial)
-    .bind(token.user.to_string())
+    .shown(token.user)
     .bind(if token.platform.speaks_our_protocol() { "app" } else { "oath_app" })
     .bind(&token.name)
     .bind(token.state.id())
@@ -135,7 +135,7 @@ pub async fn insert(connection: &mut Connection, token: &Token, address: &str) -
     .bind(token.enrolled_at.micros())
     .bind(micros(token.last_used_at))
     .bind(token.enrolled_at.micros())
-    .execute(connection)
+    .run(connection)
     .await?;
     Ok(())
 }
@@ -152,27 +152,27 @@ pub fn of_user(tenant: TenantId, user: UserId) -> Question<Vec<Token>> {
 
 /// Every token of the virtual server, revoked ones too; for the help desk's shell.
 pub async fn all(connection: &mut Connection, tenant: TenantId) -> Result<Vec<Token>> {
-    let rows = sqlx::query(
+    let rows = Statement::new(
         "SELECT id, tenant_id, serial, user_id, name, state, state_reason, template, secret_sealed, last_position, \
          drift_steps, failed_count, platform, device, device_key, device_counter, enrolled_by, enrolled_at, last_used_at \
          FROM token WHERE tenant_id = ? ORDER BY enrolled_at, id",
     )
-    .bind(tenant.to_string())
-    .fetch_all(connection)
+    .shown(tenant)
+    .rows(connection)
     .await?;
     rows.into_iter().map(token).collect()
 }
 
 /// The token with this serial number, revoked or not.
 pub async fn with_serial(connection: &mut Connection, tenant: TenantId, serial: &str) -> Result<Option<Token>> {
-    let row = sqlx::query(
+    let row = Statement::new(
         "SELECT id, tenant_id, serial, user_id, name, state, state_reason, template, secret_sealed, last_position, \
          drift_steps, failed_count, platform, device, device_key, device_counter, enrolled_by, enrolled_at, last_used_at \
          FROM token WHERE tenant_id = ? AND serial = ?",
     )
-    .bind(tenant.to_string())
+    .shown(tenant)
     .bind(serial)
-    .fetch_optional(connection)
+    .first(connection)
     .await?;
     row.map(token).transpose()
 }
@@ -199,7 +199,7 @@ pub async fn accept(
     drift_steps: i64,
     now: Timestamp,
 ) -> Result<bool> {
-    let done = sqlx::query(
+    let done = Statement::new(
         "UPDATE token SET last_position = ?, drift_steps = ?, failed_count = 0, last_used_at = ?, updated_at = ? \
          WHERE tenant_id = ? AND id = ? AND state = 'active' AND last_position < ?",
     )
@@ -207,12 +207,12 @@ pub async fn accept(
     .bind(drift_steps)
     .bind(now.micros())
     .bind(now.micros())
-    .bind(tenant.to_string())
-    .bind(id.to_string())
+    .shown(tenant)
+    .shown(id)
     .bind(position)
-    .execute(connection)
+    .run(connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 /// Counts a wrong passcode against the active tokens of a person; at `most` a token locks, and only recovery
@@ -224,24 +224,24 @@ pub async fn fail(
     most: i64,
     now: Timestamp,
 ) -> Result<u64> {
-    sqlx::query(
+    Statement::new(
         "UPDATE token SET failed_count = failed_count + 1 WHERE tenant_id = ? AND user_id = ? AND state = 'active'",
     )
-    .bind(tenant.to_string())
-    .bind(user.to_string())
-    .execute(&mut *connection)
+    .shown(tenant)
+    .shown(user)
+    .run(&mut *connection)
     .await?;
-    let locked = sqlx::query(
+    let locked = Statement::new(
         "UPDATE token SET state = 'locked', state_reason = 'attempts', updated_at = ? \
          WHERE tenant_id = ? AND user_id = ? AND state = 'active' AND failed_count >= ?",
     )
     .bind(now.micros())
-    .bind(tenant.to_string())
-    .bind(user.to_string())
+    .shown(tenant)
+    .shown(user)
     .bind(most)
-    .execute(connection)
+    .run(connection)
     .await?;
-    Ok(locked.rows_affected())
+    Ok(locked)
 }
 
 /// Moves a token from one state to another. Says `false` if it was not in `from` any more (INV-10). Revoking
@@ -255,7 +255,7 @@ pub async fn set_state(
     reason: &str,
     now: Timestamp,
 ) -> Result<bool> {
-    let done = sqlx::query(
+    let done = Statement::new(
         "UPDATE token SET state = ?, state_reason = ?, failed_count = 0, updated_at = ?, \
          secret_sealed = CASE WHEN ? = 'revoked' THEN NULL ELSE secret_sealed END \
          WHERE tenant_id = ? AND id = ? AND state = ?",
@@ -264,33 +264,34 @@ pub async fn set_state(
     .bind(reason)
     .bind(now.micros())
     .bind(to.id())
-    .bind(tenant.to_string())
-    .bind(id.to_string())
+    .shown(tenant)
+    .shown(id)
     .bind(from.id())
-    .execute(connection)
+    .run(connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 /// Accepts the counter of a device's call, once: it must be higher than the last (part E, device protocol).
 pub async fn accept_call(connection: &mut Connection, tenant: TenantId, id: TokenId, counter: i64) -> Result<bool> {
-    let done = sqlx::query("UPDATE token SET device_counter = ? WHERE tenant_id = ? AND id = ? AND device_counter < ?")
-        .bind(counter)
-        .bind(tenant.to_string())
-        .bind(id.to_string())
-        .bind(counter)
-        .execute(connection)
-        .await?;
-    Ok(done.rows_affected() == 1)
+    let done =
+        Statement::new("UPDATE token SET device_counter = ? WHERE tenant_id = ? AND id = ? AND device_counter < ?")
+            .bind(counter)
+            .shown(tenant)
+            .shown(id)
+            .bind(counter)
+            .run(connection)
+            .await?;
+    Ok(done == 1)
 }
 
 /// Renames a token.
 pub async fn rename(connection: &mut Connection, tenant: TenantId, id: TokenId, name: &str) -> Result<()> {
-    sqlx::query("UPDATE token SET name = ? WHERE tenant_id = ? AND id = ?")
+    Statement::new("UPDATE token SET name = ? WHERE tenant_id = ? AND id = ?")
         .bind(name)
-        .bind(tenant.to_string())
-        .bind(id.to_string())
-        .execute(connection)
+        .shown(tenant)
+        .shown(id)
+        .run(connection)
         .await?;
     Ok(())
 }

@@ -1,14 +1,14 @@
 //! People: accounts, passwords, memberships and known browsers.
 
-use super::batch::{Question, Statement};
 use super::row::{Row, micros};
+use super::statement::{Question, Record, Statement};
 use super::{Connection, Engine, Result};
 use crate::domain::ids::{GroupId, TenantId, UserId};
 use crate::domain::name::key_of;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{Member, Status, User};
 
-fn user(row: sqlx::any::AnyRow) -> Result<User> {
+fn user(row: Record) -> Result<User> {
     let row = Row::of("user_account", row);
     user_of(&row, "id")
 }
@@ -42,57 +42,57 @@ const fn status(status: Status) -> &'static str {
 
 /// The account with this name, compared by [`key_of`].
 pub async fn named(connection: &mut Connection, tenant: TenantId, name: &str) -> Result<Option<User>> {
-    let row = sqlx::query(
+    let row = Statement::new(
         "SELECT id, tenant_id, username, email, first_name, last_name, language, status, security_version, \
          first_enrolled_at FROM user_account WHERE tenant_id = ? AND username_key = ?",
     )
-    .bind(tenant.to_string())
+    .shown(tenant)
     .bind(key_of(name))
-    .fetch_optional(connection)
+    .first(connection)
     .await?;
     row.map(user).transpose()
 }
 
 /// The account with this identifier.
 pub async fn with_id(connection: &mut Connection, tenant: TenantId, id: UserId) -> Result<Option<User>> {
-    let row = sqlx::query(
+    let row = Statement::new(
         "SELECT id, tenant_id, username, email, first_name, last_name, language, status, security_version, \
          first_enrolled_at FROM user_account WHERE tenant_id = ? AND id = ?",
     )
-    .bind(tenant.to_string())
-    .bind(id.to_string())
-    .fetch_optional(connection)
+    .shown(tenant)
+    .shown(id)
+    .first(connection)
     .await?;
     row.map(user).transpose()
 }
 
 /// All accounts of a virtual server, by name; for export, help desk lists and the demo.
 pub async fn all(connection: &mut Connection, tenant: TenantId) -> Result<Vec<User>> {
-    let rows = sqlx::query(
+    let rows = Statement::new(
         "SELECT id, tenant_id, username, email, first_name, last_name, language, status, security_version, \
          first_enrolled_at FROM user_account WHERE tenant_id = ? ORDER BY username_key",
     )
-    .bind(tenant.to_string())
-    .fetch_all(connection)
+    .shown(tenant)
+    .rows(connection)
     .await?;
     rows.into_iter().map(user).collect()
 }
 
 /// The groups that an account is in.
 pub async fn groups_of(connection: &mut Connection, tenant: TenantId, id: UserId) -> Result<Vec<GroupId>> {
-    let rows = sqlx::query("SELECT group_id, user_id FROM group_member WHERE tenant_id = ? AND user_id = ?")
-        .bind(tenant.to_string())
-        .bind(id.to_string())
-        .fetch_all(connection)
+    let rows = Statement::new("SELECT group_id, user_id FROM group_member WHERE tenant_id = ? AND user_id = ?")
+        .shown(tenant)
+        .shown(id)
+        .rows(connection)
         .await?;
     rows.into_iter().map(|row| Row::of("group_member", row).parsed("group_id")).collect()
 }
 
 /// Who is in which group, for the whole virtual server.
 pub async fn memberships(connection: &mut Connection, tenant: TenantId) -> Result<Vec<(UserId, GroupId)>> {
-    let rows = sqlx::query("SELECT group_id, user_id FROM group_member WHERE tenant_id = ?")
-        .bind(tenant.to_string())
-        .fetch_all(connection)
+    let rows = Statement::new("SELECT group_id, user_id FROM group_member WHERE tenant_id = ?")
+        .shown(tenant)
+        .rows(connection)
         .await?;
     rows.into_iter()
         .map(|row| {
@@ -128,12 +128,12 @@ pub fn member(tenant: TenantId, id: UserId) -> Question<Option<Member>> {
 
 /// Stores a new account. Fails with a duplicate if the name is taken (R-577).
 pub async fn insert(connection: &mut Connection, user: &User, now: Timestamp) -> Result<()> {
-    sqlx::query(
+    Statement::new(
         "INSERT INTO user_account (tenant_id, id, username, username_key, email, first_name, last_name, language, status, \
          security_version, first_enrolled_at, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
-    .bind(user.tenant.to_string())
-    .bind(user.id.to_string())
+    .shown(user.tenant)
+    .shown(user.id)
     .bind(&user.username)
     .bind(key_of(&user.username))
     .bind(&user.email)
@@ -145,7 +145,7 @@ pub async fn insert(connection: &mut Connection, user: &User, now: Timestamp) ->
     .bind(micros(user.first_enrolled_at))
     .bind(now.micros())
     .bind(now.micros())
-    .execute(connection)
+    .run(connection)
     .await?;
     Ok(())
 }
@@ -153,7 +153,7 @@ pub async fn insert(connection: &mut Connection, user: &User, now: Timestamp) ->
 /// Stores the changeable fields of an account. `security_version` is taken from `user`: the caller raises it
 /// when address or status changed (INV-11).
 pub async fn update(connection: &mut Connection, user: &User, now: Timestamp) -> Result<()> {
-    sqlx::query(
+    Statement::new(
         "UPDATE user_account SET username = ?, username_key = ?, email = ?, first_name = ?, last_name = ?, language = ?, \
          status = ?, security_version = ?, updated_at = ? WHERE tenant_id = ? AND id = ?",
     )
@@ -166,9 +166,9 @@ pub async fn update(connection: &mut Connection, user: &User, now: Timestamp) ->
     .bind(status(user.status))
     .bind(user.security_version)
     .bind(now.micros())
-    .bind(user.tenant.to_string())
-    .bind(user.id.to_string())
-    .execute(connection)
+    .shown(user.tenant)
+    .shown(user.id)
+    .run(connection)
     .await?;
     Ok(())
 }
@@ -181,7 +181,7 @@ pub async fn remove(connection: &mut Connection, tenant: TenantId, id: UserId) -
         "DELETE FROM known_browser WHERE tenant_id = ? AND user_id = ?",
         "DELETE FROM user_account WHERE tenant_id = ? AND id = ?",
     ] {
-        sqlx::query(statement).bind(tenant.to_string()).bind(id.to_string()).execute(&mut *connection).await?;
+        Statement::new(statement).shown(tenant).shown(id).run(&mut *connection).await?;
     }
     Ok(())
 }
@@ -193,13 +193,13 @@ pub async fn raise_security_version(
     id: UserId,
     now: Timestamp,
 ) -> Result<()> {
-    sqlx::query(
+    Statement::new(
         "UPDATE user_account SET security_version = security_version + 1, updated_at = ? WHERE tenant_id = ? AND id = ?",
     )
     .bind(now.micros())
-    .bind(tenant.to_string())
-    .bind(id.to_string())
-    .execute(connection)
+    .shown(tenant)
+    .shown(id)
+    .run(connection)
     .await?;
     Ok(())
 }
@@ -211,13 +211,13 @@ pub async fn remember_enrollment(
     id: UserId,
     now: Timestamp,
 ) -> Result<()> {
-    sqlx::query(
+    Statement::new(
         "UPDATE user_account SET first_enrolled_at = COALESCE(first_enrolled_at, ?) WHERE tenant_id = ? AND id = ?",
     )
     .bind(now.micros())
-    .bind(tenant.to_string())
-    .bind(id.to_string())
-    .execute(connection)
+    .shown(tenant)
+    .shown(id)
+    .run(connection)
     .await?;
     Ok(())
 }
@@ -225,17 +225,17 @@ pub async fn remember_enrollment(
 /// The statement that remembers the last completed login.
 pub fn login_remembered(tenant: TenantId, id: UserId, now: Timestamp) -> Statement {
     Statement::new("UPDATE user_account SET last_login_at = ? WHERE tenant_id = ? AND id = ?")
-        .number(now.micros())
+        .bind(now.micros())
         .shown(tenant)
         .shown(id)
 }
 
 /// The stored password hash of an account, if it has a password.
 pub async fn password_hash(connection: &mut Connection, tenant: TenantId, id: UserId) -> Result<Option<String>> {
-    let row = sqlx::query("SELECT hash, user_id FROM password WHERE tenant_id = ? AND user_id = ?")
-        .bind(tenant.to_string())
-        .bind(id.to_string())
-        .fetch_optional(connection)
+    let row = Statement::new("SELECT hash, user_id FROM password WHERE tenant_id = ? AND user_id = ?")
+        .shown(tenant)
+        .shown(id)
+        .first(connection)
         .await?;
     row.map(|row| Row::of("password", row).text("hash")).transpose()
 }
@@ -248,34 +248,34 @@ pub async fn set_password_hash(
     hash: &str,
     now: Timestamp,
 ) -> Result<()> {
-    sqlx::query("DELETE FROM password WHERE tenant_id = ? AND user_id = ?")
-        .bind(tenant.to_string())
-        .bind(id.to_string())
-        .execute(&mut *connection)
+    Statement::new("DELETE FROM password WHERE tenant_id = ? AND user_id = ?")
+        .shown(tenant)
+        .shown(id)
+        .run(&mut *connection)
         .await?;
-    sqlx::query("INSERT INTO password (tenant_id, user_id, hash, changed_at) VALUES (?, ?, ?, ?)")
-        .bind(tenant.to_string())
-        .bind(id.to_string())
+    Statement::new("INSERT INTO password (tenant_id, user_id, hash, changed_at) VALUES (?, ?, ?, ?)")
+        .shown(tenant)
+        .shown(id)
         .bind(hash)
         .bind(now.micros())
-        .execute(connection)
+        .run(connection)
         .await?;
     Ok(())
 }
 
 /// Makes `groups` the only groups of an account.
 pub async fn set_groups(connection: &mut Connection, tenant: TenantId, id: UserId, groups: &[GroupId]) -> Result<()> {
-    sqlx::query("DELETE FROM group_member WHERE tenant_id = ? AND user_id = ?")
-        .bind(tenant.to_string())
-        .bind(id.to_string())
-        .execute(&mut *connection)
+    Statement::new("DELETE FROM group_member WHERE tenant_id = ? AND user_id = ?")
+        .shown(tenant)
+        .shown(id)
+        .run(&mut *connection)
         .await?;
     for group in groups {
-        sqlx::query("INSERT INTO group_member (tenant_id, group_id, user_id) VALUES (?, ?, ?)")
-            .bind(tenant.to_string())
-            .bind(group.to_string())
-            .bind(id.to_string())
-            .execute(&mut *connection)
+        Statement::new("INSERT INTO group_member (tenant_id, group_id, user_id) VALUES (?, ?, ?)")
+            .shown(tenant)
+            .shown(group)
+            .shown(id)
+            .run(&mut *connection)
             .await?;
     }
     Ok(())
@@ -300,17 +300,17 @@ pub fn browser_remembered(engine: Engine, tenant: TenantId, id: UserId, browser:
              ON DUPLICATE KEY UPDATE last_used_at = VALUES(last_used_at)"
         }
     };
-    Statement::new(statement).shown(tenant).shown(id).shown(browser).number(now.micros())
+    Statement::new(statement).shown(tenant).shown(id).shown(browser).bind(now.micros())
 }
 
 /// Locks the account's row until the transaction ends, so that two enrollments of one person end one after
 /// the other. SQLite's transactions do that by themselves.
-pub async fn hold(connection: &mut Connection, engine: Engine, tenant: TenantId, id: UserId) -> Result<()> {
-    if engine == Engine::MySql {
-        sqlx::query("UPDATE user_account SET status = status WHERE tenant_id = ? AND id = ?")
-            .bind(tenant.to_string())
-            .bind(id.to_string())
-            .execute(connection)
+pub async fn hold(connection: &mut Connection, tenant: TenantId, id: UserId) -> Result<()> {
+    if connection.engine() == Engine::MySql {
+        Statement::new("UPDATE user_account SET status = status WHERE tenant_id = ? AND id = ?")
+            .shown(tenant)
+            .shown(id)
+            .run(connection)
             .await?;
     }
     Ok(())
@@ -318,8 +318,8 @@ pub async fn hold(connection: &mut Connection, engine: Engine, tenant: TenantId,
 
 #[cfg(test)]
 mod tests {
+    use super::Statement;
     use crate::storage::Db;
-    use sqlx::Row as _;
 
     /// Nearly every request asks for the groups of somebody: that must not read the memberships of everybody.
     #[tokio::test]
@@ -328,8 +328,8 @@ mod tests {
         let db = Db::connect(&format!("sqlite://{}", folder.path().join("v.db").display())).await.expect("opens");
         db.migrate().await.expect("migrates");
         let question = "EXPLAIN QUERY PLAN SELECT group_id FROM group_member WHERE tenant_id = ? AND user_id = ?";
-        let plan = db.read(async |connection| Ok(sqlx::query(question).fetch_one(connection).await?)).await;
-        let detail: String = plan.expect("a plan").get("detail");
+        let plan = db.read(async |connection| Statement::new(question).only(connection).await).await.expect("a plan");
+        let detail = plan.text("detail").expect("a column").expect("a plan");
         assert!(detail.contains("(tenant_id=? AND user_id=?)"), "{detail}");
         db.close().await;
     }

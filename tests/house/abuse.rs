@@ -7,7 +7,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::join_all;
 use reqwest::Method;
-use sqlx::Row as _;
 use vestibule::apply::plan::Prune;
 use vestibule::apply::run::{Run, text};
 use vestibule::domain::activation::handshake::{Hello, Pair, claim_mac, transcript};
@@ -61,20 +60,15 @@ const ROWS: [&str; 12] = [
 ];
 
 async fn rows(world: &World) -> Vec<i64> {
-    let pool = sqlx::any::AnyPoolOptions::new().max_connections(1).connect(&world.database).await.unwrap();
     let mut counts = Vec::new();
     for question in ROWS {
-        counts.push(sqlx::query(question).fetch_one(&pool).await.unwrap().get("n"));
+        counts.push(world.number(question).await);
     }
-    pool.close().await;
     counts
 }
 
 async fn count(world: &World, question: &'static str) -> i64 {
-    let pool = sqlx::any::AnyPoolOptions::new().max_connections(1).connect(&world.database).await.unwrap();
-    let n = sqlx::query(question).fetch_one(&pool).await.unwrap().get("n");
-    pool.close().await;
-    n
+    world.number(question).await
 }
 
 fn field(name: &str, value: &str) -> (String, String) {

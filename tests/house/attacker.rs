@@ -6,7 +6,8 @@
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use sqlx::Row as _;
+use vestibule::storage::Db;
+use vestibule::storage::statement::Statement;
 
 use crate::story::{self, PASSWORD, authorize};
 use crate::visitor::{Seen, Visitor};
@@ -53,17 +54,17 @@ fn pick(rng: &mut StdRng, count: usize) -> usize {
 
 /// Looks into the database behind the service's back.
 struct Oracle {
-    pool: sqlx::AnyPool,
+    db: Db,
 }
 
 impl Oracle {
     async fn new(world: &World) -> Self {
-        let pool = sqlx::any::AnyPoolOptions::new().max_connections(1).connect(&world.database).await.unwrap();
-        Self { pool }
+        Self { db: Db::connect(&world.database).await.unwrap() }
     }
 
     async fn count(&self, question: &'static str) -> i64 {
-        sqlx::query(question).fetch_one(&self.pool).await.unwrap().get("n")
+        let row = self.db.read(async |connection| Statement::new(question).only(connection).await).await.unwrap();
+        row.number("n").unwrap().unwrap()
     }
 
     /// What must hold whoever did what.

@@ -48,7 +48,7 @@ async fn texts_and_names_mean_the_same_on_every_engine() {
             users::insert(connection, &stranger, now).await?;
             users::insert(connection, &twin, now).await
         });
-        assert!(matches!(both.await, Err(Error::Database(_))), "{on:?}");
+        assert!(both.await.is_err_and(|error| error.is_duplicate()), "{on:?}");
         assert_eq!(found("stranger").await, None, "{on:?}: all or nothing");
         world.stop().await;
     }
@@ -101,9 +101,8 @@ async fn conditions_tell_whether_they_were_met() {
         let before = Failures::default();
         let after = before.after_failure(settings, now);
         let replace = async |before: Failures, after: Failures| {
-            let work = async |connection: &mut _| {
-                failures::replace(connection, db.engine(), tenant, "somebody", before, after).await
-            };
+            let work =
+                async |connection: &mut _| failures::replace(connection, tenant, "somebody", before, after).await;
             db.write(work).await.unwrap()
         };
         assert!(replace(before, after).await, "{on:?}: the first");
@@ -111,7 +110,7 @@ async fn conditions_tell_whether_they_were_met() {
         let next = after.after_failure(settings, now);
         assert!(replace(after, next).await && !replace(after, next).await, "{on:?}");
         for expected in 1..=3 {
-            let hit = async |connection: &mut _| throttle::hit(connection, db.engine(), tenant, "x", now).await;
+            let hit = async |connection: &mut _| throttle::hit(connection, tenant, "x", now).await;
             assert_eq!(db.write(hit).await.unwrap(), expected, "{on:?}");
         }
         world.stop().await;
@@ -125,7 +124,7 @@ async fn a_transaction_is_whole_or_not_there() {
         let world = World::new(on).await;
         let (db, now, tenant) = (&world.site.house.db, world.clock_now(), world.tenant().await);
         let failing = db.write(async |connection| {
-            throttle::hit(connection, db.engine(), tenant, "half", now).await?;
+            throttle::hit(connection, tenant, "half", now).await?;
             Err::<(), _>(Error::Broken { table: "t", column: "c", row: "r".to_owned() })
         });
         assert!(failing.await.is_err());
@@ -133,7 +132,7 @@ async fn a_transaction_is_whole_or_not_there() {
             async || db.read(async |connection| throttle::hits(connection, tenant, "half", now).await).await.unwrap();
         assert_eq!(hits().await, 0, "{on:?}");
         // Sixteen at once, none lost, none busy (K, "four or more clients at once never meet a busy database").
-        let hit = async |connection: &mut _| throttle::hit(connection, db.engine(), tenant, "half", now).await;
+        let hit = async |connection: &mut _| throttle::hit(connection, tenant, "half", now).await;
         let all = futures_util::future::join_all((0..16).map(|_| db.write(hit))).await;
         let mut counts: Vec<i64> = all.into_iter().map(Result::unwrap).collect();
         counts.sort_unstable();

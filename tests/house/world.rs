@@ -13,6 +13,8 @@ use vestibule::domain::audit::Actor;
 use vestibule::domain::timestamp::Timestamp;
 use vestibule::flow::administration::Desk;
 use vestibule::http::Site;
+use vestibule::storage::Db;
+use vestibule::storage::statement::{Record, Statement};
 
 use crate::mariadb;
 
@@ -74,31 +76,27 @@ impl World {
 
     /// Behind the service's back: one statement with one value.
     pub async fn execute(&self, statement: &'static str, value: &str) {
-        let pool = self.pool().await;
-        sqlx::query(statement).bind(value.to_owned()).execute(&pool).await.unwrap();
-        pool.close().await;
+        let db = Db::connect(&self.database).await.unwrap();
+        db.write(async |connection| Statement::new(statement).bind(value).run(connection).await).await.unwrap();
+        db.close().await;
     }
 
     /// The number `n` that a question gives.
     pub async fn number(&self, question: &'static str) -> i64 {
-        use sqlx::Row as _;
-        let pool = self.pool().await;
-        let number = sqlx::query(question).fetch_one(&pool).await.unwrap().get("n");
-        pool.close().await;
-        number
+        self.peek(Statement::new(question)).await[0].number("n").unwrap().unwrap()
     }
 
     /// The text `t` of the first row that a question gives.
     pub async fn text(&self, question: &'static str) -> String {
-        use sqlx::Row as _;
-        let pool = self.pool().await;
-        let text = sqlx::query(question).fetch_all(&pool).await.unwrap()[0].get("t");
-        pool.close().await;
-        text
+        self.peek(Statement::new(question)).await[0].text("t").unwrap().unwrap().to_owned()
     }
 
-    async fn pool(&self) -> sqlx::AnyPool {
-        sqlx::any::AnyPoolOptions::new().max_connections(1).connect(&self.database).await.unwrap()
+    /// What the database says, asked by somebody else than the service.
+    async fn peek(&self, question: Statement) -> Vec<Record> {
+        let db = Db::connect(&self.database).await.unwrap();
+        let rows = db.read(async |connection| question.rows(connection).await).await.unwrap();
+        db.close().await;
+        rows
     }
 
     /// What a help desk command prints, run as a program of its own on the same database.
@@ -134,21 +132,14 @@ impl World {
 
     /// The column `it` of every row that `question` finds.
     pub async fn column(&self, question: &'static str) -> Vec<String> {
-        use sqlx::Row as _;
-        let pool = sqlx::any::AnyPoolOptions::new().max_connections(1).connect(&self.database).await.unwrap();
-        let rows = sqlx::query(question).fetch_all(&pool).await.unwrap();
-        pool.close().await;
-        rows.iter().map(|row| row.get("it")).collect()
+        let rows = self.peek(Statement::new(question)).await;
+        rows.iter().map(|row| row.text("it").unwrap().unwrap().to_owned()).collect()
     }
 
     /// How many audit events of one kind there are.
     pub async fn events(&self, action: &str) -> i64 {
-        use sqlx::Row as _;
-        let pool = self.pool().await;
-        let row = sqlx::query("SELECT COUNT(*) AS events FROM audit_event WHERE action = ?").bind(action.to_owned());
-        let events = row.fetch_one(&pool).await.unwrap().get("events");
-        pool.close().await;
-        events
+        let question = Statement::new("SELECT COUNT(*) AS events FROM audit_event WHERE action = ?").bind(action);
+        self.peek(question).await[0].number("events").unwrap().unwrap()
     }
 
     pub fn base(&self) -> String {

@@ -1,0 +1,204 @@
+//! MySQL, MariaDB and what speaks like them.
+//!
+//! Lends connections, and takes them back without asking whether they still live. The library's pool asks each connection
+//! that is given back, which is one more round trip to the engine for every transaction and every question. Here a
+//! connection whose work has come to its end waits for the next borrower as it is; one whose work was abandoned is closed,
+//! and the server rolls back what was open.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use sqlx::mysql::{MySqlArguments, MySqlConnection, MySqlPool, MySqlPoolOptions, MySqlRow};
+use sqlx::pool::PoolConnection;
+use sqlx::{Connection as _, Executor as _, MySql};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::statement::{Statement, Value};
+use super::{Connection, Error, Result};
+
+/// How long somebody waits for a connection.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// A connection that waited longer than this is asked whether it still lives before it is lent.
+const UNASKED: Duration = Duration::from_secs(30);
+/// A connection that nobody wanted for this long goes back to the library, which closes it in its time.
+const UNWANTED: Duration = Duration::from_secs(600);
+/// Connections of one instance.
+const MOST: u32 = 16;
+
+const SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', \
+    time_zone = '+00:00', innodb_lock_wait_timeout = 5, group_concat_max_len = 16777216";
+
+// A statement of its own: MySQL 8 and MariaDB 11 call the variable by another name than MariaDB 10.
+const ISOLATION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
+
+/// A server and the connections to it.
+#[derive(Debug)]
+pub(super) struct Server {
+    pool: MySqlPool,
+    /// One for each connection that the pool may have: whoever holds a turn finds a connection.
+    turns: Arc<Semaphore>,
+    /// Who came back last is lent first, so that in quiet times the others become unwanted.
+    ready: Arc<Mutex<Shelf>>,
+}
+
+/// Connections that wait, the longest waiting first.
+#[derive(Debug, Default)]
+struct Shelf(Vec<Ready>);
+
+/// A connection that waits.
+#[derive(Debug)]
+struct Ready {
+    connection: PoolConnection<MySql>,
+    since: Instant,
+}
+
+impl Drop for Shelf {
+    /// The library would start a task to take them back, and there may be no runtime any more.
+    fn drop(&mut self) {
+        for ready in self.0.drain(..) {
+            drop(ready.connection.detach());
+        }
+    }
+}
+
+impl Server {
+    /// Connects to `url`: `mysql://user:password@host/database`.
+    pub(super) async fn connect(url: &str) -> Result<Self> {
+        let pool = MySqlPoolOptions::new()
+            .max_connections(MOST)
+            .acquire_timeout(LONGEST_WAIT)
+            .idle_timeout(UNWANTED)
+            .test_before_acquire(false)
+            .after_connect(|connection, _| {
+                Box::pin(async move {
+                    connection.execute(SESSION).await?;
+                    connection.execute(ISOLATION).await?;
+                    // On a Galera node reads wait for what other nodes have committed; elsewhere the
+                    // variable does not exist and there is nothing to wait for.
+                    let _ = connection.execute("SET SESSION wsrep_sync_wait = 1").await;
+                    Ok(())
+                })
+            })
+            .connect(url)
+            .await?;
+        let turns = usize::try_from(MOST).unwrap_or(1);
+        Ok(Self { pool, turns: Arc::new(Semaphore::new(turns)), ready: Arc::default() })
+    }
+
+    /// Runs `work` in one transaction. A transaction whose future is dropped or whose work fails is rolled back.
+    pub(super) async fn write<T>(&self, work: &impl AsyncFn(&mut Connection) -> Result<T>) -> Result<T> {
+        let (connection, _turn) = self.lend().await?;
+        let mut open = Open(Some(connection));
+        open.server()?.execute("BEGIN").await?;
+        let value = work(open.0.as_mut().ok_or(Error::Nothing)?).await;
+        let end = open.server()?.execute(if value.is_ok() { "COMMIT" } else { "ROLLBACK" }).await;
+        let (value, _) = (value?, end?);
+        if let Some(connection) = open.0.take() {
+            self.take_back(connection);
+        }
+        Ok(value)
+    }
+
+    /// Runs `question` outside a transaction.
+    pub(super) async fn read<T>(&self, question: impl AsyncFnOnce(&mut Connection) -> Result<T>) -> Result<T> {
+        let (mut connection, _turn) = self.lend().await?;
+        let answer = question(&mut connection).await?;
+        self.take_back(connection);
+        Ok(answer)
+    }
+
+    /// Closes all connections; waits until those on loan are given back.
+    pub(super) async fn close(&self) {
+        // From this call on the pool is closed, and nothing is put on the shelf any more.
+        let closing = self.pool.close();
+        self.ready().0.clear();
+        closing.await;
+    }
+
+    /// A connection, once one is free; first come, first served.
+    async fn lend(&self) -> Result<(Connection, OwnedSemaphorePermit)> {
+        let turn = tokio::time::timeout(LONGEST_WAIT, Arc::clone(&self.turns).acquire_owned()).await;
+        let turn = turn.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(|_| sqlx::Error::PoolClosed)?;
+        loop {
+            let waiting = self.ready().0.pop();
+            let Some(Ready { mut connection, since }) = waiting else { break };
+            if since.elapsed() < UNASKED || connection.ping().await.is_ok() {
+                return Ok((Connection::MySql(connection), turn));
+            }
+        }
+        Ok((Connection::MySql(self.pool.acquire().await?), turn))
+    }
+
+    /// Takes a connection back after work that has come to its end: nothing is open, nothing is unread.
+    fn take_back(&self, connection: Connection) {
+        let Connection::MySql(connection) = connection else { return };
+        let mut ready = self.ready();
+        if self.pool.is_closed() {
+            return;
+        }
+        let unwanted = ready.0.first().is_some_and(|oldest| oldest.since.elapsed() > UNWANTED);
+        let unwanted = unwanted.then(|| ready.0.remove(0));
+        ready.0.push(Ready { connection, since: Instant::now() });
+        drop(ready);
+        drop(unwanted);
+    }
+
+    fn ready(&self) -> MutexGuard<'_, Shelf> {
+        // A panic while it is held cannot leave half an entry: pushing and taking are single steps.
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection with an open transaction. Dropped in the middle, because whoever asked has gone or the connection broke,
+/// it is closed: no other borrower may find half a transaction on it.
+struct Open(Option<Connection>);
+
+impl Open {
+    fn server(&mut self) -> Result<&mut MySqlConnection> {
+        self.0.as_mut().ok_or(Error::Nothing)?.server()
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if let Some(Connection::MySql(connection)) = self.0.take() {
+            drop(connection.detach());
+        }
+    }
+}
+
+/// Runs a statement; says how many rows it found to change, changed or not.
+pub(super) async fn run(connection: &mut MySqlConnection, statement: Statement) -> Result<u64> {
+    Ok(query(statement).execute(connection).await?.rows_affected())
+}
+
+/// Every row of a statement's answer.
+pub(super) async fn rows(connection: &mut MySqlConnection, statement: Statement) -> Result<Vec<MySqlRow>> {
+    Ok(query(statement).fetch_all(connection).await?)
+}
+
+fn query(statement: Statement) -> sqlx::query::Query<'static, MySql, MySqlArguments> {
+    let mut query = sqlx::query(statement.sql);
+    for value in statement.values {
+        query = match value {
+            Value::Null => query.bind(None::<String>),
+            Value::Number(number) => query.bind(number),
+            Value::Text(text) => query.bind(text),
+            Value::Octets(octets) => query.bind(octets),
+        };
+    }
+    query
+}
+
+/// Whether the whole transaction may be tried again: 1213 deadlock or certification failure, 1205 lock wait, 1047 node
+/// not ready. The driver gives the SQLSTATE and puts the number into the message.
+pub(super) fn is_passing(error: &sqlx::Error) -> bool {
+    let Some(error) = error.as_database_error() else { return false };
+    let signs = ["Deadlock found", "Lock wait timeout", "WSREP"];
+    error.code().as_deref() == Some("40001") || signs.iter().any(|sign| error.message().contains(sign))
+}
+
+/// Whether a unique key was already taken.
+pub(super) fn is_duplicate(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.kind() == sqlx::error::ErrorKind::UniqueViolation)
+}

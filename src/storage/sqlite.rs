@@ -1,0 +1,288 @@
+//! SQLite, in this process and in the thread that asks.
+//!
+//! A look-up in a file that is in memory takes a few microseconds, less than handing it to another thread and waiting
+//! for the answer; so a question is answered where it is asked, and nothing here ever waits but for its turn. One
+//! connection writes; whoever finds it free reads with it too, because what it has just written is in its memory.
+//! Others read beside it.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{ErrorCode, OpenFlags, ffi};
+
+use super::statement::{Record, Statement, Value};
+use super::sync::Syncer;
+use super::{Connection, Error, Result};
+
+/// How long somebody waits for the turn to write.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// How long somebody who finds another process writing waits before looking again.
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
+/// Statements that a connection keeps ready: more than this program has.
+const STATEMENTS: usize = 512;
+
+/// `NORMAL`: see `sync`. The log is moved into the file by the thread there; the limit is for the case that it does not
+/// get far enough while many write.
+const WRITER: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; \
+    PRAGMA cache_size = -8000; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000;";
+
+const READER: &str = "PRAGMA query_only = ON; PRAGMA cache_size = -1000;";
+
+/// An SQLite file and the connections to it.
+#[derive(Debug)]
+pub(super) struct Sqlite {
+    path: PathBuf,
+    /// `None` once closed.
+    writer: tokio::sync::Mutex<Option<Connection>>,
+    readers: Mutex<Vec<Connection>>,
+    /// `None` once closed.
+    syncer: Mutex<Option<Arc<Syncer>>>,
+}
+
+/// One connection.
+pub struct SqliteConnection {
+    inner: rusqlite::Connection,
+    /// The names of the columns of each statement, by where its text lies: texts are constants.
+    columns: HashMap<(usize, usize), Arc<[Box<str>]>>,
+    /// Set while it is lent to somebody who only reads.
+    reading: bool,
+}
+
+impl std::fmt::Debug for SqliteConnection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SqliteConnection")
+    }
+}
+
+impl Sqlite {
+    /// Opens the file at `path`, and makes it where it is missing.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)
+                .map_err(|error| Error::Disk(format!("cannot make the folder {}: {error}", folder.display())))?;
+        }
+        let writer = SqliteConnection::open(path, WRITER)?;
+        // The log is there from the first question on.
+        writer.inner.query_row("SELECT COUNT(*) FROM sqlite_master", [], |_| Ok(()))?;
+        let mover = SqliteConnection::open(path, "PRAGMA synchronous = NORMAL;")?;
+        let syncer = Syncer::start(path, move || {
+            // Not the whole log can be moved while somebody reads or writes; the rest is moved the next time.
+            if let Err(error) = mover.inner.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+                tracing::warn!(%error, "the database's log could not be moved into its file");
+            }
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+            writer: tokio::sync::Mutex::new(Some(Connection::Sqlite(writer))),
+            readers: Mutex::default(),
+            syncer: Mutex::new(Some(Arc::new(syncer))),
+        })
+    }
+
+    /// Runs `work` in one transaction. A transaction whose future is dropped or whose work fails is rolled back.
+    pub(super) async fn write<T>(&self, work: &impl AsyncFn(&mut Connection) -> Result<T>, durably: bool) -> Result<T> {
+        let syncer = self.syncer()?;
+        syncer.healthy()?;
+        let mut held = self.turn().await?;
+        let connection = held.as_mut().ok_or(CLOSED)?;
+        begin(connection).await?;
+        let open = Open(connection);
+        let value = work(&mut *open.0).await?;
+        open.commit()?;
+        syncer.committed();
+        drop(held);
+        if durably {
+            syncer.wait().await?;
+        }
+        Ok(value)
+    }
+
+    /// Runs `question` on a connection that does not write.
+    pub(super) async fn read<T>(&self, question: impl AsyncFnOnce(&mut Connection) -> Result<T>) -> Result<T> {
+        if let Ok(mut held) = self.writer.try_lock() {
+            let connection = held.as_mut().ok_or(CLOSED)?;
+            sqlite(connection)?.reading = true;
+            return question(connection).await;
+        }
+        let waiting = self.shelf().pop();
+        let mut reader = match waiting {
+            Some(reader) => reader,
+            None => {
+                let mut reader = SqliteConnection::open(&self.path, READER)?;
+                reader.reading = true;
+                Connection::Sqlite(reader)
+            }
+        };
+        let answer = question(&mut reader).await;
+        self.shelf().push(reader);
+        answer
+    }
+
+    /// Runs statements that are no transaction: of the schema, or `VACUUM INTO`.
+    pub(super) async fn alone<T>(&self, work: impl FnOnce(&mut rusqlite::Connection) -> Result<T>) -> Result<T> {
+        let mut held = self.turn().await?;
+        let done = work(&mut sqlite(held.as_mut().ok_or(CLOSED)?)?.inner)?;
+        let syncer = self.syncer()?;
+        syncer.committed();
+        syncer.wait().await?;
+        Ok(done)
+    }
+
+    /// Closes every connection, once the one that writes is free.
+    pub(super) async fn close(&self) {
+        let syncer = self.syncer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.writer.lock().await.take();
+        self.shelf().clear();
+        // Ends the thread, unless somebody still waits for it, who ends it then.
+        drop(syncer);
+    }
+
+    /// The turn to write. Whoever finds it taken is served in the order of coming.
+    async fn turn(&self) -> Result<tokio::sync::MutexGuard<'_, Option<Connection>>> {
+        if let Ok(held) = self.writer.try_lock() {
+            return Ok(held);
+        }
+        let waiting = tokio::time::timeout(LONGEST_WAIT, self.writer.lock());
+        waiting.await.map_err(|_| Error::Unsupported("the database was busy for five seconds"))
+    }
+
+    fn syncer(&self) -> Result<Arc<Syncer>> {
+        let syncer = self.syncer.lock().unwrap_or_else(PoisonError::into_inner);
+        syncer.as_ref().map(Arc::clone).ok_or(CLOSED)
+    }
+
+    fn shelf(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        // Pushing and taking are single steps: a panic leaves nothing half done.
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const CLOSED: Error = Error::Unsupported("the database was closed");
+
+fn sqlite(connection: &mut Connection) -> Result<&mut SqliteConnection> {
+    match connection {
+        Connection::Sqlite(connection) => Ok(connection),
+        Connection::MySql(_) => Err(Error::Unsupported("this is a connection to MySQL")),
+    }
+}
+
+/// Takes the write lock from the start: a transaction that reads first and then writes could not get it later if
+/// somebody else wrote in between. Another process, such as `vestibule apply`, may have it; then this waits without
+/// keeping its thread from others.
+async fn begin(connection: &mut Connection) -> Result<()> {
+    let connection = sqlite(connection)?;
+    connection.reading = false;
+    let since = Instant::now();
+    loop {
+        match connection.inner.prepare_cached("BEGIN IMMEDIATE")?.execute([]) {
+            Ok(_) => return Ok(()),
+            Err(error) if is_busy(&error) && since.elapsed() < LONGEST_WAIT => tokio::time::sleep(BUSY_PAUSE).await,
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// An open transaction; dropped without a commit, it is rolled back.
+struct Open<'a>(&'a mut Connection);
+
+impl Open<'_> {
+    fn commit(self) -> Result<()> {
+        sqlite(self.0)?.inner.prepare_cached("COMMIT")?.execute([])?;
+        Ok(())
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        if let Connection::Sqlite(connection) = &mut *self.0
+            && !connection.inner.is_autocommit()
+            && let Err(error) = connection.inner.execute_batch("ROLLBACK")
+        {
+            tracing::error!(%error, "a transaction could not be rolled back");
+        }
+    }
+}
+
+impl SqliteConnection {
+    fn open(path: &Path, settings: &str) -> Result<Self> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let inner = rusqlite::Connection::open_with_flags(path, flags)?;
+        inner.busy_timeout(LONGEST_WAIT)?;
+        inner.execute_batch(settings)?;
+        inner.set_prepared_statement_cache_capacity(STATEMENTS);
+        // `begin` waits in its own way. Questions never wait: a log has room for readers beside the writer.
+        inner.busy_timeout(Duration::ZERO)?;
+        Ok(Self { inner, columns: HashMap::new(), reading: false })
+    }
+
+    /// Runs a statement; says how many rows it changed.
+    pub(super) fn run(&mut self, statement: &Statement) -> Result<u64> {
+        let mut prepared = self.inner.prepare_cached(statement.sql)?;
+        if self.reading && !prepared.readonly() {
+            return Err(Error::Unsupported("a question tried to change something"));
+        }
+        bind(&mut prepared, &statement.values)?;
+        Ok(u64::try_from(prepared.raw_execute()?).unwrap_or(0))
+    }
+
+    /// Every row of a statement's answer.
+    pub(super) fn rows(&mut self, statement: &Statement) -> Result<Vec<Record>> {
+        let mut prepared = self.inner.prepare_cached(statement.sql)?;
+        if self.reading && !prepared.readonly() {
+            return Err(Error::Unsupported("a question tried to change something"));
+        }
+        let text = (statement.sql.as_ptr().addr(), statement.sql.len());
+        let names = || prepared.column_names().into_iter().map(Box::from).collect::<Arc<[Box<str>]>>();
+        let columns = Arc::clone(self.columns.entry(text).or_insert_with(names));
+        bind(&mut prepared, &statement.values)?;
+        let mut rows = prepared.raw_query();
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let values = (0..columns.len()).map(|at| value(row.get_ref(at)?)).collect::<Result<Vec<_>>>()?;
+            found.push(Record::Sqlite { columns: Arc::clone(&columns), values });
+        }
+        Ok(found)
+    }
+}
+
+fn bind(prepared: &mut rusqlite::Statement<'_>, values: &[Value]) -> Result<()> {
+    for (at, value) in values.iter().enumerate() {
+        prepared.raw_bind_parameter(at + 1, value)?;
+    }
+    Ok(())
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Number(number) => ValueRef::Integer(*number),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Octets(octets) => ValueRef::Blob(octets),
+        }))
+    }
+}
+
+fn value(found: ValueRef<'_>) -> Result<Value> {
+    Ok(match found {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) => Value::Number(number),
+        ValueRef::Text(_) => Value::Text(found.as_str().map_err(rusqlite::Error::from)?.to_owned()),
+        ValueRef::Blob(octets) => Value::Octets(octets.to_vec()),
+        ValueRef::Real(_) => return Err(Error::Unsupported("the database holds a fraction, which no column does")),
+    })
+}
+
+/// Whether another process was just writing.
+pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+/// Whether a unique key was already taken.
+pub(super) fn is_duplicate(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    matches!(code, Some(ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY))
+}

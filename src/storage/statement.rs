@@ -1,0 +1,241 @@
+//! Statements with their values, questions with the way to read their answers, and the rows that come back.
+
+use sqlx::mysql::MySqlRow;
+use std::sync::Arc;
+
+use super::{Connection, Result};
+use crate::domain::ids::Id;
+
+/// One statement with its values. Made by the file of its noun; the text is a constant of ours, so nothing that a
+/// stranger sends can become part of it.
+#[derive(Debug, Clone)]
+#[must_use = "a statement does nothing until it is run"]
+pub struct Statement {
+    pub(super) sql: &'static str,
+    pub(super) values: Vec<Value>,
+}
+
+/// A value in a statement or a row: both engines have numbers, texts and octets in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// Nothing.
+    Null,
+    /// BIGINT.
+    Number(i64),
+    /// VARCHAR or TEXT.
+    Text(String),
+    /// BLOB.
+    Octets(Vec<u8>),
+}
+
+impl Statement {
+    /// This text, as yet without values; each `?` in it wants one.
+    pub const fn new(sql: &'static str) -> Self {
+        Self { sql, values: Vec::new() }
+    }
+
+    /// The next value.
+    pub fn bind(mut self, value: impl Into<Value>) -> Self {
+        self.values.push(value.into());
+        self
+    }
+
+    /// The next value is the text of something.
+    pub fn shown(self, value: impl std::fmt::Display) -> Self {
+        self.bind(value.to_string())
+    }
+
+    /// Runs it; says how many rows it changed. A row that is set to what it was counts, on both engines.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub async fn run(self, connection: &mut Connection) -> Result<u64> {
+        connection.run(self).await
+    }
+
+    /// Every row of its answer.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub async fn rows(self, connection: &mut Connection) -> Result<Vec<Record>> {
+        connection.rows(self).await
+    }
+
+    /// The first row of its answer, if there is one.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub async fn first(self, connection: &mut Connection) -> Result<Option<Record>> {
+        Ok(connection.rows(self).await?.into_iter().next())
+    }
+
+    /// The first row of an answer that always has one, such as a count.
+    ///
+    /// # Errors
+    /// What the engine says; [`super::Error::Nothing`] if there is no row.
+    pub async fn only(self, connection: &mut Connection) -> Result<Record> {
+        self.first(connection).await?.ok_or(super::Error::Nothing)
+    }
+}
+
+/// Runs all of them, in this order; the first that fails ends it, and then the transaction must not be committed.
+///
+/// # Errors
+/// What the engine says of the first that fails.
+pub async fn run_all(connection: &mut Connection, statements: Vec<Statement>) -> Result<()> {
+    for statement in statements {
+        statement.run(connection).await?;
+    }
+    Ok(())
+}
+
+/// A question with the way to read its answer. Made by the file of its noun.
+#[derive(Debug)]
+#[must_use = "a question does nothing until it is asked"]
+pub struct Question<T> {
+    statement: Statement,
+    read: fn(Vec<Record>) -> Result<T>,
+}
+
+impl<T> Question<T> {
+    /// This statement, whose rows `read` understands.
+    pub(super) const fn new(statement: Statement, read: fn(Vec<Record>) -> Result<T>) -> Self {
+        Self { statement, read }
+    }
+
+    /// Asks it.
+    ///
+    /// # Errors
+    /// If the database fails or a row is broken.
+    pub async fn ask(self, connection: &mut Connection) -> Result<T> {
+        (self.read)(self.statement.rows(connection).await?)
+    }
+}
+
+/// A row of an answer.
+#[derive(Debug)]
+pub enum Record {
+    /// Of an SQLite statement: its columns' names, which all rows share, and this row's values.
+    Sqlite {
+        /// The names.
+        columns: Arc<[Box<str>]>,
+        /// The values.
+        values: Vec<Value>,
+    },
+    /// Of a MySQL statement.
+    MySql(MySqlRow),
+}
+
+/// A column is not there, or holds another type than was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Misfit;
+
+impl Record {
+    /// The number in a column, or `None` where there is null.
+    ///
+    /// # Errors
+    /// [`Misfit`] if there is no such column or it holds something else.
+    pub fn number(&self, column: &str) -> std::result::Result<Option<i64>, Misfit> {
+        match self {
+            Self::Sqlite { .. } => match self.value(column)? {
+                Value::Null => Ok(None),
+                Value::Number(number) => Ok(Some(*number)),
+                Value::Text(_) | Value::Octets(_) => Err(Misfit),
+            },
+            Self::MySql(row) => sqlx::Row::try_get(row, column).map_err(|_| Misfit),
+        }
+    }
+
+    /// The text in a column, or `None` where there is null.
+    ///
+    /// # Errors
+    /// [`Misfit`] if there is no such column or it holds something else.
+    pub fn text(&self, column: &str) -> std::result::Result<Option<&str>, Misfit> {
+        match self {
+            Self::Sqlite { .. } => match self.value(column)? {
+                Value::Null => Ok(None),
+                Value::Text(text) => Ok(Some(text)),
+                Value::Number(_) | Value::Octets(_) => Err(Misfit),
+            },
+            Self::MySql(row) => sqlx::Row::try_get(row, column).map_err(|_| Misfit),
+        }
+    }
+
+    /// The octets in a column, or `None` where there is null.
+    ///
+    /// # Errors
+    /// [`Misfit`] if there is no such column or it holds something else.
+    pub fn octets(&self, column: &str) -> std::result::Result<Option<&[u8]>, Misfit> {
+        match self {
+            Self::Sqlite { .. } => match self.value(column)? {
+                Value::Null => Ok(None),
+                Value::Octets(octets) => Ok(Some(octets)),
+                Value::Number(_) | Value::Text(_) => Err(Misfit),
+            },
+            Self::MySql(row) => sqlx::Row::try_get(row, column).map_err(|_| Misfit),
+        }
+    }
+
+    fn value(&self, column: &str) -> std::result::Result<&Value, Misfit> {
+        let Self::Sqlite { columns, values } = self else { return Err(Misfit) };
+        let at = columns.iter().position(|name| &**name == column).ok_or(Misfit)?;
+        values.get(at).ok_or(Misfit)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&String> for Value {
+    fn from(text: &String) -> Self {
+        Self::Text(text.clone())
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<Vec<u8>> for Value {
+    fn from(octets: Vec<u8>) -> Self {
+        Self::Octets(octets)
+    }
+}
+
+impl From<&[u8]> for Value {
+    fn from(octets: &[u8]) -> Self {
+        Self::Octets(octets.to_vec())
+    }
+}
+
+impl<Of> From<Id<Of>> for Value {
+    fn from(id: Id<Of>) -> Self {
+        Self::Text(id.to_string())
+    }
+}
+
+impl<T: Into<Self>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+impl<'a, T> From<&'a Option<T>> for Value
+where
+    Self: From<&'a T>,
+{
+    fn from(value: &'a Option<T>) -> Self {
+        value.as_ref().map_or(Self::Null, Into::into)
+    }
+}

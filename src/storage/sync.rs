@@ -1,0 +1,173 @@
+//! Brings what SQLite has committed to the disk, several transactions with one call.
+//!
+//! SQLite could wait for the disk in each transaction by itself (`synchronous = FULL`), and everybody else would wait
+//! with it. Here it commits without waiting (`NORMAL`, which keeps the file consistent whatever happens), and a thread
+//! brings its log to the disk: whoever must not answer before that waits for it, together with everybody who has
+//! committed meanwhile; what may be lost with the electricity is on the disk within a second. The same thread moves the
+//! log into the database file now and then, so that no request has to.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::{Error, Result};
+
+/// How long a transaction that nobody waits for may be in memory only.
+const LATEST: Duration = Duration::from_secs(1);
+/// After so many transactions the log is moved into the database file.
+const CHECKPOINT: u64 = 500;
+
+/// The thread, from the side of those who commit.
+#[derive(Debug)]
+pub(super) struct Syncer {
+    shared: Arc<Shared>,
+    done: watch::Receiver<Done>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// How far the disk is.
+#[derive(Debug, Clone)]
+struct Done {
+    /// Every transaction up to this one is on the disk.
+    upto: u64,
+    /// The disk failed; what was committed since then is not known to be on it, and nothing is taken any more.
+    failed: Option<String>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Transactions that were committed.
+    committed: u64,
+    /// Somebody waits for this one.
+    wanted: u64,
+    /// On the disk.
+    done: u64,
+    /// When the oldest that is not on the disk was committed.
+    since: Option<Instant>,
+    stop: bool,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Every change is one assignment: a panic while it is held leaves nothing half done.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Syncer {
+    /// Starts the thread for the log of the database at `path`, which must exist.
+    ///
+    /// # Errors
+    /// If the log cannot be opened.
+    pub(super) fn start(path: &Path, mut checkpoint: impl FnMut() + Send + 'static) -> Result<Self> {
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        let log = File::open(&log).map_err(|error| Error::Disk(format!("{}: {error}", log.display())))?;
+        let shared = Arc::new(Shared::default());
+        let (tell, done) = watch::channel(Done { upto: 0, failed: None });
+        let mine = Arc::clone(&shared);
+        let run = move || work(&mine, &log, &tell, &mut checkpoint);
+        let thread = std::thread::Builder::new().name("sqlite-sync".to_owned()).spawn(run);
+        let thread = thread.map_err(|error| Error::Disk(error.to_string()))?;
+        Ok(Self { shared, done, thread: Some(thread) })
+    }
+
+    /// A transaction was committed; it is on the disk within a second.
+    pub(super) fn committed(&self) {
+        let mut state = self.shared.state();
+        state.committed += 1;
+        if state.since.is_none() {
+            state.since = Some(Instant::now());
+            self.shared.wake.notify_one();
+        }
+    }
+
+    /// Waits until every transaction that was committed before is on the disk.
+    ///
+    /// # Errors
+    /// If the disk failed.
+    pub(super) async fn wait(&self) -> Result<()> {
+        let mine = {
+            let mut state = self.shared.state();
+            state.wanted = state.committed;
+            state.committed
+        };
+        self.shared.wake.notify_one();
+        let mut done = self.done.clone();
+        let reached = done.wait_for(|done| done.upto >= mine || done.failed.is_some()).await;
+        match reached.map(|done| done.failed.clone()) {
+            Ok(None) => Ok(()),
+            Ok(Some(error)) => Err(Error::Disk(error)),
+            Err(_) => Err(Error::Disk("the thread that writes to the disk has ended".to_owned())),
+        }
+    }
+
+    /// Whether the disk has failed since the start.
+    ///
+    /// # Errors
+    /// If it has: nothing may be committed any more, for nobody knows what a failed disk holds.
+    pub(super) fn healthy(&self) -> Result<()> {
+        match &self.done.borrow().failed {
+            None => Ok(()),
+            Some(error) => Err(Error::Disk(error.clone())),
+        }
+    }
+}
+
+impl Drop for Syncer {
+    fn drop(&mut self) {
+        self.shared.state().stop = true;
+        self.shared.wake.notify_one();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn work(shared: &Shared, log: &File, tell: &watch::Sender<Done>, checkpoint: &mut impl FnMut()) {
+    let mut moved = 0;
+    while let Some(target) = next(shared) {
+        if let Err(error) = log.sync_data() {
+            tracing::error!(%error, "the database's log could not be written to the disk; nothing is taken any more");
+            tell.send_modify(|done| done.failed = Some(error.to_string()));
+            return;
+        }
+        {
+            let mut state = shared.state();
+            state.done = target;
+            state.since = (state.committed > target).then(Instant::now);
+        }
+        tell.send_modify(|done| done.upto = target);
+        if target - moved >= CHECKPOINT {
+            checkpoint();
+            moved = target;
+        }
+    }
+}
+
+/// Waits until something is to be brought to the disk, and says up to which transaction. `None` at the end.
+fn next(shared: &Shared) -> Option<u64> {
+    let mut state = shared.state();
+    loop {
+        if state.wanted > state.done {
+            return Some(state.committed);
+        }
+        let left = state.since.map(|since| LATEST.saturating_sub(since.elapsed()));
+        state = match left {
+            Some(left) if left.is_zero() || state.stop => return Some(state.committed),
+            Some(left) => shared.wake.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
+            None if state.stop => return None,
+            None => shared.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
+        };
+    }
+}
