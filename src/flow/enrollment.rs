@@ -74,7 +74,7 @@ pub async fn begin(house: &House, realm: &Realm, visit: &Visit, browser: &Browse
         }
         let Some(member) = &case.member else { return Ok(Err(Error::Forbidden)) };
         let enrollment = Enrollment {
-            id: house.entropy.id(),
+            id: house.new_id(visit.now),
             tenant: realm.tenant(),
             login: id,
             user: member.user.id,
@@ -145,7 +145,7 @@ async fn send_code(
         Sending::Now | Sending::Wait { .. } => {}
     }
     let settings = &realm.config.settings.email_code;
-    let id = house.entropy.id();
+    let id = house.new_id(visit.now);
     let code = settings.draw(|bound| house.entropy.below(bound));
     let expires_at = visit.now.plus(settings.lifetime());
     let typed = email_code::normalized(code.expose_secret());
@@ -418,7 +418,7 @@ async fn issue(
         let seconds = if day >= MOST_IN_DAY { 86_400 } else { 3600 };
         return Ok(Posted::complaint(Complaint::Wait { seconds }));
     }
-    let id: ActivationId = house.entropy.id();
+    let id: ActivationId = house.new_id(visit.now);
     let secret = house.entropy.secret(SECRET_LENGTH);
     let activation = Activation {
         id,

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use super::realm::{Realm, Realms};
 use crate::clock::{Clock, Entropy};
 use crate::domain::audit::Event;
-use crate::domain::ids::TenantId;
+use crate::domain::ids::{Id, TenantId};
 use crate::domain::letter::Envelope;
 use crate::domain::secret::{SecretBytes, SecretString};
 use crate::domain::tenant::TenantCode;
@@ -115,14 +115,21 @@ impl House {
         self.realms.forget();
     }
 
+    /// An identifier for something that is made now. Rows that are made one after the other lie side by side in the
+    /// database then, which writes fewer pages (domain::ids).
+    #[must_use]
+    pub fn new_id<Of>(&self, now: Timestamp) -> Id<Of> {
+        Id::made(now, self.entropy.bytes())
+    }
+
     /// Writes an audit event down, in the transaction of the change.
     pub(super) async fn record(&self, connection: &mut Connection, event: Event) -> storage::Result<()> {
-        audit::record(connection, self.entropy.id(), &event).await
+        audit::record(connection, self.new_id(event.at), &event).await
     }
 
     /// The statement of [`House::record`], for a batch.
     pub(super) fn entry(&self, event: &Event) -> Statement {
-        audit::entry(self.entropy.id(), event)
+        audit::entry(self.new_id(event.at), event)
     }
 
     /// A new value for a cookie: 256 random bits.
@@ -140,7 +147,7 @@ impl House {
         now: Timestamp,
         useful_until: Timestamp,
     ) -> storage::Result<()> {
-        let id = self.entropy.id();
+        let id = self.new_id(now);
         let body = serde_json::to_vec(envelope).expect("an envelope has string keys and no failing serializer");
         let place = Place::new(tenant, "outbox", "body_sealed", id);
         let mail = outbox::NewMail {

@@ -80,11 +80,12 @@ impl Call {
             ..Preferences::default()
         });
         let correlation = request.extensions().get::<Correlation>().map(|correlation| correlation.0);
+        let now = site.house.clock.now();
         let visit = Visit {
-            now: site.house.clock.now(),
+            now,
             address: visit::address(&request, &site.settings.trusted_proxies),
             user_agent: visit::user_agent(request.headers()),
-            correlation: correlation.unwrap_or_else(|| site.house.entropy.id()),
+            correlation: correlation.unwrap_or_else(|| site.house.new_id(now)),
             language: language.tag().to_owned(),
         };
         let browser = cookies::browser(&request, &site.urls, &code, login);

@@ -54,10 +54,12 @@ pub(super) struct NewCode {
 }
 
 impl NewCode {
-    /// Draws a code of 256 random bits.
+    /// Draws a code of 256 random bits. In front of them stands the grant's identifier, which finds it.
     pub fn draw(call: &Call) -> Self {
-        let entropy = &call.site.house.entropy;
-        Self { id: entropy.id(), code: SecretString::from(URL_SAFE_NO_PAD.encode(entropy.bytes::<32>())) }
+        let house = &call.site.house;
+        let id: GrantId = house.new_id(call.visit.now);
+        let octets = [id.to_bytes().as_slice(), &house.entropy.bytes::<32>()].concat();
+        Self { id, code: SecretString::from(URL_SAFE_NO_PAD.encode(octets)) }
     }
 
     /// What is stored when the code is given out.
@@ -85,7 +87,14 @@ impl NewCode {
     }
 }
 
-/// The hash under which a code is stored and found (R-516 in spirit: no code can be read from a backup).
+/// The grant that a code names; `None` for what is no code of ours. Whether it is the code of that grant, its hash tells.
+pub(super) fn grant_of(code: &SecretString) -> Option<GrantId> {
+    let octets = URL_SAFE_NO_PAD.decode(code.expose_secret()).ok()?;
+    let (id, secret) = octets.split_first_chunk::<16>()?;
+    (secret.len() == 32).then(|| GrantId::from_bits(u128::from_be_bytes(*id)))
+}
+
+/// The hash under which a code is stored (R-516 in spirit: no code can be read from a backup).
 pub(super) fn hash(house: &House, tenant: TenantId, code: &SecretString) -> String {
     text(&house.derived.codes.of(&[b"oidc", &tenant.to_bytes(), code.expose_secret().as_bytes()]))
 }

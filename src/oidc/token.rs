@@ -120,13 +120,10 @@ async fn unchanged(call: &Call, grant: &Grant, member: &Member) -> Result<bool, 
 }
 
 async fn grant_of(call: &Call, code: &SecretString) -> Result<Option<(Grant, Member)>, TokenError> {
-    let house = &call.site.house;
-    let hash = code::hash(house, call.realm.tenant(), code);
-    house
-        .db
-        .read(async |connection| grants::with_code(connection, call.realm.tenant(), &hash).await)
-        .await
-        .map_err(failed)
+    let (house, tenant) = (&call.site.house, call.realm.tenant());
+    let Some(id) = code::grant_of(code) else { return Ok(None) };
+    let hash = code::hash(house, tenant, code);
+    house.db.read(async |connection| grants::with_code(connection, tenant, id, &hash).await).await.map_err(failed)
 }
 
 fn tokens(

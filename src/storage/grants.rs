@@ -67,10 +67,11 @@ pub fn insertion(tenant: TenantId, grant: &Grant, code_hash: &str, now: Timestam
     .bind(grant.ends_at.micros())
 }
 
-/// The grant with this hashed code, and its person.
+/// The grant with this identifier and hashed code, and its person.
 pub async fn with_code(
     connection: &mut Connection,
     tenant: TenantId,
+    id: GrantId,
     code_hash: &str,
 ) -> Result<Option<(Grant, Member)>> {
     let row = Statement::new(
@@ -79,9 +80,10 @@ pub async fn with_code(
          status, security_version, first_enrolled_at, (SELECT GROUP_CONCAT(group_id) FROM group_member WHERE \
          group_member.tenant_id = user_account.tenant_id AND group_member.user_id = user_account.id) AS group_ids \
          FROM oidc_grant JOIN user_account ON user_account.tenant_id = oidc_grant.tenant_id \
-         AND user_account.id = oidc_grant.user_id WHERE oidc_grant.tenant_id = ? AND oidc_grant.code_hash = ?",
+         AND user_account.id = oidc_grant.user_id WHERE oidc_grant.tenant_id = ? AND oidc_grant.id = ? AND oidc_grant.code_hash = ?",
     )
     .shown(tenant)
+    .shown(id)
     .bind(code_hash)
     .first(connection)
     .await?;
