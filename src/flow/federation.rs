@@ -128,7 +128,7 @@ pub async fn from_session(
         return Ok(Silent::Lacking(Step::Identify));
     };
     let hash = session_cookie_hash(house, realm.tenant(), cookie);
-    let answered = house.db.write(async |connection| {
+    let answered = house.db.write_soon(async |connection| {
         let tenant = realm.tenant();
         let Some((session, member, tokens)) = sessions::standing(connection, tenant, &hash).await? else {
             return Ok(Ok(Silent::Lacking(Step::Identify)));
@@ -159,7 +159,10 @@ pub async fn from_session(
         }
         let proven = proven(realm, &login, &decision, member, application, session.id, session.evidence());
         let who = Who { user: Some(session.user), application: application.id, correlation: visit.correlation };
-        let mut writes = vec![sessions::touched(tenant, session.id, visit.now)];
+        let mut writes = Vec::new();
+        if session.touch_due(realm.config.settings.session, visit.now) {
+            writes.push(sessions::touched(tenant, session.id, visit.now));
+        }
         writes.extend(stored(house, realm, visit, &proven, receipt(&proven), visit.correlation));
         writes.push(accessed(house, realm, visit, &who, &decision, session.evidence(), ("success", "granted")));
         statement::run_all(connection, writes).await?;
@@ -202,7 +205,7 @@ pub async fn from_login(
     (origin, id): (Origin, LoginId),
     receipt: impl Fn(&Proven, &str) -> Receipt,
 ) -> Result<(Proven, String)> {
-    let answered = house.db.write(async |connection| {
+    let answered = house.db.write_soon(async |connection| {
         let tenant = realm.tenant();
         let Some(case) = hold(connection, house, realm, visit, browser, id).await? else {
             return Ok(Err(Error::NotThisBrowser));
@@ -360,7 +363,7 @@ fn accessed(
         methods: methods.join(" "),
         address: visit.address.to_string(),
     };
-    access_log::entry(house.entropy.id(), &entry)
+    access_log::entry(house.new_id(visit.now), &entry)
 }
 
 /// Redeems an authorization code, once. A second time means that somebody has stolen it: everything that was
@@ -369,7 +372,7 @@ fn accessed(
 /// # Errors
 /// If the database fails.
 pub async fn redeem(house: &House, tenant: TenantId, visit: &Visit, grant: &Grant) -> Result<bool> {
-    let redeemed = house.db.write(async |connection| {
+    let redeemed = house.db.write_soon(async |connection| {
         let actor = || Actor::User(grant.user);
         if grants::redeem(connection, tenant, grant.id, visit.now).await? {
             let event = Event::new(visit.now, tenant, actor(), Action::GrantRedeemed).on("grant", grant.id);

@@ -53,9 +53,9 @@ pub struct Begun {
 /// # Errors
 /// [`Error::Used`] if the request has begun a login or was answered before; if the database fails.
 pub async fn begin(house: &House, realm: &Realm, visit: &Visit, browser: &Browser, new: &NewLogin) -> Result<Begun> {
-    let (id, cookie) = (house.entropy.id(), house.new_cookie());
+    let (id, cookie) = (house.new_id(visit.now), house.new_cookie());
     let cookie_hash = login_cookie_hash(house, realm.tenant(), id, &cookie);
-    let begun = house.db.write(async |connection| {
+    let begun = house.db.write_soon(async |connection| {
         if let Some(once) = &new.once
             && !once.take(connection, realm.tenant()).await?
         {
@@ -144,7 +144,7 @@ pub async fn submit_username(
     name: &str,
 ) -> Result<Posted> {
     let name: String = name.trim().chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect();
-    let taken = house.db.write(async |connection| {
+    let taken = house.db.write_soon(async |connection| {
         let Some(case) = hold(connection, house, realm, visit, browser, id).await? else {
             return Ok(Err(Error::NotThisBrowser));
         };
@@ -316,7 +316,7 @@ pub(super) async fn end(
 /// # Errors
 /// [`Error::NotThisBrowser`]; [`Error::WrongMoment`] if it has ended or was granted already.
 pub async fn switch_user(house: &House, realm: &Realm, visit: &Visit, browser: &Browser, id: LoginId) -> Result<()> {
-    let switched = house.db.write(async |connection| {
+    let switched = house.db.write_soon(async |connection| {
         let Some(case) = hold(connection, house, realm, visit, browser, id).await? else {
             return Ok(Err(Error::NotThisBrowser));
         };
@@ -340,7 +340,7 @@ pub async fn switch_user(house: &House, realm: &Realm, visit: &Visit, browser: &
 /// # Errors
 /// [`Error::NotThisBrowser`]; [`Error::WrongMoment`] if the time is over already.
 pub async fn extend(house: &House, realm: &Realm, visit: &Visit, browser: &Browser, id: LoginId) -> Result<()> {
-    let given = house.db.write(async |connection| {
+    let given = house.db.write_soon(async |connection| {
         let Some(case) = hold(connection, house, realm, visit, browser, id).await? else {
             return Ok(Err(Error::NotThisBrowser));
         };
@@ -367,7 +367,7 @@ pub async fn set_language(
     id: LoginId,
     tag: &str,
 ) -> Result<()> {
-    let set = house.db.write(async |connection| {
+    let set = house.db.write_soon(async |connection| {
         if load(connection, house, realm, visit, browser, id).await?.is_none() {
             return Ok(Err(Error::NotThisBrowser));
         }
@@ -399,8 +399,8 @@ pub async fn complete(
 ) -> Result<Completed> {
     let cookie = house.new_cookie();
     let fresh = house.new_cookie();
-    let (session_id, hash) = (house.entropy.id(), session_cookie_hash(house, realm.tenant(), &cookie));
-    let done = house.db.write(async |connection| {
+    let (session_id, hash) = (house.new_id(visit.now), session_cookie_hash(house, realm.tenant(), &cookie));
+    let done = house.db.write_soon(async |connection| {
         let Some(case) = hold(connection, house, realm, visit, browser, id).await? else {
             return Ok(Err(Error::NotThisBrowser));
         };
@@ -475,6 +475,6 @@ async fn after_success(
     let browser = browser_hash(house, tenant, known);
     Ok(vec![
         users::login_remembered(tenant, user, visit.now),
-        users::browser_remembered(house.db.engine(), tenant, user, &browser, visit.now),
+        users::browser_remembered(connection.engine(), tenant, user, &browser, visit.now),
     ])
 }

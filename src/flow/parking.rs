@@ -30,7 +30,7 @@ pub struct Parked {
 /// # Errors
 /// If the database fails.
 pub async fn park(house: &House, realm: &Realm, visit: &Visit, origin: Origin, request: &str) -> Result<Parked> {
-    let (id, cookie) = (house.entropy.id(), house.new_cookie());
+    let (id, cookie) = (house.new_id(visit.now), house.new_cookie());
     let row = parked::Parked {
         id,
         origin,
@@ -38,7 +38,7 @@ pub async fn park(house: &House, realm: &Realm, visit: &Visit, origin: Origin, r
         cookie_hash: parked_cookie_hash(house, realm.tenant(), id, &cookie),
         expires_at: visit.now.plus(LIFETIME),
     };
-    house.db.write(async |connection| parked::insert(connection, realm.tenant(), &row).await).await?;
+    house.db.write_soon(async |connection| parked::insert(connection, realm.tenant(), &row).await).await?;
     Ok(Parked { id, cookie })
 }
 

@@ -81,7 +81,7 @@ pub struct Db(Arc<Kind>);
 
 #[derive(Debug)]
 enum Kind {
-    Sqlite(Sqlite),
+    Sqlite(Box<Sqlite>),
     MySql(Server),
 }
 
@@ -94,7 +94,7 @@ impl Db {
         let kind = match url.strip_prefix("sqlite:") {
             Some(path) => {
                 let path = path.trim_start_matches("//");
-                Kind::Sqlite(Sqlite::open(Path::new(path.split('?').next().unwrap_or(path)))?)
+                Kind::Sqlite(Box::new(Sqlite::open(Path::new(path.split('?').next().unwrap_or(path)))?))
             }
             None => Kind::MySql(Server::connect(url).await?),
         };
@@ -125,7 +125,8 @@ impl Db {
     /// As [`Db::write`], for what may be lost together with the answer to it when the electricity fails: on SQLite it
     /// is on the disk within a second. The end of the program, however sudden, loses nothing.
     ///
-    /// Not for anything whose loss would let somebody do twice what can be done once, or forget a failed attempt.
+    /// For what somebody does again then: a login that began, a session, a code. Not for a secret that counts once, an
+    /// attempt that was counted, an authenticator, or anything else that would be missed.
     ///
     /// # Errors
     /// What `work` reports, or what the engine does.

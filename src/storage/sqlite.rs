@@ -286,3 +286,73 @@ pub(super) fn is_duplicate(error: &rusqlite::Error) -> bool {
     let code = error.sqlite_error().map(|error| error.extended_code);
     matches!(code, Some(ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::storage::statement::Statement;
+    use crate::storage::{Db, Error};
+
+    const INSERT: &str = "INSERT INTO lease (name, owner, fence, leased_until) VALUES ('x', '', 1, 1)";
+    const COUNT: &str = "SELECT COUNT(*) AS n FROM lease";
+
+    async fn database() -> (tempfile::TempDir, std::path::PathBuf, Db) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("v.db");
+        let db = Db::connect(&format!("sqlite://{}", path.display())).await.expect("opens");
+        db.migrate().await.expect("migrates");
+        (folder, path, db)
+    }
+
+    async fn leases(db: &Db) -> i64 {
+        let row = db.read(async |connection| Statement::new(COUNT).only(connection).await).await.expect("a row");
+        row.number("n").expect("a number").expect("a count")
+    }
+
+    /// Whichever connection a question gets, the one that writes or another beside it, it changes nothing.
+    #[tokio::test]
+    async fn a_question_cannot_change_anything() {
+        let (_folder, _, db) = database().await;
+        let asked = db.read(async |connection| Statement::new(INSERT).run(connection).await).await;
+        assert!(matches!(asked, Err(Error::Unsupported(_))), "{asked:?}");
+        let beside = db.write(async |_| {
+            let asked = db.read(async |connection| Statement::new(INSERT).rows(connection).await).await;
+            Ok(asked.is_err())
+        });
+        assert!(beside.await.expect("commits"), "a reader beside the writer");
+        assert_eq!(leases(&db).await, 0);
+        db.close().await;
+        assert!(matches!(db.write(async |_| Ok(())).await, Err(Error::Unsupported(_))), "closed is closed");
+    }
+
+    /// A browser that goes away in the middle of a transaction leaves nothing of it, and nothing locked.
+    #[tokio::test]
+    async fn a_transaction_that_is_dropped_is_rolled_back() {
+        let (_folder, _, db) = database().await;
+        let abandoned = db.write(async |connection| {
+            Statement::new(INSERT).run(connection).await?;
+            std::future::pending::<()>().await;
+            Ok(())
+        });
+        assert!(tokio::time::timeout(std::time::Duration::from_millis(50), abandoned).await.is_err());
+        assert_eq!(leases(&db).await, 0);
+        db.write(async |connection| Statement::new(INSERT).run(connection).await).await.expect("goes on");
+        assert_eq!(leases(&db).await, 1);
+        db.close().await;
+    }
+
+    /// Another process that writes, such as `vestibule apply`, is waited for, and meanwhile the thread does other work.
+    #[tokio::test]
+    async fn another_process_that_writes_is_waited_for() {
+        let (_folder, path, db) = database().await;
+        let other = rusqlite::Connection::open(path).expect("opens");
+        other.execute_batch("BEGIN IMMEDIATE").expect("begins");
+        let (written, ()) =
+            tokio::join!(db.write(async |connection| Statement::new(INSERT).run(connection).await), async {
+                assert_eq!(leases(&db).await, 0, "questions are answered meanwhile");
+                tokio::time::sleep(std::time::Duration::from_millis(60)).await;
+                other.execute_batch("COMMIT").expect("commits");
+            });
+        assert_eq!(written.expect("written"), 1);
+        db.close().await;
+    }
+}

@@ -171,3 +171,39 @@ fn next(shared: &Shared) -> Option<u64> {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_waits_goes_on_when_the_disk_has_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("v.db");
+        std::fs::write(folder.path().join("v.db-wal"), "a log").expect("written");
+        let moved = Arc::new(Mutex::new(0));
+        let counted = Arc::clone(&moved);
+        let syncer = Syncer::start(&path, move || *counted.lock().expect("not poisoned") += 1).expect("starts");
+        for _ in 0..CHECKPOINT {
+            syncer.committed();
+        }
+        syncer.wait().await.expect("on the disk");
+        assert!(syncer.healthy().is_ok());
+        syncer.committed();
+        drop(syncer);
+        assert_eq!(*moved.lock().expect("not poisoned"), 1, "the log was moved once");
+    }
+
+    /// A disk that fails takes nothing any more: neither the waiting transaction nor a later one (security.md 5.2).
+    #[tokio::test]
+    async fn a_disk_that_fails_stops_everything() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("v.db");
+        // This device opens, and cannot be synchronized.
+        std::os::unix::fs::symlink("/dev/null", folder.path().join("v.db-wal")).expect("linked");
+        let syncer = Syncer::start(&path, || ()).expect("starts");
+        syncer.committed();
+        assert!(matches!(syncer.wait().await, Err(Error::Disk(_))));
+        assert!(matches!(syncer.healthy(), Err(Error::Disk(_))));
+    }
+}
