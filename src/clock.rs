@@ -8,8 +8,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::rngs::{StdRng, SysRng};
+use rand::{Rng, SeedableRng, TryRng as _};
 
 use crate::domain::ids::Id;
 use crate::domain::secret::SecretBytes;
@@ -80,7 +80,7 @@ impl Entropy {
     pub fn fill(&self, buffer: &mut [u8]) {
         match self {
             Self::System => {
-                aws_lc_rs::rand::fill(buffer).expect("the operating system's random generator answers");
+                SysRng.try_fill_bytes(buffer).expect("the operating system's random generator answers");
             }
             Self::Seeded(generator) => generator
                 .lock()
