@@ -100,6 +100,15 @@ pub fn value(request: &HttpRequest, urls: &Urls, kind: Kind<'_>) -> Option<Secre
     (1..=LONGEST).contains(&value.len()).then(|| SecretString::from(value.to_owned()))
 }
 
+/// The language chosen in this browser, from the line of its cookies.
+#[must_use]
+pub fn language(line: &str, urls: &Urls) -> Option<String> {
+    let name = Kind::Language.name(urls);
+    let mut cookies = line.split(';').filter_map(|cookie| cookie.trim().split_once('='));
+    let (_, chosen) = cookies.find(|(of, _)| *of == name)?;
+    (1..=LONGEST).contains(&chosen.len()).then(|| chosen.to_owned())
+}
+
 /// What use cases want to know of the cookies.
 #[must_use]
 pub fn browser(request: &HttpRequest, urls: &Urls, tenant: &TenantCode, login: Option<LoginId>) -> Browser {

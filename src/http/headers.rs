@@ -4,15 +4,15 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{Method, StatusCode, Uri};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, ResponseError as _, web};
 
 use super::page::{FaultPage, Frame, page_with_status};
 use super::{Fault, Site, cookies, visit};
 use crate::domain::ids::CorrelationId;
-use crate::domain::secret::ExposeSecret as _;
 use crate::i18n::{Language, Preferences, negotiate};
+use crate::urls::Urls;
 
 /// Where the forms of a page may lead, besides ourselves; browsers hold redirects after a form against it.
 #[derive(Debug, Clone)]
@@ -23,17 +23,17 @@ pub struct FormTargets(pub Vec<String>);
 pub struct Correlation(pub CorrelationId);
 
 /// The headers of every answer (R-601, T-22, T-23).
-const ALWAYS: [(&str, &str); 7] = [
-    ("x-content-type-options", "nosniff"),
-    ("referrer-policy", "no-referrer"),
-    ("cross-origin-opener-policy", "same-origin"),
-    ("cross-origin-resource-policy", "same-origin"),
-    ("x-frame-options", "DENY"),
+const ALWAYS: [(HeaderName, &str); 7] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::CROSS_ORIGIN_OPENER_POLICY, "same-origin"),
+    (header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
+    (header::X_FRAME_OPTIONS, "DENY"),
     (
-        "permissions-policy",
+        header::PERMISSIONS_POLICY,
         "accelerometer=(), camera=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), payment=(), usb=()",
     ),
-    ("x-robots-tag", "noindex, nofollow"),
+    (HeaderName::from_static("x-robots-tag"), "noindex, nofollow"),
 ];
 
 /// Wraps the whole service.
@@ -47,15 +47,15 @@ pub async fn around(
     let Some(site) = request.app_data::<web::Data<Site>>().cloned() else {
         return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
     };
-    let correlation = site.house.entropy.id();
+    let correlation = site.house.new_id(site.house.clock.now());
     request.extensions_mut().insert(Correlation(correlation));
     let response = if is_ours(&request, site.urls.authority()) {
         // A middleware that gives up (a request that takes too long) has no response that could be wrapped.
-        let (page, language) = (Asked::of(request.request()), language_of(request.request(), &site));
+        let asked = Asked::of(request.request());
         match next.call(request).await {
             Ok(response) => response.map_into_boxed_body(),
             Err(error) => {
-                let mut answer = explanation(&fault_of(&error), page, language, &site, correlation);
+                let mut answer = explanation(&fault_of(&error), &asked, &site, correlation);
                 if let Some(value) = error.error_response().headers().get(header::RETRY_AFTER) {
                     answer.headers_mut().insert(header::RETRY_AFTER, value.clone());
                 }
@@ -74,8 +74,8 @@ pub async fn around(
         let cookie = cookies::set(&site.urls, cookies::Kind::Language, language.tag());
         let _ = response.response_mut().add_cookie(&cookie);
     }
-    let targets = response.response().extensions().get::<FormTargets>().map(|targets| targets.0.clone());
-    protect(response.headers_mut(), site.urls.secure(), &targets.unwrap_or_default());
+    let targets = response.response_mut().extensions_mut().remove::<FormTargets>();
+    protect(response.headers_mut(), site.urls.secure(), &targets.map(|targets| targets.0).unwrap_or_default());
     Ok(response)
 }
 
@@ -106,8 +106,7 @@ fn explained(response: ServiceResponse<BoxBody>, site: &Site, correlation: Corre
         }
     };
     log(fault, response.request(), correlation);
-    let language = language_of(response.request(), site);
-    let mut answer = explanation(fault, Asked::of(response.request()), language, site, correlation);
+    let mut answer = explanation(fault, &Asked::of(response.request()), site, correlation);
     for name in [header::RETRY_AFTER, header::ALLOW, header::WWW_AUTHENTICATE] {
         if let Some(value) = response.headers().get(&name) {
             answer.headers_mut().insert(name, value.clone());
@@ -125,33 +124,58 @@ fn fault_of(error: &actix_web::Error) -> Fault {
     }
 }
 
-/// What was asked for, as far as the answer to a fault needs it.
+/// What was asked for, as far as the answer to a fault needs it. It is kept beside every request, so nothing is read out of
+/// it before there is a fault.
 struct Asked {
-    api: bool,
-    /// The path for the language selector; none for a form that was sent. The query is not repeated on the page: a
-    /// stranger may have written it. The script of the pages keeps it.
-    path: Option<String>,
+    method: Method,
+    uri: Uri,
+    accept_language: Option<HeaderValue>,
+    cookies: Option<HeaderValue>,
 }
 
 impl Asked {
     fn of(request: &HttpRequest) -> Self {
-        let path = (request.method() == Method::GET).then(|| request.path().to_owned());
-        Self { api: request.path().contains("/api/"), path }
+        Self {
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            accept_language: request.headers().get(header::ACCEPT_LANGUAGE).cloned(),
+            cookies: request.headers().get(header::COOKIE).cloned(),
+        }
+    }
+
+    fn is_for_programs(&self) -> bool {
+        self.uri.path().contains("/api/")
+    }
+
+    /// The path for the language selector; none for a form that was sent. The query is not repeated on the page: a
+    /// stranger may have written it. The script of the pages keeps it.
+    fn path(&self) -> &str {
+        if self.method == Method::GET { self.uri.path() } else { "" }
+    }
+
+    /// The language of somebody of whom nothing but the request is known.
+    fn language(&self, urls: &Urls) -> Language {
+        if let Some(language) = visit::asked_language(&self.method, self.uri.query().unwrap_or_default()) {
+            return language;
+        }
+        let text =
+            |value: &Option<HeaderValue>| value.as_ref().and_then(|value| value.to_str().ok().map(str::to_owned));
+        let chosen = text(&self.cookies).and_then(|line| cookies::language(&line, urls));
+        negotiate(&Preferences {
+            chosen: chosen.as_deref(),
+            of_browser: text(&self.accept_language).as_deref(),
+            ..Preferences::default()
+        })
     }
 }
 
 /// What happened and what to do, as a page or a problem document (RFC 9457).
-fn explanation(
-    fault: &Fault,
-    asked: Asked,
-    language: Language,
-    site: &Site,
-    correlation: CorrelationId,
-) -> HttpResponse {
+fn explanation(fault: &Fault, asked: &Asked, site: &Site, correlation: CorrelationId) -> HttpResponse {
     let status = fault.status_code();
-    if !asked.api {
+    if !asked.is_for_programs() {
+        let language = asked.language(&site.urls);
         let frame = Frame::bare(site.texts, language, &format!("{}-title", fault.key()), correlation);
-        let frame = frame.at(asked.path.unwrap_or_default());
+        let frame = frame.at(asked.path().to_owned());
         return page_with_status(status, &FaultPage { frame, key: fault.key() })
             .unwrap_or_else(|_| HttpResponse::InternalServerError().finish());
     }
@@ -173,35 +197,24 @@ fn log(fault: &Fault, request: &HttpRequest, correlation: CorrelationId) {
     }
 }
 
-/// The language of somebody of whom nothing but the request is known.
-#[must_use]
-pub fn language_of(request: &HttpRequest, site: &Site) -> Language {
-    if let Some(language) = visit::asked_language(request.method(), request.query_string()) {
-        return language;
-    }
-    let chosen = cookies::value(request, &site.urls, cookies::Kind::Language);
-    let header = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    negotiate(&Preferences {
-        chosen: chosen.as_ref().map(|tag| tag.expose_secret()),
-        of_browser: header,
-        ..Preferences::default()
-    })
-}
+/// What pages may do, but for the end of the list of where forms may lead.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+    frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
 fn protect(headers: &mut HeaderMap, secure: bool, form_targets: &[String]) {
     for (name, value) in ALWAYS {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        headers.insert(name, HeaderValue::from_static(value));
     }
     if secure {
         let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
         headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
     }
-    let targets: String = form_targets.iter().map(|target| format!(" {target}")).collect();
-    let policy = format!(
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
-         form-action 'self'{targets}; frame-ancestors 'none'; base-uri 'none'"
-    );
-    if let Ok(policy) = HeaderValue::from_str(&policy) {
+    let policy = if form_targets.is_empty() {
+        Ok(HeaderValue::from_static(POLICY))
+    } else {
+        HeaderValue::try_from(format!("{POLICY} {}", form_targets.join(" ")))
+    };
+    if let Ok(policy) = policy {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     // What may be kept says so itself; everything else may not (T-24, R-539).

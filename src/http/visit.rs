@@ -55,8 +55,11 @@ pub fn user_agent(headers: &HeaderMap) -> String {
 /// The language that the selector of a page asks for: `?language=…` in a GET request.
 #[must_use]
 pub fn asked_language(method: &Method, query: &str) -> Option<Language> {
+    if method != Method::GET || !query.contains("language") {
+        return None;
+    }
     let asked = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "language");
-    asked.filter(|_| method == Method::GET).and_then(|(_, tag)| Language::of_tag(&tag))
+    asked.and_then(|(_, tag)| Language::of_tag(&tag))
 }
 
 #[cfg(test)]
