@@ -58,7 +58,7 @@ pub fn measure(repeats: usize) -> Result<(Bare, String)> {
     Ok((bare, hash))
 }
 
-fn median(repeats: usize, work: impl Fn() -> Result<()>) -> Result<f64> {
+pub fn median(repeats: usize, work: impl Fn() -> Result<()>) -> Result<f64> {
     let mut all = (0..repeats).map(|_| one(&work)).collect::<Result<Vec<f64>>>()?;
     all.sort_by(f64::total_cmp);
     Ok(quantile(&all, 50))

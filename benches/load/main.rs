@@ -3,11 +3,13 @@
 //! The release program runs as a child process on the loopback interface; clients in threads of this program drive it
 //! as browsers and applications would. What counts is the time that the *server's* processes take, as the kernel
 //! counts it, divided by the operations: it holds on a busy machine, where throughput and latency do not. Beside it, in
-//! the same run, the bare cryptography and a bare web server are measured: together they are the floor.
+//! the same run, the bare cryptography, bare rows, a bare mail and a bare web server are measured: together they are the
+//! floor.
 
 mod client;
 mod crypto;
 mod drive;
+mod pieces;
 mod report;
 mod rows;
 mod server;
@@ -104,8 +106,9 @@ fn main() -> Result<()> {
     ensure!(arguments.repeats > 0 && arguments.clients > 0 && arguments.seconds > 0, "nothing to do");
     let style = if arguments.markdown { Style::Markdown } else { Style::Plain };
     let (bare, hash) = crypto::measure(arguments.repeats)?;
-    let costs = Costs { bare, request: bare_request(&arguments)? };
     let mail = mail_server()?;
+    let pieces = pieces::measure(arguments.repeats, mail.0)?;
+    let costs = Costs { bare, pieces, request: bare_request(&arguments)? };
     let mut errors = 0;
     for database in arguments.databases() {
         errors += measured(&arguments, *database, &costs, &hash, &mail, style)?;

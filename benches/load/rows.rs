@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use base64::Engine as _;
 use clap::ValueEnum;
+use vestibule::clock::Entropy;
 use vestibule::demo::smtp::Mailbox;
 
 use crate::client::{Browser, Seen};
@@ -45,6 +46,7 @@ pub struct Parts {
     pub rs256: f64,
     pub es256: f64,
     pub hashes: f64,
+    pub mails: f64,
     /// Milliseconds of what else must be done: reading XML, a passcode.
     pub else_ms: f64,
 }
@@ -66,8 +68,16 @@ impl Row {
     /// The parts that the table's floor is made of. W9 is another operation than the table's, so its parts are ours:
     /// offer, mailed code, platform, first passcode, way back.
     pub const fn parts(self) -> Parts {
-        let none =
-            Parts { requests: 0.0, commits: 0.0, lookups: 0.0, rs256: 0.0, es256: 0.0, hashes: 0.0, else_ms: 0.0 };
+        let none = Parts {
+            requests: 0.0,
+            commits: 0.0,
+            lookups: 0.0,
+            rs256: 0.0,
+            es256: 0.0,
+            hashes: 0.0,
+            mails: 0.0,
+            else_ms: 0.0,
+        };
         match self {
             Self::FullLogin => {
                 Parts { requests: 5.0, commits: 4.0, lookups: 6.0, rs256: 1.0, hashes: 1.0, else_ms: 0.001, ..none }
@@ -78,7 +88,9 @@ impl Row {
             Self::Userinfo => Parts { requests: 1.0, lookups: 1.0, ..none },
             Self::Metadata => Parts { requests: 2.0, ..none },
             Self::Saml => Parts { requests: 1.0, lookups: 1.0, rs256: 1.0, else_ms: 0.02, ..none },
-            Self::Provisioning => Parts { requests: 5.0, commits: 5.0, lookups: 10.0, else_ms: 0.001, ..none },
+            Self::Provisioning => {
+                Parts { requests: 5.0, commits: 5.0, lookups: 10.0, mails: 1.0, else_ms: 0.001, ..none }
+            }
         }
     }
 }
@@ -110,7 +122,9 @@ impl Load for Driven<'_> {
     async fn prepare(&self) -> Result<Worker> {
         let client = client()?;
         let browser = Browser::new(&client, &self.server.url);
-        let mut worker = Worker { client, browser, access_token: String::new(), offers: Vec::new(), number: 0 };
+        // A SAML request is answered once, so no two workers count in the same range.
+        let number = u64::from_be_bytes(Entropy::System.bytes()) >> 24;
+        let mut worker = Worker { client, browser, access_token: String::new(), offers: Vec::new(), number };
         match self.row {
             Row::SsoRs256 | Row::SsoEs256 | Row::Saml | Row::Userinfo => {
                 let (browser, code) = self.log_in(&worker, "notes").await?;
