@@ -45,11 +45,14 @@ impl Connection {
         }
     }
 
+    // The library's futures are boxed: they are kilobytes, and would make every use case, and everything that is moved
+    // with it, as large, with SQLite too.
+
     /// Runs a statement; says how many rows it changed.
     pub(super) async fn run(&mut self, statement: Statement) -> Result<u64> {
         match self {
             Self::Sqlite(connection) => connection.run(&statement),
-            Self::MySql(connection) => mysql::run(connection, statement).await,
+            Self::MySql(connection) => Box::pin(mysql::run(connection, statement)).await,
         }
     }
 
@@ -58,7 +61,7 @@ impl Connection {
         match self {
             Self::Sqlite(connection) => connection.rows(&statement),
             Self::MySql(connection) => {
-                Ok(mysql::rows(connection, statement).await?.into_iter().map(Record::MySql).collect())
+                Ok(Box::pin(mysql::rows(connection, statement)).await?.into_iter().map(Record::MySql).collect())
             }
         }
     }
@@ -139,10 +142,11 @@ impl Db {
         loop {
             let done = match &*self.0 {
                 Kind::Sqlite(file) => file.write(&work, durably).await,
-                Kind::MySql(server) => server.write(&work).await,
+                Kind::MySql(server) => Box::pin(server.write(&work)).await,
             };
             match done {
-                Err(error) if error.is_passing() && tries < TRIES => {
+                // Whoever has waited for the turn for five seconds does not wait five times.
+                Err(error) if error.is_passing() && !matches!(error, Error::Busy) && tries < TRIES => {
                     tracing::debug!(tries, error = %error, "a transaction is tried again");
                     // Different instances pause differently, so that the same two do not meet again.
                     let pause = u64::from(tries) * 7 + u64::from(std::process::id() % 13);
@@ -161,7 +165,7 @@ impl Db {
     pub async fn read<T>(&self, question: impl AsyncFnOnce(&mut Connection) -> Result<T>) -> Result<T> {
         match &*self.0 {
             Kind::Sqlite(file) => file.read(question).await,
-            Kind::MySql(server) => server.read(question).await,
+            Kind::MySql(server) => Box::pin(server.read(question)).await,
         }
     }
 

@@ -55,6 +55,9 @@ pub enum Error {
     /// The schema could not be brought up to date, or is newer than this program.
     #[error("the schema could not be migrated: {0}")]
     Migration(String),
+    /// It was others' turn for five seconds; whoever asks again later may be served.
+    #[error("the database was busy for five seconds")]
+    Busy,
     /// Other requests kept changing the same row; the whole transaction may be tried again.
     #[error("other requests kept changing the same row")]
     Contended,
@@ -82,7 +85,7 @@ impl Error {
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Contended => true,
+            Self::Contended | Self::Busy => true,
             Self::Sqlite(error) => sqlite::is_busy(error),
             Self::MySql(error) => mysql::is_passing(error),
             _ => false,

@@ -118,7 +118,7 @@ impl Server {
     /// A connection, once one is free; first come, first served.
     async fn lend(&self) -> Result<(Connection, OwnedSemaphorePermit)> {
         let turn = tokio::time::timeout(LONGEST_WAIT, Arc::clone(&self.turns).acquire_owned()).await;
-        let turn = turn.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(|_| sqlx::Error::PoolClosed)?;
+        let turn = turn.map_err(|_| Error::Busy)?.map_err(|_| sqlx::Error::PoolClosed)?;
         loop {
             let waiting = self.ready().0.pop();
             let Some(Ready { mut connection, since }) = waiting else { break };

@@ -146,7 +146,7 @@ impl Sqlite {
             return Ok(held);
         }
         let waiting = tokio::time::timeout(LONGEST_WAIT, self.writer.lock());
-        waiting.await.map_err(|_| Error::Unsupported("the database was busy for five seconds"))
+        waiting.await.map_err(|_| Error::Busy)
     }
 
     fn syncer(&self) -> Result<Arc<Syncer>> {
@@ -180,6 +180,7 @@ async fn begin(connection: &mut Connection) -> Result<()> {
         match connection.inner.prepare_cached("BEGIN IMMEDIATE")?.execute([]) {
             Ok(_) => return Ok(()),
             Err(error) if is_busy(&error) && since.elapsed() < LONGEST_WAIT => tokio::time::sleep(BUSY_PAUSE).await,
+            Err(error) if is_busy(&error) => return Err(Error::Busy),
             Err(error) => return Err(error.into()),
         }
     }
