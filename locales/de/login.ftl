@@ -34,6 +34,7 @@ enrollment-locked-text = Es wurden zu viele falsche Codes eingegeben. Deshalb ka
 ended-title = Diese Anmeldung ist beendet
 too-many-codes-text = Es wurden zu viele falsche Codes eingegeben. Zu Ihrer Sicherheit wurde diese Anmeldung geschlossen. Beginnen Sie in { $application } von vorn.
 account-changed-text = An Ihrem Konto hat sich während der Anmeldung etwas geändert. Beginnen Sie in { $application } von vorn.
+address-is-new-text = Um sich bei { $application } anzumelden, benötigen Sie einen Authenticator. Die E-Mail-Adresse Ihres Kontos wurde vor Kurzem geändert; deshalb kann noch keiner hinzugefügt werden. Versuchen Sie es später erneut. Wenn Sie diese Änderung nicht wollten, wenden Sie sich umgehend an Ihren Helpdesk.
 answered-title = Sie sind bereits angemeldet
 answered-text = Diese Anmeldung ist abgeschlossen. Machen Sie in { $application } weiter oder beginnen Sie von vorn.
 expired-title = Diese Seite war zu lange geöffnet

@@ -34,6 +34,7 @@ enrollment-locked-text = There were too many wrong codes, so no authenticator ca
 ended-title = This login has ended
 too-many-codes-text = There were too many wrong codes. For your safety this login was closed. Start again from { $application }.
 account-changed-text = Something about your account changed while you were logging in. Start again from { $application }.
+address-is-new-text = You need an authenticator to log in to { $application }. The email address of your account changed a short while ago, so none can be added yet. Try again later. If you did not want this change, contact your help desk right away.
 answered-title = You are logged in already
 answered-text = This login is done. Go on in { $application }, or start again.
 expired-title = This page was open too long

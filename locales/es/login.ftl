@@ -34,6 +34,7 @@ enrollment-locked-text = Se han introducido demasiados códigos incorrectos, por
 ended-title = Este inicio de sesión ha finalizado
 too-many-codes-text = Se han introducido demasiados códigos incorrectos. Por su seguridad, se ha cerrado este inicio de sesión. Empiece de nuevo desde { $application }.
 account-changed-text = Algo ha cambiado en su cuenta mientras iniciaba sesión. Empiece de nuevo desde { $application }.
+address-is-new-text = Necesita un autenticador para iniciar sesión en { $application }. La dirección de correo electrónico de su cuenta se cambió hace poco, por lo que todavía no se puede añadir ninguno. Vuelva a intentarlo más tarde. Si no quería este cambio, póngase en contacto de inmediato con su servicio de asistencia.
 answered-title = Ya ha iniciado sesión
 answered-text = Este inicio de sesión se ha completado. Continúe en { $application } o empiece de nuevo.
 expired-title = Esta página ha estado abierta demasiado tiempo

@@ -34,6 +34,7 @@ enrollment-locked-text = Trop de codes incorrects ont été saisis ; aucun auth
 ended-title = Cette connexion est terminée
 too-many-codes-text = Trop de codes incorrects ont été saisis. Pour votre sécurité, cette connexion a été fermée. Recommencez depuis { $application }.
 account-changed-text = Votre compte a été modifié pendant la connexion. Recommencez depuis { $application }.
+address-is-new-text = Vous avez besoin d’un authentificateur pour vous connecter à { $application }. L’adresse e-mail de votre compte a été modifiée récemment ; aucun authentificateur ne peut donc être ajouté pour l’instant. Réessayez plus tard. Si vous n’avez pas souhaité cette modification, contactez immédiatement votre service d’assistance.
 answered-title = Votre session est déjà ouverte
 answered-text = Cette connexion a abouti. Poursuivez dans { $application } ou recommencez.
 expired-title = Cette page est restée ouverte trop longtemps

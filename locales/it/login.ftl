@@ -34,6 +34,7 @@ enrollment-locked-text = Sono stati inseriti troppi codici errati, pertanto per 
 ended-title = Questo accesso è terminato
 too-many-codes-text = Sono stati inseriti troppi codici errati. Per la Sua sicurezza, questo accesso è stato chiuso. Ricominciare da { $application }.
 account-changed-text = Qualcosa nel Suo account è cambiato durante l’accesso. Ricominciare da { $application }.
+address-is-new-text = Per accedere a { $application } è necessario un autenticatore. L’indirizzo e-mail del Suo account è stato modificato poco fa, pertanto non è ancora possibile aggiungerne uno. Riprovare più tardi. Se non ha voluto questa modifica, contattare subito il servizio di assistenza.
 answered-title = Accesso già effettuato
 answered-text = Questo accesso è completato. Proseguire in { $application } oppure ricominciare.
 expired-title = Questa pagina è rimasta aperta troppo a lungo

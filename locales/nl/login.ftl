@@ -34,6 +34,7 @@ enrollment-locked-text = Er zijn te veel onjuiste codes ingevoerd. Daarom kan er
 ended-title = Deze inlogpoging is beëindigd
 too-many-codes-text = Er zijn te veel onjuiste codes ingevoerd. Voor uw veiligheid is deze inlogpoging gesloten. Begin opnieuw vanuit { $application }.
 account-changed-text = Er is iets aan uw account gewijzigd terwijl u inlogde. Begin opnieuw vanuit { $application }.
+address-is-new-text = U hebt een authenticator nodig om bij { $application } in te loggen. Het e-mailadres van uw account is kort geleden gewijzigd. Daarom kan er nog geen authenticator worden toegevoegd. Probeer het later opnieuw. Neem meteen contact op met uw helpdesk als u deze wijziging niet wilde.
 answered-title = U bent al ingelogd
 answered-text = U bent klaar met inloggen. Ga verder in { $application } of begin opnieuw.
 expired-title = Deze pagina stond te lang open

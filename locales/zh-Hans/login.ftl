@@ -34,6 +34,7 @@ enrollment-locked-text = 错误的验证码输入次数过多，因此暂时无�
 ended-title = 此次登录已结束
 too-many-codes-text = 错误的验证码输入次数过多。为了您的安全，此次登录已关闭。请从“{ $application }”重新开始。
 account-changed-text = 您登录期间，账户信息发生了变化。请从“{ $application }”重新开始。
+address-is-new-text = 您需要身份验证器才能登录“{ $application }”。您账户的电子邮件地址刚刚更改不久，因此暂时无法添加身份验证器。请稍后再试。如果这不是您想要的更改，请立即联系技术支持人员。
 answered-title = 您已登录
 answered-text = 此次登录已完成。请在“{ $application }”中继续，或重新开始。
 expired-title = 此页面打开时间过长

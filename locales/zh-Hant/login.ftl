@@ -34,6 +34,7 @@ enrollment-locked-text = 輸入錯誤驗證碼的次數過多，因此暫時無�
 ended-title = 此次登入已結束
 too-many-codes-text = 輸入錯誤驗證碼的次數過多。為了您的安全，此次登入已關閉。請從「{ $application }」重新開始。
 account-changed-text = 您登入期間，帳號資料有所變更。請從「{ $application }」重新開始。
+address-is-new-text = 您需要驗證器才能登入「{ $application }」。您帳號的電子郵件地址剛變更不久，因此暫時無法新增驗證器。請稍後再試。如果這不是您想要的變更，請立即聯絡技術支援中心。
 answered-title = 您已登入
 answered-text = 此次登入已完成。請在「{ $application }」中繼續，或重新開始。
 expired-title = 此頁面開啟時間過長

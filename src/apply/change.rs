@@ -91,7 +91,7 @@ impl Change {
                     people::set_groups(desk, connection, tenant, user.id, groups).await
                 }
             }
-            Self::UpdateUser { before, after, .. } => people::change(desk, connection, before, after).await,
+            Self::UpdateUser { before, after, .. } => people::change(desk, connection, config, before, after).await,
             Self::SetPassword { user, hash } => people::set_password(desk, connection, tenant, user.id, hash).await,
             Self::SetGroups { user, groups } => people::set_groups(desk, connection, tenant, user.id, groups).await,
             Self::RemoveUser(user) => people::remove(desk, connection, tenant, user.id).await,

@@ -53,6 +53,11 @@ pub enum Letter {
         /// From which address.
         address: String,
     },
+    /// The address of the account is another one from now on; goes to the one before.
+    AddressChanged {
+        /// When.
+        at: Timestamp,
+    },
     /// A test by an operator.
     Test,
 }
@@ -67,6 +72,7 @@ impl Letter {
             Self::AccountLocked { .. } => "account_locked",
             Self::AccountUnlocked => "account_unlocked",
             Self::PasscodeReused { .. } => "passcode_reused",
+            Self::AddressChanged { .. } => "address_changed",
             Self::Test => "test",
         }
     }

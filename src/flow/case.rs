@@ -19,7 +19,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::user::Member;
 use crate::storage::logins::LoginRow;
 use crate::storage::tokens::{Token, summary};
-use crate::storage::{self, Connection, enrollments, failures, logins, sessions, tokens, users};
+use crate::storage::{self, Connection, address_changes, enrollments, failures, logins, sessions, tokens, users};
 
 /// How long the cookie before a step up is still good, for an answer that was lost on the way (K03).
 const LOST_ANSWER: std::time::Duration = std::time::Duration::from_secs(30);
@@ -351,15 +351,22 @@ async fn offer(
     let Some(member) = member else { return Ok(Offer::AfterPassword) };
     let has_password = decision.verdict.requires(Method::Password)
         || users::password_hash(connection, realm.tenant(), member.user.id).await?.is_some();
+    let settings = &realm.config.settings.self_provisioning;
+    let changed_at = if settings.wait_after_address_change_seconds == 0 {
+        None
+    } else {
+        address_changes::last_of(realm.tenant(), member.user.id).ask(connection).await?
+    };
     let facts = provisioning::Facts {
         groups: &member.groups,
         any_platform: !realm.config.settings.platforms.allowed().is_empty(),
         has_email: member.user.email.is_some(),
         enrollment_locked: codes.lock().refusal(visit.now).is_some(),
+        address_is_new: settings.must_wait(changed_at, visit.now),
         password_proven: evidence.password.is_some(),
         has_password,
     };
-    Ok(provisioning::decide(&realm.config.settings.self_provisioning, facts).0)
+    Ok(provisioning::decide(settings, facts).0)
 }
 
 /// How far an enrollment is, for pages.

@@ -10,7 +10,7 @@ use crate::domain::user::User;
 use crate::storage::{self, Connection};
 
 /// How long a notice is worth being sent.
-const NOTICE: Duration = Duration::from_secs(3 * 86_400);
+pub(super) const NOTICE: Duration = Duration::from_secs(3 * 86_400);
 
 /// Puts a notice to the person of a login into the outbox. Whoever has no address gets none.
 pub(super) async fn send(

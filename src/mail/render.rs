@@ -156,6 +156,11 @@ fn parts(words: &Writer, urls: &Urls, envelope: &Envelope) -> Parts {
         Letter::AccountUnlocked | Letter::Test => {
             parts.before.push(words.say(&key("before"), &base));
         }
+        Letter::AddressChanged { at } => {
+            parts.before.push(words.say(&key("before"), &base));
+            parts.facts = facts(words, &[("mail-when", words.time(*at))]);
+            parts.after.push(words.say(&key("after"), &[]));
+        }
         Letter::PasscodeReused { application, at, address } => {
             parts.before.push(words.say(&key("before"), &[("application", Value::from(application))]));
             parts.facts = facts(words, &[("mail-when", words.time(*at)), ("mail-address", address.clone())]);
@@ -195,6 +200,7 @@ mod tests {
             Letter::AccountLocked { until: None },
             Letter::AccountUnlocked,
             Letter::PasscodeReused { application: "Notes".to_owned(), at, address: "192.0.2.7".to_owned() },
+            Letter::AddressChanged { at },
             Letter::Test,
         ]
     }
@@ -225,6 +231,20 @@ mod tests {
                     assert!(!text.is_empty() && !text.contains("mail-") && !text.contains("{ $"), "{name}: {text}");
                 }
                 assert!(!written.html.contains("<b>") && !written.html.contains("src="), "{name}");
+            }
+        }
+    }
+
+    /// a time says its zone, in every language.
+    #[test]
+    fn a_time_in_a_letter_says_its_zone() {
+        for language in Language::ALL {
+            for letter in letters().into_iter().filter(|letter| format!("{letter:?}").contains("address_changed")) {
+                let text = rendered(language, letter).text;
+                assert!(
+                    text.contains("2027-01-15") && text.contains("08:00") && text.contains("UTC"),
+                    "{language}: {text}"
+                );
             }
         }
     }

@@ -10,6 +10,7 @@
 
 pub mod access_log;
 pub mod activations;
+pub mod address_changes;
 pub mod audit;
 pub mod email_codes;
 pub mod engine;

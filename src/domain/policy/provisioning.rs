@@ -1,8 +1,11 @@
 //! Self-provisioning (A2, A4, A5): who is offered to enroll at the login, and why somebody is not.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::GroupId;
+use crate::domain::timestamp::Timestamp;
 
 /// Whom self-provisioning is offered to: exactly one of four values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
@@ -52,7 +55,13 @@ pub struct SelfProvisioning {
     /// Whether enrollment needs the password even where the login does not (R-088, security finding 3).
     /// Switching this off lets whoever reads a mailbox enroll.
     pub require_password: bool,
+    /// For how long after a change of the account's mail address nothing is enrolled, in seconds, 0 (not at all) to 30
+    /// days: whoever talks a help desk into another address has to wait while the old one is told.
+    pub wait_after_address_change_seconds: u32,
 }
+
+/// The longest wait after a change of address, in seconds: 30 days.
+pub const LONGEST_WAIT: u32 = 30 * 86_400;
 
 impl Default for SelfProvisioning {
     fn default() -> Self {
@@ -64,11 +73,19 @@ impl Default for SelfProvisioning {
             installer_url: None,
             installer_sha256: None,
             require_password: true,
+            wait_after_address_change_seconds: 0,
         }
     }
 }
 
 impl SelfProvisioning {
+    /// Whether an address that was changed at `changed_at` is too new to enroll with.
+    #[must_use]
+    pub fn must_wait(&self, changed_at: Option<Timestamp>, now: Timestamp) -> bool {
+        let wait = Duration::from_secs(u64::from(self.wait_after_address_change_seconds));
+        changed_at.is_some_and(|at| now < at.plus(wait))
+    }
+
     /// Whether a member of `groups` is among the target users.
     #[must_use]
     pub fn targets(&self, groups: &[GroupId]) -> bool {
@@ -103,7 +120,26 @@ impl SelfProvisioning {
         if self.installer_sha256.as_deref().is_some_and(|sum| !is_sha256(sum)) {
             faults.push(("installer_sha256", "must be 64 hexadecimal digits"));
         }
+        if self.wait_after_address_change_seconds > LONGEST_WAIT {
+            faults.push(("wait_after_address_change_seconds", "must be from 0 to 2592000, which is 30 days"));
+        }
         faults
+    }
+}
+
+impl SelfProvisioning {
+    /// What is allowed and still looks wrong, as `(key, sentence's end)`.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<(&'static str, &'static str)> {
+        let ends = |address: &str| {
+            let path = url::Url::parse(address).map(|url| url.path().to_ascii_lowercase()).unwrap_or_default();
+            path.ends_with(".exe") || path.ends_with(".msi")
+        };
+        if self.installer_url.as_deref().is_some_and(|address| !ends(address)) {
+            vec![("installer_url", "does not end in .exe or .msi; is it the installer itself?")]
+        } else {
+            Vec::new()
+        }
     }
 }
 
@@ -133,6 +169,8 @@ pub struct Facts<'a> {
     pub has_email: bool,
     /// Ten failed codes in 24 hours locked enrollment.
     pub enrollment_locked: bool,
+    /// The mail address was changed too short a while ago.
+    pub address_is_new: bool,
     /// The password has been proven in this login or session.
     pub password_proven: bool,
     /// The account can prove a password at all.
@@ -161,6 +199,8 @@ pub enum Refusal {
     NoEmail,
     /// Locked after too many failed codes.
     Locked,
+    /// The mail address was changed too short a while ago.
+    AddressIsNew,
     /// The account has no password, and enrollment demands one (security finding 3).
     NoPassword,
 }
@@ -174,6 +214,7 @@ impl Refusal {
             Self::NoPlatform => "no_platform",
             Self::NoEmail => "no_email",
             Self::Locked => "enrollment_locked",
+            Self::AddressIsNew => "address_is_new",
             Self::NoPassword => "no_password",
         }
     }
@@ -198,6 +239,9 @@ pub fn decide(settings: &SelfProvisioning, facts: Facts<'_>) -> (Offer, Vec<Stri
     } else if facts.enrollment_locked {
         trace.push("enrollment is locked after too many failed codes".to_owned());
         Offer::Refused(Refusal::Locked)
+    } else if facts.address_is_new {
+        trace.push("the mail address was changed too short a while ago".to_owned());
+        Offer::Refused(Refusal::AddressIsNew)
     } else {
         trace.push("among the target users, with a mail address and an allowed platform: offered".to_owned());
         Offer::Offered
@@ -222,6 +266,7 @@ mod tests {
             any_platform: true,
             has_email: true,
             enrollment_locked: false,
+            address_is_new: false,
             password_proven: true,
             has_password: true,
         }
@@ -245,7 +290,18 @@ mod tests {
         }
     }
 
-    ///
+    /// off by default, and over when it is over.
+    #[test]
+    fn an_address_is_new_for_as_long_as_the_settings_say() {
+        let (at, settings) = (Timestamp::from_seconds(1_000), settings(TargetUsers::All));
+        assert!(!settings.must_wait(Some(at), at), "the default is not to wait");
+        let settings = SelfProvisioning { wait_after_address_change_seconds: 60, ..settings };
+        let waits = [0, 59, 60].map(|later| settings.must_wait(Some(at), Timestamp::from_seconds(1_000 + later)));
+        assert_eq!(waits, [true, true, false]);
+        assert!(!settings.must_wait(None, at));
+    }
+
+    ///
     #[test]
     fn each_lacking_thing_has_its_own_refusal() {
         let all = settings(TargetUsers::All);
@@ -254,6 +310,7 @@ mod tests {
             (Facts { any_platform: false, ..ok }, Refusal::NoPlatform),
             (Facts { has_email: false, ..ok }, Refusal::NoEmail),
             (Facts { enrollment_locked: true, ..ok }, Refusal::Locked),
+            (Facts { address_is_new: true, ..ok }, Refusal::AddressIsNew),
             (Facts { password_proven: false, has_password: false, ..ok }, Refusal::NoPassword),
         ] {
             assert_eq!(decide(&all, facts).0, Offer::Refused(refusal));
@@ -270,6 +327,22 @@ mod tests {
         assert_eq!(decide(&risky, Facts { password_proven: false, ..willing(&[]) }).0, Offer::Offered);
     }
 
+    ///
+    #[test]
+    fn an_address_that_does_not_look_like_an_installer_is_said() {
+        for (address, warned) in [
+            ("https://example.com/setup.exe", false),
+            ("https://example.com/Setup.MSI?version=2", false),
+            ("https://example.com/download", true),
+            ("https://example.com/setup.exe/", true),
+        ] {
+            let settings = SelfProvisioning { installer_url: Some(address.to_owned()), ..settings(TargetUsers::All) };
+            assert_eq!(!settings.warnings().is_empty(), warned, "{address}");
+            assert!(settings.faults().is_empty(), "{address}");
+        }
+        assert!(SelfProvisioning::default().warnings().is_empty());
+    }
+
     ///
     #[test]
     fn faults_name_their_key() {
@@ -281,9 +354,13 @@ mod tests {
             installer_url: Some("http://user@example.test/setup.exe".to_owned()),
             installer_sha256: Some("12".to_owned()),
             require_password: true,
+            wait_after_address_change_seconds: LONGEST_WAIT + 1,
         };
         let keys: Vec<_> = broken.faults().into_iter().map(|(key, _)| key).collect();
-        assert_eq!(keys, ["groups", "store_product_id", "installer_url", "installer_sha256"]);
+        assert_eq!(
+            keys,
+            ["groups", "store_product_id", "installer_url", "installer_sha256", "wait_after_address_change_seconds"]
+        );
         assert!(SelfProvisioning::default().faults().is_empty());
     }
 }

@@ -5,14 +5,17 @@ use serde_json::json;
 use super::Desk;
 use crate::domain::audit::Action;
 use crate::domain::ids::{GroupId, TenantId, TokenId, UserId};
+use crate::domain::letter::{Envelope, Letter};
 use crate::domain::secret::SecretBytes;
+use crate::domain::tenant::TenantConfig;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{Status, User};
 use crate::flow::House;
 use crate::flow::case::{enrollment_subject, name_subject};
+use crate::flow::letters::NOTICE;
 use crate::keys::sealing::Place;
 use crate::storage::tokens::{State, Token};
-use crate::storage::{self, Connection, failures, grants, sessions, tokens, users};
+use crate::storage::{self, Connection, address_changes, failures, grants, sessions, tokens, users};
 
 /// Stores a new account.
 ///
@@ -38,19 +41,61 @@ async fn end_all(
     Ok(())
 }
 
-/// Stores changed fields. A changed address or status ends every open login and session (INV-11).
+/// Stores changed fields. A changed address or status ends every open login and session (INV-11); a changed address is
+/// told to the one before, and may keep enrollment waiting.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn change(desk: &Desk<'_>, connection: &mut Connection, before: &User, after: &User) -> storage::Result<()> {
-    let sensitive = before.email != after.email || before.status != after.status;
+pub async fn change(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    config: &TenantConfig,
+    before: &User,
+    after: &User,
+) -> storage::Result<()> {
+    store(desk, connection, before, after).await?;
+    if before.email != after.email {
+        address_changes::remember(connection, after.tenant, after.id, desk.now).await?;
+        tell_old_address(desk, connection, config, before, after).await?;
+    }
+    Ok(())
+}
+
+async fn store(desk: &Desk<'_>, connection: &mut Connection, before: &User, after: &User) -> storage::Result<()> {
+    let moved = before.email != after.email;
+    let sensitive = moved || before.status != after.status;
     let version = before.security_version + i64::from(sensitive);
     users::update(connection, &User { security_version: version, ..after.clone() }, desk.now).await?;
     if sensitive {
         end_all(desk, connection, after.tenant, after.id, "account changed").await?;
     }
-    let detail = json!({ "username": after.username, "sensitive": sensitive });
+    let detail = json!({ "username": after.username, "sensitive": sensitive, "email_changed": moved });
     desk.record(connection, after.tenant, Action::UserChanged, ("user", after.id.to_string()), detail).await
+}
+
+/// Writes to the address that the account had: whoever is robbed of the account this way must hear of it.
+async fn tell_old_address(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    config: &TenantConfig,
+    before: &User,
+    after: &User,
+) -> storage::Result<()> {
+    let Some(old) = &before.email else { return Ok(()) };
+    let tenant = &config.tenant;
+    let envelope = Envelope {
+        to: old.clone(),
+        name: before.display_name(),
+        language: after.language.clone().unwrap_or_else(|| tenant.default_language.clone()),
+        tenant_code: tenant.code.to_string(),
+        organization: tenant.name.clone(),
+        help_contact: config.settings.help_contact.clone(),
+        letter: Letter::AddressChanged { at: desk.now },
+    };
+    desk.house.post(connection, tenant.id, None, &envelope, desk.now, desk.now.plus(NOTICE)).await?;
+    // A command of its own wakes nobody; the service's worker looks every few seconds.
+    desk.house.mail_waits.notify_one();
+    Ok(())
 }
 
 /// Replaces the password hash; ends every open login and session.
@@ -101,6 +146,7 @@ pub async fn remove(
         set_token_state(desk, connection, &token, State::Revoked, "account removed").await?;
     }
     end_all(desk, connection, tenant, user, "account removed").await?;
+    address_changes::forgotten(tenant, user).run(connection).await?;
     users::remove(connection, tenant, user).await?;
     desk.record(connection, tenant, Action::UserRemoved, ("user", user.to_string()), json!({})).await
 }
@@ -141,7 +187,7 @@ pub async fn set_status(
     user: &User,
     status: Status,
 ) -> storage::Result<()> {
-    change(desk, connection, user, &User { status, ..user.clone() }).await
+    store(desk, connection, user, &User { status, ..user.clone() }).await
 }
 
 /// Moves a token to another state. Says `false` if it was not in the state that `token` shows any more.

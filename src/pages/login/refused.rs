@@ -63,6 +63,7 @@ const fn keys(step: Step) -> (&'static str, &'static str) {
             Refusal::NotOffered(provisioning::Refusal::NoEmail) => ("not-offered-title", "no-email-text"),
             Refusal::NotOffered(provisioning::Refusal::NoPlatform) => ("not-offered-title", "no-platform-text"),
             Refusal::NotOffered(provisioning::Refusal::Locked) => ("not-offered-title", "enrollment-locked-text"),
+            Refusal::NotOffered(provisioning::Refusal::AddressIsNew) => ("not-offered-title", "address-is-new-text"),
             Refusal::NotOffered(_) => ("not-offered-title", "not-offered-text"),
         },
         Step::Ended(Ending::TooManyCodes) => ("ended-title", "too-many-codes-text"),
