@@ -123,7 +123,8 @@ pub async fn with_id(connection: &mut Connection, tenant: TenantId, id: Activati
     row.map(activation).transpose()
 }
 
-/// The newest activation of an enrollment.
+/// The newest activation of an enrollment: the one that a device can still use, if there is one. Clocks of instances
+/// differ, so that one that was replaced can look younger (R-598).
 pub async fn newest_of(
     connection: &mut Connection,
     tenant: TenantId,
@@ -132,7 +133,7 @@ pub async fn newest_of(
     let row = Statement::new(
         "SELECT id, enrollment_id, login_id, user_id, platform, state, secret_sealed, tries, device_key, handshake_sealed, \
          device, created_at, claimed_at, expires_at FROM activation WHERE tenant_id = ? AND enrollment_id = ? \
-         ORDER BY created_at DESC LIMIT 1",
+         ORDER BY CASE WHEN state IN ('issued', 'claimed') THEN 0 ELSE 1 END, created_at DESC LIMIT 1",
     )
     .shown(tenant)
     .shown(enrollment)

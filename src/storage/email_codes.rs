@@ -58,11 +58,13 @@ pub async fn issue(
     Ok(())
 }
 
-/// The newest code of a login; only that one can be right (AC-12).
+/// The newest code of a login; only that one can be right (AC-12). Earlier ones are void; clocks of instances differ, so
+/// that a void one can look younger (R-598).
 pub async fn newest_of(connection: &mut Connection, tenant: TenantId, login: LoginId) -> Result<Option<EmailCode>> {
     let row = Statement::new(
         "SELECT id, code_hash, address_hash, state, tries, created_at, expires_at FROM email_code \
-         WHERE tenant_id = ? AND login_id = ? ORDER BY created_at DESC LIMIT 1",
+         WHERE tenant_id = ? AND login_id = ? ORDER BY CASE state WHEN 'pending' THEN 0 ELSE 1 END, \
+         created_at DESC LIMIT 1",
     )
     .shown(tenant)
     .shown(login)
