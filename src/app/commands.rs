@@ -62,6 +62,7 @@ pub async fn apply(settings: &Settings, files: &[PathBuf], run: Run, prune: Prun
             lines.push(format!("{code}: nothing to change"));
         }
         lines.extend(report.changes.iter().map(|change| format!("{code}: {change}")));
+        lines.extend(report.warnings.iter().map(|warning| format!("{code}: warning: {warning}")));
     }
     if run == Run::Dry {
         lines.push("nothing was changed: --dry-run".to_owned());

@@ -27,6 +27,8 @@ pub struct Plan {
     pub(super) exists: bool,
     /// What is done, in order.
     pub(super) changes: Vec<Change>,
+    /// What is allowed in it and still unwise, one line each.
+    pub(super) warnings: Vec<String>,
 }
 
 impl Plan {
@@ -149,6 +151,7 @@ pub(super) async fn plan(
             document.fault(path, format!("group \"{}\" is not named any more, but settings refer to it", group.name));
         }
     }
+    let warnings = warnings(&after.settings);
     let what = differences(&current.config, &after);
     if !what.is_empty() {
         let (before, after) = (Box::new(current.config.clone()), Box::new(after.clone()));
@@ -159,7 +162,7 @@ pub(super) async fn plan(
     changes.extend(policies::change(&current.config.policies, after.policies));
     changes.extend(removals);
     changes.extend(removed_groups.into_iter().map(Change::RemoveGroup));
-    Ok(Some(Plan { code, config: current.config, exists, changes }))
+    Ok(Some(Plan { code, config: current.config, exists, changes, warnings }))
 }
 
 /// New groups become changes; those that are not named any more are returned, for the end.
@@ -350,6 +353,15 @@ fn plan_templates(document: &mut Document<'_>, path: &str, typed: &file::Tenant,
             *template = wanted;
         }
     }
+}
+
+/// What is allowed and still unwise, one line each.
+fn warnings(settings: &TenantSettings) -> Vec<String> {
+    let of = |section: &str, found: Vec<(&'static str, &'static str)>| {
+        found.into_iter().map(|(key, words)| format!("{section}.{key} {words}")).collect::<Vec<_>>()
+    };
+    let provisioning = of("self_provisioning", settings.self_provisioning.warnings());
+    provisioning.into_iter().chain(of("lockout", settings.lockout.warnings())).collect()
 }
 
 /// What differs in name, language, status and settings.

@@ -29,6 +29,8 @@ pub struct Report {
     pub code: TenantCode,
     /// The changes, one line each; none if it was as the file wants it.
     pub changes: Vec<String>,
+    /// What is allowed and still unwise, one line each.
+    pub warnings: Vec<String>,
 }
 
 /// Applies files.
@@ -101,7 +103,7 @@ async fn carry_out(desk: &Desk<'_>, plans: Vec<Plan>, run: Run) -> anyhow::Resul
         if run == Run::Real && !plan.changes.is_empty() {
             store(desk, &plan).await.with_context(|| format!("tenant {}: nothing was changed", plan.code))?;
         }
-        reports.push(Report { changes: plan.lines(), code: plan.code });
+        reports.push(Report { changes: plan.lines(), warnings: plan.warnings, code: plan.code });
     }
     desk.house.forget_realms();
     Ok(reports)

@@ -48,6 +48,21 @@ impl Default for LockoutSettings {
     }
 }
 
+impl LockoutSettings {
+    /// What is allowed and still unwise, as `(key, sentence's end)`.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<(&'static str, &'static str)> {
+        match self.threshold {
+            0 => vec![(
+                "threshold",
+                "is 0: no number of wrong attempts locks an account; card payment rules allow 6 at most",
+            )],
+            1..=6 => Vec::new(),
+            _ => vec![("threshold", "is more than 6, which card payment rules (PCI DSS) do not allow")],
+        }
+    }
+}
+
 /// What is remembered about failures of one name, or of one name in one known browser.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Failures {
