@@ -170,7 +170,7 @@ impl Service {
         nature: Nature,
     ) -> anyhow::Result<Self> {
         let transport = Transport::new(&settings.mail).context("mail")?;
-        let tls = settings.http.tls.as_ref().map(tls::config).transpose()?;
+        let certificate = settings.http.tls.as_ref().map(tls::Certificate::of).transpose()?;
         let address = listener.local_addr()?;
         let site = web::Data::new(open(settings, schema, nature).await?);
         let health = web::Data::new(Health::default());
@@ -205,11 +205,15 @@ impl Service {
                 tracing::info!("told to stop; finishing what runs");
                 tokio::time::sleep(drain).await;
             });
-        let server = match tls {
-            Some(tls) => server.listen_rustls_0_23(listener, tls)?,
+        let server = match &certificate {
+            Some(certificate) => server.listen_rustls_0_23(listener, certificate.clone().config()?)?,
             None => server.listen(listener)?,
         };
         let mut jobs = jobs::start(settings, &site, transport);
+        if let Some(certificate) = certificate {
+            let (public, clock) = (settings.http.public_url.clone(), site.house.clock.clone());
+            jobs.push(actix_web::rt::spawn(tls::watch(certificate, public, clock)));
+        }
         if let Some(address) = settings.metrics {
             jobs.push(actix_web::rt::spawn(metrics::serve(address, site.clone(), metrics)?));
         }
@@ -336,9 +340,9 @@ mod tests {
         let right = write("key.pem", key.signing_key.serialize_pem());
         let wrong = write("other.pem", other.signing_key.serialize_pem());
         let files = |key| crate::config::TlsFiles { certificate: certificate.clone(), key };
-        assert!(tls::config(&files(right)).is_ok());
-        let error = format!("{:#}", tls::config(&files(wrong)).expect_err("another key"));
+        assert!(tls::Certificate::of(&files(right)).is_ok());
+        let error = format!("{:#}", tls::Certificate::of(&files(wrong)).expect_err("another key"));
         assert!(error.contains("do not belong together"), "{error}");
-        assert!(tls::config(&files(folder.path().join("missing"))).is_err());
+        assert!(tls::Certificate::of(&files(folder.path().join("missing"))).is_err());
     }
 }

@@ -104,7 +104,7 @@ impl std::fmt::Display for Check {
 pub async fn check(settings: &Settings) -> Vec<Check> {
     let mut checks = vec![Check { what: "configuration", found: Ok(settings.http.public_url.to_string()) }];
     if let Some(files) = &settings.http.tls {
-        let found = tls::config(files).map(|_| files.certificate.display().to_string());
+        let found = tls::check(files, &settings.http.public_url, crate::clock::Clock::System.now());
         checks.push(Check { what: "TLS certificate", found: found.map_err(|error| format!("{error:#}")) });
     }
     let db = match settings.database.expose_secret().strip_prefix("sqlite://") {
