@@ -1,6 +1,9 @@
 username-title = Anmelden
 username-lead = Weiter zu { $application }
 username-label = Benutzername
+username-remember = Benutzernamen auf diesem Gerät merken
+username-remember-hint = Nicht auf einem Gerät, das auch andere verwenden.
+username-forget = Benutzernamen vergessen
 password-title = Geben Sie Ihr Passwort ein
 password-label = Passwort
 password-show = Anzeigen

@@ -1,6 +1,9 @@
 username-title = Log in
 username-lead = to continue to { $application }
 username-label = User name
+username-remember = Remember my user name on this device
+username-remember-hint = Not on a device that others use, too.
+username-forget = Forget my user name
 password-title = Enter your password
 password-label = Password
 password-show = Show

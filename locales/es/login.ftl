@@ -1,6 +1,9 @@
 username-title = Iniciar sesión
 username-lead = para continuar en { $application }
 username-label = Nombre de usuario
+username-remember = Recordar mi nombre de usuario en este dispositivo
+username-remember-hint = No en un dispositivo que también usen otras personas.
+username-forget = Olvidar mi nombre de usuario
 password-title = Introduzca su contraseña
 password-label = Contraseña
 password-show = Mostrar

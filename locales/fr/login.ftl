@@ -1,6 +1,9 @@
 username-title = Connexion
 username-lead = pour accéder à { $application }
 username-label = Nom d’utilisateur
+username-remember = Mémoriser mon nom d’utilisateur sur cet appareil
+username-remember-hint = Pas sur un appareil que d’autres personnes utilisent aussi.
+username-forget = Oublier mon nom d’utilisateur
 password-title = Saisissez votre mot de passe
 password-label = Mot de passe
 password-show = Afficher

@@ -1,6 +1,9 @@
 username-title = Accesso
 username-lead = per continuare su { $application }
 username-label = Nome utente
+username-remember = Ricorda il nome utente su questo dispositivo
+username-remember-hint = Non su un dispositivo usato anche da altri.
+username-forget = Dimentica il nome utente
 password-title = Inserire la password
 password-label = Password
 password-show = Mostra

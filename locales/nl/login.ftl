@@ -1,6 +1,9 @@
 username-title = Inloggen
 username-lead = om door te gaan naar { $application }
 username-label = Gebruikersnaam
+username-remember = Mijn gebruikersnaam op dit apparaat onthouden
+username-remember-hint = Niet op een apparaat dat ook anderen gebruiken.
+username-forget = Mijn gebruikersnaam vergeten
 password-title = Voer uw wachtwoord in
 password-label = Wachtwoord
 password-show = Tonen

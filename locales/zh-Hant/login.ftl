@@ -1,6 +1,9 @@
 username-title = 登入
 username-lead = 以繼續使用「{ $application }」
 username-label = 使用者名稱
+username-remember = 在此裝置上記住我的使用者名稱
+username-remember-hint = 請勿在與他人共用的裝置上使用。
+username-forget = 忘記我的使用者名稱
 password-title = 輸入密碼
 password-label = 密碼
 password-show = 顯示

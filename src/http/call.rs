@@ -8,7 +8,7 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 
 use super::headers::Correlation;
-use super::{Fault, Site, cookies, visit};
+use super::{Fault, Site, cookies, remembered, visit};
 use crate::domain::ids::LoginId;
 use crate::domain::secret::ExposeSecret as _;
 use crate::domain::tenant::Status;
@@ -32,6 +32,8 @@ pub struct Call {
     pub language: Language,
     /// The path, for links to the same page.
     pub path: String,
+    /// The user name that somebody asked this browser to remember.
+    pub remembered: Option<String>,
     /// The language that the person has chosen in this browser.
     pub chosen: Option<String>,
     accept_language: Option<String>,
@@ -89,8 +91,9 @@ impl Call {
             language: language.tag().to_owned(),
         };
         let browser = cookies::browser(&request, &site.urls, &code, login);
+        let remembered = remembered::name(&request, &site, &code, realm.tenant());
         let path = request.path().to_owned();
-        Ok(Self { site, realm, visit, browser, language, path, chosen, accept_language })
+        Ok(Self { site, realm, visit, browser, language, path, remembered, chosen, accept_language })
     }
 }
 

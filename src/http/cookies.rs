@@ -15,6 +15,8 @@ use crate::urls::Urls;
 
 /// How long a browser stays known to a person who logged in with it.
 const KNOWN_FOR: Duration = Duration::from_secs(400 * 86_400);
+/// How long a user name is remembered.
+const NAMED_FOR: Duration = Duration::from_secs(30 * 86_400);
 /// How long a login's cookie stays: as long as the longest login.
 const LOGIN_FOR: Duration = Duration::from_secs(8 * 3600);
 /// More open logins in one browser than anybody needs: beyond it the others' cookies are removed, so that
@@ -22,6 +24,8 @@ const LOGIN_FOR: Duration = Duration::from_secs(8 * 3600);
 const MOST_LOGINS: usize = 8;
 /// The longest cookie value that is looked at.
 const LONGEST: usize = 100;
+/// The longest cookie value with a name in it: two hundred characters of four octets, and the signature.
+const LONGEST_NAME: usize = 1200;
 
 /// What a cookie is for.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +38,8 @@ pub enum Kind<'a> {
     Session(&'a TenantCode),
     /// Tells a browser in which somebody logged in before (T-17).
     Known(&'a TenantCode),
+    /// The user name that somebody wants to be remembered in this browser, signed.
+    Name(&'a TenantCode),
     /// The language chosen in this browser; not a secret.
     Language,
 }
@@ -47,6 +53,7 @@ impl Kind<'_> {
             Self::Parked(parked) => format!("vp-{parked}"),
             Self::Session(tenant) => format!("vs-{tenant}"),
             Self::Known(tenant) => format!("vk-{tenant}"),
+            Self::Name(tenant) => format!("vn-{tenant}"),
             Self::Language => "lang".to_owned(),
         };
         if urls.secure() { format!("__Host-{plain}") } else { plain }
@@ -58,6 +65,7 @@ impl Kind<'_> {
             Self::Login(_) => Some(LOGIN_FOR),
             Self::Parked(_) => Some(parking::LIFETIME),
             Self::Session(_) => None,
+            Self::Name(_) => Some(NAMED_FOR),
             Self::Known(_) | Self::Language => Some(KNOWN_FOR),
         }
     }
@@ -97,7 +105,8 @@ pub fn gone(urls: &Urls, kind: Kind<'_>) -> Cookie<'static> {
 pub fn value(request: &HttpRequest, urls: &Urls, kind: Kind<'_>) -> Option<SecretString> {
     let cookie = request.cookie(&kind.name(urls))?;
     let value = cookie.value();
-    (1..=LONGEST).contains(&value.len()).then(|| SecretString::from(value.to_owned()))
+    let longest = if matches!(kind, Kind::Name(_)) { LONGEST_NAME } else { LONGEST };
+    (1..=longest).contains(&value.len()).then(|| SecretString::from(value.to_owned()))
 }
 
 /// The language chosen in this browser, from the line of its cookies.
@@ -162,6 +171,7 @@ mod tests {
             Kind::Parked(ParkedId::from_bits(1)),
             Kind::Session(&acme),
             Kind::Known(&acme),
+            Kind::Name(&acme),
             Kind::Language,
         ] {
             let text = set(&urls, kind, "x").to_string();

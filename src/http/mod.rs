@@ -10,6 +10,7 @@ pub mod headers;
 pub mod page;
 pub mod post;
 pub mod qr;
+pub mod remembered;
 pub mod visit;
 
 pub use call::Call;

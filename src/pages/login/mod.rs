@@ -20,6 +20,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/login/{login}", web::get().to(desk::show))
         .route("/login/{login}/events", web::get().to(events::stream))
         .route("/login/{login}/username", web::post().to(username::post))
+        .route("/login/{login}/forget-user", web::post().to(username::forget))
         .route("/login/{login}/password", web::post().to(password::post))
         .route("/login/{login}/switch-user", web::post().to(username::switch))
         .route("/login/{login}/passcode", web::post().to(second_factor::post))
