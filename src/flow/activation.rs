@@ -28,6 +28,11 @@ const MOST_FAILURES: i64 = 10;
 /// The window of the limit per address, in seconds.
 const WINDOW: i64 = 600;
 
+/// The word for the page when a device of a kind that is not allowed was refused (part D1, U12).
+pub const WRONG_DEVICE: &str = "platform";
+/// The word for the page when a device with too old an operating system was refused.
+pub const OLD_SYSTEM: &str = "os_old";
+
 /// Why a device is refused; each has its own code in the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
@@ -132,6 +137,15 @@ pub async fn claim(
             return again(connection, house, realm, visit, &activation, hello, mac).await;
         }
         if let Err(refused) = entitled(connection, realm, visit, &activation, hello).await? {
+            // Whoever waits at the page must hear of it there, too: the device may be in another room.
+            let why = match refused {
+                Refused::Platform => Some(WRONG_DEVICE),
+                Refused::OldSystem => Some(OLD_SYSTEM),
+                _ => None,
+            };
+            if let Some(why) = why {
+                activations::refusal_noted(tenant, activation.id, why).run(connection).await?;
+            }
             return refuse(connection, house, realm, visit, &activation, refused).await;
         }
         let Some(kept) =

@@ -483,6 +483,8 @@ pub struct Shown {
     pub state: activations::State,
     /// When it stops being valid.
     pub expires_at: Timestamp,
+    /// Why the last device that came was refused, see [`crate::flow::activation`].
+    pub refused: Option<String>,
 }
 
 /// The newest activation of the login's enrollment.
@@ -497,7 +499,8 @@ pub async fn shown(house: &House, realm: &Realm, case: &Case) -> Result<Option<S
     let Some(activation) = newest else { return Ok(None) };
     let place = Place::new(tenant, "activation", "secret_sealed", activation.id);
     let secret = house.sealer.open(place, &activation.secret_sealed)?;
-    Ok(Some(Shown { id: activation.id, secret, state: activation.state, expires_at: activation.expires_at }))
+    let refused = activation.refused().map(str::to_owned);
+    Ok(Some(Shown { id: activation.id, secret, state: activation.state, expires_at: activation.expires_at, refused }))
 }
 
 /// What a standard app scans, if the login's enrollment waits for one.

@@ -189,6 +189,22 @@ pub async fn claim(
     Ok(done == 1)
 }
 
+/// The statement that notes why a device was refused, for the page that waits for it. The next device may be a better one.
+pub fn refusal_noted(tenant: TenantId, id: ActivationId, why: &str) -> Statement {
+    Statement::new("UPDATE activation SET device = ? WHERE tenant_id = ? AND id = ? AND state = 'issued'")
+        .bind(serde_json::json!({ "refused": why }).to_string())
+        .shown(tenant)
+        .shown(id)
+}
+
+impl Activation {
+    /// Why the last device that came was refused, see [`refusal_noted`]; `None` once one was taken.
+    #[must_use]
+    pub fn refused(&self) -> Option<&str> {
+        self.device.as_ref()?.get("refused")?.as_str()
+    }
+}
+
 /// Completes a claimed activation, once.
 pub async fn complete(connection: &mut Connection, tenant: TenantId, id: ActivationId, now: Timestamp) -> Result<bool> {
     let done = Statement::new(

@@ -64,7 +64,10 @@ async fn phase_of(site: &crate::http::Site, realm: &crate::flow::Realm, id: Enro
     });
     match read.await {
         Ok((Some(enrollment), activation)) => {
-            let state = activation.map(|activation| format!("{:?}", activation.state)).unwrap_or_default();
+            let state = |activation: activations::Activation| {
+                format!("{:?} {}", activation.state, activation.refused().unwrap_or_default())
+            };
+            let state = activation.map(state).unwrap_or_default();
             format!("{} {} {state}", enrollment.state.id(), enrollment.activated).to_lowercase()
         }
         Ok((None, _)) => "gone".to_owned(),
