@@ -71,6 +71,24 @@ impl Platform {
         }
     }
 
+    /// The platform of the device that a browser says it runs on, as far as its name tells. It only helps to
+    /// find the button: whatever a browser calls itself, every allowed platform can be chosen.
+    #[must_use]
+    pub fn of_user_agent(agent: &str) -> Option<Self> {
+        let has = |word: &str| agent.contains(word);
+        if has("Windows Phone") {
+            Some(Self::WindowsMobile)
+        } else if has("iPhone") || has("iPad") {
+            Some(Self::Ios)
+        } else if has("Android") {
+            Some(Self::Android)
+        } else if has("Windows NT") {
+            Some(Self::Windows)
+        } else {
+            None
+        }
+    }
+
     /// Whether the activation protocol is spoken; standard apps scan an `otpauth://` URI instead.
     #[must_use]
     pub const fn speaks_our_protocol(self) -> bool {

@@ -9,6 +9,7 @@ use crate::domain::ids::LoginId;
 use crate::domain::login::complaint::Complaint;
 use crate::domain::policy::platform::{Place, Platform};
 use crate::domain::policy::provisioning::WindowsLink;
+use crate::flow::activation::{OLD_SYSTEM, WRONG_DEVICE};
 use crate::flow::case::Case;
 use crate::flow::enrollment;
 use crate::http::page::Frame;
@@ -52,7 +53,11 @@ struct ActivationPage {
     server: String,
     qr: String,
     phase: Phase,
+    /// The key of the words about a device that came and was refused; empty if none did.
+    refused: &'static str,
     on_phone: bool,
+    /// Whether the app is on the computer that shows the page: it is opened, there is nothing to scan.
+    here: bool,
     windows: Option<Link>,
     store: String,
 }
@@ -83,6 +88,8 @@ struct Link {
     address: String,
     /// The Store's page on the web, for where the Store itself does not open.
     page: String,
+    /// The installer's file name, so that people recognise it among their downloads.
+    file: String,
     sha256: String,
 }
 
@@ -106,6 +113,11 @@ pub async fn page(
         Some(_) => Phase::Waiting,
         None => Phase::Over,
     };
+    let refused = match usable.as_ref().and_then(|shown| shown.refused.as_deref()) {
+        Some(WRONG_DEVICE) => "activation-refused-platform",
+        Some(OLD_SYSTEM) => "activation-refused-version",
+        _ => "",
+    };
     let string = usable.map(|shown| ActivationString { base: base.clone(), id: shown.id, secret: shown.secret });
     let link = string.as_ref().map(ActivationString::to_link).unwrap_or_default();
     page::page(&ActivationPage {
@@ -121,7 +133,9 @@ pub async fn page(
         link,
         platform,
         phase,
+        refused,
         on_phone: on_phone(call) && platform.place() == Place::Phone,
+        here: matches!(platform, Platform::Windows | Platform::Web),
         windows: (platform == Platform::Windows).then(|| windows_link(call)).flatten(),
         store: if platform == Platform::Ios { call.site.settings.apps.ios_store_url.clone() } else { String::new() },
         login,
@@ -161,14 +175,23 @@ fn windows_link(call: &Call) -> Option<Link> {
             // The form that the Store documents; names of packages are deprecated.
             address: format!("ms-windows-store://pdp/?ProductId={id}"),
             page: format!("https://apps.microsoft.com/detail/{id}"),
+            file: String::new(),
             sha256: String::new(),
         }),
         WindowsLink::Installer => settings.installer_url.as_ref().map(|url| Link {
             address: url.clone(),
             page: String::new(),
+            file: file_name(url),
             sha256: settings.installer_sha256.clone().unwrap_or_default(),
         }),
     }
+}
+
+/// The last part of an address, as a person reads it; empty if there is none.
+fn file_name(address: &str) -> String {
+    let url = url::Url::parse(address).ok();
+    let last = url.as_ref().and_then(|url| url.path_segments()?.next_back()).unwrap_or_default();
+    percent_encoding::percent_decode_str(last).decode_utf8_lossy().into_owned()
 }
 
 /// `POST …/installed`.

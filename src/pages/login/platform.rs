@@ -19,6 +19,14 @@ struct Page {
     login: Login,
     phones: Vec<Platform>,
     computers: Vec<Platform>,
+    /// The platform of the device in front of the person, if the browser tells.
+    here: Option<Platform>,
+}
+
+impl Page {
+    fn is_here(&self, platform: &Platform) -> bool {
+        self.here == Some(*platform)
+    }
 }
 
 /// The page: allowed platforms only.
@@ -26,7 +34,8 @@ pub fn page(call: &Call, case: &Case, complaint: Option<Complaint>) -> Result<Ht
     let allowed = call.realm.config.settings.platforms.allowed();
     let (phones, computers) = allowed.into_iter().partition(|platform| platform.place() == Place::Phone);
     let login = Login::of(call, case, "platform-title", 2, complaint);
-    page::page(&Page { frame: login.frame.clone(), login, phones, computers })
+    let here = Platform::of_user_agent(&call.visit.user_agent);
+    page::page(&Page { frame: login.frame.clone(), login, phones, computers, here })
 }
 
 /// `POST …/platform`.
