@@ -53,7 +53,8 @@ pub struct Leased {
 pub enum Progress {
     /// On its way.
     Waiting {
-        /// Tries so far; from the second on the page says that it may take a minute.
+        /// Tries that failed so far; from the first on the page says that it may take a minute. One that is under way
+        /// is none of them.
         tries: i64,
     },
     /// The mail server has taken it.
@@ -205,7 +206,8 @@ pub async fn failed(
 /// How far the newest mail of a login is.
 pub async fn progress_of(connection: &mut Connection, tenant: TenantId, login: LoginId) -> Result<Option<Progress>> {
     let row = Statement::new(
-        "SELECT id, state, tries FROM outbox WHERE tenant_id = ? AND login_id = ? ORDER BY created_at DESC LIMIT 1",
+        "SELECT id, state, CASE WHEN error IS NULL THEN 0 ELSE tries END AS tries FROM outbox \
+         WHERE tenant_id = ? AND login_id = ? ORDER BY created_at DESC LIMIT 1",
     )
     .shown(tenant)
     .shown(login)

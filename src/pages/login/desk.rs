@@ -16,6 +16,8 @@ use crate::i18n::Language;
 #[derive(Debug, serde::Deserialize)]
 pub struct Choice {
     language: Option<String>,
+    /// Another mailed code was asked for, see [`email::AGAIN`].
+    again: Option<String>,
 }
 
 /// `GET /t/{tenant}/login/{login}`: shows what is lacking, or passes on to the door that asked.
@@ -26,6 +28,9 @@ pub async fn show(mut call: Call, path: web::Path<(String, LoginId)>, choice: we
         return Ok(view::to_desk(&call, id));
     }
     let case = view::look(&mut call, id).await?;
+    if choice.again.is_some() && case.step == Step::EmailCode {
+        return email::page(&call, &case, None, true).await;
+    }
     page_of(&call, &case, None).await
 }
 
@@ -37,7 +42,7 @@ pub async fn page_of(call: &Call, case: &Case, complaint: Option<Complaint>) -> 
         Step::Passcode => second_factor::page(call, case, complaint, None).await?,
         Step::FirstPasscode(platform) => second_factor::page(call, case, complaint, Some(platform)).await?,
         Step::Offer => offer::page(call, case, complaint)?,
-        Step::EmailCode => email::page(call, case, complaint).await?,
+        Step::EmailCode => email::page(call, case, complaint, false).await?,
         Step::ChoosePlatform => platform::page(call, case, complaint)?,
         Step::Install(platform) => activation::install_page(call, case, platform, complaint)?,
         Step::Activate(platform) => activation::page(call, case, platform, complaint).await?,
