@@ -5,7 +5,7 @@
 
 use url::Url;
 
-use crate::domain::ids::LoginId;
+use crate::domain::ids::{ApplicationId, LoginId};
 use crate::domain::login::origin::Origin;
 use crate::domain::tenant::TenantCode;
 
@@ -66,6 +66,12 @@ impl Urls {
     #[must_use]
     pub fn portal(&self, tenant: &TenantCode) -> String {
         format!("{}/t/{tenant}/", self.public)
+    }
+
+    /// Where a login at a SAML service provider begins that did not ask for one: the portal's link.
+    #[must_use]
+    pub fn saml_start(&self, tenant: &TenantCode, application: ApplicationId) -> String {
+        format!("{}/t/{tenant}/saml/start?application={application}", self.public)
     }
 
     /// The activation link without its fragment; the fragment never reaches a server.

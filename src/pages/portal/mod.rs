@@ -110,8 +110,10 @@ async fn show(call: &Call, proven: &Proven) -> Answer {
         call.site.house.db.read(async |connection| tokens::of_user(realm.tenant(), user.id).ask(connection).await);
     let frame = Frame::of(call, "portal-title").with_csrf(csrf(call, proven.session));
     let applications = realm.config.applications.iter().filter_map(|application| {
-        let mine = application.assignment.includes(user.id, &proven.member.groups);
-        let address = application.launch_url.clone().filter(|_| mine)?;
+        if !application.assignment.includes(user.id, &proven.member.groups) {
+            return None;
+        }
+        let address = address(call, application)?;
         Some(Entry { name: application.name.clone(), address })
     });
     let tokens = tokens.await?;
@@ -123,6 +125,14 @@ async fn show(call: &Call, proven: &Proven) -> Answer {
         logout: format!("/t/{}/portal/logout", realm.code()),
         frame,
     })
+}
+
+/// Where the portal sends a person who picks an application: to itself, or straight to its service provider.
+/// A relying party without an address of its own cannot be begun from here.
+fn address(call: &Call, application: &Application) -> Option<String> {
+    let begun_by_us = matches!(&application.protocol, Protocol::Saml(provider) if !provider.acs.is_empty());
+    let start = || call.site.urls.saml_start(call.realm.code(), application.id);
+    application.launch_url.clone().or_else(|| begun_by_us.then(start))
 }
 
 fn entry(token: &Token) -> TokenEntry {
