@@ -1,8 +1,10 @@
 //! Passcodes: of an authenticator that exists, and the first one of a new authenticator.
 
+use std::time::Duration;
+
 use super::case::Case;
 use super::login::{event, hold, one_by_one, stepped_up};
-use super::{Browser, Error, House, Posted, Realm, Result, Visit, attempts, letters, undo};
+use super::{Browser, Error, House, Posted, Realm, Result, Visit, attempts, house, letters, undo};
 use crate::domain::audit::Action;
 use crate::domain::authenticator::template::{Synchronization, TokenTemplate};
 use crate::domain::enrollment::Enrollment;
@@ -20,7 +22,7 @@ use crate::storage::enrollments::{self, Ready};
 use crate::storage::logins::Proven;
 use crate::storage::statement;
 use crate::storage::tokens::{self, State, Token};
-use crate::storage::{self, Connection, activations, logins, users};
+use crate::storage::{self, Connection, activations, logins, throttle, users};
 
 /// Takes a passcode: of an authenticator that exists or, at the end of an enrollment, the first of a new one.
 ///
@@ -118,12 +120,7 @@ async fn passcode(
             // Accepted, but another request has taken the position at the same moment: a reuse (T-13).
             (Some(token), Verdict::Accepted { .. } | Verdict::Reused) => {
                 house.record(connection, about(&case, visit, token, Action::PasscodeReused)).await?;
-                let letter = Letter::PasscodeReused {
-                    application: case.application_name().to_owned(),
-                    at: visit.now,
-                    address: visit.address.to_string(),
-                };
-                letters::send(connection, house, realm, visit, &case, letter).await?;
+                tell_of_reuse(connection, house, realm, visit, &case).await?;
                 refused(connection, house, realm, visit, &case).await.map(Ok)
             }
             _ => {
@@ -133,6 +130,38 @@ async fn passcode(
         }
     });
     done.await?
+}
+
+/// Tells the person of a passcode that was tried again, at most once in an hour: whoever tries it again and again
+/// must not fill the mailbox.
+async fn tell_of_reuse(
+    connection: &mut Connection,
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    case: &Case,
+) -> storage::Result<()> {
+    const HOUR: i64 = 3600;
+    let Some(user) = case.user() else { return Ok(()) };
+    let tenant = realm.tenant();
+    let subject = house::text(&house.derived.throttle.of(&[b"letters of reuse", &tenant.to_bytes(), &user.to_bytes()]));
+    let this = house::window_start(visit.now, HOUR);
+    // A letter of the hour before may be only minutes old.
+    let before = this.minus(Duration::from_secs(HOUR.unsigned_abs()));
+    for window in [before, this] {
+        if throttle::hits(connection, tenant, &subject, window).await? > 0 {
+            return Ok(());
+        }
+    }
+    if throttle::hit(connection, tenant, &subject, this).await? > 1 {
+        return Ok(());
+    }
+    let letter = Letter::PasscodeReused {
+        application: case.application_name().to_owned(),
+        at: visit.now,
+        address: visit.address.to_string(),
+    };
+    letters::send(connection, house, realm, visit, case, letter).await
 }
 
 /// What the typed passcode is to the token that likes it best.
