@@ -432,7 +432,9 @@ fn apps(typed: &TypedApps, document: &mut Document<'_>) -> Apps {
         document.fault("apps.ios_app_ids", "must be application identifiers such as A1B2C3D4E5.com.example.app");
     }
     let good = |app: &TypedAndroidApp| {
-        word(&app.package, "._") && !app.certificates.is_empty() && app.certificates.iter().all(|sum| word(sum, ":"))
+        word(&app.package, "._")
+            && !app.certificates.is_empty()
+            && app.certificates.iter().all(|sum| is_fingerprint(sum))
     };
     if !typed.android_apps.iter().all(good) {
         let words = "must be { package = \"com.example.app\", certificates = [\"AB:CD:…\"] } with SHA-256 fingerprints";
@@ -454,6 +456,12 @@ fn apps(typed: &TypedApps, document: &mut Document<'_>) -> Apps {
         ios_app_ids: typed.ios_app_ids.clone(),
         android_apps: typed.android_apps.iter().map(|app| (app.package.clone(), app.certificates.clone())).collect(),
     }
+}
+
+/// Whether a text is a SHA-256 fingerprint as build tools print it: 32 octets in hexadecimal with colons between them.
+fn is_fingerprint(text: &str) -> bool {
+    let octets: Vec<&str> = text.split(':').collect();
+    octets.len() == 32 && octets.iter().all(|octet| octet.len() == 2 && octet.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 fn telemetry(typed: &TypedTelemetry, document: &mut Document<'_>) -> (Option<TelemetrySettings>, Option<SocketAddr>) {
@@ -580,6 +588,30 @@ mod tests {
             assert!(found.contains(expected), "{expected}\n{found}");
         }
         assert!(!found.contains("login.example.com\""), "a value may be a secret and is not repeated: {found}");
+    }
+
+    /// R-163.
+    #[test]
+    fn what_apps_are_called_is_checked_at_the_start() {
+        for (bad, key) in [
+            ("ios_app_ids = [\"no team\"]", "apps.ios_app_ids"),
+            ("android_apps = [{ package = \"com example\", certificates = [\"AB:CD\"] }]", "apps.android_apps"),
+            ("android_apps = [{ package = \"com.example\", certificates = [] }]", "apps.android_apps"),
+            ("android_apps = [{ package = \"com.example\", certificates = [\"AB:CD\"] }]", "apps.android_apps"),
+            ("custom_scheme = \"java script\"", "apps.custom_scheme"),
+            ("custom_scheme = \"https\"", "apps.custom_scheme"),
+            ("ios_store_url = \"javascript:alert(1)\"", "apps.ios_store_url"),
+            ("android_store_url = \"http://play.example.com/\"", "apps.android_store_url"),
+        ] {
+            let found = faults(&format!("[apps]\n{bad}\n"), &[]);
+            assert!(found.contains(key), "{bad}: {found}");
+        }
+        let sum = ["AB"; 32].join(":");
+        let file = format!(
+            "[apps]\nios_app_ids = [\"A1B2C3D4E5.com.example.app\"]\ncustom_scheme = \"example-auth\"\n\
+             android_apps = [{{ package = \"com.example.app\", certificates = [\"{sum}\"] }}]\n"
+        );
+        assert!(Settings::read(Some(("v.toml", &file)), []).is_ok());
     }
 
     /// R-593.
