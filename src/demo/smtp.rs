@@ -3,8 +3,9 @@
 //! It speaks as much SMTP (RFC 5321) as a sender needs and relays nothing.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -63,6 +64,8 @@ impl Mail {
 pub struct Mailbox {
     mails: Arc<Mutex<Vec<Mail>>>,
     refuses: Arc<AtomicBool>,
+    /// How long it thinks about every mail, in milliseconds.
+    thinks: Arc<AtomicU64>,
 }
 
 impl Mailbox {
@@ -82,6 +85,11 @@ impl Mailbox {
     /// From now on every receiver is refused, or none any more: what happens then is worth a look, too.
     pub fn refuse(&self, all: bool) {
         self.refuses.store(all, Ordering::SeqCst);
+    }
+
+    /// From now on every mail is taken only after this time: mail servers can be slow.
+    pub fn think(&self, time: Duration) {
+        self.thinks.store(u64::try_from(time.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);
     }
 
     fn put(&self, mail: Mail) {
@@ -142,6 +150,7 @@ async fn converse(stream: TcpStream, mailbox: &Mailbox) -> std::io::Result<()> {
                 let Some(message) = data(&mut stream).await? else {
                     return say(&mut stream, "552 too long").await;
                 };
+                tokio::time::sleep(Duration::from_millis(mailbox.thinks.load(Ordering::SeqCst))).await;
                 for to in receivers.drain(..) {
                     mailbox.put(Mail { to, message: message.clone() });
                 }
