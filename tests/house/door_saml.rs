@@ -59,7 +59,7 @@ pub async fn log_in(world: &World, visitor: &mut Visitor, url: &str) -> Seen {
 }
 
 /// The posted fields: response in XML, RelayState; and where they go.
-fn posted(seen: &Seen) -> (String, String, String) {
+pub fn posted(seen: &Seen) -> (String, String, String) {
     let (action, fields) = seen.form("continue");
     let of =
         |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).unwrap_or_default();

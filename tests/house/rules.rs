@@ -614,3 +614,566 @@ async fn a_changed_password_takes_access_tokens_back() {
     assert_eq!(person().await, 401);
     world.stop().await;
 }
+
+/// R-582, AC-23: a changed address is told to the one before, ends what is under way, is in the audit, and keeps
+/// enrollment waiting for as long as the settings say: by default not at all.
+#[actix_web::test]
+async fn a_changed_address_is_told_to_the_old_one() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let moved = |to: &str| acme("email = \"ada@acme.test\"", &format!("email = \"{to}\"\nlanguage = \"de\""));
+        let mut ada = Visitor::new(&world.url);
+        let under_way = after_password(&world, &mut ada, "ada", PASSWORD).await;
+        world.apply(&moved("ada@elsewhere.test")).await;
+        let letter = world.mail("ada@acme.test", 1).await;
+        assert_eq!(letter.subject(), "Die E-Mail-Adresse Ihres Kontos wurde geändert", "{on:?}");
+        let text = letter.text();
+        assert!(text.contains("Acme Corporation") && text.contains("help@acme.test"), "{on:?}: {text}");
+        assert!(!text.contains("elsewhere"), "{on:?}: the new address is nobody else's business: {text}");
+        assert!(world.mail.to("ada@elsewhere.test").is_empty(), "{on:?}");
+        let details = world.column("SELECT detail AS it FROM audit_event WHERE action = 'user_changed'").await;
+        assert_eq!(
+            details.iter().filter(|detail| detail.contains("\"email_changed\":true")).count(),
+            1,
+            "{on:?}: {details:?}"
+        );
+        assert!(!details.concat().contains('@'), "{on:?}: no address in the audit: {details:?}");
+        let ended = ada.press(&under_way, "add-authenticator", &[]).await;
+        assert_ne!(ended.title(), "Enter the code from your email", "{on:?}");
+        // The same file again changes nothing and tells nobody.
+        world.apply(&moved("ada@elsewhere.test")).await;
+        // Without a wait, the new address can enroll at once.
+        ada.language = Some("en");
+        let seen = after_password(&world, &mut Visitor::new(&world.url), "ada", PASSWORD).await;
+        assert!(seen.has_action("add-authenticator"), "{on:?}: {}", seen.body);
+        // With one, it must wait, to the second; from the moment at which the setting is saved.
+        let wait = format!("{TARGET}\nwait_after_address_change_seconds = 3600");
+        world.apply(&moved("ada@elsewhere.test").replace(TARGET, &wait)).await;
+        for (seconds, offered) in [(0, false), (3599, false), (1, true)] {
+            world.advance(seconds);
+            let mut visitor = Visitor::new(&world.url);
+            let seen = after_password(&world, &mut visitor, "ada", PASSWORD).await;
+            assert_eq!(seen.has_action("add-authenticator"), offered, "{on:?} {seconds}: {}", seen.body);
+            if !offered {
+                assert!(seen.body.contains("vor Kurzem geändert"), "{on:?}: {}", seen.body);
+            }
+        }
+        assert_eq!(world.mail.to("ada@acme.test").len(), 1, "{on:?}: one letter for one change");
+        let late = acme("email = \"ada@acme.test\"", "email = \"\"");
+        world.apply(&late).await;
+        assert!(
+            world.mail("ada@elsewhere.test", 1).await.subject().contains("geändert"),
+            "{on:?}: taking it away is told, too"
+        );
+        let error =
+            world.try_apply(&acme(TARGET, &format!("{TARGET}\nwait_after_address_change_seconds = 2592001"))).await;
+        assert!(error.unwrap_err().contains("wait_after_address_change_seconds"), "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// R-598, AC-12, AC-18: clocks of two instances differ. What was voided by an instance whose clock is ahead looks younger
+/// than what replaced it, and must not hide it.
+#[actix_web::test]
+async fn a_clock_that_is_ahead_hides_nothing() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let mut ada = Visitor::new(&world.url);
+        let seen = after_password(&world, &mut ada, "ada", PASSWORD).await;
+        let page = ada.press(&seen, "add-authenticator", &[]).await;
+        let first = world.mail("ada@acme.test", 1).await.code().unwrap();
+        world.advance(61);
+        let page = ada.press(&page, "resend-code", &[]).await;
+        let second = world.mail("ada@acme.test", 2).await.code().unwrap();
+        world.execute("UPDATE email_code SET created_at = created_at + 300000000 WHERE state = ?", "void").await;
+        if first != second {
+            let old = ada.press(&page, "continue", &[("code", &first)]).await;
+            assert!(old.complaint().contains("not right"), "{on:?} AC-12: {}", old.body);
+        }
+        let seen = ada.press(&page, "continue", &[("code", &second)]).await;
+        assert!(seen.title().starts_with("Where do you want"), "{on:?}: {}", seen.body);
+        let seen = ada.press(&seen, "platform-command_line", &[]).await;
+        let old = seen.find("[data-activation-string]").unwrap();
+        let seen = ada.press(&seen, "change-platform", &[]).await;
+        world.execute("UPDATE activation SET created_at = created_at + 300000000 WHERE state = ?", "void").await;
+        let seen = ada.press(&seen, "platform-command_line", &[]).await;
+        let new = seen.find("[data-activation-string]").unwrap_or_else(|| panic!("{on:?}: {}", seen.body));
+        assert_ne!(old, new, "{on:?}");
+        // R-115: going back cancelled the first one.
+        let (exit, out) = activate(old).await;
+        assert!(exit == 3, "{on:?} R-115: {exit} {out}");
+        let (exit, out) = activate(new).await;
+        assert!(exit == 0, "{on:?}: {exit} {out}");
+        world.stop().await;
+    }
+}
+
+/// R-458: a name is remembered in the browser that was asked to, for thirty days, and nobody can put one there.
+#[actix_web::test]
+async fn a_user_name_is_remembered_where_it_was_asked_for() {
+    let world = World::new(On::Sqlite).await;
+    let mut ada = Visitor::new(&world.url);
+    let field = "[autocomplete=username]";
+    let value = |seen: &Seen| {
+        let page = scraper::Html::parse_document(&seen.body);
+        let field = scraper::Selector::parse(field).unwrap();
+        page.select(&field).next().unwrap().attr("value").unwrap_or_default().to_owned()
+    };
+    let seen = ada.get(&authorize(&world, "")).await;
+    assert!(value(&seen).is_empty() && !seen.has_action("forget-user"));
+    assert!(seen.find("#remember-hint").unwrap().contains("others"), "a hint, not for shared devices");
+    // Not asked for: not remembered.
+    ada.press(&seen, "continue", &[("username", "ada")]).await;
+    assert!(!ada.cookies.contains_key("vn-acme"));
+    let seen = ada.get(&authorize(&world, "")).await;
+    // Asked for; whether there is such an account makes no difference (R-093).
+    let (address, mut fields) = seen.form("continue");
+    fields.extend([("username".to_owned(), "nobody".to_owned()), ("remember".to_owned(), "yes".to_owned())]);
+    let raw = ada.once(reqwest::Method::POST, &address, Some(fields)).await;
+    let cookie = raw.headers.get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap());
+    let cookie = cookie.filter(|cookie| cookie.starts_with("vn-acme=")).collect::<Vec<_>>();
+    assert!(cookie.len() == 1 && cookie[0].contains("Max-Age=2592000") && cookie[0].contains("HttpOnly"), "{cookie:?}");
+    let seen = ada.get(&authorize(&world, "")).await;
+    assert_eq!(value(&seen), "nobody");
+    // What the application says counts more, and is not remembered by itself.
+    let hinted = ada.get(&authorize(&world, "&login_hint=linus")).await;
+    assert_eq!(value(&hinted), "linus");
+    // A cookie that we did not sign, or that is of another tenant, names nobody.
+    let ours = ada.cookies["vn-acme"].clone();
+    let mut mallory = ada.clone();
+    let (_, signature) = ours.split_once('.').unwrap();
+    for planted in [
+        format!("bWFsbG9yeQ.{signature}"),
+        "bWFsbG9yeQ".to_owned(),
+        "bWFsbG9yeQ.".to_owned(),
+        ".".to_owned(),
+        "%00".to_owned(),
+    ] {
+        mallory.cookies.insert("vn-acme".to_owned(), planted.clone());
+        assert!(value(&mallory.get(&authorize(&world, "")).await).is_empty(), "{planted}");
+    }
+    world
+        .apply("[[tenant]]\ncode = \"blue\"\nname = \"Blue\"\n[tenant.global_policy]\nrequire = [\"password\"]\n")
+        .await;
+    ada.cookies.insert("vn-blue".to_owned(), ours);
+    let blue = ada.get(&format!("{}/t/blue/", world.url)).await;
+    assert!(value(&blue).is_empty(), "{}", blue.body);
+    // "Forget me", and the box that is not ticked any more.
+    let forgotten = ada.clone().press(&seen, "forget-user", &[]).await;
+    assert!(value(&forgotten).is_empty() && !forgotten.has_action("forget-user"), "{}", forgotten.body);
+    ada.press(&seen, "continue", &[("username", "ada")]).await;
+    assert!(!ada.cookies.contains_key("vn-acme"));
+    world.stop().await;
+}
+
+/// R-031, R-033, R-041, R-453: groups that the settings name are kept while they are not asked for, and cannot go while they
+/// are named. Membership of internal groups is what counts here.
+#[actix_web::test]
+async fn groups_that_settings_name_stay() {
+    let world = World::new(On::Sqlite).await;
+    let offered = async |name: &str, password: &str| {
+        after_password(&world, &mut Visitor::new(&world.url), name, password).await.has_action("add-authenticator")
+    };
+    let set = async |text: &str| {
+        world.apply(&format!("[[tenant]]\ncode = \"acme\"\n[tenant.self_provisioning]\n{text}\n")).await;
+    };
+    set("target_users = \"all\"").await;
+    assert!(offered("barbara", "not in the rollout").await, "R-031: the groups are not asked for");
+    set("target_users = \"members_of\"").await;
+    assert!(!offered("barbara", "not in the rollout").await, "R-031: they were kept");
+    assert!(offered("ada", PASSWORD).await, "R-033");
+    set("target_users = \"none\"").await;
+    let gone = ACME.replace("[[tenant.group]]\nname = \"pilot\"\n", "").replace("groups = [\"pilot\"]\n", "");
+    let desk = vestibule::flow::administration::Desk {
+        house: &world.site.house,
+        actor: vestibule::domain::audit::Actor::Shell("test".to_owned()),
+        now: world.clock_now(),
+    };
+    use vestibule::apply::plan::Prune;
+    use vestibule::apply::run::{Run, text};
+    let remove =
+        async |file: &str| text(&desk, ("test.toml", file), std::path::Path::new("."), Run::Real, Prune::Remove).await;
+    let error = format!(
+        "{:#}",
+        remove(&gone.replace("target_users = \"members_of\"", "target_users = \"none\"")).await.unwrap_err()
+    );
+    assert!(error.contains("pilot") && error.contains("settings refer to it"), "R-041: {error}");
+    // An application that a policy names cannot go either (R-453).
+    let named = "[[tenant.access_policy]]\nname = \"Wiki\"\napplications = [\"Wiki\"]\ndecision = \"deny\"\n\n[tenant.self_provisioning]";
+    world.apply(&acme("[tenant.self_provisioning]", named)).await;
+    let file = acme("[tenant.self_provisioning]", named);
+    let (before, rest) = file.split_once("[[tenant.application]]\nname = \"Wiki\"").unwrap();
+    let (_, after) = rest.split_once("\n\n").unwrap();
+    let error = format!("{:#}", remove(&format!("{before}{after}")).await.unwrap_err());
+    assert!(error.contains("Wiki"), "R-453: {error}");
+    world.stop().await;
+}
+
+/// R-063, R-046, R-056, R-075, R-339, R-070: one platform is not asked for; the matrix has its rows and no others; a Windows
+/// link is shown only to who wants one; what is unwise is said and done.
+#[actix_web::test]
+async fn what_is_not_asked_and_what_is_said() {
+    let world = World::empty(On::Sqlite).await;
+    let rows = ["ios", "android", "windows_mobile", "windows", "web", "command_line", "oath_app"];
+    let row = |name: &str| format!("[tenant.platforms.{name}]\nallowed = {}\n", name == "windows");
+    let one = ACME.split_once("[tenant.platforms.ios]").unwrap().0;
+    world.apply(&format!("{one}{}", rows.map(row).concat())).await;
+    let mut ada = Visitor::new(&world.url);
+    let seen = to_platforms(&world, &mut ada).await;
+    assert_eq!(seen.title(), "Connect your authenticator", "R-063: {}", seen.body);
+    assert!(!seen.has_action("get-app") && seen.has_action("open-app"), "R-075: no link unless one is wanted");
+    for row in ["toaster", "windows_11", "macos", "linux"] {
+        let error = world.try_apply(&format!("{ACME}[tenant.platforms.{row}]\nallowed = true\n")).await.unwrap_err();
+        assert!(
+            error.contains("use ios, android, windows_mobile, windows, web, command_line or oath_app"),
+            "R-046: {error}"
+        );
+    }
+    let unwise = "[tenant.lockout]\nthreshold = 7\n[tenant.self_provisioning]\nwindows_link = \"installer\"\n\
+                  installer_url = \"https://example.com/get\"\n";
+    let desk = vestibule::flow::administration::Desk {
+        house: &world.site.house,
+        actor: vestibule::domain::audit::Actor::Shell("test".to_owned()),
+        now: world.clock_now(),
+    };
+    let file = format!("[[tenant]]\ncode = \"acme\"\n{unwise}");
+    use vestibule::apply::plan::Prune;
+    use vestibule::apply::run::{Run, text};
+    let reports = text(&desk, ("test.toml", &file), std::path::Path::new("."), Run::Real, Prune::Keep).await.unwrap();
+    let said = reports[0].warnings.join("\n");
+    assert!(said.contains("lockout.threshold is more than 6"), "R-339: {said}");
+    assert!(said.contains("self_provisioning.installer_url does not end in .exe or .msi"), "R-070: {said}");
+    assert_eq!(reports[0].changes.len(), 1, "and it is done: {:?}", reports[0].changes);
+    world.stop().await;
+}
+
+/// R-318, R-319, R-315: who tries a used passcode again is refused every time, and the owner is told once in an hour; a
+/// button that is pressed twice is no attack.
+#[actix_web::test]
+async fn a_reuse_is_told_once_in_an_hour() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let mut linus = Visitor::new(&world.url);
+        let page = after_password(&world, &mut linus, "linus", "has a token already").await;
+        let code = passcode_of_linus(&world);
+        let first = linus.press(&page, "continue", &[("code", &code)]).await;
+        assert!(!code_of(&first).0.is_empty());
+        // The same button, the same browser: the answer to it is on its way already.
+        let second = linus.press(&page, "continue", &[("code", &code)]).await;
+        assert!(second.complaint().is_empty(), "{on:?} R-319: {}", second.body);
+        assert_eq!(world.events("passcode_reused").await, 0, "{on:?} R-319");
+        let letters = async || {
+            // The outbox tells what was written, whether it has arrived or not.
+            world.number("SELECT COUNT(*) AS n FROM outbox WHERE kind = 'passcode_reused'").await
+        };
+        let reuse = async |expected: i64| {
+            let mut thief = Visitor::new(&world.url);
+            let page = after_password(&world, &mut thief, "linus", "has a token already").await;
+            let used = passcode_of_linus(&world);
+            thief.press(&page, "continue", &[("code", &used)]).await;
+            let mut thief = Visitor::new(&world.url);
+            let page = after_password(&world, &mut thief, "linus", "has a token already").await;
+            let seen = thief.press(&page, "continue", &[("code", &used)]).await;
+            assert!(seen.complaint().contains("was not accepted"), "{on:?} R-315: {}", seen.body);
+            assert_eq!(letters().await, expected, "{on:?} R-318");
+        };
+        world.advance(30);
+        reuse(1).await;
+        world.advance(30);
+        reuse(1).await;
+        // Within the hour, however the hour falls.
+        world.advance(3600 - 61);
+        reuse(1).await;
+        world.advance(2 * 3600);
+        reuse(2).await;
+        assert_eq!(world.events("passcode_reused").await, 4, "{on:?}: each is in the audit");
+        world.stop().await;
+    }
+}
+
+/// R-495, R-518, R-519, R-485: the portal shows what may be used and begins it, also at a service provider that has no
+/// address to begin at.
+#[actix_web::test]
+async fn the_portal_begins_what_it_shows() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let private = "[[tenant.application]]\nname = \"Payroll\"\nassigned_to = { groups = [], users = [\"ada\"] }\n\
+                       [tenant.application.saml]\nentity_id = \"https://pay.example.com\"\nacs_urls = [\"https://pay.example.com/acs\"]\n\n\
+                       [tenant.global_policy]";
+        world.apply(&acme("[tenant.global_policy]", private)).await;
+        let mut linus = Visitor::new(&world.url);
+        let seen = linus.get(&format!("{}/", world.base())).await;
+        let seen = linus.press(&seen, "continue", &[("username", "linus")]).await;
+        let seen = linus.press(&seen, "continue", &[("password", "has a token already")]).await;
+        let portal = linus.press(&seen, "continue", &[("code", &passcode_of_linus(&world))]).await;
+        assert!(portal.has_action("log-out"), "{on:?}: {}", portal.body);
+        assert!(!portal.body.contains("Payroll"), "{on:?}: what is somebody else's is not shown");
+        assert!(portal.find(".tokens").unwrap().contains("Active"), "{on:?} R-519");
+        let page = scraper::Html::parse_document(&portal.body);
+        let links = scraper::Selector::parse(".tiles a").unwrap();
+        let links: Vec<(String, String)> = page
+            .select(&links)
+            .map(|link| (link.text().collect::<String>(), link.attr("href").unwrap().to_owned()))
+            .collect();
+        assert_eq!(links.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["Wiki"], "{on:?}");
+        drop(page);
+        let seen = linus.get(&links[0].1).await;
+        let (_, response, _) = door_saml::posted(&seen);
+        assert!(response.contains("Destination=\"https://wiki.example.com/acs\""), "{on:?}: {response}");
+        assert!(!response.contains("InResponseTo"), "{on:?}: nobody asked: {response}");
+        // Somebody who has not logged in yet does so on the way; an address that was guessed begins nothing.
+        let mut stranger = Visitor::new(&world.url);
+        assert_eq!(stranger.get(&links[0].1).await.title(), "Log in", "{on:?}");
+        let wrong = links[0].1.replace("application=", "application=a");
+        assert!(matches!(stranger.get(&wrong).await.status, 400 | 404), "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// R-465: every page of a tenant shows how to reach the help desk, in the same place: at the end.
+#[actix_web::test]
+async fn help_is_in_the_same_place_everywhere() {
+    let world = World::new(On::Sqlite).await;
+    let mut ada = Visitor::new(&world.url);
+    let mut pages = vec![
+        ada.get(&authorize(&world, "")).await,
+        after_password(&world, &mut ada, "barbara", "not in the rollout").await,
+        ada.get(&format!("{}/activate", world.base())).await,
+        ada.get(&format!("{}/not-me/x", world.base())).await,
+    ];
+    let mut ada = Visitor::new(&world.url);
+    let seen = to_platforms(&world, &mut ada).await;
+    pages.push(seen.clone());
+    pages.push(ada.press(&seen, "platform-oath_app", &[]).await);
+    for page in pages {
+        let help =
+            page.find("footer .help").unwrap_or_else(|| panic!("no help on \"{}\" at {}", page.title(), page.url));
+        assert!(help.contains("help@acme.test"), "{help}");
+        let (card, _) = page.body.split_once("class=\"help\"").unwrap();
+        assert!(card.contains("</main>"), "at the end of the page: {}", page.title());
+    }
+    world.stop().await;
+}
+
+/// R-329, R-330: a lock is told when it happens and when it is over, each once, and only where the tenant wants it.
+#[actix_web::test]
+async fn a_lock_is_told_at_its_beginning_and_its_end() {
+    for (wanted, letters) in [(true, 1), (false, 0)] {
+        let world = World::new(On::Sqlite).await;
+        world
+            .apply(&format!(
+                "[[tenant]]\ncode = \"acme\"\n[tenant.lockout]\nthreshold = 2\nlock_seconds = 60\nalert_on_lock = {wanted}\n\
+                 alert_on_unlock = {wanted}\n"
+            ))
+            .await;
+        let counted = async |kind: &'static str| match kind {
+            "locked" => world.number("SELECT COUNT(*) AS n FROM outbox WHERE kind = 'account_locked'").await,
+            _ => world.number("SELECT COUNT(*) AS n FROM outbox WHERE kind = 'account_unlocked'").await,
+        };
+        for _ in 0..3 {
+            after_password(&world, &mut Visitor::new(&world.url), "linus", "wrong").await;
+            world.advance(10);
+        }
+        assert_eq!((counted("locked").await, counted("unlocked").await), (letters, 0), "R-329");
+        world.advance(120);
+        assert_eq!(counted("unlocked").await, 0, "R-330: not when the time is over");
+        let mut linus = Visitor::new(&world.url);
+        let seen = after_password(&world, &mut linus, "linus", "has a token already").await;
+        let seen = linus.press(&seen, "continue", &[("code", &passcode_of_linus(&world))]).await;
+        assert!(!code_of(&seen).0.is_empty(), "{}", seen.body);
+        assert_eq!(
+            (counted("locked").await, counted("unlocked").await),
+            (letters, letters),
+            "R-330: at the next success"
+        );
+        world.stop().await;
+    }
+}
+
+/// R-459: somebody else goes on with the same request, and what the first one proved is forgotten.
+#[actix_web::test]
+async fn switching_the_user_keeps_the_request() {
+    let world = World::new(On::Sqlite).await;
+    let mut browser = Visitor::new(&world.url);
+    let offer = after_password(&world, &mut browser, "ada", PASSWORD).await;
+    let seen = browser.press(&offer, "switch-user", &[]).await;
+    assert_eq!(seen.title(), "Log in", "{}", seen.body);
+    let seen = browser.press(&seen, "continue", &[("username", "linus")]).await;
+    assert_eq!(seen.title(), "Enter your password", "what ada proved is not linus's: {}", seen.body);
+    let seen = browser.press(&seen, "continue", &[("password", "has a token already")]).await;
+    let seen = browser.press(&seen, "continue", &[("code", &passcode_of_linus(&world))]).await;
+    assert_eq!(code_of(&seen).1, "xyz", "the state of the first request");
+    world.stop().await;
+}
+
+/// R-199 to R-202, R-206, R-207, R-209: the template's values are copied into each token when its device completes, and a
+/// changed template changes no token.
+#[actix_web::test]
+async fn a_template_counts_from_the_next_token_on() {
+    let world = World::new(On::Sqlite).await;
+    let (seen, first) = enroll(&world, &mut Visitor::new(&world.url)).await;
+    assert!(!code_of(&seen).0.is_empty());
+    let eight = "[tenant.token_template.oath_app]\nlength = 8\n[tenant.token_template.app]\nlength = 8\n";
+    world.apply(&format!("[[tenant]]\ncode = \"acme\"\n{eight}")).await;
+    world.advance(30);
+    let mut ada = Visitor::new(&world.url);
+    let page = after_password(&world, &mut ada, "ada", PASSWORD).await;
+    let code = oathtool(&world, &first, "--totp=sha1", "6");
+    let seen = ada.press(&page, "continue", &[("code", &code)]).await;
+    assert!(!code_of(&seen).0.is_empty(), "R-200: {}", seen.body);
+    // The next token has eight digits from the beginning. (The letters about the tokens are mails, too.)
+    world.mail("ada@acme.test", 2).await;
+    world.execute("UPDATE token SET state = ? WHERE enrolled_by = 'self'", "revoked").await;
+    world.advance(61);
+    let mut ada = Visitor::new(&world.url);
+    let page = to_platforms(&world, &mut ada).await;
+    let seen = ada.press(&page, "platform-oath_app", &[]).await;
+    let secret = seen.find("[data-activation-string]").unwrap().replace(' ', "");
+    let short = ada.press(&seen, "continue", &[("code", "123456")]).await;
+    assert!(short.complaint().contains('8'), "R-207: {}", short.complaint());
+    let code = oathtool(&world, &secret, "--totp=sha1", "8");
+    let seen = ada.press(&seen, "continue", &[("code", &code)]).await;
+    assert!(!code_of(&seen).0.is_empty(), "R-199: {}", seen.body);
+    world.mail("ada@acme.test", 4).await;
+    // An activation that is open while the template changes: what counts is the moment at which the device completes it.
+    world.execute("UPDATE token SET state = ? WHERE enrolled_by = 'self'", "revoked").await;
+    world.advance(61);
+    let mut ada = Visitor::new(&world.url);
+    let page = to_platforms(&world, &mut ada).await;
+    let seen = ada.press(&page, "platform-command_line", &[]).await;
+    let string = seen.find("[data-activation-string]").unwrap();
+    world.apply("[[tenant]]\ncode = \"acme\"\n[tenant.token_template.app]\nlength = 6\n").await;
+    let (exit, out) = activate(string).await;
+    assert_eq!(exit, 0, "{out}");
+    let seen = ada.press(&seen, "check-now", &[]).await;
+    let long = ada.press(&seen, "continue", &[("code", "12345678")]).await;
+    assert!(long.complaint().contains('6'), "R-201: {}", long.complaint());
+    world.stop().await;
+}
+
+/// R-166, R-115, R-116, R-122: whoever cancels an activation in one tab sees the other tab move on by itself, and the device
+/// that comes too late is refused.
+#[actix_web::test]
+async fn a_cancelled_activation_is_gone_on_every_page_at_once() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        for action in ["change-platform", "cancel"] {
+            let mut ada = Visitor::new(&world.url);
+            let page = to_platforms(&world, &mut ada).await;
+            let seen = ada.press(&page, "platform-command_line", &[]).await;
+            let string = seen.find("[data-activation-string]").unwrap();
+            let address = scraper::Html::parse_document(&seen.body)
+                .select(&scraper::Selector::parse("[data-events]").unwrap())
+                .next()
+                .and_then(|waiting| waiting.attr("data-events").map(str::to_owned))
+                .unwrap();
+            let cookies: Vec<String> = ada.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let other =
+                reqwest::Client::new().get(format!("{}{address}", world.url)).header("cookie", cookies.join("; "));
+            let mut events = other.send().await.unwrap();
+            // The other tab waits, and hears nothing for as long as nothing happens.
+            let quiet = tokio::time::timeout(std::time::Duration::from_millis(1500), events.chunk()).await;
+            assert!(quiet.is_err() || quiet.unwrap().unwrap().unwrap().starts_with(b":"), "{on:?}");
+            ada.press(&seen, action, &[]).await;
+            let heard = tokio::time::timeout(std::time::Duration::from_secs(5), async {
+                while let Some(part) = events.chunk().await.unwrap() {
+                    if part.starts_with(b"event: changed") {
+                        return true;
+                    }
+                }
+                false
+            });
+            assert!(heard.await.unwrap_or(false), "{on:?} R-166: {action}");
+            let (exit, out) = activate(string).await;
+            assert!(exit == 3 && !out.contains("act.used"), "{on:?} R-115, R-116: {action}: {exit} {out}");
+            world.advance(61);
+        }
+        assert_eq!(world.number("SELECT COUNT(*) AS n FROM token WHERE enrolled_by = 'self'").await, 0, "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// R-155: the short form that the page shows is typed as people type, with the server's name, and connects the same device.
+#[actix_web::test]
+async fn the_short_form_is_typed_by_hand() {
+    let world = World::new(On::Sqlite).await;
+    let mut ada = Visitor::new(&world.url);
+    let page = to_platforms(&world, &mut ada).await;
+    let seen = ada.press(&page, "platform-command_line", &[]).await;
+    assert!(seen.find("main").unwrap().contains(&world.base()), "the server to type");
+    let strings = scraper::Html::parse_document(&seen.body);
+    let selector = scraper::Selector::parse("p.string:not([data-activation-string])").unwrap();
+    let short: String = strings.select(&selector).next().unwrap().text().collect();
+    drop(strings);
+    assert!(short.split('-').all(|group| group.len() == 4) && short.len() == 69, "grouped: {short}");
+    let typed = async |text: String| {
+        let base = world.base();
+        let run = move || {
+            let store = tempfile::tempdir().unwrap();
+            story::app(store.path(), &["activate", "--server", &base, &text])
+        };
+        tokio::task::spawn_blocking(run).await.unwrap()
+    };
+    // One wrong character is found before anything is sent.
+    let other = if short.starts_with('A') { 'C' } else { 'A' };
+    let before = world.number("SELECT COUNT(*) AS n FROM throttle").await;
+    let (exit, out) = typed(format!("{other}{}", &short[1..])).await;
+    assert!(exit != 0, "{out}");
+    assert_eq!(world.number("SELECT COUNT(*) AS n FROM throttle").await, before, "check characters: {out}");
+    let (exit, out) = typed(short.to_lowercase().replace('-', " ")).await;
+    assert_eq!(exit, 0, "{out}");
+    world.stop().await;
+}
+
+/// R-328: wrong passwords and wrong passcodes have a switch each.
+#[actix_web::test]
+async fn each_kind_of_failure_has_its_switch() {
+    for (passwords, passcodes) in [(true, false), (false, true)] {
+        let world = World::new(On::Sqlite).await;
+        world
+            .apply(&format!(
+                "[[tenant]]\ncode = \"acme\"\n[tenant.lockout]\nthreshold = 1\ncount_passwords = {passwords}\n\
+                 count_passcodes = {passcodes}\n"
+            ))
+            .await;
+        for _ in 0..2 {
+            let mut linus = Visitor::new(&world.url);
+            let seen = linus.get(&authorize(&world, "")).await;
+            let seen = linus.press(&seen, "continue", &[("username", "linus")]).await;
+            linus.press(&seen, "continue", &[("password", "wrong")]).await;
+            world.advance(31);
+        }
+        assert_eq!(world.events("account_locked").await > 0, passwords, "wrong passwords");
+        world.advance(3600);
+        let locked = world.events("account_locked").await;
+        let mut linus = Visitor::new(&world.url);
+        let page = after_password(&world, &mut linus, "linus", "has a token already").await;
+        for _ in 0..2 {
+            let wrong = if passcode_of_linus(&world) == "000000" { "000001" } else { "000000" };
+            linus.press(&page, "continue", &[("code", wrong)]).await;
+            world.advance(31);
+        }
+        assert_eq!(world.events("account_locked").await > locked, passcodes, "wrong passcodes");
+        world.stop().await;
+    }
+}
+
+/// R-040: changes at the same moment do not get lost: each is made as it was asked for, or says that somebody else was first.
+#[actix_web::test]
+async fn changes_at_the_same_moment_do_not_get_lost() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let before = world.events("tenant_changed").await;
+        let wanted =
+            (0..8).map(|n| format!("[[tenant]]\ncode = \"acme\"\nhelp_contact = \"desk {n}\"\n")).collect::<Vec<_>>();
+        let done = futures_util::future::join_all(wanted.iter().map(|file| world.try_apply(file))).await;
+        let made = done.iter().filter(|done| done.is_ok()).count();
+        assert!(made > 0, "{on:?}: {done:?}");
+        for error in done.iter().filter_map(|done| done.as_ref().err()) {
+            assert!(error.contains("somebody else changed it at the same moment"), "{on:?}: {error}");
+        }
+        let events = world.events("tenant_changed").await - before;
+        assert_eq!(events, i64::try_from(made).unwrap(), "{on:?}: one event for each that was made");
+        world.stop().await;
+    }
+}
