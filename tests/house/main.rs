@@ -14,6 +14,7 @@ mod conformance;
 mod door_oidc;
 mod door_saml;
 mod mariadb;
+mod messages;
 mod races;
 mod rules;
 mod saml_forgery;
