@@ -8,7 +8,9 @@ use std::time::Duration;
 use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::json;
 
+use crate::abuse::{self, Device};
 use crate::story;
+use crate::world::{On, World};
 
 /// A program that ends with the test.
 struct Running(Child);
@@ -73,11 +75,16 @@ struct Eyes {
     dark: bool,
     scripts: bool,
     language: &'static str,
+    /// What the browser says it is; empty for the truth.
+    agent: &'static str,
 }
 
-const DESKTOP: Eyes = Eyes { name: "desktop", width: 1280, height: 1000, dark: false, scripts: true, language: "en" };
-const PHONE: Eyes = Eyes { name: "phone", width: 360, height: 780, dark: true, scripts: true, language: "de" };
-const PLAIN: Eyes = Eyes { name: "plain", width: 1024, height: 900, dark: false, scripts: false, language: "zh-TW" };
+const DESKTOP: Eyes =
+    Eyes { name: "desktop", width: 1280, height: 1000, dark: false, scripts: true, language: "en", agent: "" };
+const PHONE: Eyes =
+    Eyes { name: "phone", width: 360, height: 780, dark: true, scripts: true, language: "de", agent: "" };
+const PLAIN: Eyes =
+    Eyes { name: "plain", width: 1024, height: 900, dark: false, scripts: false, language: "zh-TW", agent: "" };
 
 struct Chromium {
     client: Client,
@@ -107,6 +114,9 @@ impl Chromium {
             format!("--window-size={},{}", eyes.width, eyes.height),
             format!("--lang={}", eyes.language),
         ];
+        if !eyes.agent.is_empty() {
+            arguments.push(format!("--user-agent={}", eyes.agent));
+        }
         if eyes.dark {
             arguments.push("--force-dark-mode".to_owned());
             arguments.push("--blink-settings=preferredColorScheme=0".to_owned());
@@ -197,6 +207,14 @@ impl Chromium {
         assert!(found[0].as_i64().unwrap() <= 0, "{} is too wide: {found}", self.client.current_url().await.unwrap());
         assert!(!found[1].as_str().unwrap().is_empty() && !found[2].as_str().unwrap().is_empty(), "{found}");
         assert_eq!(found[3], 1, "one heading of the first level: {found}");
+        // R-551: what is pressed is large enough to be hit. R-544: and nothing forbids pasting.
+        let small = "return [...document.querySelectorAll('button, select, input, summary, a.button')].filter(e => \
+                     e.checkVisibility()).map(e => [e.outerHTML, e.getBoundingClientRect()]).filter(([, r]) => \
+                     r.width < 24 || r.height < 24).map(([html]) => html)";
+        let found = self.client.execute(small, vec![]).await.unwrap();
+        assert_eq!(found, json!([]), "R-551 at {}", self.client.current_url().await.unwrap());
+        let held = "return document.querySelectorAll('[onpaste], [autocomplete=off]').length";
+        assert_eq!(self.client.execute(held, vec![]).await.unwrap(), 0, "R-544");
         self.is_accessible().await;
     }
 
@@ -370,8 +388,10 @@ async fn without_scripts_every_step_has_a_button() {
     browser.close().await;
 }
 
-const DARK: Eyes = Eyes { name: "dark", width: 1280, height: 900, dark: true, scripts: true, language: "en" };
-const NARROW: Eyes = Eyes { name: "narrow", width: 320, height: 700, dark: false, scripts: true, language: "zh-CN" };
+const DARK: Eyes =
+    Eyes { name: "dark", width: 1280, height: 900, dark: true, scripts: true, language: "en", agent: "" };
+const NARROW: Eyes =
+    Eyes { name: "narrow", width: 320, height: 700, dark: false, scripts: true, language: "zh-CN", agent: "" };
 
 /// The pages beside the way: refusals, errors, the portal, links that are opened elsewhere (R-541, R-545, A29).
 #[actix_web::test]
@@ -481,4 +501,308 @@ async fn a_request_posted_by_another_site_sees_the_session() {
     let response = String::from_utf8(STANDARD.decode(response).unwrap()).unwrap();
     assert!(response.contains("InResponseTo=\"_posted\"") && response.contains("<saml:Assertion"), "{response}");
     browser.close().await;
+}
+
+/// A phone in the hand: it cannot scan its own screen.
+const ANDROID: Eyes = Eyes {
+    name: "android",
+    width: 412,
+    height: 900,
+    dark: true,
+    scripts: true,
+    language: "de",
+    agent: "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36",
+};
+const IPHONE: Eyes = Eyes {
+    name: "iphone",
+    width: 390,
+    height: 840,
+    dark: false,
+    scripts: true,
+    language: "en",
+    agent: "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/19.0 \
+            Mobile/15E148 Safari/604.1",
+};
+const WINDOWS: Eyes = Eyes {
+    name: "windows",
+    width: 1280,
+    height: 1000,
+    dark: true,
+    scripts: true,
+    language: "de",
+    agent: "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+};
+
+/// From the portal to the choice of a device, for somebody new; every page on the way is well made.
+async fn to_choice(browser: &mut Chromium, world: &World, name: &str) {
+    world.apply(&abuse::acme(&abuse::person(name))).await;
+    browser.go(&format!("{}/", world.base())).await;
+    browser.fill("[autocomplete=username]", name).await;
+    browser.is_well_made().await;
+    browser.press("continue").await;
+    browser.fill("[autocomplete=current-password]", story::PASSWORD).await;
+    browser.press("continue").await;
+    browser.press("add-authenticator").await;
+    browser.wait("[autocomplete=one-time-code]").await;
+    let code = world.mail(&format!("{name}@acme.test"), 1).await.code().unwrap();
+    browser.fill("[autocomplete=one-time-code]", &code).await;
+    browser.press("continue").await;
+    browser.wait("[data-action=platform-android]").await;
+    browser.is_well_made().await;
+    browser.look("platform").await;
+}
+
+impl Chromium {
+    /// Whether something is there to be seen.
+    async fn shows(&self, css: &str) -> bool {
+        match self.client.find(Locator::Css(css)).await {
+            Ok(element) => element.is_displayed().await.unwrap(),
+            Err(_) => false,
+        }
+    }
+
+    /// What somebody else's program reads off the QR code that is on the page.
+    async fn scan(&self, folder: &std::path::Path) -> String {
+        let picture = folder.join("qr.png");
+        std::fs::write(&picture, self.wait("[data-qr]").await.screenshot().await.unwrap()).unwrap();
+        let read = Command::new("zbarimg").args(["-q", "--raw"]).arg(&picture).output().unwrap();
+        String::from_utf8(read.stdout).unwrap().trim().to_owned()
+    }
+
+    /// The whole of the page, also what stands in closed details.
+    async fn source(&self) -> String {
+        self.client.source().await.unwrap()
+    }
+}
+
+/// R-064, R-105, R-107, R-108, R-110, R-121, R-159: Android in two steps, each with its own QR code, at a desk, in a narrow
+/// Chinese window and without scripts; and on the phone itself, which shows buttons and no QR code. A device that speaks
+/// the protocol does the rest, and the page moves on.
+#[actix_web::test]
+async fn android_is_installed_and_then_activated() {
+    let world = World::new(On::Sqlite).await;
+    let folder = tempfile::tempdir().unwrap();
+    for eyes in [DESKTOP, NARROW, PLAIN, ANDROID] {
+        let on_phone = eyes.name == "android";
+        let mut browser = Chromium::new(eyes).await;
+        let name = format!("droid-{}", eyes.name);
+        to_choice(&mut browser, &world, &name).await;
+        assert_eq!(browser.shows("[data-action=platform-android].here").await, on_phone, "{}: R-064", eyes.name);
+        assert!(!browser.shows("[data-action=platform-ios].here").await, "R-064");
+        browser.press("platform-android").await;
+        let store = browser.wait("a[target=_blank]").await.attr("href").await.unwrap().unwrap();
+        assert!(store.starts_with("https://play.google.com/store/apps/details?id="), "{store}");
+        browser.is_well_made().await;
+        browser.look("install").await;
+        assert_eq!(browser.shows("[data-qr]").await, !on_phone, "{}: R-107", eyes.name);
+        if !on_phone {
+            assert_eq!(browser.scan(folder.path()).await, store, "{}: R-105, the way to the app", eyes.name);
+        }
+        assert!(
+            !browser.source().await.contains("data-activation-string"),
+            "{}: not before it is installed",
+            eyes.name
+        );
+        browser.press("continue").await;
+        browser.wait("[data-action=check-now]").await;
+        browser.is_well_made().await;
+        browser.look("activation").await;
+        let string = browser.text("[data-activation-string]").await;
+        assert_eq!(browser.shows("[data-qr]").await, !on_phone, "{}: R-107", eyes.name);
+        if on_phone {
+            // A button for the phone itself, and the QR code for another one behind a word.
+            let open = browser.wait("[data-action=open-app]").await.attr("href").await.unwrap().unwrap();
+            assert_eq!(open, string, "R-107");
+            browser.wait("details summary").await.click().await.unwrap();
+            browser.is_well_made().await;
+            browser.look("activation-other-device").await;
+        }
+        // R-159: dark on light, in the dark, too; a program finds it there.
+        assert_eq!(browser.scan(folder.path()).await, string, "{}: R-105, R-159", eyes.name);
+        // The string is one click away, and is whole at any width.
+        for summary in browser.client.find_all(Locator::Css("details:not([open]) > summary")).await.unwrap() {
+            summary.click().await.unwrap();
+        }
+        assert!(browser.shows("[data-activation-string]").await, "{}: R-158", eyes.name);
+        browser.is_well_made().await;
+        browser.look("activation-by-hand").await;
+        // R-108: wherever the page is, the app may be elsewhere.
+        let device = Device::new(&string, "android");
+        let (status, claimed) = device.claim().await;
+        assert_eq!(status, 200, "{claimed}");
+        let (status, secret) = device.confirm(&claimed).await;
+        assert_eq!(status, 200);
+        if !eyes.scripts {
+            browser.press("check-now").await;
+        }
+        browser.wait("[autocomplete=one-time-code]").await;
+        browser.is_well_made().await;
+        browser.look("first-passcode").await;
+        let code = story::oathtool(&world, &secret, "--totp=sha256", "6");
+        browser.fill("[autocomplete=one-time-code]", &code).await;
+        browser.press("continue").await;
+        browser.wait("[data-action=log-out]").await;
+        browser.is_well_made().await;
+        browser.look("portal").await;
+        browser.close().await;
+    }
+    world.stop().await;
+}
+
+/// R-064, R-104, R-107, R-158: an iPhone in the hand is asked to open the app, and shows no QR code that it could not
+/// scan; at a desk the string and the link stand behind "can't scan?".
+#[actix_web::test]
+async fn an_iphone_opens_the_app_and_a_desk_shows_the_code() {
+    let world = World::new(On::Sqlite).await;
+    for eyes in [IPHONE, DARK] {
+        let on_phone = eyes.name == "iphone";
+        let mut browser = Chromium::new(eyes).await;
+        to_choice(&mut browser, &world, &format!("apple-{}", eyes.name)).await;
+        assert_eq!(browser.shows("[data-action=platform-ios].here").await, on_phone, "R-064");
+        browser.press("platform-ios").await;
+        browser.wait("[data-action=check-now]").await;
+        browser.is_well_made().await;
+        browser.look("activation-ios").await;
+        assert_eq!(browser.shows("[data-action=open-app]").await, on_phone, "R-107");
+        assert_eq!(browser.shows("[data-qr]").await, !on_phone, "R-107");
+        let string = browser.text("[data-activation-string]").await;
+        let source = browser.source().await;
+        let links = scraper::Html::parse_document(&source);
+        let links = links
+            .select(&scraper::Selector::parse("a[href]").unwrap())
+            .filter(|link| link.attr("href") == Some(&string))
+            .count();
+        assert_eq!(links, 1, "R-158: the link that opens the app, once");
+        // A standard app on the phone is opened by its own link, too.
+        browser.press("change-platform").await;
+        browser.press("platform-oath_app").await;
+        browser.wait("[autocomplete=one-time-code]").await;
+        browser.is_well_made().await;
+        browser.look("standard-app").await;
+        assert_eq!(browser.shows("[data-qr]").await, !on_phone, "R-107");
+        assert_eq!(browser.shows("[data-action=open-app]").await, on_phone, "R-107");
+        browser.close().await;
+    }
+    world.stop().await;
+}
+
+/// R-064, R-066 to R-069, R-071 to R-074, R-106, R-164: the page for this computer in its three ways, light and dark, in
+/// German and Chinese, wide and narrow, with scripts and without.
+#[actix_web::test]
+async fn windows_in_its_three_ways() {
+    let world = World::new(On::Sqlite).await;
+    let sum = "0123456789abcdef".repeat(4);
+    let installer = "https://downloads.example.com/apps/Vestibule%20Setup.exe";
+    for eyes in [DESKTOP, WINDOWS, NARROW, PLAIN] {
+        let mut browser = Chromium::new(eyes).await;
+        to_choice(&mut browser, &world, &format!("win-{}", eyes.name)).await;
+        assert_eq!(browser.shows("[data-action=platform-windows].here").await, eyes.name == "windows", "R-064");
+        for (way, setting, link) in [
+            ("none", "windows_link = \"none\"".to_owned(), None),
+            (
+                "store",
+                "windows_link = \"store\"\nstore_product_id = \"9NBLGGH4XYZ1\"".to_owned(),
+                Some("ms-windows-store://pdp/?ProductId=9NBLGGH4XYZ1"),
+            ),
+            (
+                "installer",
+                format!("windows_link = \"installer\"\ninstaller_url = \"{installer}\"\ninstaller_sha256 = \"{sum}\""),
+                Some(installer),
+            ),
+        ] {
+            world.apply(&abuse::acme(&format!("[tenant.self_provisioning]\n{setting}\n"))).await;
+            browser.press("platform-windows").await;
+            browser.wait("[data-action=open-app]").await;
+            browser.is_well_made().await;
+            browser.look(&format!("windows-{way}")).await;
+            assert!(!browser.source().await.contains("data-qr"), "nothing to scan: the app is on this computer");
+            assert!(browser.shows("[data-activation-string]").await, "R-106, R-164");
+            let string = browser.text("[data-activation-string]").await;
+            let open = browser.wait("[data-action=open-app]").await.attr("href").await.unwrap().unwrap();
+            assert_eq!(open, format!("vestibule-authenticator:{string}"), "R-164");
+            assert_eq!(browser.shows("[data-action=get-app]").await, link.is_some(), "{way}: R-067");
+            if let Some(link) = link {
+                let get = browser.wait("[data-action=get-app]").await;
+                assert_eq!(get.attr("href").await.unwrap().as_deref(), Some(link), "R-068, R-069, R-072, R-073");
+                assert_eq!(get.attr("target").await.unwrap().as_deref(), Some("_blank"), "R-074");
+            }
+            let text = browser.text("main").await;
+            assert_eq!(text.contains(&sum), way == "installer", "R-071");
+            assert_eq!(text.contains("Vestibule Setup.exe"), way == "installer");
+            assert_eq!(
+                browser.source().await.contains("https://apps.microsoft.com/detail/9NBLGGH4XYZ1"),
+                way == "store",
+                "R-072"
+            );
+            browser.press("change-platform").await;
+            browser.wait("[data-action=platform-windows]").await;
+        }
+        browser.close().await;
+    }
+    world.stop().await;
+}
+
+/// R-542, R-543, R-544, R-547, R-553, R-555: the whole way with the keyboard alone, in a window as narrow as 1280 pixels are at
+/// 400 percent. What has the focus is always to be seen, and nothing moves for who asked for that.
+#[actix_web::test]
+async fn the_whole_way_by_keyboard() {
+    const TAB: &str = "\u{e004}";
+    const ENTER: &str = "\u{e007}";
+    let world = World::new(On::Sqlite).await;
+    world.apply(&abuse::acme(&abuse::person("keys"))).await;
+    let mut browser = Chromium::new(Eyes { name: "keyboard", language: "en", ..NARROW }).await;
+    browser.go(&format!("{}/", world.base())).await;
+    // Types into what has the focus; the page puts it where one goes on.
+    let type_in = async |browser: &Chromium, text: &str| {
+        browser.client.active_element().await.unwrap().send_keys(text).await.unwrap();
+    };
+    let walk_to = async |browser: &Chromium, css: &str| {
+        let look = "const e = document.activeElement, r = e.getBoundingClientRect(), s = getComputedStyle(e); \
+                    return [e.matches(arguments[0]), r.width > 0 && r.bottom > 0 && r.top < innerHeight && r.left < innerWidth, \
+                    s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 2, e.outerHTML]";
+        for _ in 0..30 {
+            type_in(browser, TAB).await;
+            let found = browser.client.execute(look, vec![json!(css)]).await.unwrap();
+            assert_eq!((&found[1], &found[2]), (&json!(true), &json!(true)), "R-542: seen, with a frame: {found}");
+            if found[0] == json!(true) {
+                return;
+            }
+        }
+        panic!("R-542: {css} cannot be reached with the keyboard");
+    };
+    browser.wait("[autocomplete=username]:focus").await;
+    type_in(&browser, &format!("keys{ENTER}")).await;
+    browser.wait("[autocomplete=current-password]:focus").await;
+    type_in(&browser, &format!("wrong{ENTER}")).await;
+    // R-548: the fault is said, and one goes on typing.
+    browser.wait("#complaint[role=alert]").await;
+    browser.wait("[autocomplete=current-password]:focus").await;
+    type_in(&browser, &format!("{}{ENTER}", story::PASSWORD)).await;
+    browser.wait("[data-action=add-authenticator]").await;
+    walk_to(&browser, "[data-action=add-authenticator]").await;
+    type_in(&browser, ENTER).await;
+    browser.wait("[autocomplete=one-time-code]:focus").await;
+    let code = world.mail("keys@acme.test", 1).await.code().unwrap();
+    type_in(&browser, &format!("{code}{ENTER}")).await;
+    browser.wait("[data-action=platform-oath_app]").await;
+    walk_to(&browser, "[data-action=platform-oath_app]").await;
+    type_in(&browser, ENTER).await;
+    browser.wait("[data-activation-string]").await;
+    // The key behind "can't scan?", too.
+    walk_to(&browser, "summary").await;
+    type_in(&browser, ENTER).await;
+    assert!(browser.shows("[data-activation-string]").await, "R-158");
+    let secret = browser.text("[data-activation-string]").await.replace(' ', "");
+    walk_to(&browser, "[autocomplete=one-time-code]").await;
+    let code = story::oathtool(&world, &secret, "--totp=sha1", "6");
+    type_in(&browser, &format!("{code}{ENTER}")).await;
+    browser.wait("[data-action=log-out]").await;
+    browser.is_well_made().await;
+    browser.look("portal").await;
+    // R-555: whoever wants less motion gets none.
+    let style = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/static/vestibule.css")).unwrap();
+    let (_, calm) = style.split_once("@media (prefers-reduced-motion: reduce)").unwrap();
+    assert!(calm.lines().next().unwrap().contains("animation: none !important"), "R-555");
+    browser.close().await;
+    world.stop().await;
 }
