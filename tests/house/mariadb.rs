@@ -10,17 +10,13 @@ struct Server {
     socket: PathBuf,
     port: u16,
     _folder: tempfile::TempDir,
-    _child: Guard,
+    _keeper: Child,
 }
 
-struct Guard(Child);
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+/// Stays beside the server and ends it when the test program ends, however it ends: what is static is never dropped, and
+/// a program that is killed drops nothing, but its end of the pipe is closed in any case. Then the folder goes, too.
+const KEEPER: &str = "trap '' INT; folder=$1; shift; \"$@\" & server=$!; cat >/dev/null; kill $server; wait $server; \
+                      rm -rf \"$folder\"";
 
 static SERVER: OnceLock<Server> = OnceLock::new();
 static NUMBER: Mutex<u32> = Mutex::new(0);
@@ -53,8 +49,11 @@ fn start() -> Server {
     let socket = folder.path().join("socket");
     // A port that is free now; nobody else on this machine asks for one in the next moment.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let child = Command::new("mariadbd")
+    let keeper = Command::new("sh")
+        .args(["-c", KEEPER, "keeper"])
+        .arg(folder.path())
         .args([
+            "mariadbd",
             "--no-defaults",
             "--bind-address=127.0.0.1",
             "--innodb-flush-log-at-trx-commit=1",
@@ -65,11 +64,12 @@ fn start() -> Server {
         .arg(format!("--port={port}"))
         .arg(format!("--user={}", user()))
         .arg(format!("--pid-file={}", folder.path().join("pid").display()))
+        .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .expect("mariadb-server is installed by ./test");
-    let server = Server { socket, port, _folder: folder, _child: Guard(child) };
+        .expect("there is a shell");
+    let server = Server { socket, port, _folder: folder, _keeper: keeper };
     let begun = Instant::now();
     while !client(&server, "SELECT 1") {
         assert!(begun.elapsed() < Duration::from_secs(60), "MariaDB does not start");
