@@ -110,6 +110,13 @@ impl House {
         self.realms.realm(&self.db, &self.sealer, code, self.clock.now()).await
     }
 
+    /// The virtual server with this code as it was last seen, without asking the database: for a page that says that
+    /// something failed, which may be the database.
+    #[must_use]
+    pub fn remembered_realm(&self, code: &TenantCode) -> Option<Arc<Realm>> {
+        self.realms.remembered(code)
+    }
+
     /// Forgets what is in memory, after this instance changed a configuration.
     pub fn forget_realms(&self) {
         self.realms.forget();

@@ -93,6 +93,11 @@ impl Realms {
         Ok(Some(realm))
     }
 
+    /// The realm with this code, if it is in memory, however old.
+    pub(super) fn remembered(&self, code: &TenantCode) -> Option<Arc<Realm>> {
+        self.locked().get(code).map(|(_, realm)| Arc::clone(realm))
+    }
+
     /// Forgets what is known, after a change by this very instance.
     pub(super) fn forget(&self) {
         self.locked().clear();

@@ -1,5 +1,7 @@
 //! What is true of every answer: security headers, the right host, a page for every fault.
 
+use std::sync::Arc;
+
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
@@ -11,6 +13,7 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, ResponseError as _,
 use super::page::{FaultPage, Frame, page_with_status};
 use super::{Fault, Site, cookies, visit};
 use crate::domain::ids::CorrelationId;
+use crate::flow::Realm;
 use crate::i18n::{Language, Preferences, negotiate};
 use crate::urls::Urls;
 
@@ -143,6 +146,12 @@ impl Asked {
         }
     }
 
+    /// The virtual server that was asked, if it is in memory.
+    fn realm(&self, site: &Site) -> Option<Arc<Realm>> {
+        let code = self.uri.path().strip_prefix("/t/")?.split('/').next()?.parse().ok()?;
+        site.house.remembered_realm(&code)
+    }
+
     fn is_for_programs(&self) -> bool {
         self.uri.path().contains("/api/")
     }
@@ -154,7 +163,7 @@ impl Asked {
     }
 
     /// The language of somebody of whom nothing but the request is known.
-    fn language(&self, urls: &Urls) -> Language {
+    fn language(&self, urls: &Urls, realm: Option<&Realm>) -> Language {
         if let Some(language) = visit::asked_language(&self.method, self.uri.query().unwrap_or_default()) {
             return language;
         }
@@ -164,6 +173,7 @@ impl Asked {
         negotiate(&Preferences {
             chosen: chosen.as_deref(),
             of_browser: text(&self.accept_language).as_deref(),
+            of_tenant: realm.map(|realm| realm.config.tenant.default_language.as_str()),
             ..Preferences::default()
         })
     }
@@ -173,9 +183,10 @@ impl Asked {
 fn explanation(fault: &Fault, asked: &Asked, site: &Site, correlation: CorrelationId) -> HttpResponse {
     let status = fault.status_code();
     if !asked.is_for_programs() {
-        let language = asked.language(&site.urls);
+        let realm = asked.realm(site);
+        let language = asked.language(&site.urls, realm.as_deref());
         let frame = Frame::bare(site.texts, language, &format!("{}-title", fault.key()), correlation);
-        let frame = frame.at(asked.path().to_owned());
+        let frame = frame.at(asked.path().to_owned()).in_realm(realm.as_deref());
         return page_with_status(status, &FaultPage { frame, key: fault.key() })
             .unwrap_or_else(|_| HttpResponse::InternalServerError().finish());
     }

@@ -8,6 +8,7 @@ use askama::filters::HtmlSafe;
 
 use super::{Call, Fault, assets, headers};
 use crate::domain::ids::CorrelationId;
+use crate::flow::Realm;
 use crate::i18n::{Language, Texts, Value, Words};
 
 /// What every page shows besides its own content.
@@ -58,6 +59,19 @@ impl Frame {
             help_contact: String::new(),
             correlation,
             csrf: String::new(),
+        }
+    }
+
+    /// With the name and the help desk of a virtual server, where one is known.
+    #[must_use]
+    pub fn in_realm(self, realm: Option<&Realm>) -> Self {
+        match realm {
+            Some(realm) => Self {
+                organization: realm.config.tenant.name.clone(),
+                help_contact: realm.config.settings.help_contact.clone(),
+                ..self
+            },
+            None => self,
         }
     }
 

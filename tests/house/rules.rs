@@ -940,6 +940,9 @@ async fn help_is_in_the_same_place_everywhere() {
         after_password(&world, &mut ada, "barbara", "not in the rollout").await,
         ada.get(&format!("{}/activate", world.base())).await,
         ada.get(&format!("{}/not-me/x", world.base())).await,
+        // Pages that say what went wrong are where help is needed most.
+        ada.get(&format!("{}/login/aaaaaaaaaaaaaaaaaaaaaaaaaa", world.base())).await,
+        ada.get(&format!("{}/saml/sso", world.base())).await,
     ];
     let mut ada = Visitor::new(&world.url);
     let seen = to_platforms(&world, &mut ada).await;
