@@ -169,8 +169,13 @@ impl Db {
         }
     }
 
-    /// Whether the database answers within two seconds.
+    /// Whether the database answers within two seconds, and its disk has not failed.
     pub async fn answers(&self) -> bool {
+        if let Kind::Sqlite(file) = &*self.0
+            && !file.takes_writes()
+        {
+            return false;
+        }
         let ping = self.read(async |connection| Statement::new("SELECT 1").rows(connection).await);
         matches!(tokio::time::timeout(Duration::from_secs(2), ping).await, Ok(Ok(_)))
     }

@@ -131,6 +131,11 @@ impl Sqlite {
         Ok(done)
     }
 
+    /// Whether what is written can be kept: the file is open, and the disk has not failed.
+    pub(super) fn takes_writes(&self) -> bool {
+        self.syncer().is_ok_and(|syncer| syncer.healthy().is_ok())
+    }
+
     /// Closes every connection, once the one that writes is free.
     pub(super) async fn close(&self) {
         let syncer = self.syncer.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -321,8 +326,10 @@ mod tests {
         });
         assert!(beside.await.expect("commits"), "a reader beside the writer");
         assert_eq!(leases(&db).await, 0);
+        assert!(db.answers().await);
         db.close().await;
         assert!(matches!(db.write(async |_| Ok(())).await, Err(Error::Unsupported(_))), "closed is closed");
+        assert!(!db.answers().await, "and not ready (R-597)");
     }
 
     /// A browser that goes away in the middle of a transaction leaves nothing of it, and nothing locked.
