@@ -7,3 +7,4 @@ pub mod password;
 pub mod ring;
 pub mod sealing;
 pub mod signing;
+pub mod x509;
