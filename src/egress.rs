@@ -82,20 +82,50 @@ impl Egress {
     /// [`EgressError`], also if the status is not 200.
     pub async fn get(&self, address: &str) -> Result<String, EgressError> {
         let url = self.rules.checked(address)?;
-        let answer = self.client.get(url).header("accept", "application/json").send().await;
-        let mut answer = answer.map_err(|error| EgressError::Failed(told(&error)))?;
-        if answer.status() != reqwest::StatusCode::OK {
-            return Err(EgressError::Failed(format!("status {}", answer.status().as_u16())));
-        }
-        let mut body = Vec::new();
-        while let Some(part) = answer.chunk().await.map_err(|error| EgressError::Failed(told(&error)))? {
-            if body.len() + part.len() > LARGEST {
-                return Err(EgressError::Answer);
-            }
-            body.extend_from_slice(&part);
-        }
-        String::from_utf8(body).map_err(|_| EgressError::Answer)
+        read(self.client.get(url).header("accept", "application/json"), LARGEST).await
     }
+
+    /// Fetches a document of at most `largest` octets.
+    ///
+    /// # Errors
+    /// [`EgressError`], also if the status is not 200.
+    pub async fn document(&self, address: &str, largest: usize) -> Result<String, EgressError> {
+        let url = self.rules.checked(address)?;
+        read(self.client.get(url), largest).await
+    }
+
+    /// Posts a text with these headers, and reads the answer.
+    ///
+    /// # Errors
+    /// [`EgressError`], also if the status is not 200.
+    pub async fn exchange(
+        &self,
+        address: &str,
+        headers: &[(&'static str, &'static str)],
+        body: String,
+    ) -> Result<String, EgressError> {
+        let mut request = self.client.post(self.rules.checked(address)?).body(body);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        read(request, LARGEST).await
+    }
+}
+
+/// The text that a request is answered with.
+async fn read(request: reqwest::RequestBuilder, largest: usize) -> Result<String, EgressError> {
+    let mut answer = request.send().await.map_err(|error| EgressError::Failed(told(&error)))?;
+    if answer.status() != reqwest::StatusCode::OK {
+        return Err(EgressError::Failed(format!("status {}", answer.status().as_u16())));
+    }
+    let mut body = Vec::new();
+    while let Some(part) = answer.chunk().await.map_err(|error| EgressError::Failed(told(&error)))? {
+        if body.len() + part.len() > largest {
+            return Err(EgressError::Answer);
+        }
+        body.extend_from_slice(&part);
+    }
+    String::from_utf8(body).map_err(|_| EgressError::Answer)
 }
 
 /// The innermost reason, which tells most.
@@ -271,5 +301,33 @@ mod tests {
         let egress = Egress::new(Vec::new()).expect("a client");
         let error = egress.get("https://localhost:1/jwks").await.expect_err("refused").to_string();
         assert!(error.contains("no address that may be called"), "{error}");
+    }
+
+    /// T-52: what is read of an answer has its limit, and nobody is sent anywhere else.
+    #[actix_web::test]
+    async fn documents_and_exchanges_have_their_limits() {
+        use actix_web::{App, HttpResponse, web};
+        let server = actix_web::HttpServer::new(|| {
+            let away = async || HttpResponse::Found().insert_header(("location", "/long")).finish();
+            App::new()
+                .route("/long", web::get().to(async || "x".repeat(100_000)))
+                .route("/away", web::get().to(away))
+                .route("/echo", web::post().to(async |body: String| body))
+        });
+        let server = server.workers(1).disable_signals().bind("127.0.0.1:0").expect("a port");
+        let base = format!("http://{}", server.addrs().first().expect("an address"));
+        let running = actix_web::rt::spawn(server.run());
+        let egress = Egress::new(vec!["127.0.0.0/8".parse().expect("a network")]).expect("a client");
+        let long = format!("{base}/long");
+        assert_eq!(egress.document(&long, 100_000).await.expect("an answer").len(), 100_000);
+        assert!(matches!(egress.document(&long, 99_999).await, Err(EgressError::Answer)));
+        assert!(matches!(egress.get(&long).await, Err(EgressError::Answer)), "64 KiB");
+        assert!(egress.document(&format!("{base}/away"), 100).await.is_err());
+        let headers = [("content-type", "text/xml")];
+        let echo = egress.exchange(&format!("{base}/echo"), &headers, "hello".to_owned()).await;
+        assert_eq!(echo.expect("an answer"), "hello");
+        let strict = Egress::new(Vec::new()).expect("a client");
+        assert!(matches!(strict.exchange(&base, &headers, String::new()).await, Err(EgressError::Refused(_))));
+        running.abort();
     }
 }

@@ -17,11 +17,11 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("storage", &["domain", "clock"]),
     ("keys", &["domain", "clock", "storage"]),
     ("mail", &["domain", "clock", "storage", "keys", "urls", "i18n"]),
-    ("flow", &["domain", "clock", "storage", "keys"]),
+    ("flow", &["domain", "clock", "egress", "storage", "keys"]),
     ("http", &["domain", "clock", "egress", "urls", "i18n", "storage", "keys", "flow"]),
     ("pages", &["domain", "clock", "urls", "i18n", "storage", "keys", "flow", "http"]),
     ("oidc", &["domain", "clock", "urls", "i18n", "storage", "keys", "flow", "http"]),
-    ("saml", &["domain", "clock", "urls", "i18n", "storage", "keys", "flow", "http"]),
+    ("saml", &["domain", "clock", "egress", "urls", "i18n", "storage", "keys", "flow", "http"]),
     ("api", &["domain", "clock", "urls", "i18n", "storage", "keys", "flow", "http"]),
 ];
 
