@@ -3,7 +3,9 @@
 //! It defines no rules. [`open`] makes a [`Site`] of settings, [`doors`] registers every route, [`Service`]
 //! listens and stops gracefully.
 
+mod certificates;
 pub mod commands;
+pub mod feeds;
 pub mod health;
 pub mod helpdesk;
 pub mod jobs;
@@ -24,6 +26,7 @@ use anyhow::Context as _;
 use crate::clock::{Clock, Entropy};
 use crate::config::Settings;
 use crate::domain::secret::ExposeSecret as _;
+use crate::egress::Egress;
 use crate::flow::House;
 use crate::http::{Fault, HttpSettings, Site, assets, headers};
 use crate::i18n::Texts;
@@ -100,7 +103,8 @@ pub async fn open(settings: &Settings, schema: Schema, nature: Nature) -> anyhow
     let db = database(settings, schema).await?;
     let passwords = PasswordHasher::new(settings.hashing, &entropy)
         .map_err(|error| anyhow::anyhow!("passwords: Argon2 refuses the settings: {error}"))?;
-    let house = House::open(db, sealer, passwords, clock, entropy, settings.limits).await.context(
+    let egress = Egress::new(settings.egress.clone())?;
+    let house = House::open(db, sealer, passwords, clock, entropy, egress, settings.limits).await.context(
         "the installation's root secret does not open; is the key-encryption key the one that this database was made with?",
     )?;
     Ok(Site {

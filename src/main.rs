@@ -63,6 +63,17 @@ enum Command {
     },
     /// Look at configuration, keys, database and mail server; one line for each.
     Check,
+    /// Show what is understood of a service provider's metadata, before it is registered.
+    Metadata {
+        /// A file, or an https address.
+        place: String,
+        /// Which of several service providers.
+        #[arg(long, value_name = "ENTITY_ID")]
+        entity_id: Option<String>,
+        /// The certificate of the key that signs the metadata, in PEM; then its signature must be good.
+        #[arg(long, value_name = "FILE")]
+        certificate: Option<PathBuf>,
+    },
     /// Bring the database's schema up to date.
     Migrate,
     /// Signing keys and the key-encryption key.
@@ -99,6 +110,11 @@ struct OfTenant {
 
 #[derive(Debug, Subcommand)]
 enum Keys {
+    /// List the signing keys of a virtual server.
+    List {
+        #[command(flatten)]
+        tenant: OfTenant,
+    },
     /// Move signing keys on by one step, or seal every secret under the first key-encryption key.
     Rotate {
         /// Which keys.
@@ -250,6 +266,10 @@ async fn carry_out(command: Command, settings: Settings) -> anyhow::Result<ExitC
             let good = checks.iter().all(|check| check.found.is_ok());
             return Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
+        Command::Metadata { place, entity_id, certificate } => {
+            commands::metadata(settings, &place, entity_id.as_deref(), certificate.as_deref()).await?
+        }
+        Command::Keys(Keys::List { tenant }) => commands::list_keys(settings, tenant.tenant.as_deref()).await?,
         Command::Migrate => vec![commands::migrate(settings).await?],
         Command::Keys(Keys::Rotate { which, tenant }) => {
             let which = match which {

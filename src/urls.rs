@@ -5,7 +5,7 @@
 
 use url::Url;
 
-use crate::domain::ids::{ApplicationId, LoginId};
+use crate::domain::ids::{ApplicationId, LoginId, LogoutId};
 use crate::domain::login::origin::Origin;
 use crate::domain::tenant::TenantCode;
 
@@ -72,6 +72,12 @@ impl Urls {
     #[must_use]
     pub fn saml_start(&self, tenant: &TenantCode, application: ApplicationId) -> String {
         format!("{}/t/{tenant}/saml/start?application={application}", self.public)
+    }
+
+    /// Where a logout that began at the portal goes on, from one service provider to the next.
+    #[must_use]
+    pub fn single_logout(&self, tenant: &TenantCode, logout: LogoutId) -> String {
+        format!("{}/t/{tenant}/saml/logout/{logout}", self.public)
     }
 
     /// The activation link without its fragment; the fragment never reaches a server.

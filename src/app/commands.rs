@@ -4,20 +4,25 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::{Nature, Schema, database, kek, open, tls};
+use super::{Nature, Schema, certificates, database, kek, open, tls};
+use crate::apply::applications;
 use crate::apply::export;
 use crate::apply::plan::Prune;
 use crate::apply::run::{self, Run};
-use crate::clock::Entropy;
+use crate::clock::{Clock, Entropy};
 use crate::config::{KeySource, Settings};
 use crate::domain::audit::Actor;
 use crate::domain::secret::ExposeSecret as _;
+use crate::domain::service_provider::draft::bare;
+use crate::domain::signing_key::{KeyStage, StoredSigningKey};
 use crate::domain::tenant::TenantCode;
+use crate::egress::Egress;
 use crate::flow::administration::{Desk, keys, reseal};
 use crate::http::Site;
 use crate::keys::sealing::Place;
 use crate::mail::transport::Transport;
-use crate::storage::{Db, installation, restored, tenants};
+use crate::saml::described;
+use crate::storage::{Db, installation, restored, signing_keys, tenants};
 
 /// The desk of whoever is at the shell; the audit trail names the system account.
 #[must_use]
@@ -123,6 +128,11 @@ pub async fn check(settings: &Settings) -> Vec<Check> {
             }
         },
     };
+    if let Some(db) = &db
+        && let Some(found) = saml_certificates(db).await
+    {
+        checks.push(Check { what: "SAML certificates", found });
+    }
     checks.push(Check { what: "key-encryption key", found: key(settings, db.as_ref()).await });
     checks.push(Check { what: "mail server", found: mail(settings).await });
     checks
@@ -138,6 +148,74 @@ async fn schema(db: &Db) -> Result<String, String> {
         }
         _ => Err(format!("its schema is newer than this program: {applied} migrations, {known} known")),
     }
+}
+
+/// Certificates that have run out are a fault; those that will soon are told of. `None` before there is a schema.
+async fn saml_certificates(db: &Db) -> Option<Result<String, String>> {
+    let now = Clock::System.now();
+    let all = certificates::all(db, now).await.ok()?;
+    let ending: Vec<String> = all.iter().filter(|it| it.is_ending(now)).map(|it| it.words(now)).collect();
+    let expired = all.iter().any(|it| it.not_after <= now);
+    let words = if ending.is_empty() { format!("{}, none of them ends soon", all.len()) } else { ending.join("; ") };
+    Some(if expired { Err(words) } else { Ok(words) })
+}
+
+/// `vestibule keys list`.
+///
+/// # Errors
+/// If there is no such virtual server, or what the database says.
+pub async fn list_keys(settings: &Settings, code: Option<&str>) -> anyhow::Result<Vec<String>> {
+    let db = database(settings, Schema::Expect).await?;
+    let code = tenant(&db, code).await?;
+    let keys = db.read(async |connection| match tenants::config(connection, &code).await? {
+        Some(config) => signing_keys::of_tenant(connection, config.tenant.id).await,
+        None => Ok(Vec::new()),
+    });
+    let keys = keys.await?;
+    db.close().await;
+    let line = |key: &StoredSigningKey| {
+        let until = match key.stage {
+            KeyStage::Old { published_until } => format!(", published until {}", published_until.rfc3339()),
+            KeyStage::Next | KeyStage::Current => String::new(),
+        };
+        let (purpose, algorithm, stage) = (key.purpose.name(), key.algorithm.name(), key.stage.name());
+        format!("{} {purpose} {algorithm} {stage}, made {}{until}", key.id, key.created_at.rfc3339())
+    };
+    Ok(keys.iter().map(line).collect())
+}
+
+/// `vestibule metadata`: what is understood of a service provider's metadata, before it is registered.
+///
+/// # Errors
+/// If it cannot be read, or is not signed as it must be.
+pub async fn metadata(
+    settings: &Settings,
+    place: &str,
+    entity_id: Option<&str>,
+    certificate: Option<&Path>,
+) -> anyhow::Result<Vec<String>> {
+    let now = Clock::System.now();
+    let text = if place.starts_with("https://") || place.starts_with("http://") {
+        let egress = Egress::new(settings.egress.clone())?;
+        let fetched = applications::fetch(&egress, place).await;
+        fetched.map_err(|words| anyhow::anyhow!("{place} {words}"))?
+    } else {
+        std::fs::read_to_string(place).with_context(|| format!("{place} cannot be read"))?
+    };
+    let described = match certificate {
+        Some(path) => {
+            let pem = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+            described::signed(&text, &bare(&pem), entity_id, now)
+        }
+        None => described::described(&text, entity_id, now),
+    };
+    let described = described.map_err(|error| anyhow::anyhow!("{place} {error}"))?;
+    let mut lines = described::report(&described, now);
+    lines.push(match certificate {
+        Some(_) => "signature: good".to_owned(),
+        None => "signature: not looked at; name the certificate of its signer with --certificate".to_owned(),
+    });
+    Ok(lines)
 }
 
 async fn key(settings: &Settings, db: Option<&Db>) -> Result<String, String> {

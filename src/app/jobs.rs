@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix_web::rt;
 use actix_web::web;
 
+use super::{certificates, feeds};
 use crate::config::{Rotation, Settings};
 use crate::domain::audit::Actor;
 use crate::domain::ids::CorrelationId;
@@ -39,6 +40,7 @@ pub fn start(settings: &Settings, site: &web::Data<Site>, transport: Transport) 
         rt::spawn(worker.run()),
         rt::spawn(purge_forever(site.clone(), owner)),
         rt::spawn(rotate_forever(site.clone(), owner, settings.rotation)),
+        rt::spawn(look_forever(site.clone(), owner)),
     ]
 }
 
@@ -95,6 +97,41 @@ pub async fn rotate_once(site: &Site, owner: CorrelationId, rotation: Rotation) 
     for code in codes {
         for line in keys::rotate(&desk, &code, rotation.overlap, keys::Which::Due { every: rotation.every }).await? {
             tracing::info!(tenant = %code, "{line}");
+        }
+    }
+    Ok(())
+}
+
+/// How often metadata of service providers is fetched, and certificates are looked at.
+const LOOK: Duration = Duration::from_secs(6 * 60 * 60);
+/// Not at the very start: a service that is started again and again would call others just as often.
+const FIRST_LOOK: Duration = Duration::from_secs(5 * 60);
+
+async fn look_forever(site: web::Data<Site>, owner: CorrelationId) {
+    rt::time::sleep(FIRST_LOOK).await;
+    loop {
+        if let Err(error) = look_once(&site, owner).await {
+            tracing::warn!(error = format!("{error:#}"), "service providers could not be looked at");
+        }
+        rt::time::sleep(LOOK).await;
+    }
+}
+
+/// Fetches the metadata of service providers and tells of certificates that run out, if no other instance does.
+///
+/// # Errors
+/// If the database fails.
+pub async fn look_once(site: &Site, owner: CorrelationId) -> anyhow::Result<()> {
+    let house = &site.house;
+    let now = house.clock.now();
+    let mine = house.db.write(async |connection| leases::acquire(connection, "metadata", owner, now, LOOK).await);
+    if !mine.await? {
+        return Ok(());
+    }
+    feeds::refresh(&Desk { house, actor: Actor::System, now }).await?;
+    for dated in certificates::all(&house.db, now).await? {
+        if dated.is_ending(now) {
+            tracing::warn!("{}", dated.words(now));
         }
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! The applications of an apply file.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use super::file::{self, AssignedTo};
@@ -9,18 +10,21 @@ use crate::domain::application::{Application, Assignment, Protocol};
 use crate::domain::ids::{GroupId, UserId};
 use crate::domain::name::{checked, key_of};
 use crate::domain::oidc_client::{OidcClient, OidcClientDraft, OidcClientFault};
+use crate::domain::service_provider::draft::bare;
 use crate::domain::service_provider::{Described, ServiceProvider, ServiceProviderDraft};
 use crate::domain::tenant::TenantConfig;
+use crate::egress::Egress;
 use crate::flow::administration::Desk;
+use crate::keys::x509::Certificate;
 use crate::oidc::token_request::secret_digest;
-use crate::saml::metadata;
+use crate::saml::{described, encrypt};
 
 /// How long a client secret that was replaced stays valid, so that the application can be changed over without an
 /// outage.
 const GRACE: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
 
 /// The largest metadata file that is read.
-const LARGEST_METADATA: u64 = 1024 * 1024;
+const LARGEST_METADATA: u64 = 4 * 1024 * 1024;
 
 /// What applications refer to.
 #[derive(Clone, Copy)]
@@ -29,6 +33,8 @@ pub(super) struct Known<'a> {
     pub(super) users: &'a Names<UserId>,
     /// Where files are that the apply file names.
     pub(super) folder: &'a Path,
+    /// What was found at the addresses that it names.
+    pub(super) fetched: &'a HashMap<String, Result<String, String>>,
 }
 
 /// The applications that the file wants.
@@ -115,7 +121,7 @@ fn protocol(
             Some(Protocol::Oidc(Box::new(client)))
         }
         (None, Some(draft), _) => {
-            let provider = provider(document, &format!("{place}.saml"), draft, known.folder)?;
+            let provider = provider(desk, document, &format!("{place}.saml"), draft, known)?;
             Some(Protocol::Saml(Box::new(provider)))
         }
         (None, None, Some(Protocol::Portal)) => Some(Protocol::Portal),
@@ -183,14 +189,18 @@ const fn key_of_fault(fault: &OidcClientFault) -> &'static str {
 }
 
 fn provider(
+    desk: &Desk<'_>,
     document: &mut Document<'_>,
     place: &str,
     draft: &ServiceProviderDraft,
-    folder: &Path,
+    known: Known<'_>,
 ) -> Option<ServiceProvider> {
-    let described = described(document, place, draft, folder)?;
+    let described = metadata(desk, document, place, draft, known)?;
     match draft.check(described.as_ref()) {
-        Ok(provider) => Some(provider),
+        Ok(provider) => {
+            check_certificates(document, place, &provider);
+            Some(provider)
+        }
         Err(faults) => {
             for fault in faults {
                 document.fault(&format!("{place}.{}", fault.key), fault.words);
@@ -200,40 +210,88 @@ fn provider(
     }
 }
 
+/// A certificate that cannot be read would refuse every request, and every answer, when people want to log in.
+fn check_certificates(document: &mut Document<'_>, place: &str, provider: &ServiceProvider) {
+    for (index, certificate) in provider.certificates.iter().enumerate() {
+        if Certificate::of_base64(certificate).is_none() {
+            document.fault(&format!("{place}.certificates"), format!("number {} is not a certificate", index + 1));
+        }
+    }
+    if let Some(feed) = &provider.feed
+        && Certificate::of_base64(&feed.certificate).is_none()
+    {
+        document.fault(&format!("{place}.metadata_certificate"), "is not a certificate");
+    }
+    if let Some(encryption) = &provider.encryption
+        && let Err(error) = encrypt::key_of(&encryption.certificate)
+    {
+        document.fault(&format!("{place}.encryption_certificate"), error.to_string());
+    }
+}
+
 /// What the metadata says, if there is any; `None` outside if it cannot be read.
-fn described(
+fn metadata(
+    desk: &Desk<'_>,
     document: &mut Document<'_>,
     place: &str,
     draft: &ServiceProviderDraft,
-    folder: &Path,
+    known: Known<'_>,
 ) -> Option<Option<Described>> {
-    let (key, text) = match (&draft.metadata_file, &draft.metadata) {
-        (None, None) => return Some(None),
-        (Some(_), Some(_)) => {
-            document.fault(&format!("{place}.metadata_file"), "must not be given together with metadata");
+    let (key, text) = match (&draft.metadata_file, &draft.metadata, &draft.metadata_url) {
+        (None, None, None) => return Some(None),
+        (None, Some(text), None) => ("metadata", Ok(text.clone())),
+        (Some(name), None, None) => {
+            let read = read(&known.folder.join(name));
+            ("metadata_file", read.map_err(|error| format!("{name} cannot be read: {error}")))
+        }
+        (None, None, Some(url)) => {
+            ("metadata_url", known.fetched.get(url).cloned().unwrap_or_else(|| Err("was not fetched".to_owned())))
+        }
+        _ => {
+            let key = if draft.metadata_url.is_some() { "metadata_url" } else { "metadata_file" };
+            document.fault(&format!("{place}.{key}"), "must not be given together with other metadata");
             return None;
         }
-        (None, Some(text)) => ("metadata", text.clone()),
-        (Some(name), None) => match read(&folder.join(name)) {
-            Ok(text) => ("metadata_file", text),
-            Err(error) => {
-                document.fault(&format!("{place}.metadata_file"), format!("{name} cannot be read: {error}"));
-                return None;
-            }
-        },
     };
-    match metadata::described(&text) {
+    let entity_id = draft.entity_id.as_deref();
+    let described = text.and_then(|text| {
+        let read = match &draft.metadata_certificate {
+            Some(certificate) => described::signed(&text, &bare(certificate), entity_id, desk.now),
+            None => described::described(&text, entity_id, desk.now),
+        };
+        read.map_err(|error| error.to_string())
+    });
+    match described {
         Ok(described) => Some(Some(described)),
         Err(words) => {
-            document.fault(&format!("{place}.{key}"), words.to_string());
+            document.fault(&format!("{place}.{key}"), words);
             None
         }
     }
 }
 
+/// The metadata at every address that the file names, or why it is not there.
+pub(super) async fn fetched(desk: &Desk<'_>, typed: &[file::Application]) -> HashMap<String, Result<String, String>> {
+    let urls = typed.iter().filter_map(|entry| entry.saml.as_ref()?.metadata_url.clone());
+    let calls = urls.map(async |url| {
+        let text = fetch(&desk.house.egress, &url).await;
+        (url, text)
+    });
+    futures_util::future::join_all(calls).await.into_iter().collect()
+}
+
+/// The metadata at an address.
+///
+/// # Errors
+/// Why it cannot be had, in words.
+pub(crate) async fn fetch(egress: &Egress, url: &str) -> Result<String, String> {
+    let largest = usize::try_from(LARGEST_METADATA).unwrap_or(usize::MAX);
+    egress.document(url, largest).await.map_err(|error| format!("is not fetched: {error}"))
+}
+
 fn read(path: &Path) -> std::io::Result<String> {
     if std::fs::metadata(path)?.len() > LARGEST_METADATA {
-        return Err(std::io::Error::other("it is larger than 1 MiB"));
+        return Err(std::io::Error::other("it is larger than 4 MiB"));
     }
     std::fs::read_to_string(path)
 }

@@ -11,7 +11,6 @@ use crate::domain::ids::{ApplicationId, GroupId, UserId};
 use crate::domain::oidc_client::OidcClient;
 use crate::domain::policy::access::{AccessPolicy, Condition, Frequency, Requirement, Verdict};
 use crate::domain::policy::platform::Platform;
-use crate::domain::release::Rule;
 use crate::domain::service_provider::ServiceProvider;
 use crate::domain::tenant::{Status, TenantCode};
 use crate::domain::user;
@@ -214,15 +213,66 @@ fn saml(provider: &ServiceProvider) -> Table {
     let mut entry = Table::new();
     set(&mut entry, "entity_id", provider.entity_id.as_str());
     set_list(&mut entry, "acs_urls", provider.acs.iter().map(|endpoint| endpoint.url.as_str().into()));
-    entry.extend(Value::try_from(provider.name_id_format).map(|value| ("name_id_format".to_owned(), value)));
+    set_word(&mut entry, "name_id_format", provider.name_id_format);
+    let others = provider.other_name_id_formats.iter().filter_map(|format| Value::try_from(format).ok());
+    set_list(&mut entry, "other_name_id_formats", others);
+    if let Some(source) = &provider.name_id_source {
+        set_word(&mut entry, "name_id_source", source);
+    }
     rules(&mut entry, "attributes", &provider.attributes);
     set_list(&mut entry, "certificates", provider.certificates.iter().map(|text| text.as_str().into()));
     set(&mut entry, "require_signed_requests", provider.require_signed_requests);
-    entry.extend(Value::try_from(provider.signed).map(|value| ("signed".to_owned(), value)));
+    set_word(&mut entry, "signed", provider.signed);
+    set_word(&mut entry, "algorithm", provider.algorithm);
+    if let Some(key) = provider.signing_key {
+        set_word(&mut entry, "signing_key", key);
+    }
+    if let Some(encryption) = &provider.encryption {
+        set(&mut entry, "encryption_certificate", encryption.certificate.as_str());
+        set_word(&mut entry, "encryption_content", encryption.content);
+        set_word(&mut entry, "encryption_key_transport", encryption.transport);
+    }
+    if let Some(front) = &provider.logout.front {
+        set(&mut entry, "logout_url", front.url.as_str());
+        set_word(&mut entry, "logout_binding", front.binding);
+        if let Some(url) = &front.response_url {
+            set(&mut entry, "logout_response_url", url.as_str());
+        }
+    }
+    if let Some(url) = &provider.logout.soap {
+        set(&mut entry, "logout_soap_url", url.as_str());
+    }
+    if let Some(feed) = &provider.feed {
+        set(&mut entry, "metadata_url", feed.url.as_str());
+        set(&mut entry, "metadata_certificate", feed.certificate.as_str());
+        // What is fetched again is not written down: then it would not be fetched any more.
+        let fetched = [
+            (feed.follows.acs, "acs_urls"),
+            (feed.follows.certificates, "certificates"),
+            (feed.follows.encryption, "encryption_certificate"),
+            (feed.follows.logout, "logout_url"),
+            (feed.follows.logout, "logout_binding"),
+            (feed.follows.logout, "logout_response_url"),
+            (feed.follows.soap, "logout_soap_url"),
+        ];
+        for (_, key) in fetched.iter().filter(|(follows, _)| *follows) {
+            entry.remove(*key);
+        }
+        set(&mut entry, "encrypt_assertions", provider.encryption.is_some());
+    }
+    set(&mut entry, "idp_initiated", provider.idp_initiated);
+    if let Some(state) = &provider.relay_state {
+        set(&mut entry, "relay_state", state.as_str());
+    }
     entry
 }
 
-fn rules(entry: &mut Table, key: &str, rules: &[Rule]) {
+/// Sets a value that is written as one word.
+fn set_word(entry: &mut Table, key: &str, value: impl Serialize) {
+    entry.extend(Value::try_from(value).map(|value| (key.to_owned(), value)));
+}
+
+fn rules<T: Serialize>(entry: &mut Table, key: &str, rules: &[T]) {
     set_list(entry, key, rules.iter().map(|rule| Value::Table(table(rule))));
 }
 

@@ -3,7 +3,7 @@
 //! [`file`](mod@file) is what operators type; [`plan`](mod@plan) checks it against what is there and lists the changes;
 //! [`run`] carries them out in one transaction for each virtual server; [`export`] writes such a file.
 
-mod applications;
+pub(crate) mod applications;
 mod change;
 mod current;
 pub mod export;

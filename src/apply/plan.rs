@@ -136,7 +136,8 @@ pub(super) async fn plan(
             removals.push(Change::RemoveUser(Box::new(user.clone())));
         }
     }
-    let known = applications::Known { groups: &groups, users: &users, folder };
+    let fetched = applications::fetched(desk, &typed.application).await;
+    let known = applications::Known { groups: &groups, users: &users, folder, fetched: &fetched };
     let wanted = applications::wanted(desk, document, path, &typed.application, &current.config, known);
     let put = plan_applications(&mut after, wanted, remove, &mut removals);
     let mut names = Names::default();

@@ -148,6 +148,8 @@ pub mod of {
     pub enum EmailCode {}
     /// An activation shown to a device.
     pub enum Activation {}
+    /// A single logout on its way.
+    pub enum Logout {}
     /// An OpenID Connect grant (authorization code and what was issued for it).
     pub enum Grant {}
     /// A key that signs.
@@ -184,6 +186,8 @@ pub type EnrollmentId = Id<of::Enrollment>;
 pub type EmailCodeId = Id<of::EmailCode>;
 /// Names an activation.
 pub type ActivationId = Id<of::Activation>;
+/// Names a single logout on its way.
+pub type LogoutId = Id<of::Logout>;
 /// Names an OpenID Connect grant.
 pub type GrantId = Id<of::Grant>;
 /// Names a signing key.

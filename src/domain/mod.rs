@@ -11,6 +11,7 @@ pub mod ids;
 pub mod letter;
 pub mod lockout;
 pub mod login;
+pub mod logout;
 pub mod name;
 pub mod oath;
 pub mod oidc_client;

@@ -9,6 +9,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::domain::timestamp::Timestamp;
+
 /// Where the value of a claim or an attribute comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Source {
@@ -26,12 +28,17 @@ pub enum Source {
     Language,
     /// The names of all groups; the only source with several values.
     Groups,
+    /// Since when the person has the authenticator that gave the passcode, as a time in RFC 3339. An application that
+    /// distrusts what is new can tell by it (T-01).
+    AuthenticatorEnrolledAt,
+    /// How old that authenticator is, in whole seconds.
+    AuthenticatorAge,
     /// The same text for everybody.
     Constant(String),
 }
 
 /// The plain sources by the word that stands for them in an apply file.
-const WORDS: [(&str, Source); 7] = [
+const WORDS: [(&str, Source); 9] = [
     ("username", Source::Username),
     ("email", Source::Email),
     ("first_name", Source::FirstName),
@@ -39,6 +46,8 @@ const WORDS: [(&str, Source); 7] = [
     ("display_name", Source::DisplayName),
     ("language", Source::Language),
     ("groups", Source::Groups),
+    ("authenticator_enrolled_at", Source::AuthenticatorEnrolledAt),
+    ("authenticator_age", Source::AuthenticatorAge),
 ];
 
 impl Source {
@@ -46,6 +55,12 @@ impl Source {
     #[must_use]
     pub const fn is_many(&self) -> bool {
         matches!(self, Self::Groups)
+    }
+
+    /// Whether its value is known only at the moment of a login, about the authenticator that was used.
+    #[must_use]
+    pub const fn is_of_authenticator(&self) -> bool {
+        matches!(self, Self::AuthenticatorEnrolledAt | Self::AuthenticatorAge)
     }
 }
 
@@ -60,7 +75,10 @@ impl fmt::Display for Source {
 
 /// A text that names no source.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no source: username, email, first_name, last_name, display_name, language, groups or constant(…) is")]
+#[error(
+    "`{0}` is no source: username, email, first_name, last_name, display_name, language, groups, \
+     authenticator_enrolled_at, authenticator_age or constant(…) is"
+)]
 pub struct UnknownSource(String);
 
 impl FromStr for Source {
@@ -113,6 +131,17 @@ pub struct Person<'a> {
     pub language: Option<&'a str>,
     /// The names of the user's groups.
     pub groups: &'a [String],
+    /// The authenticator that gave the passcode of this login, where one did and the protocol tells at that moment.
+    pub authenticator: Option<Authenticator>,
+}
+
+/// An authenticator at the moment of a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Authenticator {
+    /// Since when the person has it.
+    pub enrolled_at: Timestamp,
+    /// The time of the login's answer.
+    pub now: Timestamp,
 }
 
 impl Person<'_> {
@@ -140,6 +169,14 @@ pub fn values(source: &Source, person: &Person<'_>) -> Vec<String> {
         Source::DisplayName => person.shown_name().into_iter().collect(),
         Source::Language => one(person.language),
         Source::Groups => person.groups.to_vec(),
+        Source::AuthenticatorEnrolledAt => {
+            let second = |at: Timestamp| Timestamp::from_seconds(at.seconds()).rfc3339();
+            person.authenticator.map(|authenticator| second(authenticator.enrolled_at)).into_iter().collect()
+        }
+        Source::AuthenticatorAge => {
+            let age = |it: Authenticator| it.now.since(it.enrolled_at).as_secs().to_string();
+            person.authenticator.map(age).into_iter().collect()
+        }
         Source::Constant(text) => one(Some(text)),
     };
     values.retain(|value| !value.is_empty());

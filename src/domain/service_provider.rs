@@ -1,11 +1,15 @@
 //! SAML service providers: what an operator registers, and what a request is held against.
 
-use std::fmt;
-use std::str::FromStr;
+pub mod draft;
+pub mod preset;
+
+pub use draft::{Described, ServiceProviderDraft, ServiceProviderFault};
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::release::Rule;
+use crate::domain::ids::SigningKeyId;
+use crate::domain::release::Source;
+use crate::domain::signing_key::SignatureAlgorithm;
 
 /// How a service provider knows a person (SAML core 8.3, R-493).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
@@ -67,6 +71,167 @@ pub struct AcsEndpoint {
     pub url: String,
 }
 
+/// What kind of name an attribute has (core 8.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NameFormat {
+    /// A plain word.
+    Basic,
+    /// A URI.
+    Uri,
+    /// Whatever the two of them have agreed on.
+    Unspecified,
+}
+
+impl NameFormat {
+    /// The identifier in the protocol.
+    #[must_use]
+    pub const fn urn(self) -> &'static str {
+        match self {
+            Self::Basic => "urn:oasis:names:tc:SAML:2.0:attrname-format:basic",
+            Self::Uri => "urn:oasis:names:tc:SAML:2.0:attrname-format:uri",
+            Self::Unspecified => "urn:oasis:names:tc:SAML:2.0:attrname-format:unspecified",
+        }
+    }
+}
+
+/// One attribute that a service provider gets (R-494).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attribute {
+    /// The name under which the service provider gets it.
+    pub name: String,
+    /// What it is made of.
+    pub source: Source,
+    /// What kind of name it is; unless given, a URI if there is a colon in it, and a plain word otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name_format: Option<NameFormat>,
+    /// A name for people who read logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub friendly_name: Option<String>,
+}
+
+impl Attribute {
+    /// The kind of its name.
+    #[must_use]
+    pub fn format(&self) -> NameFormat {
+        let guessed = if self.name.contains(':') { NameFormat::Uri } else { NameFormat::Basic };
+        self.name_format.unwrap_or(guessed)
+    }
+}
+
+/// How the content of an assertion is encrypted: authenticated modes only, since the others can be read by whoever
+/// may ask the service provider often enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContentCipher {
+    /// AES with 256 bits in Galois/Counter mode.
+    #[default]
+    Aes256Gcm,
+    /// AES with 128 bits in Galois/Counter mode.
+    Aes128Gcm,
+}
+
+/// How the key of the content is encrypted: RSA-OAEP only, for the same reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyTransport {
+    /// `rsa-oaep-mgf1p`: what every library knows. The hash in it need not resist collisions.
+    #[default]
+    OaepMgf1p,
+    /// `rsa-oaep` of XML Encryption 1.1 with SHA-256 throughout.
+    OaepSha256,
+}
+
+/// How assertions are encrypted for a service provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Encryption {
+    /// Its certificate with an RSA key, X.509 in base64 of DER.
+    pub certificate: String,
+    /// The content.
+    #[serde(default)]
+    pub content: ContentCipher,
+    /// The content's key.
+    #[serde(default)]
+    pub transport: KeyTransport,
+}
+
+/// How a browser brings a logout message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogoutBinding {
+    /// In an address.
+    #[default]
+    Redirect,
+    /// In a form.
+    Post,
+}
+
+/// Where a service provider takes logout messages from browsers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogoutAddress {
+    /// How they are brought.
+    pub binding: LogoutBinding,
+    /// Requests, and answers unless there is another address for them.
+    pub url: String,
+    /// Answers.
+    #[serde(default)]
+    pub response_url: Option<String>,
+}
+
+impl LogoutAddress {
+    /// Where answers go.
+    #[must_use]
+    pub fn for_responses(&self) -> &str {
+        self.response_url.as_deref().unwrap_or(&self.url)
+    }
+}
+
+/// Single logout, as far as a service provider takes part (R-497).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LogoutService {
+    /// By the browser.
+    pub front: Option<LogoutAddress>,
+    /// From server to server.
+    pub soap: Option<String>,
+}
+
+impl LogoutService {
+    /// Whether it takes part at all.
+    #[must_use]
+    pub const fn is_offered(&self) -> bool {
+        self.front.is_some() || self.soap.is_some()
+    }
+}
+
+/// Metadata that is fetched again and again (R-483). Only signed metadata is: whoever could put something else at the
+/// address would otherwise decide where answers go (T-39).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Feed {
+    /// Where it is.
+    pub url: String,
+    /// The certificate of the key that signs it, in base64 of DER.
+    pub certificate: String,
+    /// What is taken from it; the rest stands in the apply file.
+    pub follows: Follows,
+}
+
+/// What is taken from metadata.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Follows {
+    /// Where answers go.
+    pub acs: bool,
+    /// Its signing certificates.
+    pub certificates: bool,
+    /// How assertions are encrypted, if they are.
+    pub encryption: bool,
+    /// Single logout by browsers.
+    pub logout: bool,
+    /// Single logout from server to server.
+    pub soap: bool,
+}
+
 /// A service provider, checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceProvider {
@@ -76,14 +241,42 @@ pub struct ServiceProvider {
     pub acs: Vec<AcsEndpoint>,
     /// How it knows people.
     pub name_id_format: NameIdFormat,
+    /// Other formats that its metadata names, and that it may ask for.
+    #[serde(default)]
+    pub other_name_id_formats: Vec<NameIdFormat>,
+    /// What a name identifier in the formats `email` and `unspecified` is made of, if not of the mail address and the
+    /// user name.
+    #[serde(default)]
+    pub name_id_source: Option<Source>,
     /// What it is told about them.
-    pub attributes: Vec<Rule>,
+    pub attributes: Vec<Attribute>,
     /// Its signing certificates, X.509 in base64 of DER.
     pub certificates: Vec<String>,
     /// Whether a request without a signature is refused (R-501).
     pub require_signed_requests: bool,
     /// What we sign.
     pub signed: Signed,
+    /// How we sign: RS256 or ES256.
+    #[serde(default)]
+    pub algorithm: SignatureAlgorithm,
+    /// The key that signs for it, whatever the others get: for one that cannot change over in time (R-499).
+    #[serde(default)]
+    pub signing_key: Option<SigningKeyId>,
+    /// How its assertions are encrypted; not at all, if none.
+    #[serde(default)]
+    pub encryption: Option<Encryption>,
+    /// Single logout.
+    #[serde(default)]
+    pub logout: LogoutService,
+    /// Whether it takes answers that it did not ask for: from the portal, or by a link (R-495).
+    #[serde(default)]
+    pub idp_initiated: bool,
+    /// What goes with such an answer as RelayState, unless the link says something else.
+    #[serde(default)]
+    pub relay_state: Option<String>,
+    /// Where its metadata is fetched again and again.
+    #[serde(default)]
+    pub feed: Option<Feed>,
 }
 
 impl ServiceProvider {
@@ -99,151 +292,73 @@ impl ServiceProvider {
             (Some(_), Some(_)) => None,
         }
     }
-}
 
-/// A service provider as an operator types it: the table `[tenant.application.saml]` of an apply file.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ServiceProviderDraft {
-    /// A file with metadata; relative to the apply file.
-    pub metadata_file: Option<String>,
-    /// The metadata itself.
-    pub metadata: Option<String>,
-    /// See [`ServiceProvider::entity_id`].
-    pub entity_id: Option<String>,
-    /// See [`ServiceProvider::acs`]; numbered in this order.
-    pub acs_urls: Vec<String>,
-    /// See [`ServiceProvider::name_id_format`].
-    pub name_id_format: Option<NameIdFormat>,
-    /// See [`ServiceProvider::attributes`].
-    pub attributes: Vec<Rule>,
-    /// See [`ServiceProvider::certificates`]; PEM or base64.
-    pub certificates: Vec<String>,
-    /// See [`ServiceProvider::require_signed_requests`]; as the metadata says unless given.
-    pub require_signed_requests: Option<bool>,
-    /// See [`ServiceProvider::signed`].
-    pub signed: Signed,
-}
-
-/// What metadata says, as far as we use it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Described {
-    /// The entity ID.
-    pub entity_id: String,
-    /// Addresses with binding HTTP-POST, the default first.
-    pub acs: Vec<AcsEndpoint>,
-    /// Formats of name identifiers, the most wanted first.
-    pub name_id_formats: Vec<NameIdFormat>,
-    /// Signing certificates in base64.
-    pub certificates: Vec<String>,
-    /// Whether it signs its requests.
-    pub signs_requests: bool,
-}
-
-/// What is wrong with a draft.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServiceProviderFault {
-    /// The key.
-    pub key: &'static str,
-    /// What is wrong with it, as the end of a sentence.
-    pub words: String,
-}
-
-impl fmt::Display for ServiceProviderFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.key, self.words)
-    }
-}
-
-impl ServiceProviderDraft {
-    /// Checks the draft; `described` is what its metadata says, if it has any. What is written in the file
-    /// counts more than the metadata.
+    /// The same service provider as newer metadata of its feed describes it. Whether requests must be signed is not
+    /// for metadata to change (T-42).
     ///
     /// # Errors
-    /// Everything that is wrong, at once.
-    pub fn check(&self, described: Option<&Described>) -> Result<ServiceProvider, Vec<ServiceProviderFault>> {
-        let mut faults = Vec::new();
-        let mut fault = |key, words: &str| faults.push(ServiceProviderFault { key, words: words.to_owned() });
-        let entity_id = self.entity_id.clone().or_else(|| described.map(|it| it.entity_id.clone())).unwrap_or_default();
-        if entity_id.is_empty() || entity_id.len() > 1024 || entity_id.chars().any(char::is_control) {
-            fault("entity_id", "has 1 to 1024 characters and no control characters (SAML core 8.3.6)");
+    /// What is wrong with the new one; then the old one stays.
+    pub fn refreshed(&self, described: &Described) -> Result<Self, Vec<ServiceProviderFault>> {
+        let Some(follows) = self.feed.as_ref().map(|feed| feed.follows) else { return Ok(self.clone()) };
+        let mut new = self.clone();
+        if follows.acs {
+            new.acs.clone_from(&described.acs);
         }
-        let acs = if self.acs_urls.is_empty() {
-            described.map(|it| it.acs.clone()).unwrap_or_default()
-        } else {
-            let numbered = (0_u32..).zip(&self.acs_urls);
-            numbered.map(|(index, url)| AcsEndpoint { index, url: url.clone() }).collect()
-        };
-        if acs.is_empty() {
-            fault("acs_urls", "needs at least one address that takes answers by HTTP-POST");
+        if follows.certificates {
+            new.certificates.clone_from(&described.certificates);
         }
-        for endpoint in &acs {
-            if let Err(words) = checked_address(&endpoint.url) {
-                fault("acs_urls", &format!("\"{}\" {words}", endpoint.url));
-            }
+        if follows.encryption && self.encryption.is_some() {
+            new.encryption.clone_from(&described.encryption);
         }
-        let certificates = if self.certificates.is_empty() {
-            described.map(|it| it.certificates.clone()).unwrap_or_default()
-        } else {
-            self.certificates.iter().map(|text| bare(text)).collect()
-        };
-        let require_signed_requests =
-            self.require_signed_requests.unwrap_or_else(|| described.is_some_and(|it| it.signs_requests));
-        if require_signed_requests && certificates.is_empty() {
-            fault("require_signed_requests", "needs a certificate to check signatures with");
+        if follows.logout {
+            new.logout.front.clone_from(&described.logout.front);
         }
-        let preferred = described.and_then(|it| it.name_id_formats.first().copied());
-        if !faults.is_empty() {
-            return Err(faults);
+        if follows.soap {
+            new.logout.soap.clone_from(&described.logout.soap);
         }
-        Ok(ServiceProvider {
-            entity_id,
-            acs,
-            name_id_format: self.name_id_format.or(preferred).unwrap_or_default(),
-            attributes: self.attributes.clone(),
-            certificates,
-            require_signed_requests,
-            signed: self.signed,
-        })
+        let mut faults = draft::faults_of(&new);
+        if described.entity_id != self.entity_id {
+            faults.push(ServiceProviderFault { key: "entity_id", words: "is another one".to_owned() });
+        }
+        if self.encryption.is_some() && new.encryption.is_none() {
+            faults.push(ServiceProviderFault {
+                key: "encryption_certificate",
+                words: "is not there any more".to_owned(),
+            });
+        }
+        if faults.is_empty() { Ok(new) } else { Err(faults) }
     }
-}
 
-/// The base64 inside a PEM text, or the text without its white space.
-fn bare(text: &str) -> String {
-    text.lines().filter(|line| !line.starts_with("-----")).flat_map(str::chars).filter(|c| !c.is_whitespace()).collect()
-}
-
-/// Answers go over HTTPS, or to this very machine.
-fn checked_address(address: &str) -> Result<(), &'static str> {
-    let url = url::Url::from_str(address).map_err(|_| "is not an address")?;
-    let local = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
-    match url.scheme() {
-        "https" => {}
-        "http" if local => {}
-        _ => return Err("must begin with https:// (http:// is for this machine only)"),
+    /// Whether it may ask for names in this format. Names that say nothing are for everybody; mail addresses are for
+    /// those whom the operator lets have them.
+    #[must_use]
+    pub fn may_ask_for(&self, format: NameIdFormat) -> bool {
+        let says_nothing = matches!(format, NameIdFormat::Persistent | NameIdFormat::Transient);
+        let known = || self.attributes.iter().any(|attribute| attribute.source == Source::Email);
+        says_nothing
+            || format == self.name_id_format
+            || self.other_name_id_formats.contains(&format)
+            || (format == NameIdFormat::Email && known())
     }
-    if url.fragment().is_some() || !url.username().is_empty() {
-        return Err("must not have a fragment or a user name");
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn draft() -> ServiceProviderDraft {
-        ServiceProviderDraft {
+    fn provider() -> ServiceProvider {
+        let draft = ServiceProviderDraft {
             entity_id: Some("https://wiki.example.com".to_owned()),
             acs_urls: vec!["https://wiki.example.com/acs".to_owned(), "https://wiki.example.com/acs2".to_owned()],
             ..ServiceProviderDraft::default()
-        }
+        };
+        draft.check(None).expect("good")
     }
 
-    /// T-36.
+    /// T-36, T-39.
     #[test]
     fn answers_go_to_registered_addresses_only() {
-        let provider = draft().check(None).expect("good");
+        let provider = provider();
         assert_eq!(provider.acs(None, None).map(|acs| acs.index), Some(0));
         assert_eq!(provider.acs(None, Some(1)).map(|acs| acs.url.as_str()), Some("https://wiki.example.com/acs2"));
         assert!(provider.acs(Some("https://wiki.example.com/acs"), None).is_some());
@@ -253,29 +368,117 @@ mod tests {
         assert!(provider.acs(Some("https://wiki.example.com/acs"), Some(0)).is_none());
     }
 
+    /// T-39, AC-44: a hundred addresses that are nearly the registered one, and are not.
     #[test]
-    fn everything_that_is_wrong_is_said_at_once() {
-        let bad = ServiceProviderDraft {
-            acs_urls: vec!["http://wiki.example.com/acs".to_owned(), "javascript:alert(1)".to_owned()],
-            require_signed_requests: Some(true),
-            ..ServiceProviderDraft::default()
-        };
-        let faults = bad.check(None).expect_err("bad");
-        let keys: Vec<&str> = faults.iter().map(|fault| fault.key).collect();
-        assert_eq!(keys, ["entity_id", "acs_urls", "acs_urls", "require_signed_requests"]);
+    fn near_misses_of_a_registered_address_are_misses() {
+        let provider = provider();
+        let good = "https://wiki.example.com/acs";
+        assert!(provider.acs(Some(good), None).is_some());
+        let mut misses: Vec<String> = Vec::new();
+        for at in 0..=good.len() {
+            let (before, after) = good.split_at(at);
+            misses.push(format!("{before}.{after}"));
+            misses.push(format!("{before}%{after}"));
+            misses.push(format!("{before}{}", after.get(1..).unwrap_or("x")));
+        }
+        for end in [
+            "/",
+            "?",
+            "#",
+            "?x=1",
+            "#x",
+            "/../acs",
+            "/.",
+            "%2f",
+            "\\",
+            "\t",
+            "\n",
+            "\0",
+            " ",
+            ";x",
+            "&",
+            "@evil.example",
+            ".evil.example",
+        ] {
+            misses.push(format!("{good}{end}"));
+        }
+        for near in [
+            "http://wiki.example.com/acs",
+            "HTTPS://wiki.example.com/acs",
+            "https://WIKI.example.com/acs",
+            "https://wiki.example.com:443/acs",
+            "https://wiki.example.com:8443/acs",
+            "https://wiki.example.com@evil.example/acs",
+            "https://evil.example/?https://wiki.example.com/acs",
+            "https://wiki.example.com//acs",
+            "https://wiki.example.com/./acs",
+            "https://wiki.example.com/%61cs",
+            "https://wiki.example.com/acS",
+            "//wiki.example.com/acs",
+            "javascript:alert(1)//https://wiki.example.com/acs",
+            "data:text/html,https://wiki.example.com/acs",
+            "https://wiki.ex\u{430}mple.com/acs",
+            "",
+        ] {
+            misses.push(near.to_owned());
+        }
+        assert!(misses.len() > 100);
+        for miss in misses {
+            assert!(provider.acs(Some(&miss), None).is_none(), "{miss:?}");
+        }
     }
 
+    /// R-493: mail addresses are told to those who were meant to have them.
     #[test]
-    fn what_the_operator_writes_counts_more_than_metadata() {
+    fn a_service_provider_may_ask_for_formats_that_say_nothing_or_were_allowed() {
+        let mut provider = provider();
+        let may = |provider: &ServiceProvider| NameIdFormat::ALL.map(|(format, _)| provider.may_ask_for(format));
+        assert_eq!(may(&provider), [true, true, false, false]);
+        provider.name_id_format = NameIdFormat::Email;
+        assert_eq!(may(&provider), [true, true, true, false]);
+        provider.name_id_format = NameIdFormat::Persistent;
+        provider.other_name_id_formats = vec![NameIdFormat::Unspecified];
+        assert_eq!(may(&provider), [true, true, false, true]);
+    }
+
+    /// T-39, T-42: a feed changes what it is followed in, and makes nothing weaker.
+    #[test]
+    fn newer_metadata_changes_addresses_and_keys_and_nothing_else() {
+        let follows = Follows { acs: true, certificates: true, encryption: true, logout: true, soap: false };
+        let feed = Feed { url: "https://wiki.example.com/md".to_owned(), certificate: String::new(), follows };
+        let old = ServiceProvider {
+            feed: Some(feed),
+            certificates: vec!["old".to_owned()],
+            require_signed_requests: true,
+            ..provider()
+        };
         let described = Described {
-            entity_id: "urn:other".to_owned(),
-            name_id_formats: vec![NameIdFormat::Email],
-            certificates: vec!["MIIB".to_owned()],
-            signs_requests: true,
+            entity_id: old.entity_id.clone(),
+            acs: vec![AcsEndpoint { index: 7, url: "https://wiki.example.com/new".to_owned() }],
+            certificates: vec!["new".to_owned()],
+            signs_requests: false,
+            logout: LogoutService { front: None, soap: Some("https://wiki.example.com/soap".to_owned()) },
             ..Described::default()
         };
-        let provider = draft().check(Some(&described)).expect("good");
-        assert_eq!(provider.entity_id, "https://wiki.example.com");
-        assert_eq!((provider.name_id_format, provider.require_signed_requests), (NameIdFormat::Email, true));
+        let new = old.refreshed(&described).expect("good");
+        assert_eq!((new.acs.len(), new.certificates[0].as_str(), new.require_signed_requests), (1, "new", true));
+        assert_eq!(new.logout.soap, None, "not followed");
+        let evil = |change: fn(&mut Described)| {
+            let mut described = described.clone();
+            change(&mut described);
+            old.refreshed(&described).is_err()
+        };
+        assert!(evil(|it| it.acs.clear()) && evil(|it| it.certificates.clear()));
+        assert!(evil(|it| it.acs[0].url = "javascript:alert(1)".to_owned()));
+        assert!(evil(|it| it.entity_id = "urn:other".to_owned()));
+    }
+
+    /// A provider that an earlier version stored is read as it was meant.
+    #[test]
+    fn what_was_stored_before_is_still_read() {
+        let old = r#"{"entity_id":"a","acs":[{"index":0,"url":"https://a/acs"}],"name_id_format":"email","attributes":
+            [{"name":"mail","source":"email"}],"certificates":[],"require_signed_requests":false,"signed":"both"}"#;
+        let read: ServiceProvider = serde_json::from_str(old).expect("reads");
+        assert_eq!((read.algorithm, read.encryption, read.idp_initiated), (SignatureAlgorithm::Rs256, None, false));
     }
 }

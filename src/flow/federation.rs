@@ -6,19 +6,21 @@ use super::login::hold;
 use super::{Browser, Error, House, Realm, Result, Visit};
 use crate::domain::application::Application;
 use crate::domain::audit::{Action, Actor, Event};
-use crate::domain::ids::{ApplicationId, CorrelationId, GrantId, LoginId, SessionId, TenantId, UserId};
+use crate::domain::ids::{ApplicationId, CorrelationId, GrantId, LoginId, SessionId, TenantId, TokenId, UserId};
 use crate::domain::lockout::Lock;
 use crate::domain::login::evidence::Evidence;
 use crate::domain::login::step::{Account, Facts, Step, next_step, requirements};
 use crate::domain::login::wishes::Wishes;
 use crate::domain::login::{LONGEST, Login, Stage, origin::Origin};
+use crate::domain::logout::Participant;
 use crate::domain::policy::access::{Decision, Method, Verdict};
 use crate::domain::policy::provisioning::{self, Offer};
+use crate::domain::service_provider::NameIdFormat;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{Member, Status};
 use crate::storage::grants::Grant;
 use crate::storage::statement::{self, Statement};
-use crate::storage::{self, Connection, access_log, grants, identifiers, logins, sessions};
+use crate::storage::{self, Connection, access_log, grants, identifiers, logins, logouts, sessions};
 
 /// What a door may tell its application: who it is and what was proven, computed from the evidence at the
 /// moment of the answer.
@@ -34,6 +36,8 @@ pub struct Proven {
     pub password: bool,
     /// Whether a passcode was proven.
     pub otp: bool,
+    /// The authenticator that gave it.
+    pub token: Option<TokenId>,
     /// The oldest of the proofs that were required: `auth_time`, AuthnInstant.
     pub authenticated_at: Timestamp,
     /// Names of the person's groups.
@@ -60,6 +64,8 @@ pub enum Receipt {
     Assertion {
         /// Its identifier.
         id: String,
+        /// The kind of name that its service provider gets; it will be told by it when the session ends.
+        format: NameIdFormat,
     },
     /// Nothing: our own portal needs no more than the session.
     Nothing,
@@ -277,6 +283,7 @@ fn proven(
         session,
         password: evidence.password.is_some(),
         otp: evidence.otp.is_some(),
+        token: evidence.token.filter(|_| evidence.otp.is_some()),
         authenticated_at: evidence.authenticated_at(&wanted).unwrap_or(login.created_at),
         member,
     }
@@ -310,7 +317,12 @@ fn stored(
             writes.push(grants::insertion(realm.tenant(), &grant, &hash, visit.now));
             new(Action::GrantIssued).on("grant", id)
         }
-        Receipt::Assertion { id } => new(Action::AssertionIssued).on("assertion", id),
+        Receipt::Assertion { id, format } => {
+            let (tenant, participant) = (realm.tenant(), Participant { application: proven.application.id, format });
+            let engine = house.db.engine();
+            writes.push(logouts::participation(engine, tenant, proven.session, participant, visit.now));
+            new(Action::AssertionIssued).on("assertion", id)
+        }
         Receipt::Nothing => return writes,
     };
     let detail = serde_json::json!({ "application": proven.application.id.to_string() });

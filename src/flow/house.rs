@@ -15,6 +15,7 @@ use crate::domain::letter::Envelope;
 use crate::domain::secret::{SecretBytes, SecretString};
 use crate::domain::tenant::TenantCode;
 use crate::domain::timestamp::Timestamp;
+use crate::egress::Egress;
 use crate::keys::derived::DerivedKeys;
 use crate::keys::password::PasswordHasher;
 use crate::keys::sealing::{Place, Sealer};
@@ -53,6 +54,8 @@ pub struct House {
     pub clock: Clock,
     /// Randomness.
     pub entropy: Entropy,
+    /// Calls to others.
+    pub egress: Egress,
     /// Limits.
     pub settings: HouseSettings,
     /// Wakes the worker that sends mail.
@@ -71,6 +74,7 @@ impl House {
         passwords: PasswordHasher,
         clock: Clock,
         entropy: Entropy,
+        egress: Egress,
         settings: HouseSettings,
     ) -> super::Result<Self> {
         let place = Place::installation("root_sealed");
@@ -96,6 +100,7 @@ impl House {
             passwords,
             clock,
             entropy,
+            egress,
             settings,
             mail_waits: Arc::new(Notify::new()),
             realms: Realms::default(),

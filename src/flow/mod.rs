@@ -10,6 +10,7 @@ pub mod federation;
 pub mod house;
 mod letters;
 pub mod login;
+pub mod logout;
 pub mod parking;
 pub mod realm;
 pub mod second_factor;

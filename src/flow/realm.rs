@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::domain::application::Protocol;
 use crate::domain::ids::{SigningKeyId, TenantId};
 use crate::domain::signing_key::{KeyPurpose, KeyStage};
 use crate::domain::tenant::{TenantCode, TenantConfig};
@@ -29,6 +30,40 @@ pub struct Realm {
     pub saml_keys: KeyRing,
     /// The certificates of the latter, in DER.
     pub certificates: Vec<Certificate>,
+    /// Our SAML metadata, signed.
+    pub metadata: Kept,
+}
+
+/// A text that is made of a realm, and costs too much to be made for every request.
+#[derive(Debug, Default)]
+pub struct Kept(Mutex<Option<(Timestamp, Arc<str>)>>);
+
+impl Kept {
+    /// The text, not older than `good_for` at `now`; or a new one. Two requests at once may both make one.
+    ///
+    /// # Errors
+    /// What `make` says.
+    pub fn get_or<E>(
+        &self,
+        now: Timestamp,
+        good_for: Duration,
+        make: impl FnOnce() -> Result<String, E>,
+    ) -> Result<Arc<str>, E> {
+        let kept = self.locked().clone();
+        if let Some((made_at, text)) = kept
+            && now >= made_at
+            && now.since(made_at) < good_for
+        {
+            return Ok(text);
+        }
+        let text: Arc<str> = make()?.into();
+        *self.locked() = Some((now, Arc::clone(&text)));
+        Ok(text)
+    }
+
+    fn locked(&self) -> std::sync::MutexGuard<'_, Option<(Timestamp, Arc<str>)>> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
 }
 
 /// The certificate of a SAML signing key.
@@ -119,15 +154,26 @@ async fn load(db: &Db, sealer: &Sealer, code: &TenantCode, now: Timestamp) -> su
         .await?;
     let Some((config, keys)) = loaded else { return Ok(None) };
     let (oidc, saml): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| key.purpose == KeyPurpose::Oidc);
+    let pinned = pinned(&config);
     let certificates = saml
         .iter()
-        .filter(|key| key.stage.is_published(now))
+        .filter(|key| key.stage.is_published(now) || pinned.contains(&key.id))
         .filter_map(|key| Some(Certificate { key: key.id, stage: key.stage, der: key.certificate.clone()? }))
         .collect();
     Ok(Some(Realm {
         config,
-        oidc_keys: KeyRing::open(&oidc, sealer, now)?,
-        saml_keys: KeyRing::open(&saml, sealer, now)?,
+        oidc_keys: KeyRing::open(&oidc, &[], sealer, now)?,
+        saml_keys: KeyRing::open(&saml, &pinned, sealer, now)?,
         certificates,
+        metadata: Kept::default(),
     }))
+}
+
+/// The keys that service providers are held to which cannot change over in time.
+fn pinned(config: &TenantConfig) -> Vec<SigningKeyId> {
+    let pinned = config.applications.iter().filter_map(|application| match &application.protocol {
+        Protocol::Saml(provider) => provider.signing_key,
+        Protocol::Oidc(_) | Protocol::Portal => None,
+    });
+    pinned.collect()
 }

@@ -4,7 +4,7 @@ use super::case::session_cookie_hash;
 use super::{Browser, House, Realm, Result, Visit};
 use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::session::Session;
-use crate::storage::{grants, sessions, users};
+use crate::storage::{self, Connection, grants, sessions, users};
 
 /// The living session of this browser.
 ///
@@ -22,20 +22,30 @@ pub async fn current(house: &House, realm: &Realm, visit: &Visit, browser: &Brow
     Ok(found.await?)
 }
 
+/// Ends a session in the transaction of `connection` and takes back what was granted in it. Says whether it was alive.
+pub(super) async fn ended(
+    connection: &mut Connection,
+    house: &House,
+    visit: &Visit,
+    session: &Session,
+) -> storage::Result<bool> {
+    let tenant = session.tenant;
+    if !sessions::end(connection, tenant, session.id, "logout", visit.now).await? {
+        return Ok(false);
+    }
+    grants::revoke_all_of(connection, tenant, session.user, Some(session.id), visit.now).await?;
+    let event = Event::new(visit.now, tenant, Actor::User(session.user), Action::SessionEnded);
+    house.record(connection, event.on("session", session.id).from_address(visit.address)).await?;
+    Ok(true)
+}
+
 /// Ends the session of this browser and takes back what was granted in it.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn end(house: &House, realm: &Realm, visit: &Visit, browser: &Browser) -> Result<()> {
     let Some(session) = current(house, realm, visit, browser).await? else { return Ok(()) };
-    let tenant = realm.tenant();
-    let ended = house.db.write(async |connection| {
-        if sessions::end(connection, tenant, session.id, "logout", visit.now).await? {
-            grants::revoke_all_of(connection, tenant, session.user, Some(session.id), visit.now).await?;
-            let event = Event::new(visit.now, tenant, Actor::User(session.user), Action::SessionEnded);
-            house.record(connection, event.on("session", session.id).from_address(visit.address)).await?;
-        }
-        Ok(())
-    });
-    Ok(ended.await?)
+    let work = async |connection: &mut _| ended(connection, house, visit, &session).await;
+    house.db.write(work).await?;
+    Ok(())
 }

@@ -16,13 +16,19 @@ pub struct KeyRing {
 }
 
 impl KeyRing {
-    /// Opens the keys of one tenant and purpose. Old keys whose time is over at `now` are left out.
+    /// Opens the keys of one tenant and purpose. Old keys whose time is over at `now` are left out, unless they are
+    /// `pinned`: somebody cannot part with them yet.
     ///
     /// # Errors
     /// The first key that does not open: a tenant that silently loses a key would confuse everybody.
-    pub fn open(stored: &[StoredSigningKey], sealer: &Sealer, now: Timestamp) -> Result<Self, SigningKeyError> {
+    pub fn open(
+        stored: &[StoredSigningKey],
+        pinned: &[SigningKeyId],
+        sealer: &Sealer,
+        now: Timestamp,
+    ) -> Result<Self, SigningKeyError> {
         let mut keys = Vec::with_capacity(stored.len());
-        for row in stored.iter().filter(|row| row.stage.is_published(now)) {
+        for row in stored.iter().filter(|row| row.stage.is_published(now) || pinned.contains(&row.id)) {
             keys.push((row.stage, Arc::new(SigningKey::open(row, sealer)?)));
         }
         Ok(Self::of(keys))
@@ -51,6 +57,12 @@ impl KeyRing {
     #[must_use]
     pub fn published(&self, id: SigningKeyId, now: Timestamp) -> Option<&Arc<SigningKey>> {
         self.keys.iter().find(|(stage, key)| key.id() == id && stage.is_published(now)).map(|(_, key)| key)
+    }
+
+    /// The key named `id`, whatever its stage.
+    #[must_use]
+    pub fn named(&self, id: SigningKeyId) -> Option<&Arc<SigningKey>> {
+        self.keys.iter().find(|(_, key)| key.id() == id).map(|(_, key)| key)
     }
 
     /// All keys with their stages, the signing ones first.

@@ -20,5 +20,7 @@ pub(super) fn of<'a>(user: &'a User, groups: &'a [String]) -> Person<'a> {
         display_name: None,
         language: user.language.as_deref(),
         groups,
+        // Tokens and userinfo are made after the login, when nobody knows any more what was used in it.
+        authenticator: None,
     }
 }

@@ -1,4 +1,8 @@
-//! Authentication contexts: what was done, in SAML's words (R-492).
+//! Authentication contexts: what a service provider wants to be done, and what was done, in SAML's words (R-492).
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::policy::access::Method;
 
 /// Password over TLS.
 pub const PASSWORD: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport";
@@ -6,43 +10,252 @@ pub const PASSWORD: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProte
 pub const MULTI_FACTOR: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:MobileTwoFactorContract";
 /// The same, as research and education name it.
 pub const REFEDS: &str = "https://refeds.org/profile/mfa";
-/// The same, as others name it.
+/// A passcode of an authenticator that counts time.
 pub const TIME_SYNC: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:TimeSyncToken";
 /// Password alone, in older requests.
 const PLAIN_PASSWORD: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password";
-/// As you like.
+/// By some means.
 const UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified";
 
-/// Whether a class means more than one factor; `None` if we do not know it.
+/// A class that we can reach. The order of [`CLASSES`] is ours to deem (core 3.3.2.2.1): the strongest first, and
+/// of equally strong ones the name that we use unless another one is asked for.
+struct Class {
+    name: &'static str,
+    strength: u8,
+    needs: &'static [Method],
+}
+
+const CLASSES: [Class; 6] = [
+    Class { name: MULTI_FACTOR, strength: 3, needs: &[Method::Password, Method::Otp] },
+    Class { name: REFEDS, strength: 3, needs: &[Method::Password, Method::Otp] },
+    Class { name: TIME_SYNC, strength: 2, needs: &[Method::Otp] },
+    Class { name: PASSWORD, strength: 1, needs: &[Method::Password] },
+    Class { name: PLAIN_PASSWORD, strength: 1, needs: &[Method::Password] },
+    Class { name: UNSPECIFIED, strength: 0, needs: &[] },
+];
+
+fn class(name: &str) -> Option<&'static Class> {
+    CLASSES.iter().find(|class| class.name == name)
+}
+
+/// Whether we know the class, and so may reach it.
 #[must_use]
-pub fn level_of(class: &str) -> Option<bool> {
-    match class {
-        MULTI_FACTOR | REFEDS | TIME_SYNC => Some(true),
-        PASSWORD | PLAIN_PASSWORD | UNSPECIFIED => Some(false),
-        _ => None,
+pub fn is_known(name: &str) -> bool {
+    class(name).is_some()
+}
+
+/// What was proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Done {
+    /// The password.
+    pub password: bool,
+    /// A one-time passcode.
+    pub otp: bool,
+    /// Whether the passcode came from an authenticator that counts time, not events or challenges.
+    pub by_time: bool,
+}
+
+impl Done {
+    /// Whether this may be said of it: never more than was proven (T-43).
+    fn is(self, class: &Class) -> bool {
+        let proven = |method: &Method| match method {
+            Method::Password => self.password,
+            Method::Otp => self.otp,
+        };
+        class.needs.iter().all(proven) && (class.name != TIME_SYNC || self.by_time)
+    }
+
+    /// Our own name for it.
+    #[must_use]
+    fn own(self) -> &'static Class {
+        let [.., weakest] = &CLASSES;
+        CLASSES.iter().find(|class| self.is(class)).unwrap_or(weakest)
     }
 }
 
-/// What is claimed: the first wanted class that was reached, else our own name of what was reached. Never more
-/// than was proven (T-43).
-#[must_use]
-pub fn claimed(wanted: &[String], multi: bool) -> &str {
-    let reached = |class: &&str| level_of(class).is_some_and(|level| multi || !level) && **class != *UNSPECIFIED;
-    let own = if multi { MULTI_FACTOR } else { PASSWORD };
-    wanted.iter().map(String::as_str).find(reached).unwrap_or(own)
+/// How the wanted classes are to be understood (core 3.3.2.2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Comparison {
+    /// One of them.
+    #[default]
+    Exact,
+    /// One of them or something stronger.
+    Minimum,
+    /// Something stronger than all of them.
+    Better,
+    /// Nothing stronger than the strongest of them.
+    Maximum,
+}
+
+impl Comparison {
+    /// The comparison with this name; `exact` if none is given.
+    #[must_use]
+    pub fn named(name: Option<&str>) -> Option<Self> {
+        match name {
+            None | Some("exact") => Some(Self::Exact),
+            Some("minimum") => Some(Self::Minimum),
+            Some("better") => Some(Self::Better),
+            Some("maximum") => Some(Self::Maximum),
+            Some(_) => None,
+        }
+    }
+}
+
+/// A RequestedAuthnContext that we may be able to meet. Without classes: anything will do.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Wanted {
+    comparison: Comparison,
+    classes: Vec<String>,
+}
+
+impl Wanted {
+    /// What is wanted; `None` if it is nothing that we can reach. `classes` are in the order of the request.
+    #[must_use]
+    pub fn new(comparison: Comparison, classes: &[&str]) -> Option<Self> {
+        let mut known: Vec<String> = Vec::new();
+        for name in classes.iter().filter(|name| is_known(name)) {
+            // Each once: they are stored with the login, and there could be thousands.
+            if !known.iter().any(|other| other == name) {
+                known.push((*name).to_owned());
+            }
+        }
+        let wanted = Self { comparison, classes: known };
+        let all_known = classes.iter().all(|name| is_known(name));
+        let reachable = match comparison {
+            Comparison::Exact | Comparison::Minimum | Comparison::Maximum => !wanted.classes.is_empty(),
+            // Nobody can say that something is stronger than what he does not know.
+            Comparison::Better => !wanted.classes.is_empty() && all_known && wanted.strongest() < 3,
+        };
+        reachable.then_some(wanted)
+    }
+
+    fn strengths(&self) -> impl Iterator<Item = u8> + '_ {
+        self.classes.iter().filter_map(|name| class(name)).map(|class| class.strength)
+    }
+
+    fn strongest(&self) -> u8 {
+        self.strengths().max().unwrap_or(0)
+    }
+
+    /// Whether the claim depends on what kind of authenticator was used.
+    #[must_use]
+    pub fn depends_on_the_authenticator(&self) -> bool {
+        self.classes.iter().any(|name| name == TIME_SYNC)
+    }
+
+    /// What must be proven for it, beyond what the access policies ask.
+    #[must_use]
+    pub fn methods(&self) -> Vec<Method> {
+        let all = vec![Method::Password, Method::Otp];
+        let named = match self.comparison {
+            // The first is the one that is wanted most.
+            Comparison::Exact => self.classes.first().and_then(|name| class(name)),
+            Comparison::Minimum => {
+                let weakest = self.strengths().min().unwrap_or(0);
+                self.classes.iter().filter_map(|name| class(name)).find(|class| class.strength == weakest)
+            }
+            Comparison::Better => return if self.strongest() == 0 { vec![Method::Password] } else { all },
+            Comparison::Maximum => None,
+        };
+        named.map(|class| class.needs.to_vec()).unwrap_or_default()
+    }
+
+    /// What is claimed of what was done; `None` if that is not what was wanted.
+    #[must_use]
+    pub fn claimed(&self, done: Done) -> Option<&str> {
+        let own = done.own();
+        if self.classes.is_empty() {
+            return Some(own.name);
+        }
+        let first_met = || self.classes.iter().find(|name| class(name).is_some_and(|class| done.is(class)));
+        match self.comparison {
+            Comparison::Exact => first_met().map(String::as_str),
+            Comparison::Minimum => {
+                let enough = self.strengths().min().is_some_and(|least| own.strength >= least);
+                first_met().map(String::as_str).filter(|name| *name != UNSPECIFIED).or(enough.then_some(own.name))
+            }
+            Comparison::Better => (own.strength > self.strongest()).then_some(own.name),
+            Comparison::Maximum => {
+                let most = self.strongest();
+                CLASSES.iter().find(|class| class.strength <= most && done.is(class)).map(|class| class.name)
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// R-492.
+    const ONE: Done = Done { password: true, otp: false, by_time: false };
+    const BOTH: Done = Done { password: true, otp: true, by_time: true };
+    const EVENT: Done = Done { password: true, otp: true, by_time: false };
+    const PASSCODE: Done = Done { password: false, otp: true, by_time: true };
+
+    fn wanted(comparison: Comparison, classes: &[&str]) -> Option<Wanted> {
+        Wanted::new(comparison, classes)
+    }
+
+    /// R-492, T-43.
     #[test]
     fn never_more_is_claimed_than_was_proven() {
-        let wanted = [REFEDS.to_owned(), PASSWORD.to_owned()];
-        assert_eq!(claimed(&wanted, true), REFEDS);
-        assert_eq!(claimed(&wanted, false), PASSWORD);
-        assert_eq!(claimed(&[], true), MULTI_FACTOR);
-        assert_eq!(claimed(&[REFEDS.to_owned()], false), PASSWORD);
+        let anything = Wanted::default();
+        assert_eq!(anything.claimed(ONE), Some(PASSWORD));
+        assert_eq!(anything.claimed(BOTH), Some(MULTI_FACTOR));
+        assert_eq!(anything.claimed(PASSCODE), Some(TIME_SYNC));
+        assert_eq!(anything.claimed(Done { otp: true, ..Done::default() }), Some(UNSPECIFIED), "it counts events");
+        let exact = |classes: &[&str], done| {
+            wanted(Comparison::Exact, classes).expect("known").claimed(done).map(str::to_owned)
+        };
+        assert_eq!(exact(&[REFEDS, PASSWORD], BOTH).as_deref(), Some(REFEDS));
+        assert_eq!(exact(&[REFEDS, PASSWORD], ONE).as_deref(), Some(PASSWORD));
+        assert_eq!(exact(&[PASSWORD], BOTH).as_deref(), Some(PASSWORD));
+        assert_eq!(exact(&[REFEDS], ONE), None);
+        assert_eq!(exact(&[TIME_SYNC], EVENT), None);
+        assert_eq!(exact(&[UNSPECIFIED], BOTH).as_deref(), Some(UNSPECIFIED));
+    }
+
+    /// R-492: all four comparisons of core 3.3.2.2.1.
+    #[test]
+    fn every_comparison_is_understood() {
+        use Comparison::{Better, Exact, Maximum, Minimum};
+        let unknown = "urn:oasis:names:tc:SAML:2.0:ac:classes:SmartcardPKI";
+        for (comparison, classes, done, claimed) in [
+            (Minimum, &[PASSWORD][..], ONE, Some(PASSWORD)),
+            (Minimum, &[PASSWORD], BOTH, Some(PASSWORD)),
+            (Minimum, &[PASSWORD], PASSCODE, Some(TIME_SYNC)),
+            (Minimum, &[TIME_SYNC], EVENT, Some(MULTI_FACTOR)),
+            (Minimum, &[REFEDS], ONE, None),
+            (Minimum, &[unknown, PASSWORD], ONE, Some(PASSWORD)),
+            (Minimum, &[UNSPECIFIED], BOTH, Some(MULTI_FACTOR)),
+            (Better, &[PASSWORD], ONE, None),
+            (Better, &[PASSWORD], BOTH, Some(MULTI_FACTOR)),
+            (Better, &[UNSPECIFIED], ONE, Some(PASSWORD)),
+            (Maximum, &[PASSWORD], BOTH, Some(PASSWORD)),
+            (Maximum, &[REFEDS], BOTH, Some(MULTI_FACTOR)),
+            (Maximum, &[PASSWORD], PASSCODE, Some(UNSPECIFIED)),
+        ] {
+            let wanted = wanted(comparison, classes).expect("reachable");
+            assert_eq!(wanted.claimed(done), claimed, "{comparison:?} {classes:?} {done:?}");
+        }
+        for (comparison, classes) in [
+            (Exact, &[unknown][..]),
+            (Minimum, &[unknown]),
+            (Maximum, &[unknown]),
+            (Better, &[REFEDS]),
+            (Better, &[unknown, PASSWORD]),
+            (Exact, &[]),
+        ] {
+            assert_eq!(wanted(comparison, classes), None, "{comparison:?} {classes:?}");
+        }
+        let methods = |comparison, classes: &[&str]| wanted(comparison, classes).expect("reachable").methods();
+        let both = vec![Method::Password, Method::Otp];
+        assert_eq!(methods(Exact, &[REFEDS, PASSWORD]), both);
+        assert_eq!(methods(Exact, &[TIME_SYNC]), [Method::Otp]);
+        assert_eq!(methods(Minimum, &[REFEDS, PASSWORD]), [Method::Password]);
+        assert_eq!(methods(Better, &[PASSWORD]), both);
+        assert_eq!(methods(Maximum, &[REFEDS]), []);
+        assert_eq!(Comparison::named(Some("Exact")), None);
     }
 }

@@ -1,35 +1,45 @@
 //! The doors: metadata, the request by redirect or form, the answer after the login.
 
+use std::time::Duration;
+
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
+use super::context::Done;
+use super::logout::session_index;
+use super::message::{self, LONGEST_RELAY_STATE};
+use super::name_id::Names;
 use super::request::{self, AuthnRequest, RequestError, Status};
-use super::response::{self, Statement, Voice, new_id};
-use super::tree::Element;
-use super::verify::{self, RawQuery, SignatureError, decoded};
-use super::{context, metadata};
+use super::response::{self, ResponseError, Statement, Voice, new_id};
+use super::sign::Signer;
+use super::{incoming, metadata};
 use crate::domain::application::{Application, Protocol};
-use crate::domain::ids::{LoginId, ParkedId};
+use crate::domain::authenticator::template::{Mode, Synchronization};
+use crate::domain::ids::ApplicationId;
+use crate::domain::ids::{LoginId, ParkedId, SigningKeyId};
 use crate::domain::login::Login;
 use crate::domain::login::origin::Origin;
 use crate::domain::login::outcome::Ending;
 use crate::domain::login::step::Step;
+use crate::domain::release::Authenticator;
 use crate::domain::service_provider::ServiceProvider;
-use crate::domain::signing_key::{KeyStage, SignatureAlgorithm};
+use crate::domain::signing_key::SignatureAlgorithm;
+use crate::domain::timestamp::Timestamp;
 use crate::domain::user::User;
 use crate::flow::case;
 use crate::flow::federation::{self, Asked, Once, Proven, Receipt, Silent};
 use crate::flow::house::text;
 use crate::flow::login::{self, NewLogin};
+use crate::flow::realm::{Certificate, Realm};
 use crate::flow::{parking, session};
 use crate::http::post::{self, Field};
 use crate::http::{Answer, Call, Fault, Form, cookies, page};
-use crate::storage::users;
+use crate::storage::{tokens, users};
 use crate::urls::desk_path;
 
 /// Our addresses.
-fn entity_id(call: &Call) -> String {
+pub(super) fn entity_id(call: &Call) -> String {
     format!("{}/saml/metadata", call.site.urls.base(call.realm.code()))
 }
 
@@ -37,16 +47,56 @@ fn sso_address(call: &Call) -> String {
     format!("{}/saml/sso", call.site.urls.base(call.realm.code()))
 }
 
-/// `GET {base}/saml/metadata`.
-pub(super) async fn our_metadata(call: Call) -> HttpResponse {
-    let mut certificates: Vec<_> = call.realm.certificates.iter().collect();
-    // The one that signs now comes first: some service providers look at no other.
-    certificates.sort_by_key(|certificate| certificate.stage != KeyStage::Current);
-    let ders: Vec<&[u8]> = certificates.iter().map(|certificate| certificate.der.as_slice()).collect();
-    HttpResponse::Ok()
+/// How long signed metadata is served from memory: making it costs a signature.
+const METADATA_KEPT: Duration = Duration::from_secs(60 * 60);
+
+pub(super) fn slo_address(call: &Call) -> String {
+    format!("{}/saml/slo", call.site.urls.base(call.realm.code()))
+}
+
+/// `GET {base}/saml/metadata`: for service providers that look again and again.
+pub(super) async fn our_metadata(call: Call) -> Answer {
+    let now = call.visit.now;
+    let text = call.realm.metadata.get_or(now, METADATA_KEPT, || metadata_text(&call, Some(now)))?;
+    Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "application/samlmetadata+xml"))
         .insert_header(("cache-control", "public, max-age=3600"))
-        .body(metadata::ours(&entity_id(&call), &sso_address(&call), &ders))
+        .body(text.to_string()))
+}
+
+/// `GET {base}/saml/metadata/file`: the same to be put somewhere by hand. It does not expire: nobody would notice in
+/// time, and people could not log in.
+pub(super) async fn our_metadata_as_a_file(call: Call) -> Answer {
+    let name = format!("attachment; filename=\"{}-metadata.xml\"", call.realm.code());
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "application/samlmetadata+xml"))
+        .insert_header(("content-disposition", name))
+        .body(metadata_text(&call, None)?))
+}
+
+fn metadata_text(call: &Call, fetched_at: Option<Timestamp>) -> Result<String, Fault> {
+    let realm = &call.realm;
+    let signer = signer(call, SignatureAlgorithm::Rs256, None)?;
+    // An ECDSA certificate is shown only where somebody gets such signatures: some service providers stumble over it.
+    let algorithms: Vec<SignatureAlgorithm> = saml_providers(realm).map(|(_, provider)| provider.algorithm).collect();
+    let wanted = |key: SigningKeyId| {
+        let algorithm = realm.saml_keys.named(key).map(|key| key.algorithm());
+        algorithm.is_some_and(|it| it == SignatureAlgorithm::Rs256 || algorithms.contains(&it))
+    };
+    let mut shown: Vec<&Certificate> = realm.certificates.iter().filter(|it| wanted(it.key)).collect();
+    // The one that signs now comes first: some service providers look at no other.
+    shown.sort_by_key(|certificate| certificate.der != signer.certificate);
+    let ders: Vec<&[u8]> = shown.iter().map(|certificate| certificate.der.as_slice()).collect();
+    let tenant = &realm.config.tenant;
+    let ours = metadata::Ours {
+        entity_id: &entity_id(call),
+        sso: &sso_address(call),
+        slo: &slo_address(call),
+        display_name: (&tenant.name, &tenant.default_language),
+        certificates: &ders,
+        fetched_at,
+    };
+    ours.signed(&signer, &new_id(&call.site.house.entropy)).map_err(|error| Fault::Internal(error.to_string()))
 }
 
 /// `GET {base}/saml/sso`: HTTP-Redirect binding.
@@ -90,49 +140,26 @@ pub(super) async fn from_form(call: Call, request: HttpRequest, path: web::Path<
     start(&call, &request, &stored(&kept)?).await
 }
 
-fn provider_of<'a>(call: &'a Call, entity_id: &str) -> Option<(&'a Application, &'a ServiceProvider)> {
-    call.realm.config.applications.iter().find_map(|application| match &application.protocol {
-        Protocol::Saml(provider) if provider.entity_id == entity_id => Some((application, provider.as_ref())),
-        _ => None,
+/// Every service provider that is registered.
+pub(super) fn saml_providers(realm: &Realm) -> impl Iterator<Item = (&Application, &ServiceProvider)> {
+    realm.config.applications.iter().filter_map(|application| match &application.protocol {
+        Protocol::Saml(provider) => Some((application, provider.as_ref())),
+        Protocol::Oidc(_) | Protocol::Portal => None,
     })
 }
 
+pub(super) fn provider_of<'a>(call: &'a Call, entity_id: &str) -> Option<(&'a Application, &'a ServiceProvider)> {
+    saml_providers(&call.realm).find(|(_, provider)| provider.entity_id == entity_id)
+}
+
 fn read_redirect(call: &Call, query: &str) -> Result<AuthnRequest, RequestError> {
-    let raw = RawQuery::split(query)?;
-    if raw.encoding.map(decoded).transpose()?.is_some_and(|named| named != request::DEFLATE) {
-        return Err(RequestError::Decode("it is announced in an encoding that we do not know"));
-    }
-    let message = decoded(raw.request.ok_or(RequestError::Content("SAMLRequest is missing"))?)?;
-    let root = Element::parse(&request::inflated(&message)?).map_err(SignatureError::Xml)?;
-    let (_, provider) =
-        request::issuer(&root).and_then(|issuer| provider_of(call, issuer)).ok_or(RequestError::Unknown)?;
-    let signed = raw.is_signed(&provider.certificates)?;
-    let relay_state = raw.relay_state.map(decoded).transpose()?;
-    demand(provider, signed)?;
-    request::check(&root, provider, relay_state, &sso_address(call), call.visit.now)
+    let incoming = incoming::redirected(query, |entity_id| provider_of(call, entity_id))?;
+    request::check(incoming, &sso_address(call), call.visit.now)
 }
 
 fn read_form(call: &Call, form: &Form) -> Result<AuthnRequest, RequestError> {
-    let octets = request::base64(form.text("SAMLRequest"))?;
-    let unverified = Element::parse(&octets).map_err(SignatureError::Xml)?;
-    let named = request::issuer(&unverified).and_then(|issuer| provider_of(call, issuer));
-    let (_, provider) = named.ok_or(RequestError::Unknown)?;
-    let (root, signed) = verify::posted(&octets, &provider.certificates)?;
-    // The signed document is read anew; its issuer must be the one whose certificates were taken.
-    if request::issuer(&root) != Some(provider.entity_id.as_str()) {
-        return Err(RequestError::Unknown);
-    }
-    demand(provider, signed)?;
-    // A field that is there twice would read as empty, and RelayState goes back unchanged or not at all.
-    if form.times("RelayState") > 1 || form.times("SAMLRequest") > 1 {
-        return Err(RequestError::Content("a parameter is there twice"));
-    }
-    let relay_state = form.has("RelayState").then(|| form.text("RelayState").to_owned());
-    request::check(&root, provider, relay_state, &sso_address(call), call.visit.now)
-}
-
-fn demand(provider: &ServiceProvider, signed: bool) -> Result<(), RequestError> {
-    if provider.require_signed_requests && !signed { Err(SignatureError::Missing.into()) } else { Ok(()) }
+    let incoming = incoming::posted(form, |entity_id| provider_of(call, entity_id))?;
+    request::check(incoming, &sso_address(call), call.visit.now)
 }
 
 /// Shows that a request cannot be used, or answers it with a status where it is safe to answer at all.
@@ -167,11 +194,12 @@ async fn begin(call: &Call, http: &HttpRequest, request: &AuthnRequest) -> Answe
     // Somebody else than the wanted person is logged in here: the wanted one may be at the keyboard all the same.
     wishes.choose_account = is_another(call, request, provider).await?;
     let id = new_id(&site.house.entropy);
-    let receipt = |_: &Proven| Receipt::Assertion { id: id.clone() };
+    let format = request.name_id_format(provider);
+    let receipt = |_: &Proven| Receipt::Assertion { id: id.clone(), format };
     if !request.force && !wishes.choose_account {
         let asked = Asked { application: application.id, wishes: &wishes, once: once.as_ref() };
         match federation::from_session(&site.house, realm, &call.visit, &call.browser, asked, receipt).await? {
-            Silent::Complete(proven) => return assert(call, request, provider, &proven, &id),
+            Silent::Complete(proven) => return assert(call, request, provider, &proven, &id).await,
             Silent::Lacking(_) => {}
         }
     }
@@ -201,8 +229,7 @@ async fn is_another(call: &Call, request: &AuthnRequest, provider: &ServiceProvi
 }
 
 fn is_wanted(call: &Call, request: &AuthnRequest, provider: &ServiceProvider, user: &User) -> bool {
-    let ours = (call.realm.tenant(), &call.site.house.derived.pairwise);
-    request.subject.as_ref().is_none_or(|subject| response::means(&subject.name, provider, user, ours))
+    request.subject.as_ref().is_none_or(|subject| names(call).means(&subject.name, provider, user))
 }
 
 /// A request that was used before. Whoever presses reload or back on the way here has its login open in this
@@ -226,21 +253,37 @@ fn once(call: &Call, request: &AuthnRequest) -> Option<Once> {
     let fields: [&[u8]; 4] = [b"saml request", &tenant, request.issuer.as_bytes(), request.id.as_ref()?.as_bytes()];
     // A copy is fresh until one lifetime after IssueInstant, which may be one lifetime ahead of our clock; the third
     // is for instances whose clocks differ. A copy that was posted while it was fresh may then wait for its browser.
-    let until = call.visit.now.plus(request::LIFETIME * 3 + parking::LIFETIME);
+    let until = call.visit.now.plus(message::LIFETIME * 3 + parking::LIFETIME);
     Some(Once { subject: text(&house.derived.once.of(&fields)), until })
 }
 
-/// What the portal asks for.
+/// A login that does not begin with a request of the service provider.
 #[derive(Debug, Deserialize)]
 pub(super) struct Start {
-    application: crate::domain::ids::ApplicationId,
+    /// Which, by our identifier: the portal's links.
+    application: Option<ApplicationId>,
+    /// Which, by its entity ID: links that people write.
+    sp: Option<String>,
+    /// RelayState.
+    relay: Option<String>,
 }
 
-/// `GET {base}/saml/start?application=…`: a login that begins at the portal.
-pub(super) async fn from_portal(call: Call, http: HttpRequest, query: web::Query<Start>) -> Answer {
-    let application = call.realm.config.application(query.application).ok_or(Fault::NotFound)?;
+/// `GET {base}/saml/start?application=…` or `?sp=…`: a login that begins at the portal or with a link. Only for
+/// service providers that are registered as taking such answers: to the others, an answer without a question is what
+/// somebody plants who wants to be the one that is logged in (checklist 3.4).
+pub(super) async fn unsolicited(call: Call, http: HttpRequest, query: web::Query<Start>) -> Answer {
+    let Start { application, sp, relay } = query.into_inner();
+    let found = match (application, sp) {
+        (Some(id), None) => call.realm.config.application(id),
+        (None, Some(entity_id)) => provider_of(&call, &entity_id).map(|(application, _)| application),
+        _ => None,
+    };
+    let application = found.ok_or(Fault::NotFound)?;
     let Protocol::Saml(provider) = &application.protocol else { return Err(Fault::NotFound) };
-    let request = AuthnRequest::unsolicited(provider).ok_or(Fault::NotFound)?;
+    if !provider.idp_initiated || relay.as_ref().is_some_and(|state| state.len() > LONGEST_RELAY_STATE) {
+        return Err(Fault::shown("error-saml-unsolicited"));
+    }
+    let request = AuthnRequest::unsolicited(provider, relay).ok_or(Fault::NotFound)?;
     start(&call, &http, &request).await
 }
 
@@ -257,12 +300,14 @@ pub(super) async fn resume(call: Call, path: web::Path<(String, LoginId)>) -> An
     let mut answer = match case.step {
         Step::Granted => {
             let assertion = new_id(&site.house.entropy);
-            let receipt = |_: &Proven, _: &str| Receipt::Assertion { id: assertion.clone() };
+            let format = provider_of(&call, &request.issuer).map(|(_, provider)| request.name_id_format(provider));
+            let format = format.ok_or_else(|| Fault::shown("error-saml-request"))?;
+            let receipt = |_: &Proven, _: &str| Receipt::Assertion { id: assertion.clone(), format };
             let asked = (Origin::Saml, id);
             match federation::from_login(&site.house, realm, &call.visit, &call.browser, asked, receipt).await {
                 Ok((proven, _)) => {
                     let Protocol::Saml(provider) = &proven.application.protocol else { return Err(Fault::NotFound) };
-                    assert(&call, &request, provider, &proven, &assertion)?
+                    assert(&call, &request, provider, &proven, &assertion).await?
                 }
                 Err(crate::flow::Error::WrongMoment) => return Ok(desk()),
                 Err(error) => return Err(error.into()),
@@ -280,42 +325,86 @@ pub(super) async fn resume(call: Call, path: web::Path<(String, LoginId)>) -> An
     Ok(answer)
 }
 
-fn voice<'a>(call: &'a Call, issuer: &'a str) -> Result<Voice<'a>, Fault> {
-    let key = call.realm.saml_keys.signing(SignatureAlgorithm::Rs256);
-    let key = key.ok_or_else(|| Fault::Internal("the virtual server has no SAML key".to_owned()))?;
+/// A key that signs: the current one of an algorithm, or the one that a service provider cannot part with yet.
+fn signer(call: &Call, algorithm: SignatureAlgorithm, pinned: Option<SigningKeyId>) -> Result<Signer<'_>, Fault> {
+    let keys = &call.realm.saml_keys;
+    let key = pinned.and_then(|id| keys.named(id)).or_else(|| keys.signing(algorithm));
+    let key = key.ok_or_else(|| Fault::Internal("the virtual server has no such SAML key".to_owned()))?;
     let certificate = call.realm.certificates.iter().find(|certificate| certificate.key == key.id());
     let certificate = certificate.ok_or_else(|| Fault::Internal("the SAML key has no certificate".to_owned()))?;
-    Ok(Voice { issuer, key, certificate: &certificate.der, now: call.visit.now, entropy: &call.site.house.entropy })
+    Ok(Signer { key, certificate: &certificate.der })
 }
 
-fn assert(call: &Call, request: &AuthnRequest, provider: &ServiceProvider, proven: &Proven, id: &str) -> Answer {
-    let house = &call.site.house;
+pub(super) fn voice<'a>(call: &'a Call, provider: &ServiceProvider, issuer: &'a str) -> Result<Voice<'a>, Fault> {
+    Ok(Voice {
+        issuer,
+        signer: signer(call, provider.algorithm, provider.signing_key)?,
+        now: call.visit.now,
+        entropy: &call.site.house.entropy,
+    })
+}
+
+pub(super) fn names(call: &Call) -> Names<'_> {
+    Names { tenant: call.realm.tenant(), pairwise: &call.site.house.derived.pairwise }
+}
+
+async fn assert(call: &Call, request: &AuthnRequest, provider: &ServiceProvider, proven: &Proven, id: &str) -> Answer {
     let issuer = entity_id(call);
-    let voice = voice(call, &issuer)?;
-    if !is_wanted(call, request, provider, &proven.member.user) {
+    let voice = voice(call, provider, &issuer)?;
+    let user = &proven.member.user;
+    if !is_wanted(call, request, provider, user) {
         return refuse(call, request, Status::UnknownPrincipal, "the person is not the one who was asked for");
     }
-    let format = request.format.unwrap_or(provider.name_id_format);
-    let sources = (&house.derived.pairwise, &house.entropy);
-    let Some(name_id) = response::name_id(format, provider, &proven.member, call.realm.tenant(), sources) else {
+    let format = request.name_id_format(provider);
+    let Some(name_id) = names(call).of(format, provider, user, proven.session) else {
         return refuse(call, request, Status::InvalidNameIdPolicy, "the person has no name identifier in this format");
+    };
+    let used = used(call, request, provider, proven).await?;
+    let by_time = used.is_some_and(|used| used.by_time);
+    let Some(class) = request.wanted.claimed(Done { password: proven.password, otp: proven.otp, by_time }) else {
+        return refuse(call, request, Status::NoAuthnContext, "the wanted authentication context was not reached");
     };
     let statement = Statement {
         member: &proven.member,
         groups: &proven.groups,
         name_id,
         format,
-        multi: proven.password && proven.otp,
+        class,
+        authenticator: used.map(|used| used.authenticator),
         authenticated_at: proven.authenticated_at,
-        session: format!("_{}", proven.session),
+        session: session_index(proven.session),
     };
-    let stepped_up = request.contexts.first().and_then(|class| context::level_of(class)) == Some(true);
-    if stepped_up && !statement.multi {
-        return refuse(call, request, Status::NoAuthnContext, "the wanted authentication context was not reached");
-    }
-    let xml = response::success(voice, id, request, provider, &statement)
-        .map_err(|error| Fault::Internal(error.to_string()))?;
+    let xml = response::success(voice, id, request, provider, &statement).map_err(internal)?;
     post(call, request, xml)
+}
+
+fn internal(error: ResponseError) -> Fault {
+    Fault::Internal(error.to_string())
+}
+
+/// The authenticator that was used.
+#[derive(Debug, Clone, Copy)]
+struct Used {
+    authenticator: Authenticator,
+    by_time: bool,
+}
+
+/// Looks at the authenticator that was used, if anything of the answer depends on it.
+async fn used(
+    call: &Call,
+    request: &AuthnRequest,
+    provider: &ServiceProvider,
+    proven: &Proven,
+) -> Result<Option<Used>, Fault> {
+    let told = provider.attributes.iter().any(|attribute| attribute.source.is_of_authenticator());
+    let matters = told || !proven.password || request.wanted.depends_on_the_authenticator();
+    let Some(id) = proven.token.filter(|_| matters) else { return Ok(None) };
+    let (tenant, user) = (call.realm.tenant(), proven.member.user.id);
+    let all = call.site.house.db.read(async |connection| tokens::of_user(tenant, user).ask(connection).await).await?;
+    Ok(all.into_iter().find(|token| token.id == id).map(|token| Used {
+        authenticator: Authenticator { enrolled_at: token.enrolled_at, now: call.visit.now },
+        by_time: token.template.synchronization == Synchronization::Time && token.template.mode == Mode::QuickLog,
+    }))
 }
 
 /// As [`refuse`], for a request that comes in: a refusal is the one answer to it as well.
@@ -327,9 +416,11 @@ async fn refuse_once(call: &Call, request: &AuthnRequest, status: Status, why: &
 }
 
 fn refuse(call: &Call, request: &AuthnRequest, status: Status, why: &str) -> Answer {
+    let Some((_, provider)) = provider_of(call, &request.issuer) else {
+        return Err(Fault::shown("error-saml-request"));
+    };
     let issuer = entity_id(call);
-    let xml = response::failure(voice(call, &issuer)?, request, status, why)
-        .map_err(|error| Fault::Internal(error.to_string()))?;
+    let xml = response::failure(voice(call, provider, &issuer)?, request, status, why).map_err(internal)?;
     post(call, request, xml)
 }
 

@@ -4,11 +4,18 @@
 //! `verify` alone lets a library look at a foreign signature, after it has the one shape that SAML has.
 
 pub mod context;
+pub mod described;
 mod door;
+pub mod encrypt;
+pub mod incoming;
+pub mod logout;
+pub mod message;
 pub mod metadata;
+pub mod name_id;
 pub mod request;
 pub mod response;
 pub mod sign;
+mod slo;
 pub mod tree;
 pub mod verify;
 pub mod write;
@@ -19,9 +26,14 @@ use actix_web::web;
 pub fn configure(config: &mut web::ServiceConfig) {
     config
         .route("/saml/metadata", web::get().to(door::our_metadata))
+        .route("/saml/metadata/file", web::get().to(door::our_metadata_as_a_file))
         .route("/saml/sso", web::get().to(door::by_redirect))
         .route("/saml/sso", web::post().to(door::by_form))
         .route("/saml/sso/{parked}", web::get().to(door::from_form))
-        .route("/saml/start", web::get().to(door::from_portal))
+        .route("/saml/slo", web::get().to(slo::by_redirect))
+        .route("/saml/slo", web::post().to(slo::by_form))
+        .route("/saml/slo/{parked}", web::get().to(slo::from_form))
+        .route("/saml/logout/{logout}", web::get().to(slo::from_portal))
+        .route("/saml/start", web::get().to(door::unsolicited))
         .route("/saml/resume/{login}", web::get().to(door::resume));
 }

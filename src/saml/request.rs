@@ -1,37 +1,19 @@
 //! The authentication request: from octets to something that can be trusted (core 3.4, profiles 4.1.4.1).
 
-use std::io::Read as _;
-use std::time::Duration;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use super::tree::{Element, LONGEST};
+use super::context::{Comparison, Wanted};
+use super::incoming::Incoming;
+use super::message::{self, MessageError, POST};
+use super::tree::Element;
 use super::verify::SignatureError;
 use super::write::{ASSERTION, PROTOCOL};
 use crate::domain::login::wishes::{Freshness, Wishes};
-use crate::domain::policy::access::Method;
 use crate::domain::service_provider::{NameIdFormat, ServiceProvider};
 use crate::domain::timestamp::Timestamp;
 
-/// The one encoding of a redirect (bindings 3.4.4.1).
-pub const DEFLATE: &str = "urn:oasis:names:tc:SAML:2.0:bindings:URL-Encoding:DEFLATE";
-/// The longest message in an address, in characters, decoded from percent encoding (T-37).
-const LONGEST_REDIRECTED: usize = 16 * 1024;
-/// The longest message in a form, in characters; no form is longer as a whole.
-const LONGEST_POSTED: usize = LONGEST;
-/// How much larger a message may get when it is inflated (T-37).
-const MOST_RATIO: usize = 40;
 /// The longest name identifier that is looked at, in octets; ours are shorter (core 8.3.7: 256 characters).
 const LONGEST_NAME: usize = 1024;
-/// How old a request may be, and how far clocks may differ.
-pub const LIFETIME: Duration = Duration::from_secs(5 * 60);
-/// The longest RelayState, in octets. The bindings say 80 (3.4.3, 3.5.3), and many service providers put the
-/// address into it that the person came from, or a sealed state of their own: more than a thousand octets are
-/// common. It goes back unchanged or not at all: cut short, it would break the service provider's own
-/// check of it, and people would not get to where they wanted.
-pub const LONGEST_RELAY_STATE: usize = 4096;
 
 /// A request that passed every check; stored with the login until it is answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,8 +32,9 @@ pub struct AuthnRequest {
     pub passive: bool,
     /// The format of the name identifier, if one was asked for.
     pub format: Option<NameIdFormat>,
-    /// The wanted authentication contexts.
-    pub contexts: Vec<String>,
+    /// The wanted authentication context.
+    #[serde(default)]
+    pub wanted: Wanted,
     /// About whom the answer must be, if the service provider says so (core 3.4.1).
     #[serde(default)]
     pub subject: Option<Subject>,
@@ -69,18 +52,9 @@ pub struct Subject {
 /// Why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
-    /// Not base64, not deflated, too long.
-    #[error("the message cannot be decoded: {0}")]
-    Decode(&'static str),
-    /// The signature is not good.
+    /// No message of a registered service provider, or not signed as it must be.
     #[error(transparent)]
-    Signature(#[from] SignatureError),
-    /// It is not an authentication request of ours to answer.
-    #[error("{0}")]
-    Content(&'static str),
-    /// Nobody with this entity ID is registered.
-    #[error("no service provider is registered under the entity ID of the request")]
-    Unknown,
+    Message(#[from] MessageError),
     /// The address of the answer is not registered (T-39).
     #[error("the AssertionConsumerService of the request is not registered for the service provider")]
     Acs,
@@ -133,68 +107,20 @@ impl Status {
     }
 }
 
-/// Undoes the encoding of a redirect: base64, then deflate, with hard limits (T-37).
-///
-/// # Errors
-/// [`RequestError::Decode`].
-pub fn inflated(encoded: &str) -> Result<Vec<u8>, RequestError> {
-    if encoded.len() > LONGEST_REDIRECTED {
-        return Err(RequestError::Decode("it is too long"));
-    }
-    let packed = base64(encoded)?;
-    let most = LONGEST.min(packed.len().saturating_mul(MOST_RATIO)).saturating_add(1);
-    let mut out = Vec::new();
-    let mut reader = flate2::read::DeflateDecoder::new(packed.as_slice()).take(u64::try_from(most).unwrap_or(u64::MAX));
-    reader.read_to_end(&mut out).map_err(|_| RequestError::Decode("it is not deflated"))?;
-    if out.len() >= most { Err(RequestError::Decode("it is too long")) } else { Ok(out) }
-}
-
-/// Undoes the encoding of a form.
-///
-/// # Errors
-/// [`RequestError::Decode`].
-pub fn base64(encoded: &str) -> Result<Vec<u8>, RequestError> {
-    if encoded.len() > LONGEST_POSTED {
-        return Err(RequestError::Decode("it is too long"));
-    }
-    let plain: String = encoded.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-    STANDARD.decode(plain).map_err(|_| RequestError::Decode("it is not base64"))
-}
-
-/// Who sent the document; needed to know whose certificates count. Nothing else may be read before the
-/// signature is checked.
-#[must_use]
-pub fn issuer(root: &Element) -> Option<&str> {
-    root.one(ASSERTION.1, "Issuer").map(|issuer| issuer.text.trim())
-}
-
-/// Checks a request of `provider`. `destination` is the address that it was sent to.
+/// Checks a request. `destination` is the address that it was sent to.
 ///
 /// # Errors
 /// The first check that fails, see [`RequestError`].
-pub fn check(
-    root: &Element,
-    provider: &ServiceProvider,
-    relay_state: Option<String>,
-    destination: &str,
-    now: Timestamp,
-) -> Result<AuthnRequest, RequestError> {
-    let content = RequestError::Content;
-    if !root.is(PROTOCOL.1, "AuthnRequest") || root.attribute("Version") != Some("2.0") {
-        return Err(content("the message is not an AuthnRequest of SAML 2.0"));
+pub fn check(incoming: Incoming<'_>, destination: &str, now: Timestamp) -> Result<AuthnRequest, RequestError> {
+    let Incoming { root, provider, signed, relay_state, is_request, .. } = incoming;
+    let root = &root;
+    if provider.require_signed_requests && !signed {
+        return Err(MessageError::from(SignatureError::Missing).into());
     }
-    let id = root.attribute("ID").filter(|id| is_id(id)).ok_or(content("the request has no usable ID"))?;
-    if root.attribute("Destination").is_some_and(|named| named != destination) {
-        return Err(content("the Destination of the request is another address"));
+    if !is_request {
+        return Err(MessageError::Content("a response was sent where requests are taken").into());
     }
-    let issued =
-        root.attribute("IssueInstant").and_then(instant).ok_or(content("IssueInstant is missing or malformed"))?;
-    if now.since(issued) > LIFETIME || issued.since(now) > LIFETIME {
-        return Err(content("the request is too old, or the clock of the service provider is wrong"));
-    }
-    if relay_state.as_ref().is_some_and(|state| state.len() > LONGEST_RELAY_STATE) {
-        return Err(content("RelayState is too long"));
-    }
+    let id = message::head(root, "AuthnRequest", (destination, signed), now)?;
     let index = match root.attribute("AssertionConsumerServiceIndex").map(str::parse) {
         None => None,
         Some(Ok(index)) => Some(index),
@@ -210,17 +136,15 @@ pub fn check(
         force: truth("ForceAuthn"),
         passive: truth("IsPassive"),
         format: None,
-        contexts: Vec::new(),
+        wanted: Wanted::default(),
         subject: None,
     };
-    let binding = root.attribute("ProtocolBinding");
-    if binding.is_some_and(|binding| binding != "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST") {
-        let why = "answers are given by HTTP-POST only";
-        return Err(RequestError::Answered { status: Status::UnsupportedBinding, why, request: Box::new(request) });
+    if root.attribute("ProtocolBinding").is_some_and(|binding| binding != POST) {
+        return Err(answered(Status::UnsupportedBinding, "answers are given by HTTP-POST only", &request));
     }
     subject(root, &mut request)?;
-    name_id_policy(root, &mut request)?;
-    contexts(root, &mut request)?;
+    name_id_policy(root, provider, &mut request)?;
+    context(root, &mut request)?;
     Ok(request)
 }
 
@@ -231,7 +155,7 @@ fn subject(root: &Element, request: &mut AuthnRequest) -> Result<(), RequestErro
     let name = subject.one(ASSERTION.1, "NameID");
     if unreadable || name.is_some_and(|name| name.text.len() > LONGEST_NAME) {
         let (status, why) = (Status::UnknownPrincipal, "the wanted person is named in a way that is not supported");
-        return Err(RequestError::Answered { status, why, request: Box::new(request.clone()) });
+        return Err(answered(status, why, request));
     }
     let format = |name: &Element| name.attribute("Format").and_then(NameIdFormat::of_urn);
     request.subject = name.map(|name| Subject {
@@ -241,62 +165,70 @@ fn subject(root: &Element, request: &mut AuthnRequest) -> Result<(), RequestErro
     Ok(())
 }
 
-fn name_id_policy(root: &Element, request: &mut AuthnRequest) -> Result<(), RequestError> {
-    let policy = root.one(PROTOCOL.1, "NameIDPolicy");
-    let Some(urn) = policy.and_then(|policy| policy.attribute("Format")) else { return Ok(()) };
+/// The wanted name identifier (core 3.4.1.1). `AllowCreate` needs no look: an identifier is computed, so each
+/// person has one for each service provider, always.
+fn name_id_policy(root: &Element, provider: &ServiceProvider, request: &mut AuthnRequest) -> Result<(), RequestError> {
+    let Some(policy) = root.one(PROTOCOL.1, "NameIDPolicy") else { return Ok(()) };
+    let invalid = Status::InvalidNameIdPolicy;
+    if policy.attribute("SPNameQualifier").is_some_and(|name| !name.is_empty() && name != provider.entity_id) {
+        return Err(answered(invalid, "name identifiers are made for the service provider itself only", request));
+    }
+    let urn = policy.attribute("Format").unwrap_or_default();
     // "Unspecified" in a request means: as you like (core 8.3.1).
-    if urn == NameIdFormat::Unspecified.urn() || urn == "urn:oasis:names:tc:SAML:2.0:nameid-format:unspecified" {
+    let any = ["", NameIdFormat::Unspecified.urn(), "urn:oasis:names:tc:SAML:2.0:nameid-format:unspecified"];
+    if any.contains(&urn) {
         return Ok(());
     }
-    request.format = NameIdFormat::of_urn(urn);
-    if request.format.is_none() {
-        let why = "the wanted format of the name identifier is not supported";
-        return Err(RequestError::Answered {
-            status: Status::InvalidNameIdPolicy,
-            why,
-            request: Box::new(request.clone()),
-        });
+    let Some(format) = NameIdFormat::of_urn(urn) else {
+        return Err(answered(invalid, "the wanted format of the name identifier is not supported", request));
+    };
+    if !provider.may_ask_for(format) {
+        return Err(answered(invalid, "the service provider is not registered for this format", request));
+    }
+    request.format = Some(format);
+    Ok(())
+}
+
+/// The wanted authentication context, as far as we can reach it (core 3.3.2.2.1). Declarations are a way to describe
+/// contexts that nobody else understands; they are never met.
+fn context(root: &Element, request: &mut AuthnRequest) -> Result<(), RequestError> {
+    let Some(element) = root.one(PROTOCOL.1, "RequestedAuthnContext") else { return Ok(()) };
+    let classes: Vec<&str> = element.all(ASSERTION.1, "AuthnContextClassRef").map(|class| class.text.trim()).collect();
+    let comparison = Comparison::named(element.attribute("Comparison"));
+    match comparison.and_then(|comparison| Wanted::new(comparison, &classes)) {
+        Some(wanted) => request.wanted = wanted,
+        None => {
+            let why = "the wanted authentication context cannot be reached";
+            return Err(answered(Status::NoAuthnContext, why, request));
+        }
     }
     Ok(())
 }
 
-/// The authentication contexts, as far as we can reach them (core 3.3.2.2.1).
-fn contexts(root: &Element, request: &mut AuthnRequest) -> Result<(), RequestError> {
-    let Some(wanted) = root.one(PROTOCOL.1, "RequestedAuthnContext") else { return Ok(()) };
-    let refs: Vec<String> =
-        wanted.all(ASSERTION.1, "AuthnContextClassRef").map(|class| class.text.trim().to_owned()).collect();
-    let comparison = wanted.attribute("Comparison").unwrap_or("exact");
-    let mut known: Vec<String> = Vec::new();
-    for class in refs.iter().filter(|class| super::context::level_of(class).is_some()) {
-        // Each once: they are stored with the login, and there could be thousands.
-        if !known.contains(class) {
-            known.push(class.clone());
-        }
-    }
-    // "maximum" and "better" of something are met by what we have; only unknown classes alone are not.
-    let unmet = !refs.is_empty() && known.is_empty();
-    let better = comparison == "better" && known.iter().all(|class| super::context::level_of(class) == Some(true));
-    if unmet || (better && !known.is_empty()) || !matches!(comparison, "exact" | "minimum" | "maximum" | "better") {
-        let why = "the wanted authentication context cannot be reached";
-        return Err(RequestError::Answered { status: Status::NoAuthnContext, why, request: Box::new(request.clone()) });
-    }
-    request.contexts = if comparison == "better" { vec![super::context::MULTI_FACTOR.to_owned()] } else { known };
-    Ok(())
+/// A refusal that the service provider hears of.
+fn answered(status: Status, why: &'static str, request: &AuthnRequest) -> RequestError {
+    RequestError::Answered { status, why, request: Box::new(request.clone()) }
 }
 
 impl AuthnRequest {
-    /// A login that begins at our portal, for a service provider that did not ask.
+    /// The format of the name identifier of its answer.
     #[must_use]
-    pub fn unsolicited(provider: &ServiceProvider) -> Option<Self> {
+    pub fn name_id_format(&self, provider: &ServiceProvider) -> NameIdFormat {
+        self.format.unwrap_or(provider.name_id_format)
+    }
+
+    /// A login that begins at our portal or with a link, for a service provider that did not ask.
+    #[must_use]
+    pub fn unsolicited(provider: &ServiceProvider, relay_state: Option<String>) -> Option<Self> {
         Some(Self {
             id: None,
             issuer: provider.entity_id.clone(),
             acs: provider.acs.first()?.url.clone(),
-            relay_state: None,
+            relay_state: relay_state.or_else(|| provider.relay_state.clone()),
             force: false,
             passive: false,
             format: None,
-            contexts: Vec::new(),
+            wanted: Wanted::default(),
             subject: None,
         })
     }
@@ -304,28 +236,13 @@ impl AuthnRequest {
     /// What the request wishes, in the words of the login.
     #[must_use]
     pub fn wishes(&self) -> Wishes {
-        // The first class is the most wanted; a multi-factor class steps the login up.
-        let multi = self.contexts.first().and_then(|class| super::context::level_of(class)) == Some(true);
         Wishes {
             silent: self.passive,
             freshness: if self.force { Freshness::ThisLogin } else { Freshness::Any },
-            methods: if multi { vec![Method::Password, Method::Otp] } else { Vec::new() },
+            methods: self.wanted.methods(),
             hint: self.subject.as_ref().filter(|subject| !subject.opaque).map(|subject| subject.name.clone()),
             languages: Vec::new(),
             choose_account: false,
         }
     }
-}
-
-/// An XML identifier, of a sensible length.
-fn is_id(id: &str) -> bool {
-    let starts = id.starts_with(|c: char| c.is_alphabetic() || c == '_');
-    starts && id.len() <= 256 && id.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
-}
-
-/// A point in time as SAML writes it (core 1.3.3): in UTC.
-#[must_use]
-pub fn instant(text: &str) -> Option<Timestamp> {
-    let at = time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()?;
-    Some(Timestamp::from_seconds(at.unix_timestamp()))
 }

@@ -5,19 +5,18 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::context;
+use super::encrypt::{self, EncryptionError};
+use super::message::written;
+use super::name_id;
 use super::request::{AuthnRequest, Status};
-use super::sign::signed;
+use super::sign::Signer;
 use super::write::{ASSERTION, PROTOCOL, Tag};
 use crate::clock::Entropy;
-use crate::domain::ids::{TenantId, UserId};
-use crate::domain::name::key_of;
-use crate::domain::release::{self, Person};
+use crate::domain::release::{self, Authenticator, Person};
 use crate::domain::service_provider::{NameIdFormat, ServiceProvider, Signed};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::user::{Member, User};
-use crate::keys::derived::KeyedHash;
-use crate::keys::signing::{SigningKey, SigningKeyError};
+use crate::domain::user::Member;
+use crate::keys::signing::SigningKeyError;
 
 /// How long an assertion is good (T-43).
 const LIFETIME: Duration = Duration::from_secs(5 * 60);
@@ -29,10 +28,8 @@ const SKEW: Duration = Duration::from_secs(60);
 pub struct Voice<'a> {
     /// Our entity ID.
     pub issuer: &'a str,
-    /// The key.
-    pub key: &'a SigningKey,
-    /// Its certificate in DER.
-    pub certificate: &'a [u8],
+    /// The key that signs for this service provider.
+    pub signer: Signer<'a>,
     /// Now.
     pub now: Timestamp,
     /// Randomness for identifiers.
@@ -50,12 +47,25 @@ pub struct Statement<'a> {
     pub name_id: String,
     /// Its format.
     pub format: NameIdFormat,
-    /// Whether both factors were proven.
-    pub multi: bool,
+    /// The authentication context.
+    pub class: &'a str,
+    /// The authenticator that was used, where the service provider is told of it.
+    pub authenticator: Option<Authenticator>,
     /// When the person was authenticated.
     pub authenticated_at: Timestamp,
     /// The session.
     pub session: String,
+}
+
+/// Why a response cannot be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ResponseError {
+    /// The key refuses.
+    #[error(transparent)]
+    Key(#[from] SigningKeyError),
+    /// Nothing can be encrypted for the service provider.
+    #[error("encryption: {0}")]
+    Encryption(#[from] EncryptionError),
 }
 
 /// A new identifier: 160 random bits after an underscore, because it must not begin with a digit.
@@ -64,70 +74,51 @@ pub fn new_id(entropy: &Entropy) -> String {
     format!("_{}", data_encoding::HEXLOWER.encode(&entropy.bytes::<20>()))
 }
 
-/// The name identifier of a person for a service provider; `None` if the person has none in this format.
-#[must_use]
-pub fn name_id(
-    format: NameIdFormat,
-    provider: &ServiceProvider,
-    member: &Member,
-    tenant: TenantId,
-    (pairwise, entropy): (&KeyedHash, &Entropy),
-) -> Option<String> {
-    match format {
-        NameIdFormat::Persistent => Some(pairwise_id(pairwise, tenant, &provider.entity_id, member.user.id)),
-        NameIdFormat::Transient => Some(new_id(entropy)),
-        NameIdFormat::Email => member.user.email.clone(),
-        NameIdFormat::Unspecified => Some(member.user.username.clone()),
-    }
-}
-
-/// Whether `name`, which a service provider asks for, means this person: the user name, the mail address, or the
-/// identifier that this service provider got for the person.
-#[must_use]
-pub fn means(name: &str, provider: &ServiceProvider, user: &User, (tenant, pairwise): (TenantId, &KeyedHash)) -> bool {
-    let typed = key_of(name);
-    typed == key_of(&user.username)
-        || user.email.as_ref().is_some_and(|email| typed == key_of(email))
-        || name == pairwise_id(pairwise, tenant, &provider.entity_id, user.id)
-}
-
-fn pairwise_id(pairwise: &KeyedHash, tenant: TenantId, entity_id: &str, user: UserId) -> String {
-    let digest = pairwise.of(&[b"saml", &tenant.to_bytes(), entity_id.as_bytes(), &user.to_bytes()]);
-    data_encoding::BASE32_NOPAD.encode(&digest).to_ascii_lowercase()
-}
-
 /// A response with an assertion, in base64 as a form carries it.
 ///
 /// # Errors
-/// If the key refuses.
+/// If the key refuses, or the service provider's certificate.
 pub fn success(
     voice: Voice<'_>,
     id: &str,
     request: &AuthnRequest,
     provider: &ServiceProvider,
     statement: &Statement<'_>,
-) -> Result<String, SigningKeyError> {
+) -> Result<String, ResponseError> {
     let assertion = assertion(voice, id, request, provider, statement);
     let assertion = match provider.signed {
-        Signed::Assertion | Signed::Both => signed(assertion, id, voice.key, voice.certificate)?,
+        Signed::Assertion | Signed::Both => voice.signer.signed(assertion, id, BEHIND_ISSUER)?,
         Signed::Response => assertion.canonical(),
     };
     let response_id = new_id(voice.entropy);
-    let status = Tag::new(PROTOCOL, "Status")
-        .child(Tag::new(PROTOCOL, "StatusCode").with("Value", "urn:oasis:names:tc:SAML:2.0:status:Success"));
-    let response = response(voice, &response_id, request).child(status).ready(assertion);
+    let response = response(voice, &response_id, request).child(status(SUCCESS));
+    let response = match &provider.encryption {
+        Some(encryption) => response.child(encrypt::encrypted(&assertion, encryption, voice.entropy)?),
+        None => response.ready(assertion),
+    };
     let xml = match provider.signed {
-        Signed::Response | Signed::Both => signed(response, &response_id, voice.key, voice.certificate)?,
+        Signed::Response | Signed::Both => voice.signer.signed(response, &response_id, BEHIND_ISSUER)?,
         Signed::Assertion => response.canonical(),
     };
     Ok(STANDARD.encode(xml))
+}
+
+/// The status of everything that went well.
+pub const SUCCESS: &str = "urn:oasis:names:tc:SAML:2.0:status:Success";
+/// Signatures stand behind the issuer, which comes first (core 2.3.3, 3.2.2).
+pub const BEHIND_ISSUER: usize = 1;
+
+/// A status of one level.
+#[must_use]
+pub fn status(code: &str) -> Tag {
+    Tag::new(PROTOCOL, "Status").child(Tag::new(PROTOCOL, "StatusCode").with("Value", code))
 }
 
 /// A signed response with a status, in base64.
 ///
 /// # Errors
 /// If the key refuses.
-pub fn failure(voice: Voice<'_>, request: &AuthnRequest, status: Status, why: &str) -> Result<String, SigningKeyError> {
+pub fn failure(voice: Voice<'_>, request: &AuthnRequest, status: Status, why: &str) -> Result<String, ResponseError> {
     let (first, second) = status.codes();
     let codes = Tag::new(PROTOCOL, "StatusCode")
         .with("Value", first)
@@ -135,22 +126,17 @@ pub fn failure(voice: Voice<'_>, request: &AuthnRequest, status: Status, why: &s
     let status = Tag::new(PROTOCOL, "Status").child(codes).child(Tag::new(PROTOCOL, "StatusMessage").text(why));
     let id = new_id(voice.entropy);
     let response = response(voice, &id, request).child(status);
-    Ok(STANDARD.encode(signed(response, &id, voice.key, voice.certificate)?))
+    Ok(STANDARD.encode(voice.signer.signed(response, &id, BEHIND_ISSUER)?))
 }
 
 fn response(voice: Voice<'_>, id: &str, request: &AuthnRequest) -> Tag {
     Tag::new(PROTOCOL, "Response")
         .with("ID", id)
         .with("Version", "2.0")
-        .with("IssueInstant", instant(voice.now))
+        .with("IssueInstant", written(voice.now))
         .with("Destination", &request.acs)
         .with_some("InResponseTo", request.id.as_deref())
         .child(Tag::new(ASSERTION, "Issuer").text(voice.issuer))
-}
-
-/// A point in time in whole seconds, as the oldest service providers read it.
-fn instant(at: Timestamp) -> String {
-    Timestamp::from_seconds(at.seconds()).rfc3339().chars().take(19).collect::<String>() + "Z"
 }
 
 fn assertion(
@@ -160,12 +146,13 @@ fn assertion(
     provider: &ServiceProvider,
     statement: &Statement<'_>,
 ) -> Tag {
-    let until = instant(voice.now.plus(LIFETIME));
+    let until = written(voice.now.plus(LIFETIME));
     let confirmation = Tag::new(ASSERTION, "SubjectConfirmationData")
         .with("NotOnOrAfter", &until)
         .with("Recipient", &request.acs)
         .with_some("InResponseTo", request.id.as_deref());
-    let subject = Tag::new(ASSERTION, "Subject").child(name_id_tag(voice, provider, statement)).child(
+    let name = name_id::element(statement.format, &statement.name_id, voice.issuer, provider);
+    let subject = Tag::new(ASSERTION, "Subject").child(name).child(
         Tag::new(ASSERTION, "SubjectConfirmation")
             .with("Method", "urn:oasis:names:tc:SAML:2.0:cm:bearer")
             .child(confirmation),
@@ -173,18 +160,20 @@ fn assertion(
     let audience =
         Tag::new(ASSERTION, "AudienceRestriction").child(Tag::new(ASSERTION, "Audience").text(&provider.entity_id));
     let conditions = Tag::new(ASSERTION, "Conditions")
-        .with("NotBefore", instant(voice.now.minus(SKEW)))
+        .with("NotBefore", written(voice.now.minus(SKEW)))
         .with("NotOnOrAfter", &until)
         .child(audience);
-    let class = context::claimed(&request.contexts, statement.multi);
     let authn = Tag::new(ASSERTION, "AuthnStatement")
-        .with("AuthnInstant", instant(statement.authenticated_at))
+        .with("AuthnInstant", written(statement.authenticated_at))
         .with("SessionIndex", &statement.session)
-        .child(Tag::new(ASSERTION, "AuthnContext").child(Tag::new(ASSERTION, "AuthnContextClassRef").text(class)));
+        .child(
+            Tag::new(ASSERTION, "AuthnContext")
+                .child(Tag::new(ASSERTION, "AuthnContextClassRef").text(statement.class)),
+        );
     let assertion = Tag::new(ASSERTION, "Assertion")
         .with("ID", id)
         .with("Version", "2.0")
-        .with("IssueInstant", instant(voice.now))
+        .with("IssueInstant", written(voice.now))
         .child(Tag::new(ASSERTION, "Issuer").text(voice.issuer))
         .child(subject)
         .child(conditions)
@@ -192,41 +181,20 @@ fn assertion(
     assertion.children(attributes(provider, statement))
 }
 
-fn name_id_tag(voice: Voice<'_>, provider: &ServiceProvider, statement: &Statement<'_>) -> Tag {
-    let tag = Tag::new(ASSERTION, "NameID").with("Format", statement.format.urn()).text(&statement.name_id);
-    match statement.format {
-        // A pairwise identifier is one only together with both names (core 8.3.7).
-        NameIdFormat::Persistent => {
-            tag.with("NameQualifier", voice.issuer).with("SPNameQualifier", &provider.entity_id)
-        }
-        _ => tag,
-    }
-}
-
 /// The attributes that the service provider gets; none at all if nothing has a value.
 fn attributes(provider: &ServiceProvider, statement: &Statement<'_>) -> Option<Tag> {
-    let user = &statement.member.user;
-    let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    let (first, last) = (given(&user.first_name), given(&user.last_name));
-    let person = Person {
-        username: &user.username,
-        email: user.email.as_deref(),
-        first_name: first.as_deref(),
-        last_name: last.as_deref(),
-        display_name: None,
-        language: user.language.as_deref(),
-        groups: statement.groups,
-    };
+    let person = name_id::person(&statement.member.user, statement.groups);
+    let person = Person { authenticator: statement.authenticator, ..person };
     let attributes: Vec<Tag> = provider
         .attributes
         .iter()
-        .filter_map(|rule| {
-            let values = release::values(&rule.source, &person);
-            let format = if rule.name.contains(':') { "uri" } else { "basic" };
+        .filter_map(|attribute| {
+            let values = release::values(&attribute.source, &person);
             (!values.is_empty()).then(|| {
                 Tag::new(ASSERTION, "Attribute")
-                    .with("Name", &rule.name)
-                    .with("NameFormat", format!("urn:oasis:names:tc:SAML:2.0:attrname-format:{format}"))
+                    .with_some("FriendlyName", attribute.friendly_name.as_deref())
+                    .with("Name", &attribute.name)
+                    .with("NameFormat", attribute.format().urn())
                     .children(values.into_iter().map(|value| Tag::new(ASSERTION, "AttributeValue").text(value)))
             })
         })

@@ -9,8 +9,21 @@ use quick_xml::name::{NamespaceError, PrefixDeclaration, ResolveResult};
 pub const LONGEST: usize = 64 * 1024;
 const DEEPEST: usize = 32;
 const MOST_ATTRIBUTES: usize = 64;
-const MOST_NAMESPACES: usize = 16;
-const MOST_ELEMENTS: usize = 4000;
+
+/// How large a document may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    octets: usize,
+    elements: usize,
+    namespaces: usize,
+}
+
+impl Limits {
+    /// A message: it comes from anybody.
+    pub const MESSAGE: Self = Self { octets: LONGEST, elements: 4000, namespaces: 16 };
+    /// Metadata: an operator hands it in, and it may describe many.
+    pub const METADATA: Self = Self { octets: 4 * 1024 * 1024, elements: 200_000, namespaces: 64 };
+}
 
 /// An element.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,8 +43,8 @@ pub struct Element {
 /// Why a document is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum XmlError {
-    /// Longer than [`LONGEST`].
-    #[error("the document is longer than 64 KiB")]
+    /// Longer than its [`Limits`].
+    #[error("the document is too long")]
     TooLong,
     /// Not UTF-8, or declared as something else.
     #[error("the document is not UTF-8")]
@@ -51,19 +64,27 @@ pub enum XmlError {
 }
 
 impl Element {
-    /// Reads a document.
+    /// Reads a message.
     ///
     /// # Errors
     /// What is wrong with it.
     pub fn parse(octets: &[u8]) -> Result<Self, XmlError> {
-        if octets.len() > LONGEST {
+        Self::parse_within(octets, Limits::MESSAGE)
+    }
+
+    /// Reads a document that is not larger than `limits`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse_within(octets: &[u8], limits: Limits) -> Result<Self, XmlError> {
+        if octets.len() > limits.octets {
             return Err(XmlError::TooLong);
         }
         let text = std::str::from_utf8(octets).map_err(|_| XmlError::Encoding)?;
         if !text.chars().all(is_xml) {
             return Err(XmlError::Malformed);
         }
-        let root = Reading::default().read(text)?;
+        let root = Reading { open: Vec::new(), root: None, elements: 0, limits }.read(text)?;
         let mut ids = Vec::new();
         root.collect_ids(&mut ids);
         ids.sort_unstable();
@@ -113,11 +134,11 @@ impl Element {
 }
 
 /// The elements that are open, while a document is read.
-#[derive(Default)]
 struct Reading {
     open: Vec<Element>,
     root: Option<Element>,
     elements: usize,
+    limits: Limits,
 }
 
 impl Reading {
@@ -128,7 +149,7 @@ impl Reading {
         config.allow_unmatched_ends = false;
         config.allow_dangling_amp = false;
         config.check_comments = true;
-        reader.resolver_mut().set_max_namespace_bindings(MOST_NAMESPACES);
+        reader.resolver_mut().set_max_namespace_bindings(self.limits.namespaces);
         let mut first = true;
         loop {
             let event = reader.read_event().map_err(refused)?;
@@ -176,7 +197,7 @@ impl Reading {
         if self.root.is_some() {
             return Err(XmlError::Malformed);
         }
-        if self.open.len() >= DEEPEST || self.elements > MOST_ELEMENTS {
+        if self.open.len() >= DEEPEST || self.elements > self.limits.elements {
             return Err(XmlError::TooMuch);
         }
         let (namespace, local) = reader.resolver().resolve_element(tag.name());

@@ -7,15 +7,14 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
-use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm};
 use samael::crypto::{
     AllowedSignatureAlgorithm, CertificateDer as SamaelCertificate, Crypto, CryptoProvider as _, ReduceMode,
 };
-use webpki::EndEntityCert;
-use webpki::aws_lc_rs::{ECDSA_P256_SHA256, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA512};
 
-use super::tree::{Element, XmlError};
+use super::sign::{ECDSA_SHA256, RSA_SHA256};
+use super::tree::{Element, Limits, XmlError};
 use super::write::SIGNATURE;
+use crate::keys::x509::{Certificate, Scheme};
 
 /// Why a signature is not believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -40,8 +39,10 @@ pub enum SignatureError {
 /// The parameters of a redirect, each at most once, still encoded as the browser sent them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RawQuery<'a> {
-    /// The message.
+    /// A request.
     pub request: Option<&'a str>,
+    /// Or a response; never both.
+    pub response: Option<&'a str>,
     /// What goes back unchanged.
     pub relay_state: Option<&'a str>,
     /// The algorithm.
@@ -63,6 +64,7 @@ impl<'a> RawQuery<'a> {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let place = match name {
                 "SAMLRequest" => &mut raw.request,
+                "SAMLResponse" => &mut raw.response,
                 "RelayState" => &mut raw.relay_state,
                 "SigAlg" => &mut raw.algorithm,
                 "Signature" => &mut raw.signature,
@@ -73,7 +75,14 @@ impl<'a> RawQuery<'a> {
                 return Err(SignatureError::Shape);
             }
         }
-        Ok(raw)
+        if raw.request.is_some() && raw.response.is_some() { Err(SignatureError::Shape) } else { Ok(raw) }
+    }
+
+    /// The message with the name of its parameter.
+    #[must_use]
+    pub fn message(&self) -> Option<(&'static str, &'a str)> {
+        let request = self.request.map(|message| ("SAMLRequest", message));
+        request.or(self.response.map(|message| ("SAMLResponse", message)))
     }
 
     /// Whether the query is signed by one of `certificates`; `false` if it has no signature at all.
@@ -87,19 +96,18 @@ impl<'a> RawQuery<'a> {
             _ => return Err(SignatureError::Shape),
         };
         let named = decoded(algorithm)?;
-        let verifies = algorithm_named(&named).ok_or(SignatureError::Algorithm)?;
+        let scheme = scheme(&named).ok_or(SignatureError::Algorithm)?;
         let signature: String = decoded(signature)?.chars().filter(|c| !c.is_whitespace()).collect();
         let signature = STANDARD.decode(signature).map_err(|_| SignatureError::Shape)?;
+        // XML Signature writes R and S side by side; some libraries write what their cryptography gives them, in DER.
+        let in_der = (scheme == Scheme::EcdsaSha256).then(|| in_der(&signature)).flatten();
+        let signature = in_der.unwrap_or(signature);
         // The octets as they came, in the order that the binding prescribes (bindings 3.4.4.1).
-        let request = self.request.ok_or(SignatureError::Shape)?;
+        let (name, encoded) = self.message().ok_or(SignatureError::Shape)?;
         let relay = self.relay_state.map(|state| format!("&RelayState={state}")).unwrap_or_default();
-        let message = format!("SAMLRequest={request}{relay}&SigAlg={algorithm}");
-        let good = certificates.iter().any(|certificate| {
-            let Ok(der) = STANDARD.decode(certificate) else { return false };
-            let der = CertificateDer::from(der);
-            let Ok(certificate) = EndEntityCert::try_from(&der) else { return false };
-            certificate.verify_signature(verifies, message.as_bytes(), &signature).is_ok()
-        });
+        let message = format!("{name}={encoded}{relay}&SigAlg={algorithm}");
+        let read = certificates.iter().filter_map(|certificate| Certificate::of_base64(certificate));
+        let good = read.into_iter().any(|certificate| certificate.verifies(scheme, message.as_bytes(), &signature));
         if good { Ok(true) } else { Err(SignatureError::Wrong) }
     }
 }
@@ -110,11 +118,29 @@ pub(super) fn decoded(value: &str) -> Result<String, SignatureError> {
     percent_decode_str(&spaced).decode_utf8().map(std::borrow::Cow::into_owned).map_err(|_| SignatureError::Shape)
 }
 
-fn algorithm_named(uri: &str) -> Option<&'static dyn SignatureVerificationAlgorithm> {
+/// A P-256 signature of 64 octets as a DER sequence of two numbers; `None` if it has another length.
+fn in_der(signature: &[u8]) -> Option<Vec<u8>> {
+    let (r, s) = signature.split_at_checked(32).filter(|(_, s)| s.len() == 32)?;
+    let number = |octets: &[u8]| {
+        let zeros = octets.iter().take(31).take_while(|octet| **octet == 0).count();
+        let mut value = octets.get(zeros..).unwrap_or_default().to_vec();
+        if value.first().is_some_and(|first| first & 0x80 != 0) {
+            value.insert(0, 0);
+        }
+        let mut out = vec![0x02, u8::try_from(value.len()).unwrap_or_default()];
+        out.append(&mut value);
+        out
+    };
+    let inside = [number(r), number(s)].concat();
+    Some([vec![0x30, u8::try_from(inside.len()).ok()?], inside].concat())
+}
+
+/// The algorithms that are believed; SHA-1 and everything with a shared key is not among them.
+fn scheme(uri: &str) -> Option<Scheme> {
     match uri {
-        "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256" => Some(RSA_PKCS1_2048_8192_SHA256),
-        "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512" => Some(RSA_PKCS1_2048_8192_SHA512),
-        "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256" => Some(ECDSA_P256_SHA256),
+        RSA_SHA256 => Some(Scheme::RsaSha256),
+        "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512" => Some(Scheme::RsaSha512),
+        ECDSA_SHA256 => Some(Scheme::EcdsaSha256),
         _ => None,
     }
 }
@@ -126,16 +152,42 @@ fn algorithm_named(uri: &str) -> Option<&'static dyn SignatureVerificationAlgori
 /// If it has a signature that is not good.
 pub fn posted(octets: &[u8], certificates: &[String]) -> Result<(Element, bool), SignatureError> {
     let root = Element::parse(octets)?;
+    let text = std::str::from_utf8(octets).map_err(|_| XmlError::Encoding)?;
+    let signed = match signed_octets(&root, text, certificates)? {
+        Some(signed) => Element::parse(signed.as_bytes())?,
+        None => return Ok((root, false)),
+    };
+    same(&root, &signed).map(|()| (signed, true))
+}
+
+/// Metadata as it may be read: what is signed of it by one of `certificates`, which must be all. `bare` is the same
+/// without comments, which stand in metadata for people and are no part of what is signed.
+///
+/// # Errors
+/// If it has no signature, or one that is not good.
+pub fn metadata(text: &str, bare: &str, certificates: &[String]) -> Result<String, SignatureError> {
+    let root = Element::parse_within(bare.as_bytes(), Limits::METADATA)?;
+    let signed = signed_octets(&root, text, certificates)?.ok_or(SignatureError::Missing)?;
+    same(&root, &Element::parse_within(signed.as_bytes(), Limits::METADATA)?).map(|()| signed)
+}
+
+/// Whether the signed octets are the root's own, with nothing but the signature taken away.
+fn same(root: &Element, signed: &Element) -> Result<(), SignatureError> {
+    let same = signed.name == root.name && signed.namespace == root.namespace && signed.attributes == root.attributes;
+    if same { Ok(()) } else { Err(SignatureError::Shape) }
+}
+
+/// What is signed of `text`, whose tree is `root`; `None` if there is no signature in it.
+fn signed_octets(root: &Element, text: &str, certificates: &[String]) -> Result<Option<String>, SignatureError> {
     // By their local names: whatever the library might take for a signature or a reference is counted, also where
     // it would read a namespace that we do not. It would follow the reference before it looks at the key.
     match (root.count("Signature"), root.count("Reference")) {
-        (0, _) => return Ok((root, false)),
+        (0, _) => return Ok(None),
         (1, 1) => {}
         _ => return Err(SignatureError::Shape),
     }
     let shape = root.one(SIGNATURE.1, "Signature").ok_or(SignatureError::Shape)?;
     check_shape(shape, root.attribute("ID").ok_or(SignatureError::Shape)?)?;
-    let text = std::str::from_utf8(octets).map_err(|_| XmlError::Encoding)?;
     let allowed = [
         AllowedSignatureAlgorithm::RsaSha256,
         AllowedSignatureAlgorithm::RsaSha512,
@@ -151,12 +203,7 @@ pub fn posted(octets: &[u8], certificates: &[String]) -> Result<(Element, bool),
             Some(&allowed),
         );
         if let Ok(signed) = reduced {
-            let signed = Element::parse(signed.as_bytes())?;
-            // The signed octets are the root's own, with nothing but the signature taken away.
-            if signed.name == root.name && signed.namespace == root.namespace && signed.attributes == root.attributes {
-                return Ok((signed, true));
-            }
-            return Err(SignatureError::Shape);
+            return Ok(Some(signed));
         }
     }
     Err(SignatureError::Wrong)
@@ -195,7 +242,7 @@ fn check_shape(signature: &Element, root_id: &str) -> Result<(), SignatureError>
         return Err(shape);
     }
     let strong = ["http://www.w3.org/2001/04/xmlenc#sha256", "http://www.w3.org/2001/04/xmlenc#sha512"];
-    let believed = algorithm_named(method.attribute("Algorithm").unwrap_or_default()).is_some();
+    let believed = scheme(method.attribute("Algorithm").unwrap_or_default()).is_some();
     if believed && strong.iter().any(|algorithm| named(digest, algorithm)) {
         Ok(())
     } else {

@@ -8,6 +8,8 @@ pub const ASSERTION: (&str, &str) = ("saml", "urn:oasis:names:tc:SAML:2.0:assert
 /// See [`PROTOCOL`].
 pub const SIGNATURE: (&str, &str) = ("ds", "http://www.w3.org/2000/09/xmldsig#");
 /// See [`PROTOCOL`].
+pub const ENCRYPTION: (&str, &str) = ("xenc", "http://www.w3.org/2001/04/xmlenc#");
+/// See [`PROTOCOL`].
 pub const METADATA: (&str, &str) = ("md", "urn:oasis:names:tc:SAML:2.0:metadata");
 
 /// An element that is being written.

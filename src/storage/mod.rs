@@ -21,6 +21,7 @@ pub mod identifiers;
 pub mod installation;
 pub mod leases;
 pub mod logins;
+pub mod logouts;
 mod migrations;
 mod mysql;
 pub mod outbox;

@@ -30,6 +30,8 @@ pub async fn run(connection: &mut Connection, now: Timestamp) -> Result<u64> {
             old,
         ),
         ("DELETE FROM sso_session WHERE last_seen_at < ?", month),
+        ("DELETE FROM session_participant WHERE first_at < ?", month),
+        ("DELETE FROM saml_logout WHERE expires_at < ?", now.micros()),
         ("DELETE FROM oidc_grant WHERE ends_at < ?", old),
         ("DELETE FROM used_identifier WHERE expires_at < ?", now.micros()),
         ("DELETE FROM parked_request WHERE expires_at < ?", now.micros()),

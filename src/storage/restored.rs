@@ -20,6 +20,8 @@ pub async fn settle(connection: &mut Connection, now: Timestamp) -> Result<u64> 
         "DELETE FROM login",
         "DELETE FROM parked_request",
         "DELETE FROM sso_session",
+        "DELETE FROM session_participant",
+        "DELETE FROM saml_logout",
         "DELETE FROM email_code",
         "DELETE FROM activation",
         "DELETE FROM oidc_grant",

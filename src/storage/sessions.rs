@@ -86,6 +86,15 @@ pub async fn with_id(connection: &mut Connection, tenant: TenantId, id: SessionI
     row.map(session).transpose()
 }
 
+/// Every session of a person that was not ended; some of them may be too old to count.
+pub fn living_of(tenant: TenantId, user: UserId) -> Question<Vec<Session>> {
+    let statement = Statement::new(
+        "SELECT id, tenant_id, user_id, security_version, password_at, otp_at, token_id, started_at, last_seen_at, ended_at \
+         FROM sso_session WHERE tenant_id = ? AND user_id = ? AND ended_at IS NULL",
+    );
+    Question::new(statement.shown(tenant).shown(user), |rows| rows.into_iter().map(session).collect())
+}
+
 /// The statement that stores a new session under the keyed hash of its cookie.
 pub fn insertion(session: &Session, cookie_hash: &str, address: &str, user_agent: &str) -> Statement {
     Statement::new(

@@ -47,11 +47,12 @@ pub enum RotationError {
 }
 
 /// What every virtual server signs with.
-pub const KINDS: [(KeyPurpose, SignatureAlgorithm); 4] = [
+pub const KINDS: [(KeyPurpose, SignatureAlgorithm); 5] = [
     (KeyPurpose::Oidc, SignatureAlgorithm::Rs256),
     (KeyPurpose::Oidc, SignatureAlgorithm::Es256),
     (KeyPurpose::Oidc, SignatureAlgorithm::EdDsa),
     (KeyPurpose::Saml, SignatureAlgorithm::Rs256),
+    (KeyPurpose::Saml, SignatureAlgorithm::Es256),
 ];
 
 /// Makes the first keys of a new virtual server.

@@ -11,7 +11,7 @@ use crate::domain::login::wishes::Wishes;
 use crate::domain::timestamp::Timestamp;
 use crate::flow::federation::{self, Asked, Proven, Receipt, Silent};
 use crate::flow::login::{self, NewLogin};
-use crate::flow::{case, session};
+use crate::flow::{case, logout, session};
 use crate::http::page::Frame;
 use crate::http::{Answer, Call, Fault, Form, cookies, form, page};
 use crate::i18n::Language;
@@ -23,7 +23,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/", web::get().to(home))
         .route("", web::get().to(with_slash))
         .route("/portal/resume/{login}", web::get().to(resume))
-        .route("/portal/logout", web::post().to(logout));
+        .route("/portal/logout", web::post().to(log_out));
 }
 
 #[derive(Template)]
@@ -127,10 +127,10 @@ async fn show(call: &Call, proven: &Proven) -> Answer {
     })
 }
 
-/// Where the portal sends a person who picks an application: to itself, or straight to its service provider.
-/// A relying party without an address of its own cannot be begun from here.
+/// Where the portal sends a person who picks an application: to itself, or straight to its service provider
+/// if that takes answers it did not ask for. Whatever has neither cannot be begun from here.
 fn address(call: &Call, application: &Application) -> Option<String> {
-    let begun_by_us = matches!(&application.protocol, Protocol::Saml(provider) if !provider.acs.is_empty());
+    let begun_by_us = matches!(&application.protocol, Protocol::Saml(provider) if provider.idp_initiated);
     let start = || call.site.urls.saml_start(call.realm.code(), application.id);
     application.launch_url.clone().or_else(|| begun_by_us.then(start))
 }
@@ -171,13 +171,17 @@ async fn resume(call: Call, path: web::Path<(String, LoginId)>) -> Answer {
 }
 
 /// `POST …/portal/logout`.
-async fn logout(call: Call, form: Form) -> Answer {
+async fn log_out(call: Call, form: Form) -> Answer {
     let site = &call.site;
+    let mut next = site.urls.portal(call.realm.code());
     if let Some(session) = session::current(&site.house, &call.realm, &call.visit, &call.browser).await? {
         form.check(site, &[b"session", &call.realm.tenant().to_bytes(), &session.id.to_bytes()])?;
-        session::end(&site.house, &call.realm, &call.visit, &call.browser).await?;
+        // Service providers that heard of the session are told, one after another.
+        if let Some(id) = logout::begin(&site.house, &call.realm, &call.visit, &[session], None).await? {
+            next = site.urls.single_logout(call.realm.code(), id);
+        }
     }
-    let mut response = page::see(&site.urls.portal(call.realm.code()));
+    let mut response = page::see(&next);
     let gone = cookies::gone(&site.urls, cookies::Kind::Session(call.realm.code()));
     response.add_cookie(&gone).map_err(|error| Fault::Internal(error.to_string()))?;
     // Nothing of the pages that were seen stays in the browser (T-24).

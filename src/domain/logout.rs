@@ -1,0 +1,134 @@
+//! Single logout: who is told that sessions have ended, one after another, and whom the end is reported to.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::ids::{ApplicationId, SessionId, UserId};
+use crate::domain::service_provider::NameIdFormat;
+
+/// A service provider that heard of a session, and by what kind of name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Participant {
+    /// The service provider.
+    pub application: ApplicationId,
+    /// The kind of name that it got for the person.
+    pub format: NameIdFormat,
+}
+
+/// How far one service provider is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Told {
+    /// It has not answered yet.
+    Waiting,
+    /// It has ended its sessions.
+    Done,
+    /// It could not be told, or did not do it.
+    Failed,
+}
+
+/// A service provider that is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stop {
+    /// Which.
+    pub application: ApplicationId,
+    /// About whom.
+    pub user: UserId,
+    /// By what kind of name.
+    pub format: NameIdFormat,
+    /// The sessions that have ended.
+    pub sessions: Vec<SessionId>,
+    /// How far it is.
+    pub told: Told,
+}
+
+/// Whose request the logout is, if it was not the person at our own portal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asker {
+    /// The service provider.
+    pub application: ApplicationId,
+    /// What it called its request.
+    pub request: String,
+    /// Goes back unchanged.
+    pub relay_state: Option<String>,
+}
+
+/// A logout on its way.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Logout {
+    /// Whom the end is reported to.
+    pub asker: Option<Asker>,
+    /// Who is told.
+    pub stops: Vec<Stop>,
+    /// Whether somebody who heard of a session takes no logout messages at all.
+    pub untold: bool,
+    /// Whether those that can be told from server to server have been.
+    pub servers_told: bool,
+}
+
+impl Logout {
+    /// Remembers that `participant` heard of a session of `user`; `offered` says whether it can be told of its end.
+    pub fn heard(&mut self, participant: Participant, user: UserId, session: SessionId, offered: bool) {
+        if !offered {
+            self.untold = true;
+            return;
+        }
+        let Participant { application, format } = participant;
+        let same = |stop: &&mut Stop| stop.application == application && stop.user == user && stop.format == format;
+        match self.stops.iter_mut().find(same) {
+            Some(stop) => stop.sessions.push(session),
+            None => {
+                self.stops.push(Stop { application, user, format, sessions: vec![session], told: Told::Waiting });
+            }
+        }
+    }
+
+    /// The next one that is to be told, with its number.
+    #[must_use]
+    pub fn next(&self) -> Option<(usize, &Stop)> {
+        self.stops.iter().enumerate().find(|(_, stop)| stop.told == Told::Waiting)
+    }
+
+    /// Writes down what became of number `at`. Says whether that is new.
+    pub fn settle(&mut self, at: usize, done: bool) -> bool {
+        match self.stops.get_mut(at).filter(|stop| stop.told == Told::Waiting) {
+            Some(stop) => {
+                stop.told = if done { Told::Done } else { Told::Failed };
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Whether somebody who heard of a session may still hold one (core 3.7.3.2).
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        self.untold || self.stops.iter().any(|stop| stop.told != Told::Done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// R-497, T-45.
+    #[test]
+    fn each_is_told_once_and_whoever_is_not_makes_it_partial() {
+        let (wiki, shop) = (ApplicationId::from_bits(1), ApplicationId::from_bits(2));
+        let (user, first, second) = (UserId::from_bits(1), SessionId::from_bits(1), SessionId::from_bits(2));
+        let persistent = |application| Participant { application, format: NameIdFormat::Persistent };
+        let mut logout = Logout::default();
+        assert!(!logout.is_partial(), "nobody is to be told");
+        logout.heard(persistent(wiki), user, first, true);
+        logout.heard(persistent(wiki), user, second, true);
+        logout.heard(Participant { application: wiki, format: NameIdFormat::Transient }, user, first, true);
+        assert_eq!(logout.stops.len(), 2);
+        assert_eq!(logout.next().map(|(at, stop)| (at, stop.sessions.len())), Some((0, 2)));
+        assert!(logout.is_partial(), "not yet");
+        assert!(logout.settle(0, true) && !logout.settle(0, false), "an answer counts once");
+        assert_eq!(logout.next().map(|(at, _)| at), Some(1));
+        assert!(!logout.settle(7, true));
+        assert!(logout.settle(1, true) && !logout.is_partial() && logout.next().is_none());
+        logout.heard(persistent(shop), user, first, false);
+        assert!(logout.is_partial() && logout.next().is_none(), "it cannot be told");
+    }
+}

@@ -1,0 +1,426 @@
+//! A service provider as an operator types it, and as its metadata describes it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Deserialize;
+
+use super::preset::Preset;
+use super::{
+    AcsEndpoint, Attribute, ContentCipher, Encryption, Feed, Follows, KeyTransport, LogoutAddress, LogoutBinding,
+    LogoutService, NameIdFormat, ServiceProvider, Signed,
+};
+use crate::domain::ids::SigningKeyId;
+use crate::domain::release::Source;
+use crate::domain::signing_key::SignatureAlgorithm;
+
+/// The longest RelayState that an operator can give, in octets (bindings 3.5.3).
+const LONGEST_RELAY_STATE: usize = 1024;
+
+/// The table `[tenant.application.saml]` of an apply file. What is written there counts more than the metadata, and
+/// that more than the preset.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServiceProviderDraft {
+    /// A file with metadata; relative to the apply file.
+    pub metadata_file: Option<String>,
+    /// The metadata itself.
+    pub metadata: Option<String>,
+    /// Where the metadata is.
+    pub metadata_url: Option<String>,
+    /// The certificate of the key that signs the metadata; PEM or base64. With it, metadata at an address is fetched
+    /// again and again.
+    pub metadata_certificate: Option<String>,
+    /// What a common application wants.
+    pub preset: Option<Preset>,
+    /// See [`ServiceProvider::entity_id`]; chooses one, if the metadata describes several.
+    pub entity_id: Option<String>,
+    /// See [`ServiceProvider::acs`]; numbered in this order.
+    pub acs_urls: Vec<String>,
+    /// See [`ServiceProvider::name_id_format`].
+    pub name_id_format: Option<NameIdFormat>,
+    /// Other formats that it may ask for.
+    pub other_name_id_formats: Vec<NameIdFormat>,
+    /// See [`ServiceProvider::name_id_source`].
+    pub name_id_source: Option<Source>,
+    /// See [`ServiceProvider::attributes`]; beside those of the preset.
+    pub attributes: Vec<Attribute>,
+    /// See [`ServiceProvider::certificates`]; PEM or base64.
+    pub certificates: Vec<String>,
+    /// See [`ServiceProvider::require_signed_requests`]; as the metadata says unless given.
+    pub require_signed_requests: Option<bool>,
+    /// See [`ServiceProvider::signed`].
+    pub signed: Option<Signed>,
+    /// See [`ServiceProvider::algorithm`].
+    pub algorithm: SignatureAlgorithm,
+    /// See [`ServiceProvider::signing_key`].
+    pub signing_key: Option<SigningKeyId>,
+    /// See [`Encryption::certificate`]; PEM or base64.
+    pub encryption_certificate: Option<String>,
+    /// Whether assertions are encrypted; unless given, if there is a certificate in this file, or if the metadata names
+    /// a way to encrypt that we accept.
+    pub encrypt_assertions: Option<bool>,
+    /// See [`Encryption::content`].
+    pub encryption_content: Option<ContentCipher>,
+    /// See [`Encryption::transport`].
+    pub encryption_key_transport: Option<KeyTransport>,
+    /// See [`LogoutAddress::url`].
+    pub logout_url: Option<String>,
+    /// See [`LogoutAddress::response_url`].
+    pub logout_response_url: Option<String>,
+    /// See [`LogoutAddress::binding`].
+    pub logout_binding: LogoutBinding,
+    /// See [`LogoutService::soap`].
+    pub logout_soap_url: Option<String>,
+    /// See [`ServiceProvider::idp_initiated`].
+    pub idp_initiated: bool,
+    /// See [`ServiceProvider::relay_state`].
+    pub relay_state: Option<String>,
+}
+
+/// What metadata says, as far as we use it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Described {
+    /// The entity ID.
+    pub entity_id: String,
+    /// What it calls itself.
+    pub display_name: Option<String>,
+    /// Addresses with binding HTTP-POST, the default first.
+    pub acs: Vec<AcsEndpoint>,
+    /// Formats of name identifiers, the most wanted first.
+    pub name_id_formats: Vec<NameIdFormat>,
+    /// Signing certificates in base64.
+    pub certificates: Vec<String>,
+    /// How assertions can be encrypted.
+    pub encryption: Option<Encryption>,
+    /// Whether it names a way to encrypt that we accept; otherwise it may know none.
+    pub names_encryption: bool,
+    /// Whether it signs its requests.
+    pub signs_requests: bool,
+    /// Single logout.
+    pub logout: LogoutService,
+    /// What was found and is not used, in words for an operator.
+    pub unused: Vec<String>,
+}
+
+/// What is wrong with a draft.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceProviderFault {
+    /// The key.
+    pub key: &'static str,
+    /// What is wrong with it, as the end of a sentence.
+    pub words: String,
+}
+
+impl fmt::Display for ServiceProviderFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.key, self.words)
+    }
+}
+
+/// The faults that were found so far.
+#[derive(Default)]
+struct Faults(Vec<ServiceProviderFault>);
+
+impl Faults {
+    fn add(&mut self, key: &'static str, words: impl Into<String>) {
+        self.0.push(ServiceProviderFault { key, words: words.into() });
+    }
+
+    fn check_address(&mut self, key: &'static str, address: &str) {
+        if let Err(words) = checked_address(address) {
+            self.add(key, format!("\"{address}\" {words}"));
+        }
+    }
+}
+
+impl ServiceProviderDraft {
+    /// Checks the draft; `described` is what its metadata says, if it has any.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once.
+    pub fn check(&self, described: Option<&Described>) -> Result<ServiceProvider, Vec<ServiceProviderFault>> {
+        let mut faults = Faults::default();
+        let nothing = Described::default();
+        let metadata = described.unwrap_or(&nothing);
+        let entity_id = self.entity_id.clone().unwrap_or_else(|| metadata.entity_id.clone());
+        if entity_id.is_empty() || entity_id.len() > 1024 || entity_id.chars().any(char::is_control) {
+            faults.add("entity_id", "has 1 to 1024 characters and no control characters (SAML core 8.3.6)");
+        }
+        let acs = self.acs(metadata, &mut faults);
+        let certificates = if self.certificates.is_empty() {
+            metadata.certificates.clone()
+        } else {
+            self.certificates.iter().map(|text| bare(text)).collect()
+        };
+        let require_signed_requests = self.require_signed_requests.unwrap_or(metadata.signs_requests);
+        if require_signed_requests && certificates.is_empty() {
+            faults.add("require_signed_requests", "needs a certificate to check signatures with");
+        }
+        if self.algorithm == SignatureAlgorithm::EdDsa {
+            faults.add("algorithm", "must be \"RS256\" or \"ES256\"");
+        }
+        let encryption = self.encryption(metadata, &mut faults);
+        let logout = self.logout(metadata, &mut faults);
+        if self.metadata_certificate.is_some() && described.is_none() {
+            faults.add("metadata_certificate", "needs metadata_url, metadata_file or metadata");
+        }
+        if let Some(url) = &self.metadata_url {
+            faults.check_address("metadata_url", url);
+        }
+        if self.relay_state.as_ref().is_some_and(|state| state.len() > LONGEST_RELAY_STATE) {
+            faults.add("relay_state", "has at most 1024 octets");
+        }
+        let preset = self.preset.map(Preset::wants);
+        let mut attributes = preset.as_ref().map(|preset| preset.attributes.clone()).unwrap_or_default();
+        // What the operator writes takes the place of what the preset has under the same name.
+        attributes.retain(|given| !self.attributes.iter().any(|own| own.name == given.name));
+        attributes.extend(self.attributes.iter().cloned());
+        for attribute in &attributes {
+            if attribute.name.is_empty() || attributes.iter().filter(|other| other.name == attribute.name).count() > 1 {
+                faults.add("attributes", format!("has a name that is empty or given twice: \"{}\"", attribute.name));
+                break;
+            }
+        }
+        if !faults.0.is_empty() {
+            return Err(faults.0);
+        }
+        let preferred = metadata.name_id_formats.first().copied();
+        let name_id_format = self.name_id_format.or(preset.as_ref().map(|it| it.name_id_format)).or(preferred);
+        let others = self.other_name_id_formats.iter().chain(&metadata.name_id_formats).copied();
+        let mut other_name_id_formats: Vec<NameIdFormat> = Vec::new();
+        for format in others.filter(|format| Some(*format) != name_id_format) {
+            if !other_name_id_formats.contains(&format) {
+                other_name_id_formats.push(format);
+            }
+        }
+        Ok(ServiceProvider {
+            entity_id,
+            acs,
+            name_id_format: name_id_format.unwrap_or_default(),
+            other_name_id_formats,
+            name_id_source: self.name_id_source.clone().or(preset.as_ref().and_then(|it| it.name_id_source.clone())),
+            attributes,
+            certificates,
+            require_signed_requests,
+            signed: self.signed.or(preset.map(|preset| preset.signed)).unwrap_or_default(),
+            algorithm: self.algorithm,
+            signing_key: self.signing_key,
+            encryption,
+            logout,
+            idp_initiated: self.idp_initiated,
+            relay_state: self.relay_state.clone().filter(|state| !state.is_empty()),
+            feed: self.feed(),
+        })
+    }
+
+    /// Where the metadata is fetched again, and what of it counts: what the operator does not write.
+    fn feed(&self) -> Option<Feed> {
+        let (url, certificate) = self.metadata_url.as_ref().zip(self.metadata_certificate.as_ref())?;
+        let follows = Follows {
+            acs: self.acs_urls.is_empty(),
+            certificates: self.certificates.is_empty(),
+            encryption: self.encryption_certificate.is_none(),
+            logout: self.logout_url.is_none(),
+            soap: self.logout_soap_url.is_none(),
+        };
+        Some(Feed { url: url.clone(), certificate: bare(certificate), follows })
+    }
+
+    fn acs(&self, metadata: &Described, faults: &mut Faults) -> Vec<AcsEndpoint> {
+        let acs = if self.acs_urls.is_empty() {
+            metadata.acs.clone()
+        } else {
+            let numbered = (0_u32..).zip(&self.acs_urls);
+            numbered.map(|(index, url)| AcsEndpoint { index, url: url.clone() }).collect()
+        };
+        if acs.is_empty() {
+            faults.add("acs_urls", "needs at least one address that takes answers by HTTP-POST");
+        }
+        for endpoint in &acs {
+            faults.check_address("acs_urls", &endpoint.url);
+        }
+        acs
+    }
+
+    fn encryption(&self, metadata: &Described, faults: &mut Faults) -> Option<Encryption> {
+        let own = self.encryption_certificate.as_ref().map(|text| Encryption {
+            certificate: bare(text),
+            content: ContentCipher::default(),
+            transport: KeyTransport::default(),
+        });
+        let default = own.is_some() || metadata.names_encryption;
+        if !self.encrypt_assertions.unwrap_or(default) {
+            return None;
+        }
+        let Some(found) = own.or_else(|| metadata.encryption.clone()) else {
+            faults.add("encrypt_assertions", "needs encryption_certificate, or metadata with a key for encryption");
+            return None;
+        };
+        Some(Encryption {
+            content: self.encryption_content.unwrap_or(found.content),
+            transport: self.encryption_key_transport.unwrap_or(found.transport),
+            certificate: found.certificate,
+        })
+    }
+
+    fn logout(&self, metadata: &Described, faults: &mut Faults) -> LogoutService {
+        let front = self.logout_url.as_ref().map(|url| LogoutAddress {
+            binding: self.logout_binding,
+            url: url.clone(),
+            response_url: self.logout_response_url.clone(),
+        });
+        if front.is_none() && self.logout_response_url.is_some() {
+            faults.add("logout_response_url", "needs logout_url");
+        }
+        let logout = LogoutService {
+            front: front.or_else(|| metadata.logout.front.clone()),
+            soap: self.logout_soap_url.clone().or_else(|| metadata.logout.soap.clone()),
+        };
+        if let Some(front) = &logout.front {
+            faults.check_address("logout_url", &front.url);
+            if let Some(url) = &front.response_url {
+                faults.check_address("logout_response_url", url);
+            }
+        }
+        if let Some(url) = &logout.soap {
+            faults.check_address("logout_soap_url", url);
+        }
+        logout
+    }
+}
+
+/// What keeps a service provider, as newer metadata describes it, from being used.
+pub(super) fn faults_of(provider: &ServiceProvider) -> Vec<ServiceProviderFault> {
+    let mut faults = Faults::default();
+    if provider.acs.is_empty() {
+        faults.add("acs_urls", "are not there any more");
+    }
+    for endpoint in &provider.acs {
+        faults.check_address("acs_urls", &endpoint.url);
+    }
+    if provider.require_signed_requests && provider.certificates.is_empty() {
+        faults.add("certificates", "are not there any more");
+    }
+    if let Some(front) = &provider.logout.front {
+        faults.check_address("logout_url", &front.url);
+        faults.check_address("logout_response_url", front.for_responses());
+    }
+    if let Some(url) = &provider.logout.soap {
+        faults.check_address("logout_soap_url", url);
+    }
+    faults.0
+}
+
+/// The base64 inside a PEM text, or the text without its white space.
+pub fn bare(text: &str) -> String {
+    text.lines().filter(|line| !line.starts_with("-----")).flat_map(str::chars).filter(|c| !c.is_whitespace()).collect()
+}
+
+/// Answers go over HTTPS, or to this very machine (T-40).
+fn checked_address(address: &str) -> Result<(), &'static str> {
+    let url = url::Url::from_str(address).map_err(|_| "is not an address")?;
+    let local = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
+    match url.scheme() {
+        "https" => {}
+        "http" if local => {}
+        _ => return Err("must begin with https:// (http:// is for this machine only)"),
+    }
+    if url.fragment().is_some() || !url.username().is_empty() {
+        return Err("must not have a fragment or a user name");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft() -> ServiceProviderDraft {
+        ServiceProviderDraft {
+            entity_id: Some("https://wiki.example.com".to_owned()),
+            acs_urls: vec!["https://wiki.example.com/acs".to_owned()],
+            ..ServiceProviderDraft::default()
+        }
+    }
+
+    /// T-40.
+    #[test]
+    fn everything_that_is_wrong_is_said_at_once() {
+        let bad = ServiceProviderDraft {
+            acs_urls: vec!["http://wiki.example.com/acs".to_owned(), "javascript:alert(1)".to_owned()],
+            require_signed_requests: Some(true),
+            algorithm: SignatureAlgorithm::EdDsa,
+            encrypt_assertions: Some(true),
+            logout_url: Some("data:text/html,x".to_owned()),
+            logout_soap_url: Some("gopher://x".to_owned()),
+            ..ServiceProviderDraft::default()
+        };
+        let faults = bad.check(None).expect_err("bad");
+        let keys: Vec<&str> = faults.iter().map(|fault| fault.key).collect();
+        let expected = [
+            "entity_id",
+            "acs_urls",
+            "acs_urls",
+            "require_signed_requests",
+            "algorithm",
+            "encrypt_assertions",
+            "logout_url",
+            "logout_soap_url",
+        ];
+        assert_eq!(keys, expected);
+    }
+
+    #[test]
+    fn what_the_operator_writes_counts_more_than_metadata() {
+        let described = Described {
+            entity_id: "urn:other".to_owned(),
+            name_id_formats: vec![NameIdFormat::Email, NameIdFormat::Persistent],
+            certificates: vec!["MIIB".to_owned()],
+            signs_requests: true,
+            ..Described::default()
+        };
+        let provider = draft().check(Some(&described)).expect("good");
+        assert_eq!(provider.entity_id, "https://wiki.example.com");
+        assert_eq!((provider.name_id_format, provider.require_signed_requests), (NameIdFormat::Email, true));
+        assert_eq!(provider.other_name_id_formats, [NameIdFormat::Persistent]);
+    }
+
+    /// A way to encrypt that nobody named may be one that the service provider does not know.
+    #[test]
+    fn assertions_are_encrypted_where_that_is_wanted() {
+        let key = Encryption {
+            certificate: "MIIB".to_owned(),
+            content: ContentCipher::Aes128Gcm,
+            transport: KeyTransport::OaepMgf1p,
+        };
+        let mut described = Described { encryption: Some(key.clone()), ..Described::default() };
+        assert_eq!(draft().check(Some(&described)).expect("good").encryption, None, "not named");
+        let wanted = ServiceProviderDraft { encrypt_assertions: Some(true), ..draft() };
+        assert_eq!(wanted.check(Some(&described)).expect("good").encryption, Some(key.clone()));
+        described.names_encryption = true;
+        assert_eq!(draft().check(Some(&described)).expect("good").encryption, Some(key));
+        let never = ServiceProviderDraft { encrypt_assertions: Some(false), ..draft() };
+        assert_eq!(never.check(Some(&described)).expect("good").encryption, None);
+        let own =
+            ServiceProviderDraft { encryption_certificate: Some("-----BEGIN X-----\nMI\nIC\n".to_owned()), ..draft() };
+        assert_eq!(own.check(None).expect("good").encryption.expect("a key").certificate, "MIIC");
+    }
+
+    /// a preset is a start, not a cage.
+    #[test]
+    fn attributes_stand_beside_those_of_a_preset() {
+        let attribute =
+            |name: &str, source| Attribute { name: name.to_owned(), source, name_format: None, friendly_name: None };
+        let draft = ServiceProviderDraft {
+            preset: Some(Preset::Gitlab),
+            attributes: vec![attribute("email", Source::Username), attribute("team", Source::Constant("x".to_owned()))],
+            ..draft()
+        };
+        let provider = draft.check(None).expect("good");
+        let names: Vec<&str> = provider.attributes.iter().map(|attribute| attribute.name.as_str()).collect();
+        assert!(names.contains(&"first_name") && names.contains(&"team"), "{names:?}");
+        let email: Vec<_> = provider.attributes.iter().filter(|attribute| attribute.name == "email").collect();
+        assert!(matches!(email.as_slice(), [one] if one.source == Source::Username));
+    }
+}

@@ -1,0 +1,70 @@
+//! Single logout: sessions end here at once, whatever becomes of the service providers that heard of them.
+
+use std::time::Duration;
+
+use super::{House, Realm, Result, Visit, session};
+use crate::domain::application::Protocol;
+use crate::domain::ids::LogoutId;
+use crate::domain::logout::{Asker, Logout};
+use crate::domain::session::Session;
+use crate::storage::logouts;
+
+/// How long a browser may take on its way through the service providers.
+const LIFETIME: Duration = Duration::from_secs(10 * 60);
+
+/// Ends sessions and begins to tell everybody who heard of them, except the one that asked. Gives the identifier of
+/// the logout; none if there is nobody to be told and nobody to be answered.
+///
+/// # Errors
+/// If the database fails.
+pub async fn begin(
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    sessions: &[Session],
+    asker: Option<&Asker>,
+) -> Result<Option<LogoutId>> {
+    let (tenant, id) = (realm.tenant(), house.entropy.id());
+    let begun = house.db.write(async |connection| {
+        let mut logout = Logout { asker: asker.cloned(), ..Logout::default() };
+        for ended in sessions {
+            let participants = logouts::participants(tenant, ended.id).ask(connection).await?;
+            // One that had ended before was told of then.
+            if !session::ended(connection, house, visit, ended).await? {
+                continue;
+            }
+            for participant in participants {
+                let is_asker = asker.is_some_and(|asker| asker.application == participant.application);
+                let application = realm.config.application(participant.application);
+                let Some(application) = application.filter(|_| !is_asker) else { continue };
+                let Protocol::Saml(provider) = &application.protocol else { continue };
+                logout.heard(participant, ended.user, ended.id, provider.logout.is_offered());
+            }
+        }
+        if logout.asker.is_none() && logout.stops.is_empty() {
+            return Ok(None);
+        }
+        logouts::insertion(tenant, id, &logout, visit.now.plus(LIFETIME)).run(connection).await?;
+        Ok(Some(id))
+    });
+    Ok(begun.await?)
+}
+
+/// A logout on its way, with the version that [`advance`] wants.
+///
+/// # Errors
+/// If the database fails.
+pub async fn look(house: &House, realm: &Realm, visit: &Visit, id: LogoutId) -> Result<Option<(i64, Logout)>> {
+    let question = async |connection: &mut _| logouts::with_id(realm.tenant(), id, visit.now).ask(connection).await;
+    Ok(house.db.read(question).await?)
+}
+
+/// Stores how far a logout is. Says `false` if another request was faster; then the caller looks again. It leaves no
+/// audit event: the sessions ended when it began, and that has one.
+///
+/// # Errors
+/// If the database fails.
+pub async fn advance(house: &House, realm: &Realm, id: LogoutId, version: i64, logout: &Logout) -> Result<bool> {
+    let work = async |connection: &mut _| logouts::advance(connection, realm.tenant(), id, version, logout).await;
+    Ok(house.db.write(work).await?)
+}

@@ -1,0 +1,341 @@
+//! The doors of single logout: a request comes in, sessions end, everybody who heard of them is told, and the one that
+//! asked is answered (profiles 4.4, R-497).
+
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::{HttpRequest, web};
+
+use super::door::{entity_id, names, provider_of, saml_providers, slo_address, voice};
+use super::incoming::{self, Incoming};
+use super::logout::{self, Carried, End, LogoutRequest};
+use super::message::{self, MessageError};
+use super::name_id;
+use super::response::Voice;
+use crate::domain::ids::{LogoutId, ParkedId, SessionId};
+use crate::domain::login::origin::Origin;
+use crate::domain::logout::{Asker, Logout, Stop};
+use crate::domain::service_provider::{LogoutAddress, LogoutBinding, NameIdFormat, ServiceProvider};
+use crate::domain::session::Session;
+use crate::domain::user::User;
+use crate::flow::federation::{self, Once};
+use crate::flow::house::text;
+use crate::flow::logout as flow;
+use crate::flow::{parking, session};
+use crate::http::post::{self, Field};
+use crate::http::{Answer, Call, Fault, Form, cookies, page};
+use crate::storage::{sessions, users};
+
+/// `GET {base}/saml/slo`: by redirect.
+pub(super) async fn by_redirect(call: Call, http: HttpRequest) -> Answer {
+    let read = incoming::redirected(http.query_string(), |entity_id| provider_of(&call, entity_id));
+    let incoming = read.map_err(|error| refused(&call, &error))?;
+    if !incoming.is_request {
+        return answered(&call, incoming).await;
+    }
+    let request = logout::check_request(incoming, &slo_address(&call), call.visit.now);
+    end(&call, &request.map_err(|error| refused(&call, &error))?).await
+}
+
+/// `POST {base}/saml/slo`: by form. As with logins, browsers keep our cookies from it: a request is put aside, and the
+/// browser is sent on. An answer needs no cookies.
+pub(super) async fn by_form(call: Call, http: HttpRequest, body: web::Bytes) -> Answer {
+    let kind = http.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !kind.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
+        return Err(Fault::NotAForm);
+    }
+    let read = incoming::posted(&Form::parse(&body), |entity_id| provider_of(&call, entity_id));
+    let incoming = read.map_err(|error| refused(&call, &error))?;
+    if !incoming.is_request {
+        return answered(&call, incoming).await;
+    }
+    let request = logout::check_request(incoming, &slo_address(&call), call.visit.now);
+    let request = request.map_err(|error| refused(&call, &error))?;
+    let kept = serde_json::to_string(&request).map_err(|error| Fault::Internal(error.to_string()))?;
+    let (site, realm) = (&call.site, &call.realm);
+    let parked = parking::park(&site.house, realm, &call.visit, Origin::Saml, &kept).await?;
+    let mut answer = page::see(&format!("{}/{}", slo_address(&call), parked.id));
+    let cookie = cookies::secret(&site.urls, cookies::Kind::Parked(parked.id), &parked.cookie);
+    answer.add_cookie(&cookie).map_err(|error| Fault::Internal(error.to_string()))?;
+    Ok(answer)
+}
+
+/// `GET {base}/saml/slo/{parked}`: where the browser comes with its cookies after a posted request.
+pub(super) async fn from_form(call: Call, http: HttpRequest, path: web::Path<(String, ParkedId)>) -> Answer {
+    let id = path.into_inner().1;
+    let (site, realm) = (&call.site, &call.realm);
+    let cookie = cookies::value(&http, &site.urls, cookies::Kind::Parked(id));
+    let kept = parking::parked(&site.house, realm, &call.visit, Origin::Saml, id, cookie.as_ref()).await?;
+    // A login's request that is put aside reads as something else.
+    let request: LogoutRequest = serde_json::from_str(&kept).map_err(|_| Fault::shown("error-saml-logout"))?;
+    end(&call, &request).await
+}
+
+/// `GET {base}/saml/logout/{logout}`: a logout that began at our portal goes on here.
+pub(super) async fn from_portal(call: Call, path: web::Path<(String, LogoutId)>) -> Answer {
+    walk(&call, path.into_inner().1).await
+}
+
+fn refused(call: &Call, error: &MessageError) -> Fault {
+    tracing::info!(correlation = %call.visit.correlation, %error, "a logout message is refused");
+    Fault::shown("error-saml-logout")
+}
+
+/// Ends the sessions that a request names, once, and goes on with whoever else is to be told.
+async fn end(call: &Call, request: &LogoutRequest) -> Answer {
+    let gone = || Fault::shown("error-saml-logout");
+    let (application, provider) = provider_of(call, &request.issuer).ok_or_else(gone)?;
+    let (house, realm) = (&call.site.house, &call.realm);
+    match federation::spend(house, realm, &once(call, request)).await {
+        Err(crate::flow::Error::Used) => return Err(gone()),
+        result => result?,
+    }
+    let asker =
+        Asker { application: application.id, request: request.id.clone(), relay_state: request.relay_state.clone() };
+    let Some(ended) = meant(call, request, provider).await? else {
+        return report(call, provider, &asker, (End::UnknownPrincipal, false));
+    };
+    let mine = session::current(house, realm, &call.visit, &call.browser).await?.map(|session| session.id);
+    let begun = flow::begin(house, realm, &call.visit, &ended, Some(&asker)).await?;
+    let mut answer = match begun {
+        Some(id) => walk(call, id).await?,
+        None => report(call, provider, &asker, (End::Complete, false))?,
+    };
+    if mine.is_some_and(|mine| ended.iter().any(|session| session.id == mine)) {
+        let cookie = cookies::gone(&call.site.urls, cookies::Kind::Session(realm.code()));
+        answer.add_cookie(&cookie).map_err(|error| Fault::Internal(error.to_string()))?;
+    }
+    Ok(answer)
+}
+
+/// A logout request counts once, as every request (T-34, T-45).
+fn once(call: &Call, request: &LogoutRequest) -> Once {
+    let (tenant, house) = (call.realm.tenant().to_bytes(), &call.site.house);
+    let fields: [&[u8]; 4] = [b"saml logout", &tenant, request.issuer.as_bytes(), request.id.as_bytes()];
+    let until = call.visit.now.plus(message::LIFETIME * 3 + parking::LIFETIME);
+    Once { subject: text(&house.derived.once.of(&fields)), until }
+}
+
+/// The sessions that are meant; `None` if the name is not the one that this service provider got for their person, which
+/// it must be for every single one of them (T-45). Sessions that nobody knows any more have ended.
+async fn meant(
+    call: &Call,
+    request: &LogoutRequest,
+    provider: &ServiceProvider,
+) -> Result<Option<Vec<Session>>, Fault> {
+    let (db, tenant) = (&call.site.house.db, call.realm.tenant());
+    let wanted: Vec<SessionId> = request.sessions.iter().filter_map(|index| logout::session_of_index(index)).collect();
+    let current = match request.sessions.is_empty() {
+        true => session::current(&call.site.house, &call.realm, &call.visit, &call.browser).await?,
+        false => None,
+    };
+    let (found, person) = db
+        .read(async |connection| {
+            let mut found = Vec::new();
+            if let Some(current) = &current {
+                found = sessions::living_of(tenant, current.user).ask(connection).await?;
+            }
+            for id in &wanted {
+                found.extend(sessions::with_id(connection, tenant, *id).await?);
+            }
+            let person = match found.first() {
+                Some(session) => users::with_id(connection, tenant, session.user).await?,
+                None => None,
+            };
+            Ok((found, person))
+        })
+        .await?;
+    let Some(person) = person else { return Ok(Some(Vec::new())) };
+    let same_person = found.iter().all(|session| session.user == person.id);
+    let named = found.iter().filter(|session| is_named(call, request, provider, &person, session)).count();
+    // By name alone, the session at hand must be one that it knows; the person's others are ended with it.
+    let enough = if wanted.is_empty() { named > 0 } else { named == found.len() };
+    Ok((same_person && enough).then_some(found))
+}
+
+fn is_named(call: &Call, request: &LogoutRequest, provider: &ServiceProvider, user: &User, session: &Session) -> bool {
+    let name = |format| names(call).of(format, provider, user, session.id);
+    let mut formats = NameIdFormat::ALL.into_iter().map(|(format, _)| format);
+    formats.any(|format| provider.may_ask_for(format) && name(format).is_some_and(|name| name == request.name))
+}
+
+/// An answer of somebody who was told.
+async fn answered(call: &Call, incoming: Incoming<'_>) -> Answer {
+    let said = logout::check_response(&incoming, &slo_address(call), call.visit.now);
+    let said = said.map_err(|error| refused(call, &error))?;
+    let (house, realm) = (&call.site.house, &call.realm);
+    for _ in 0..3 {
+        let found = flow::look(house, realm, &call.visit, said.logout).await?;
+        let (version, mut logout) = found.ok_or_else(|| Fault::shown("error-saml-logout"))?;
+        let stop = logout.stops.get(said.at).filter(|stop| stop.application == incoming.application.id);
+        if stop.is_none() {
+            return Err(Fault::shown("error-saml-logout"));
+        }
+        if !logout.settle(said.at, said.done) || flow::advance(house, realm, said.logout, version, &logout).await? {
+            break;
+        }
+    }
+    walk(call, said.logout).await
+}
+
+/// Goes on with a logout: servers first, then one browser address after the other, then the one that asked.
+async fn walk(call: &Call, id: LogoutId) -> Answer {
+    let (house, realm) = (&call.site.house, &call.realm);
+    let Some((version, mut logout)) = flow::look(house, realm, &call.visit, id).await? else {
+        return Ok(page::see(&call.site.urls.portal(realm.code())));
+    };
+    if !logout.servers_told {
+        tell_servers(call, id, &mut logout).await?;
+        flow::advance(house, realm, id, version, &logout).await?;
+    }
+    if let Some((at, stop)) = logout.next()
+        && let Some((provider, front, user)) = browser_stop(call, stop).await?
+    {
+        return ask(call, (id, at), stop, (provider, front, &user), behind_a_form(call, &logout));
+    }
+    let end = if logout.is_partial() { End::Partial } else { End::Complete };
+    match &logout.asker {
+        Some(asker) => {
+            let provider = provider_with(call, asker.application).ok_or(Fault::NotFound)?;
+            report(call, provider, asker, (end, behind_a_form(call, &logout)))
+        }
+        None => Ok(page::see(&call.site.urls.portal(realm.code()))),
+    }
+}
+
+/// Whether the browser may come here by way of a form of ours: at the portal, or one that carried a message.
+fn behind_a_form(call: &Call, logout: &Logout) -> bool {
+    let posts = |provider: &ServiceProvider| {
+        provider.logout.front.as_ref().is_some_and(|front| front.binding == LogoutBinding::Post)
+    };
+    logout.asker.is_none() || logout.stops.iter().any(|stop| provider_with(call, stop.application).is_some_and(posts))
+}
+
+fn provider_with(call: &Call, application: crate::domain::ids::ApplicationId) -> Option<&ServiceProvider> {
+    saml_providers(&call.realm).find(|(known, _)| known.id == application).map(|(_, provider)| provider)
+}
+
+/// Where the browser has to go for a stop, and for whom; `None` for those that can be told by their servers only, and
+/// for whoever was removed meanwhile.
+async fn browser_stop<'a>(
+    call: &'a Call,
+    stop: &Stop,
+) -> Result<Option<(&'a ServiceProvider, &'a LogoutAddress, User)>, Fault> {
+    let Some(provider) = provider_with(call, stop.application) else { return Ok(None) };
+    let user = user_of(call, stop).await?;
+    Ok(provider.logout.front.as_ref().zip(user).map(|(front, user)| (provider, front, user)))
+}
+
+async fn user_of(call: &Call, stop: &Stop) -> Result<Option<User>, Fault> {
+    let (tenant, user) = (call.realm.tenant(), stop.user);
+    Ok(call.site.house.db.read(async |connection| users::with_id(connection, tenant, user).await).await?)
+}
+
+/// Tells all those that offer it from server to server, at the same time. Who cannot be reached so is told by the
+/// browser, if it offers that as well.
+async fn tell_servers(call: &Call, id: LogoutId, logout: &mut Logout) -> Result<(), Fault> {
+    logout.servers_told = true;
+    let issuer = entity_id(call);
+    let mut calls = Vec::new();
+    let mut settled = Vec::new();
+    for (at, stop) in logout.stops.iter().enumerate() {
+        let Some(provider) = provider_with(call, stop.application) else {
+            settled.push((at, false));
+            continue;
+        };
+        let user = user_of(call, stop).await?;
+        let name = user.as_ref().and_then(|user| name_of(call, stop, provider, user, &issuer));
+        let Some(name) = name else {
+            settled.push((at, false));
+            continue;
+        };
+        let by_browser = provider.logout.front.is_some();
+        let Some(url) = &provider.logout.soap else { continue };
+        let voice = voice(call, provider, &issuer)?;
+        let asked = logout::id_of_stop(id, at);
+        let request = logout::request(voice, &asked, url, name, &stop.sessions);
+        let body = logout::enveloped(voice, request, &asked).map_err(|error| Fault::Internal(error.to_string()))?;
+        calls.push(async move {
+            let headers = [("content-type", "text/xml; charset=utf-8"), ("soapaction", SOAP_ACTION)];
+            let answer = call.site.house.egress.exchange(url, &headers, body).await;
+            let done = match &answer {
+                Ok(text) => logout::says_done(text.as_bytes(), &asked),
+                Err(error) => {
+                    tracing::warn!(entity_id = provider.entity_id, %error, "a service provider was not told of a logout");
+                    false
+                }
+            };
+            (done || !by_browser).then_some((at, done))
+        });
+    }
+    settled.extend(futures_util::future::join_all(calls).await.into_iter().flatten());
+    for (at, done) in settled {
+        logout.settle(at, done);
+    }
+    Ok(())
+}
+
+const SOAP_ACTION: &str = "\"http://www.oasis-open.org/committees/security\"";
+
+fn name_of(
+    call: &Call,
+    stop: &Stop,
+    provider: &ServiceProvider,
+    user: &User,
+    issuer: &str,
+) -> Option<super::write::Tag> {
+    let session = *stop.sessions.first()?;
+    let name = names(call).of(stop.format, provider, user, session)?;
+    Some(name_id::element(stop.format, &name, issuer, provider))
+}
+
+/// Sends the browser to a service provider with our request.
+fn ask(
+    call: &Call,
+    (id, at): (LogoutId, usize),
+    stop: &Stop,
+    (provider, front, user): (&ServiceProvider, &LogoutAddress, &User),
+    behind_a_form: bool,
+) -> Answer {
+    let issuer = entity_id(call);
+    let voice = voice(call, provider, &issuer)?;
+    let name = name_of(call, stop, provider, user, &issuer);
+    let name = name.ok_or_else(|| Fault::Internal("a person lost the name of a logout".to_owned()))?;
+    let asked = logout::id_of_stop(id, at);
+    let request = logout::request(voice, &asked, &front.url, name, &stop.sessions);
+    send(call, voice, (request, &asked), ("SAMLRequest", behind_a_form), (front, &front.url), None)
+}
+
+/// Answers the one that asked; it is told where it takes answers, or the browser goes home.
+fn report(call: &Call, provider: &ServiceProvider, asker: &Asker, (end, behind_a_form): (End, bool)) -> Answer {
+    let Some(front) = &provider.logout.front else {
+        return Ok(page::see(&call.site.urls.portal(call.realm.code())));
+    };
+    let issuer = entity_id(call);
+    let voice = voice(call, provider, &issuer)?;
+    let (id, address) = (logout::answer_id(voice), front.for_responses());
+    let response = logout::response(voice, &id, address, &asker.request, end);
+    let name = ("SAMLResponse", behind_a_form);
+    send(call, voice, (response, &id), name, (front, address), asker.relay_state.as_deref())
+}
+
+/// The words of a page in between.
+const WORDS: (&str, &str) = ("post-logout-title", "post-logout-text");
+
+fn send(
+    call: &Call,
+    voice: Voice<'_>,
+    message: (super::write::Tag, &str),
+    (name, behind_a_form): (&'static str, bool),
+    (front, address): (&LogoutAddress, &str),
+    relay_state: Option<&str>,
+) -> Answer {
+    let carried = logout::carried(voice, message, name, (front.binding, address), relay_state);
+    match carried.map_err(|error| Fault::Internal(error.to_string()))? {
+        Carried::Redirect(url) if behind_a_form => post::passage(call, WORDS, &url),
+        Carried::Redirect(url) => Ok(page::see(&url)),
+        Carried::Form(value) => {
+            let relay = relay_state.map(|value| Field { name: "RelayState", value: value.to_owned() });
+            let fields = [Field { name, value }].into_iter().chain(relay).collect();
+            post::page_with(call, WORDS, address.to_owned(), fields)
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Who heard of a session, and logouts on their way through browsers (R-497).
+
+use super::row::{Row, document};
+use super::statement::{Question, Statement};
+use super::{Connection, Engine, Result};
+use crate::domain::ids::{ApplicationId, LogoutId, SessionId, TenantId};
+use crate::domain::logout::{Logout, Participant};
+use crate::domain::service_provider::NameIdFormat;
+use crate::domain::timestamp::Timestamp;
+
+fn word(format: NameIdFormat) -> &'static str {
+    match format {
+        NameIdFormat::Persistent => "persistent",
+        NameIdFormat::Transient => "transient",
+        NameIdFormat::Email => "email",
+        NameIdFormat::Unspecified => "unspecified",
+    }
+}
+
+fn format(word: &str) -> Option<NameIdFormat> {
+    NameIdFormat::ALL.into_iter().map(|(format, _)| format).find(|format| self::word(*format) == word)
+}
+
+/// The statement that remembers that `application` heard of a session; it does nothing if that is known.
+pub fn participation(
+    engine: Engine,
+    tenant: TenantId,
+    session: SessionId,
+    participant: Participant,
+    now: Timestamp,
+) -> Statement {
+    let sql = match engine {
+        Engine::Sqlite => {
+            "INSERT INTO session_participant (tenant_id, session_id, application_id, name_format, first_at) \
+             VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        }
+        Engine::MySql => {
+            "INSERT IGNORE INTO session_participant (tenant_id, session_id, application_id, name_format, first_at) \
+             VALUES (?, ?, ?, ?, ?)"
+        }
+    };
+    let statement = Statement::new(sql).shown(tenant).shown(session).shown(participant.application);
+    statement.shown(word(participant.format)).bind(now.micros())
+}
+
+/// Who heard of a session.
+pub fn participants(tenant: TenantId, session: SessionId) -> Question<Vec<Participant>> {
+    let statement = Statement::new(
+        "SELECT application_id, name_format FROM session_participant WHERE tenant_id = ? AND session_id = ? \
+         ORDER BY application_id, name_format",
+    );
+    Question::new(statement.shown(tenant).shown(session), |rows| {
+        let rows = rows.into_iter().map(|row| Row::of("session_participant", row));
+        let participant = |row: Row| {
+            let application: ApplicationId = row.parsed("application_id")?;
+            Ok(Participant { application, format: row.named("name_format", format)? })
+        };
+        rows.map(participant).collect()
+    })
+}
+
+/// The statement that stores a logout.
+pub fn insertion(tenant: TenantId, id: LogoutId, logout: &Logout, expires_at: Timestamp) -> Statement {
+    Statement::new("INSERT INTO saml_logout (tenant_id, id, work, version, expires_at) VALUES (?, ?, ?, 1, ?)")
+        .shown(tenant)
+        .shown(id)
+        .bind(document(logout))
+        .bind(expires_at.micros())
+}
+
+/// A logout with its version, if there is one with this identifier that has not expired.
+pub fn with_id(tenant: TenantId, id: LogoutId, now: Timestamp) -> Question<Option<(i64, Logout)>> {
+    let statement =
+        Statement::new("SELECT id, work, version FROM saml_logout WHERE tenant_id = ? AND id = ? AND expires_at > ?");
+    Question::new(statement.shown(tenant).shown(id).bind(now.micros()), |rows| {
+        let row = rows.into_iter().next().map(|row| Row::of("saml_logout", row));
+        row.map(|row| Ok((row.integer("version")?, row.document("work")?))).transpose()
+    })
+}
+
+/// Stores the next state of a logout. Says `false` if another request was faster.
+///
+/// # Errors
+/// If the database fails.
+pub async fn advance(
+    connection: &mut Connection,
+    tenant: TenantId,
+    id: LogoutId,
+    version: i64,
+    logout: &Logout,
+) -> Result<bool> {
+    let statement = Statement::new(
+        "UPDATE saml_logout SET work = ?, version = version + 1 WHERE tenant_id = ? AND id = ? AND version = ?",
+    );
+    let changed = statement.bind(document(logout)).shown(tenant).shown(id).bind(version).run(connection).await?;
+    Ok(changed == 1)
+}
