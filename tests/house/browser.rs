@@ -13,7 +13,7 @@ use crate::story;
 use crate::world::{On, World};
 
 /// A program that ends with the test.
-struct Running(Child);
+pub struct Running(pub Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -30,7 +30,7 @@ struct Demo {
     _running: Running,
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     // The demo takes two ports in a row.
     loop {
         let one = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -40,7 +40,7 @@ fn free_port() -> u16 {
     }
 }
 
-async fn answers(url: &str) {
+pub async fn answers(url: &str) {
     for _ in 0..300 {
         if reqwest::get(url).await.is_ok_and(|answer| answer.status().is_success()) {
             return;
@@ -68,7 +68,7 @@ async fn demo() -> Demo {
 
 /// How a browser looks at the pages.
 #[derive(Clone, Copy)]
-struct Eyes {
+pub struct Eyes {
     name: &'static str,
     width: u32,
     height: u32,
@@ -79,15 +79,15 @@ struct Eyes {
     agent: &'static str,
 }
 
-const DESKTOP: Eyes =
+pub const DESKTOP: Eyes =
     Eyes { name: "desktop", width: 1280, height: 1000, dark: false, scripts: true, language: "en", agent: "" };
 const PHONE: Eyes =
     Eyes { name: "phone", width: 360, height: 780, dark: true, scripts: true, language: "de", agent: "" };
 const PLAIN: Eyes =
     Eyes { name: "plain", width: 1024, height: 900, dark: false, scripts: false, language: "zh-TW", agent: "" };
 
-struct Chromium {
-    client: Client,
+pub struct Chromium {
+    pub client: Client,
     eyes: Eyes,
     shots: Option<PathBuf>,
     shot: u32,
@@ -95,7 +95,7 @@ struct Chromium {
 }
 
 impl Chromium {
-    async fn new(eyes: Eyes) -> Self {
+    pub async fn new(eyes: Eyes) -> Self {
         let port = free_port();
         let driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
@@ -147,11 +147,11 @@ impl Chromium {
         std::fs::write(folder.join(name), self.client.screenshot().await.unwrap()).unwrap();
     }
 
-    async fn go(&self, url: &str) {
+    pub async fn go(&self, url: &str) {
         self.client.goto(url).await.unwrap();
     }
 
-    async fn press(&self, action: &str) {
+    pub async fn press(&self, action: &str) {
         let css = format!("[data-action={action}]");
         // The page may be replaced between finding and pressing: by the next one, or by itself.
         for _ in 0..50 {
@@ -164,7 +164,7 @@ impl Chromium {
         panic!("{action} was never there long enough to be pressed");
     }
 
-    async fn wait(&self, css: &str) -> fantoccini::elements::Element {
+    pub async fn wait(&self, css: &str) -> fantoccini::elements::Element {
         let found = self.client.wait().at_most(Duration::from_secs(10)).for_element(Locator::Css(css)).await;
         match found {
             Ok(element) => element,
@@ -176,7 +176,7 @@ impl Chromium {
         }
     }
 
-    async fn fill(&self, css: &str, text: &str) {
+    pub async fn fill(&self, css: &str, text: &str) {
         for _ in 0..50 {
             let field = self.wait(css).await;
             let filled = match field.clear().await {
@@ -192,7 +192,7 @@ impl Chromium {
         panic!("{css} was never there long enough to be filled in");
     }
 
-    async fn text(&self, css: &str) -> String {
+    pub async fn text(&self, css: &str) -> String {
         self.wait(css).await.prop("textContent").await.unwrap().unwrap_or_default().trim().to_owned()
     }
 
@@ -232,7 +232,7 @@ impl Chromium {
         assert_eq!(found[1], json!([]), "{} at {}", self.eyes.name, self.client.current_url().await.unwrap());
     }
 
-    async fn close(self) {
+    pub async fn close(self) {
         self.client.close().await.unwrap();
     }
 }

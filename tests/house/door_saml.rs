@@ -35,6 +35,11 @@ pub fn request_named(world: &World, id: &str, attributes: &str, inside: &str) ->
     )
 }
 
+/// The attribute that a signed message must have (bindings 3.4.5.2).
+pub fn destination(world: &World) -> String {
+    format!("Destination=\"{}/saml/sso\"", world.base())
+}
+
 /// A message as a redirect carries it.
 pub fn deflated(xml: &str) -> String {
     let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
@@ -72,7 +77,7 @@ async fn metadata(world: &World) -> EntityDescriptor {
     EntityDescriptor::from_str(&text).unwrap()
 }
 
-fn status_of(xml: &str) -> Vec<String> {
+pub fn status_of(xml: &str) -> Vec<String> {
     xml.split("Value=\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
 }
 
@@ -330,8 +335,8 @@ async fn everything_has_its_limit() {
     assert!((12_000..16_384).contains(&bomb.len()), "{}", bomb.len());
     let begun = std::time::Instant::now();
     for _ in 0..20 {
-        let refused = vestibule::saml::request::inflated(&bomb);
-        assert_eq!(refused, Err(vestibule::saml::request::RequestError::Decode("it is too long")));
+        let refused = vestibule::saml::message::inflated(&bomb);
+        assert_eq!(refused, Err(vestibule::saml::message::MessageError::Decode("it is too long")));
     }
     assert!(begun.elapsed().as_millis() < 20 * 20, "T-37: {:?}", begun.elapsed());
     // Longer than anybody reads: still an answer, and never our fault.
@@ -477,7 +482,7 @@ async fn signed_requests_are_believed_and_wrapped_ones_are_not() {
     signer.register(&world).await;
     let unsigned = Visitor::new(&world.url).get(&redirect(&world, &request(&world, "", ""))).await;
     assert_eq!(unsigned.status, 400, "T-42: {}", unsigned.body);
-    let signed = signer.signed(&request_named(&world, "_r1", "", ""), "_r1");
+    let signed = signer.signed(&request_named(&world, "_r1", &destination(&world), ""), "_r1");
     let post = async |xml: &str| {
         let form = [("SAMLRequest".to_owned(), STANDARD.encode(xml))];
         Visitor::new(&world.url).post(&format!("{}/saml/sso", world.base()), &form).await
@@ -489,7 +494,7 @@ async fn signed_requests_are_believed_and_wrapped_ones_are_not() {
         let end = signed.find("</ds:Signature>").unwrap() + "</ds:Signature>".len();
         &signed[start..end]
     };
-    let evil = request_named(&world, "_evil", "AssertionConsumerServiceURL=\"https://wiki.example.com/acs\"", "");
+    let evil = request_named(&world, "_evil", &destination(&world), "");
     let with = |inside: &str| evil.replace("</samlp:AuthnRequest>", &format!("{inside}</samlp:AuthnRequest>"));
     for (name, xml) in [
         ("altered", signed.replace("Version=\"2.0\"", "Version=\"2.0\" ForceAuthn=\"true\"")),
@@ -510,6 +515,7 @@ async fn signed_requests_are_believed_and_wrapped_ones_are_not() {
         ("another transform", signed.replace("xmldsig#enveloped-signature", "xmldsig#base64")),
         ("a duplicate ID", signed.replace("<saml:Issuer>", "<saml:Issuer ID=\"_r1\">")),
         ("a comment", signed.replace("</saml:Issuer>", "<!-- x --></saml:Issuer>")),
+        ("signed for somebody", signer.signed(&request_named(&world, "_r2", "", ""), "_r2")),
     ] {
         let seen = post(&xml).await;
         // Not "used already": that would mean that it was read.

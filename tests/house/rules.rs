@@ -900,7 +900,10 @@ async fn the_portal_begins_what_it_shows() {
         let private = "[[tenant.application]]\nname = \"Payroll\"\nassigned_to = { groups = [], users = [\"ada\"] }\n\
                        [tenant.application.saml]\nentity_id = \"https://pay.example.com\"\nacs_urls = [\"https://pay.example.com/acs\"]\n\n\
                        [tenant.global_policy]";
-        world.apply(&acme("[tenant.global_policy]", private)).await;
+        let file = acme("[tenant.global_policy]", private);
+        let wiki = "name_id_format = \"persistent\"";
+        world.apply(&file.replace(wiki, &format!("{wiki}\nidp_initiated = true"))).await;
+        world.advance(3);
         let mut linus = Visitor::new(&world.url);
         let seen = linus.get(&format!("{}/", world.base())).await;
         let seen = linus.press(&seen, "continue", &[("username", "linus")]).await;

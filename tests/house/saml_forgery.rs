@@ -11,12 +11,12 @@ use vestibule::saml::tree::Element;
 use vestibule::saml::verify::{self, RawQuery, SignatureError};
 use vestibule::saml::write::{ASSERTION, PROTOCOL, SIGNATURE, Tag as Written};
 
-use crate::door_saml::{ENTITY, request, request_named};
+use crate::door_saml::{ENTITY, destination, request, request_named};
 use crate::saml_mutants::MUTATIONS;
 use crate::saml_signer::Signer;
 use crate::saml_tree::{Dice, Draft};
 use crate::visitor::Visitor;
-use crate::world::{On, World};
+use crate::world::{ACME, On, World};
 
 const MUTANTS: u64 = 6000;
 
@@ -133,7 +133,8 @@ async fn a_mutant_at_the_door_is_a_page_or_the_signed_request() {
     for seed in 0..240 {
         let mut dice = Dice::new(1_000_000 + seed);
         let id = format!("_door{seed}");
-        let xml = request_named(&world, &id, "AssertionConsumerServiceURL=\"https://wiki.example.com/acs\"", "");
+        let address = format!("{} AssertionConsumerServiceURL=\"https://wiki.example.com/acs\"", destination(&world));
+        let xml = request_named(&world, &id, &address, "");
         let mut draft = Draft::of(&signer.signed(&xml, &id), &foreign, "http://127.0.0.1:1/");
         let (name, mutation) = MUTATIONS[usize::try_from(seed).unwrap() % MUTATIONS.len()];
         mutation(&mut draft, &mut dice);
@@ -151,7 +152,7 @@ async fn a_mutant_at_the_door_is_a_page_or_the_signed_request() {
         let number: Result<u32, _> = id.strip_prefix("_door").unwrap_or("?").parse();
         assert!(number.is_ok_and(|number| number < 240), "{request}");
         let expected = serde_json::json!({ "id": id, "issuer": ENTITY, "acs": "https://wiki.example.com/acs", "relay_state": null,
-            "force": false, "passive": false, "format": null, "contexts": [], "subject": null });
+            "force": false, "passive": false, "format": null, "wanted": { "comparison": "exact", "classes": [] }, "subject": null });
         assert_eq!(request, expected);
     }
     world.stop().await;
@@ -401,7 +402,7 @@ async fn altered_redirects_are_shown_a_page() {
     let (signer, stranger) = (Signer::new(), Signer::new());
     signer.register(&world).await;
     let ask = async |query: &str| Visitor::new(&world.url).get(&format!("{}/saml/sso?{query}", world.base())).await;
-    let fresh = || signed_query(&signer, &request(&world, "", ""), "rs-1");
+    let fresh = || signed_query(&signer, &request(&world, &destination(&world), ""), "rs-1");
     let seen = ask(&fresh()).await;
     assert_eq!(seen.title(), "Log in", "{}", seen.body);
     // Signed in the prescribed order, sent in another one (bindings 3.4.4.1).
@@ -409,7 +410,7 @@ async fn altered_redirects_are_shown_a_page() {
     turned.reverse();
     let turned: Vec<String> = turned.iter().map(|(name, value)| format!("{name}={value}")).collect();
     assert_eq!(ask(&turned.join("&")).await.title(), "Log in");
-    let evil = signed_query(&stranger, &request(&world, "", ""), "rs-1");
+    let evil = signed_query(&stranger, &request(&world, &destination(&world), ""), "rs-1");
     let (unsigned, signature) = evil.split_once("&SigAlg").unwrap();
     let without = |name: &str| {
         let kept: Vec<String> = fresh().split('&').filter(|pair| !pair.starts_with(name)).map(str::to_owned).collect();
@@ -453,4 +454,53 @@ async fn altered_redirects_are_shown_a_page() {
     }
     assert_eq!(world.events("login_started").await, 2);
     world.stop().await;
+}
+
+/// A genuine signed request inside a forged root, or beside it, in an address: with and without the signature of the
+/// address, for one that must sign and for one that need not.
+/// T-31, AC-40.
+#[actix_web::test]
+async fn a_wrapped_request_in_an_address_is_refused() {
+    for must_sign in [true, false] {
+        let world = World::new(On::Sqlite).await;
+        let signer = Signer::new();
+        signer.register(&world).await;
+        if !must_sign {
+            let lines = format!(
+                "name_id_format = \"persistent\"\ncertificates = [\"{}\"]\nrequire_signed_requests = false",
+                signer.certificate
+            );
+            world.apply(&ACME.replace("name_id_format = \"persistent\"", &lines)).await;
+            world.advance(3);
+        }
+        let genuine = signer.signed(&request_named(&world, "_r1", &destination(&world), ""), "_r1");
+        let start = genuine.find("<ds:Signature").unwrap();
+        let signature = &genuine[start..genuine.find("</ds:Signature>").unwrap() + "</ds:Signature>".len()];
+        let forged = request_named(&world, "_evil", &destination(&world), "");
+        let with = |inside: &str| forged.replace("</samlp:AuthnRequest>", &format!("{inside}</samlp:AuthnRequest>"));
+        for (name, xml) in [
+            ("inside extensions", with(&format!("<samlp:Extensions>{genuine}</samlp:Extensions>"))),
+            (
+                "inside an object",
+                with(
+                    &signature.replace("</ds:Signature>", &format!("<ds:Object>{genuine}</ds:Object></ds:Signature>")),
+                ),
+            ),
+            ("its signature alone", with(signature)),
+            ("the genuine one", genuine.clone()),
+            ("around it", genuine.replacen("<saml:Issuer>", &format!("{forged}<saml:Issuer>"), 1)),
+        ] {
+            let plain =
+                format!("SAMLRequest={}", utf8_percent_encode(&crate::door_saml::deflated(&xml), NON_ALPHANUMERIC));
+            let queries =
+                [plain.clone(), format!("{plain}&SigAlg=x&Signature=x"), signer.query("SAMLRequest", &xml, "r")];
+            for query in queries {
+                let seen = Visitor::new(&world.url).get(&format!("{}/saml/sso?{query}", world.base())).await;
+                let shown = (seen.status, seen.title());
+                assert_eq!(shown, (400, "This login request cannot be used".to_owned()), "{must_sign} {name}: {query}");
+            }
+        }
+        assert_eq!(world.events("login_started").await, 0);
+        world.stop().await;
+    }
 }

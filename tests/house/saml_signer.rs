@@ -57,6 +57,23 @@ impl Signer {
         root.trim().to_owned()
     }
 
+    /// The query that carries `xml` as the parameter `name`, signed as a redirect is.
+    pub fn query(&self, name: &str, xml: &str, relay_state: &str) -> String {
+        use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+        use rcgen::SigningKey as _;
+        let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let message = encoded(&crate::door_saml::deflated(xml));
+        let algorithm = encoded("http://www.w3.org/2001/04/xmldsig-more#rsa-sha256");
+        let query = format!("{name}={message}&RelayState={}&SigAlg={algorithm}", encoded(relay_state));
+        let signature = encoded(&STANDARD.encode(self.key.sign(query.as_bytes()).unwrap()));
+        format!("{query}&Signature={signature}")
+    }
+
+    /// The private key in PEM, for programs.
+    pub fn pem(&self) -> String {
+        self.key.serialize_pem()
+    }
+
     /// A signature with SHA-1, which no library of ours makes any more.
     pub fn sign_sha1(&self, octets: &[u8]) -> Vec<u8> {
         let folder = tempfile::tempdir().unwrap();

@@ -48,13 +48,24 @@ impl World {
         world
     }
 
+    /// A service with the tenant `acme` at the time that programs outside the test see, too.
+    pub async fn at_this_time(on: On) -> Self {
+        let world = Self::empty_at(on, Clock::System.now().seconds()).await;
+        world.apply(ACME).await;
+        world
+    }
+
     pub async fn empty(on: On) -> Self {
+        Self::empty_at(on, 1_800_000_000).await
+    }
+
+    async fn empty_at(on: On, seconds: i64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = match on {
             On::Sqlite => format!("sqlite://{}", folder.path().join("house.db").display()),
             On::MariaDb => mariadb::database(),
         };
-        let clock = TestClock::at(Timestamp::from_seconds(1_800_000_000));
+        let clock = TestClock::at(Timestamp::from_seconds(seconds));
         let (mail_at, mail) = smtp::start().await.unwrap();
         let (url, site, handle) = serve(&folder, &database, mail_at, &clock).await;
         Self { url, site, mail, clock, database, folder, handle, mail_at }
@@ -176,6 +187,8 @@ async fn serve(
         ("VESTIBULE__HTTP__WORKERS", "2".to_owned()),
         ("VESTIBULE__HTTP__DRAIN_SECONDS", "0".to_owned()),
         ("VESTIBULE__DATABASE__URL", database.to_owned()),
+        // Applications that are called from here run in the tests.
+        ("VESTIBULE__EGRESS__ALLOW", "127.0.0.0/8".to_owned()),
         ("VESTIBULE__MAIL__URL", format!("smtp://{mail}")),
         ("VESTIBULE__KEYS__KEY_ENCRYPTION_KEY_FILE", folder.path().join("kek").display().to_string()),
         // Tests hash hundreds of passwords; how strong the hashes are is tested elsewhere.

@@ -1,0 +1,344 @@
+//! What we issue in all its variants, held against xmlsec1 (T-43, R-490 to R-495).
+
+use std::process::Command;
+
+use crate::door_saml::{log_in, posted, redirect, request, status_of};
+use crate::saml_signer::Signer;
+use crate::visitor::Visitor;
+use crate::world::{ACME, On, World};
+
+const ASSERTION: &str = "urn:oasis:names:tc:SAML:2.0:assertion:Assertion";
+const RESPONSE: &str = "urn:oasis:names:tc:SAML:2.0:protocol:Response";
+
+/// Registers the wiki with more lines.
+async fn with(world: &World, lines: &str) {
+    world
+        .apply(&ACME.replace("name_id_format = \"persistent\"", &format!("name_id_format = \"persistent\"\n{lines}")))
+        .await;
+    world.advance(3);
+}
+
+async fn answer(world: &World, visitor: &mut Visitor, attributes: &str, inside: &str) -> String {
+    let seen = visitor.get(&redirect(world, &request(world, attributes, inside))).await;
+    posted(&seen).1
+}
+
+async fn metadata(world: &World) -> String {
+    reqwest::get(format!("{}/saml/metadata", world.base())).await.unwrap().text().await.unwrap()
+}
+
+/// Runs xmlsec1 on a document; says what it wrote, if it was content.
+fn xmlsec(arguments: &[&str], xml: &str) -> Option<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("message.xml");
+    std::fs::write(&file, xml).unwrap();
+    let run = Command::new("xmlsec1").args(arguments).arg(&file).output().expect("xmlsec1 is installed by ./test");
+    run.status.success().then(|| String::from_utf8(run.stdout).unwrap())
+}
+
+/// Whether the signature of the element `id_of` (qualified by its namespace) is good under a published certificate.
+fn verifies(xml: &str, element: &str, certificate: &str) -> bool {
+    let folder = tempfile::tempdir().unwrap();
+    let pem = folder.path().join("idp.pem");
+    std::fs::write(&pem, format!("-----BEGIN CERTIFICATE-----\n{certificate}\n-----END CERTIFICATE-----\n")).unwrap();
+    let name = element.rsplit(':').next().unwrap();
+    let node = format!("//*[local-name()='{name}']/*[local-name()='Signature']");
+    let pem = pem.to_str().unwrap();
+    xmlsec(&["--verify", "--id-attr:ID", element, "--node-xpath", &node, "--pubkey-cert-pem", pem], xml).is_some()
+}
+
+fn certificates(metadata: &str) -> Vec<String> {
+    let descriptors = metadata.split("<md:KeyDescriptor").skip(1);
+    descriptors
+        .map(|part| part.split("<ds:X509Certificate>").nth(1).unwrap().split('<').next().unwrap().to_owned())
+        .collect()
+}
+
+/// R-490, T-43, AC-45: each part that can be signed verifies, with RSA and with ECDSA, and no changed one does.
+#[actix_web::test]
+async fn xmlsec_verifies_every_kind_of_signature() {
+    let world = World::new(On::Sqlite).await;
+    let mut linus = Visitor::new(&world.url);
+    log_in(&world, &mut linus, &redirect(&world, &request(&world, "", ""))).await;
+    for algorithm in ["RS256", "ES256"] {
+        for (signed, parts) in
+            [("assertion", &[ASSERTION][..]), ("response", &[RESPONSE]), ("both", &[ASSERTION, RESPONSE])]
+        {
+            with(&world, &format!("signed = \"{signed}\"\nalgorithm = \"{algorithm}\"")).await;
+            let certificates = certificates(&metadata(&world).await);
+            assert_eq!(
+                certificates.len(),
+                if algorithm == "ES256" { 2 } else { 1 },
+                "an ECDSA key is shown where it is used"
+            );
+            let certificate = if algorithm == "ES256" { &certificates[1] } else { &certificates[0] };
+            let xml = answer(&world, &mut linus, "", "").await;
+            assert_eq!(xml.matches("<ds:Signature ").count(), parts.len(), "{signed}: {xml}");
+            let method = if algorithm == "ES256" { "xmldsig-more#ecdsa-sha256" } else { "xmldsig-more#rsa-sha256" };
+            assert!(xml.contains(method), "{algorithm}: {xml}");
+            for part in parts {
+                assert!(verifies(&xml, part, certificate), "{algorithm} {signed} {part}: {xml}");
+                assert!(!verifies(&xml.replace("linus@acme.test", "ada@acme.test"), part, certificate), "a change");
+            }
+        }
+    }
+    world.stop().await;
+}
+
+/// R-490: xmlsec1 decrypts what was encrypted with each cipher, and finds a signed assertion; nothing of it can be read
+/// before.
+#[actix_web::test]
+async fn xmlsec_decrypts_what_is_encrypted() {
+    let world = World::new(On::Sqlite).await;
+    let signer = Signer::new();
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("key.pem");
+    std::fs::write(&key, signer.pem()).unwrap();
+    let mut linus = Visitor::new(&world.url);
+    log_in(&world, &mut linus, &redirect(&world, &request(&world, "", ""))).await;
+    for content in ["aes256_gcm", "aes128_gcm"] {
+        let lines = format!(
+            "encryption_certificate = \"{}\"\nencryption_content = \"{content}\"\nsigned = \"both\"",
+            signer.certificate
+        );
+        with(&world, &lines).await;
+        let xml = answer(&world, &mut linus, "", "").await;
+        for secret in ["linus", "<saml:Assertion", "Audience"] {
+            assert!(!xml.contains(secret), "{content}: {secret} can be read: {xml}");
+        }
+        let certificate = &certificates(&metadata(&world).await)[0];
+        assert!(verifies(&xml, RESPONSE, certificate), "{content}: the response is signed around it");
+        let plain = xmlsec(&["--decrypt", "--privkey-pem", key.to_str().unwrap()], &xml).expect("xmlsec1 decrypts it");
+        assert!(plain.contains("linus@acme.test") && verifies(&plain, ASSERTION, certificate), "{content}: {plain}");
+    }
+    // A certificate that nothing can be encrypted to is said at once.
+    let refused = world
+        .try_apply(&ACME.replace("name_id_format = \"persistent\"", "encryption_certificate = \"MIIB\""))
+        .await
+        .unwrap_err();
+    assert!(refused.contains("encryption_certificate") && refused.contains("2048"), "{refused}");
+    world.stop().await;
+}
+
+/// R-492, R-494, T-43: what was done is told in the words that were asked for, or not at all; attributes have their kinds
+/// of names; a new authenticator can be told from an old one.
+#[actix_web::test]
+async fn contexts_attributes_and_names_are_true() {
+    let world = World::new(On::Sqlite).await;
+    let lines = "preset = \"edu_person\"\nidp_initiated = true\nrelay_state = \"home\"";
+    let file = ACME.replace("name_id_format = \"persistent\"", lines).replace(
+        "{ name = \"uid\", source = \"username\" }]",
+        "{ name = \"uid\", source = \"username\", name_format = \"unspecified\", friendly_name = \"Name & <so>\" }, \
+         { name = \"new\", source = \"authenticator_age\" }, { name = \"since\", source = \"authenticator_enrolled_at\" }]",
+    );
+    world.apply(&file).await;
+    world.advance(3);
+    let mut linus = Visitor::new(&world.url);
+    let xml = posted(&log_in(&world, &mut linus, &redirect(&world, &request(&world, "", ""))).await).1;
+    for part in [
+        "<saml:Attribute FriendlyName=\"Name &amp; &lt;so>\" Name=\"uid\" NameFormat=\"urn:oasis:names:tc:SAML:2.0:attrname-format:unspecified\">",
+        "<saml:Attribute FriendlyName=\"isMemberOf\" Name=\"urn:oid:1.3.6.1.4.1.5923.1.5.1.1\" NameFormat=\"urn:oasis:names:tc:SAML:2.0:attrname-format:uri\"><saml:AttributeValue>pilot<",
+        "Name=\"new\" NameFormat=\"urn:oasis:names:tc:SAML:2.0:attrname-format:basic\"><saml:AttributeValue>3<",
+        "Name=\"since\"",
+        "2027-01-15T08:00:00Z</saml:AttributeValue>",
+    ] {
+        assert!(xml.contains(part), "{part}: {xml}");
+    }
+    let context = |comparison: &str, class: &str| {
+        format!(
+            "<samlp:RequestedAuthnContext Comparison=\"{comparison}\"><saml:AuthnContextClassRef>{class}</saml:AuthnContextClassRef>\
+             </samlp:RequestedAuthnContext>"
+        )
+    };
+    let classes = "urn:oasis:names:tc:SAML:2.0:ac:classes:";
+    for (comparison, class, claimed) in [
+        ("exact", "https://refeds.org/profile/mfa".to_owned(), "https://refeds.org/profile/mfa".to_owned()),
+        ("exact", format!("{classes}TimeSyncToken"), format!("{classes}TimeSyncToken")),
+        ("exact", format!("{classes}PasswordProtectedTransport"), format!("{classes}PasswordProtectedTransport")),
+        ("minimum", format!("{classes}TimeSyncToken"), format!("{classes}TimeSyncToken")),
+        ("better", format!("{classes}PasswordProtectedTransport"), format!("{classes}MobileTwoFactorContract")),
+        ("maximum", format!("{classes}PasswordProtectedTransport"), format!("{classes}PasswordProtectedTransport")),
+    ] {
+        let xml = answer(&world, &mut linus, "IsPassive=\"true\"", &context(comparison, &class)).await;
+        assert!(xml.contains(&format!("<saml:AuthnContextClassRef>{claimed}<")), "{comparison} {class}: {xml}");
+    }
+    for (comparison, class) in
+        [("better", "https://refeds.org/profile/mfa"), ("minimum", "urn:x"), ("maximum", "urn:x"), ("worse", "urn:x")]
+    {
+        let xml = answer(&world, &mut linus, "", &context(comparison, class)).await;
+        assert!(status_of(&xml)[1].ends_with(":NoAuthnContext"), "{comparison}: {xml}");
+    }
+    // Transient names last as long as the session, and are another one in the next.
+    let policy =
+        |format: &str| format!("<samlp:NameIDPolicy Format=\"urn:oasis:names:tc:SAML:{format}\"></samlp:NameIDPolicy>");
+    let name = |xml: &str| xml.split("</saml:NameID>").next().unwrap().rsplit('>').next().unwrap().to_owned();
+    let transient = policy("2.0:nameid-format:transient");
+    let first = name(&answer(&world, &mut linus, "", &transient).await);
+    assert_eq!(first, name(&answer(&world, &mut linus, "", &transient).await));
+    world.advance(30);
+    let mut other = Visitor::new(&world.url);
+    let seen = log_in(&world, &mut other, &redirect(&world, &request(&world, "", &transient))).await;
+    assert_ne!(first, name(&posted(&seen).1));
+    let xml = answer(&world, &mut linus, "", &policy("1.1:nameid-format:unspecified")).await;
+    assert_eq!(name(&xml).len(), 52, "as you like: {xml}");
+    let affiliation = "<samlp:NameIDPolicy SPNameQualifier=\"urn:others\"></samlp:NameIDPolicy>";
+    assert!(status_of(&answer(&world, &mut linus, "", affiliation).await)[1].ends_with(":InvalidNameIDPolicy"));
+    world.stop().await;
+}
+
+/// R-495: answers that nobody asked for go to those that want them, from the portal or by a link.
+#[actix_web::test]
+async fn a_login_may_begin_here_where_that_is_wanted() {
+    let world = World::new(On::Sqlite).await;
+    let link = format!("{}/saml/start?sp=https%3A%2F%2Fwiki.example.com%2Fsp&relay=deep%26link", world.base());
+    let mut linus = Visitor::new(&world.url);
+    let seen = linus.get(&link).await;
+    assert_eq!((seen.status, seen.title().as_str()), (400, "This application cannot be opened from here"));
+    with(&world, "idp_initiated = true\nrelay_state = \"home\"").await;
+    let seen = log_in(&world, &mut linus, &link).await;
+    let (action, xml, relay) = posted(&seen);
+    assert_eq!((action.as_str(), relay.as_str()), ("https://wiki.example.com/acs", "deep&link"));
+    assert!(xml.contains("<saml:Assertion") && !xml.contains("InResponseTo"), "{xml}");
+    let portal = linus.get(&format!("{}/", world.base())).await;
+    let address = portal.body.split("href=\"").map(|rest| rest.split('"').next().unwrap());
+    let address = address.into_iter().find(|link| link.contains("/saml/start")).unwrap().to_owned();
+    let (_, xml, relay) = posted(&linus.get(&address).await);
+    assert!(xml.contains("<saml:Assertion") && relay == "home", "{xml}");
+    for odd in ["sp=urn%3Ax", "application=aaaaaaaaaaaaaaaaaaaaaaaaaa", "", "sp=a&application=b"] {
+        let seen = linus.get(&format!("{}/saml/start?{odd}", world.base())).await;
+        assert!((400..500).contains(&seen.status), "{odd}: {}", seen.status);
+    }
+    world.stop().await;
+}
+
+/// R-486, R-499: while keys roll over, metadata shows both; one that lags behind keeps its key for as long as it needs,
+/// and its certificate stays where it can be seen.
+#[actix_web::test]
+async fn keys_roll_over_and_one_may_lag_behind() {
+    use vestibule::domain::audit::Actor;
+    use vestibule::domain::signing_key::Overlap;
+    use vestibule::flow::administration::{Desk, keys};
+    let world = World::new(On::Sqlite).await;
+    let mut linus = Visitor::new(&world.url);
+    log_in(&world, &mut linus, &redirect(&world, &request(&world, "", ""))).await;
+    let rotate = async || {
+        let desk = Desk { house: &world.site.house, actor: Actor::Shell("test".to_owned()), now: world.clock_now() };
+        keys::rotate(&desk, &"acme".parse().unwrap(), Overlap::default(), keys::Which::All).await.unwrap();
+        world.advance(3);
+    };
+    let signs = async |visitor: &mut Visitor| {
+        let xml = answer(&world, visitor, "", "").await;
+        let certificate = xml.split("<ds:X509Certificate>").nth(1).unwrap().split('<').next().unwrap().to_owned();
+        assert!(verifies(&xml, ASSERTION, &certificate));
+        certificate
+    };
+    let old = certificates(&metadata(&world).await);
+    assert_eq!((old.len(), signs(&mut linus).await), (1, old[0].clone()));
+    let pinned = world.text("SELECT id AS t FROM signing_key WHERE purpose = 'saml' AND algorithm = 'RS256'").await;
+    rotate().await;
+    let both = certificates(&metadata(&world).await);
+    assert_eq!((both.len(), &both[0], signs(&mut linus).await), (2, &old[0], old[0].clone()), "published ahead");
+    world.advance(86_400);
+    rotate().await;
+    let turned = certificates(&metadata(&world).await);
+    assert_eq!((turned.len(), &turned[0], &turned[1]), (2, &both[1], &both[0]), "the one that signs comes first");
+    world.advance(30);
+    let mut linus = Visitor::new(&world.url);
+    log_in(&world, &mut linus, &redirect(&world, &request(&world, "", ""))).await;
+    assert_eq!(signs(&mut linus).await, both[1], "nobody noticed");
+    with(&world, &format!("signing_key = \"{pinned}\"")).await;
+    assert_eq!(signs(&mut linus).await, old[0], "one lags behind");
+    // Long after everybody else forgot the old key.
+    world.advance(4 * 86_400);
+    world.site.house.forget_realms();
+    let mut linus = Visitor::new(&world.url);
+    log_in(&world, &mut linus, &redirect(&world, &request(&world, "", ""))).await;
+    assert_eq!(signs(&mut linus).await, old[0], "and still does");
+    assert!(certificates(&metadata(&world).await).contains(&old[0]));
+    with(&world, "").await;
+    world.site.house.forget_realms();
+    assert_eq!(signs(&mut linus).await, both[1]);
+    assert!(!certificates(&metadata(&world).await).contains(&old[0]), "its time is over");
+    world.stop().await;
+}
+
+/// R-483, T-39, T-42, T-52: metadata at an address is fetched again; a new key in it counts, an unsigned or foreign one
+/// does not, and what is written down makes nothing weaker.
+#[actix_web::test]
+async fn metadata_at_an_address_is_followed_if_it_is_signed() {
+    use std::sync::{Arc, Mutex};
+    let served: Arc<Mutex<String>> = Arc::default();
+    let shown = Arc::clone(&served);
+    let server = actix_web::HttpServer::new(move || {
+        let shown = Arc::clone(&shown);
+        let text = move || {
+            let shown = Arc::clone(&shown);
+            async move { shown.lock().unwrap().clone() }
+        };
+        actix_web::App::new().route("/md", actix_web::web::get().to(text))
+    });
+    let server = server.workers(1).disable_signals().bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/md", server.addrs()[0]);
+    let running = actix_web::rt::spawn(server.run());
+    let (federation, stranger) = (Signer::new(), Signer::new());
+    let (first, second) = (Signer::new(), Signer::new());
+    let describe = |certificate: &str, acs: &str| {
+        format!(
+            "<md:EntityDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\" xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\" \
+             ID=\"_m\" entityID=\"https://wiki.example.com/sp\"><md:Extensions><saml:Issuer>x</saml:Issuer></md:Extensions>\
+             <md:SPSSODescriptor AuthnRequestsSigned=\"true\" protocolSupportEnumeration=\"urn:oasis:names:tc:SAML:2.0:protocol\">\
+             <md:KeyDescriptor use=\"signing\"><ds:KeyInfo xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"><ds:X509Data>\
+             <ds:X509Certificate>{certificate}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>\
+             <md:AssertionConsumerService Binding=\"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST\" Location=\"{acs}\" index=\"0\"></md:AssertionConsumerService>\
+             </md:SPSSODescriptor></md:EntityDescriptor>"
+        )
+    };
+    // The signature belongs before everything else; the test's signer puts it behind an issuer.
+    let signed = |signer: &Signer, xml: &str| {
+        let xml =
+            xml.replace("<md:Extensions><saml:Issuer>x</saml:Issuer></md:Extensions>", "<saml:Issuer></saml:Issuer>");
+        signer.signed(&xml, "_m")
+    };
+    let good = describe(&first.certificate, "https://wiki.example.com/acs");
+    *served.lock().unwrap() = signed(&federation, &good);
+    let world = World::new(On::Sqlite).await;
+    let file = |certificate: &str| {
+        ACME.replace(
+            "entity_id = \"https://wiki.example.com/sp\"\nacs_urls = [\"https://wiki.example.com/acs\"]",
+            &format!("metadata_url = \"{url}\"\nmetadata_certificate = \"{certificate}\""),
+        )
+    };
+    let refused = world.try_apply(&file(&stranger.certificate)).await.unwrap_err();
+    assert!(refused.contains("not signed with the key"), "{refused}");
+    world.try_apply(&file(&federation.certificate)).await.unwrap();
+    let owner = world.site.house.entropy.id();
+    let known = async || world.text("SELECT protocol AS t FROM application WHERE name = 'Wiki'").await;
+    let look = async || {
+        world.advance(7 * 3600);
+        vestibule::app::jobs::look_once(&world.site, owner).await.unwrap();
+    };
+    assert!(known().await.contains(&first.certificate));
+    for (what, text) in [
+        ("unsigned", describe(&second.certificate, "https://evil.example/acs")),
+        ("foreign", signed(&stranger, &describe(&second.certificate, "https://evil.example/acs"))),
+        ("changed", signed(&federation, &good).replace("wiki.example.com/acs", "evil.example.com/acs")),
+        ("nothing", String::new()),
+        ("a script", signed(&federation, &describe(&second.certificate, "javascript:alert(1)"))),
+        ("somebody else", signed(&federation, &good.replace("wiki.example.com/sp", "other.example.com/sp"))),
+        ("no certificate", signed(&federation, &describe("MIIB", "https://wiki.example.com/acs"))),
+    ] {
+        *served.lock().unwrap() = text;
+        look().await;
+        let known = known().await;
+        assert!(known.contains(&first.certificate) && !known.contains("evil"), "{what}: {known}");
+    }
+    let newer =
+        describe(&second.certificate, "https://wiki.example.com/acs2").replace("AuthnRequestsSigned=\"true\" ", "");
+    *served.lock().unwrap() = signed(&federation, &newer);
+    look().await;
+    let known = known().await;
+    assert!(known.contains(&second.certificate) && known.contains("acs2"), "{known}");
+    assert!(known.contains("\"require_signed_requests\":true"), "T-42: {known}");
+    running.abort();
+    world.stop().await;
+}

@@ -1,0 +1,356 @@
+//! Single logout as service providers see it (R-497, T-45).
+
+use std::sync::{Arc, Mutex};
+
+use actix_web::{App, HttpResponse, HttpServer, web};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use vestibule::saml::message::inflated;
+use vestibule::saml::verify::{self, RawQuery};
+
+use crate::door_saml::{deflated, log_in, posted, redirect, request, status_of};
+use crate::saml_signer::Signer;
+use crate::visitor::{Seen, Visitor};
+use crate::world::{ACME, BOTH, On, World};
+
+const WIKI: &str = "https://wiki.example.com";
+const SHOP: &str = "https://shop.example.com";
+
+/// Wiki and shop, both with this certificate, and with these lines about their logout.
+async fn register(world: &World, signer: &Signer, wiki: &str, shop: &str) {
+    let certificate = format!("certificates = [\"{}\"]", signer.certificate);
+    let file = ACME
+        .replace("name_id_format = \"persistent\"", &format!("name_id_format = \"persistent\"\n{certificate}\n{wiki}"));
+    let shop = format!(
+        "[[tenant.application]]\nname = \"Shop\"\n[tenant.application.saml]\nentity_id = \"{SHOP}/sp\"\n\
+         acs_urls = [\"{SHOP}/acs\"]\nname_id_format = \"transient\"\n{certificate}\n{shop}\n\n[tenant.global_policy]"
+    );
+    world.apply(&file.replace("[tenant.global_policy]", &shop)).await;
+    world.advance(3);
+}
+
+fn by(binding: &str, at: &str) -> String {
+    format!("logout_url = \"{at}/slo\"\nlogout_binding = \"{binding}\"")
+}
+
+/// NameID and SessionIndex of an assertion, as elements of a logout request.
+fn subject(xml: &str) -> (String, String) {
+    let name = &xml[xml.find("<saml:NameID").unwrap()..xml.find("</saml:NameID>").unwrap()];
+    let index = xml.split("SessionIndex=\"").nth(1).unwrap().split('"').next().unwrap();
+    (format!("{name}</saml:NameID>"), format!("<samlp:SessionIndex>{index}</samlp:SessionIndex>"))
+}
+
+fn message(world: &World, kind: &str, issuer: &str, id: &str, attributes: &str, inside: &str) -> String {
+    let now: String = world.clock_now().rfc3339().chars().take(19).collect();
+    format!(
+        "<samlp:{kind} xmlns:samlp=\"urn:oasis:names:tc:SAML:2.0:protocol\" xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\" \
+         ID=\"{id}\" Version=\"2.0\" IssueInstant=\"{now}Z\" Destination=\"{}/saml/slo\" {attributes}>\
+         <saml:Issuer>{issuer}/sp</saml:Issuer>{inside}</samlp:{kind}>",
+        world.base()
+    )
+}
+
+fn success(status: &str) -> String {
+    format!(
+        "<samlp:Status><samlp:StatusCode Value=\"urn:oasis:names:tc:SAML:2.0:status:{status}\"></samlp:StatusCode></samlp:Status>"
+    )
+}
+
+fn id_of(xml: &str) -> String {
+    xml.split(" ID=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+}
+
+/// Logs in at the wiki and, without being asked anything, at the shop; gives both assertions.
+async fn both(world: &World, visitor: &mut Visitor) -> (String, String) {
+    let wiki = posted(&log_in(world, visitor, &redirect(world, &request(world, "", ""))).await).1;
+    let shop = request(world, "", "").replace(WIKI, SHOP);
+    let shop = posted(&visitor.get(&redirect(world, &shop)).await).1;
+    assert!(shop.contains("<saml:Assertion"), "{shop}");
+    world.advance(30);
+    (wiki, shop)
+}
+
+/// Whether somebody is still logged in here.
+async fn lives(world: &World, visitor: &mut Visitor) -> bool {
+    let silent = visitor.get(&redirect(world, &request(world, "IsPassive=\"true\"", ""))).await;
+    posted(&silent).1.contains("<saml:Assertion")
+}
+
+/// The message in an address, whose signature must be ours.
+async fn sent(world: &World, address: &str) -> (String, Option<String>) {
+    let query = address.split_once('?').unwrap().1;
+    let raw = RawQuery::split(query).unwrap();
+    let metadata = reqwest::get(format!("{}/saml/metadata", world.base())).await.unwrap().text().await.unwrap();
+    let certificate = metadata.split("<ds:X509Certificate>").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    assert_eq!(raw.is_signed(&[certificate]), Ok(true), "{address}");
+    let pairs: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let of = |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+    let message = of("SAMLRequest").or_else(|| of("SAMLResponse")).unwrap();
+    (String::from_utf8(inflated(&message).unwrap()).unwrap(), of("RelayState"))
+}
+
+/// R-476, R-497: the request of one ends the session, the other one is told by its own name, and the first is answered.
+#[actix_web::test]
+async fn a_logout_goes_around_and_comes_back() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let signer = Signer::new();
+        register(&world, &signer, &by("redirect", WIKI), &by("redirect", SHOP)).await;
+        let slo = format!("{}/saml/slo", world.base());
+        let mut linus = Visitor::new(&world.url);
+        let (wiki, shop) = both(&world, &mut linus).await;
+        let (name, index) = subject(&wiki);
+        let xml = message(&world, "LogoutRequest", WIKI, "_l1", "", &format!("{name}{index}"));
+        let address = format!("{slo}?{}", signer.query("SAMLRequest", &xml, "page=7&x"));
+        let seen = linus.get(&address).await;
+        let to_shop = seen.leaves_to.clone().unwrap_or_else(|| panic!("{on:?} {}", seen.body));
+        assert!(to_shop.starts_with(&format!("{SHOP}/slo?SAMLRequest=")), "{to_shop}");
+        let (asked, _) = sent(&world, &to_shop).await;
+        let (shops_name, shops_index) = subject(&shop);
+        assert!(
+            asked.contains(
+                &shops_name
+                    .replace(" xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\"", "")
+                    .split('>')
+                    .nth(1)
+                    .unwrap()
+                    .to_owned()
+            ),
+            "{asked}"
+        );
+        assert!(asked.contains(&shops_index) && asked.contains("NotOnOrAfter="), "{asked}");
+        assert!(!lives(&world, &mut linus).await, "{on:?}: the session has ended at once");
+        // The shop answers, the wiki is answered.
+        let answer = message(
+            &world,
+            "LogoutResponse",
+            SHOP,
+            "_a1",
+            &format!("InResponseTo=\"{}\"", id_of(&asked)),
+            &success("Success"),
+        );
+        let seen = linus.get(&format!("{slo}?{}", signer.query("SAMLResponse", &answer, ""))).await;
+        let (said, relay) = sent(&world, &seen.leaves_to.unwrap()).await;
+        assert!(
+            said.contains("InResponseTo=\"_l1\"") && said.contains(&format!("Destination=\"{WIKI}/slo\"")),
+            "{said}"
+        );
+        assert_eq!((status_of(&said).len(), relay.as_deref()), (1, Some("page=7&x")), "{said}");
+        // Once more is once too often.
+        let again = linus.get(&address).await;
+        assert_eq!((again.status, again.title().as_str()), (400, "This logout request cannot be used"), "T-45");
+        assert_eq!(world.events("session_ended").await, 1);
+        world.stop().await;
+    }
+}
+
+/// T-45: whatever is not the service provider's own, signed and fresh, ends nothing.
+#[actix_web::test]
+async fn a_logout_of_somebody_else_does_nothing() {
+    let world = World::new(On::Sqlite).await;
+    let (signer, stranger) = (Signer::new(), Signer::new());
+    register(&world, &signer, &by("redirect", WIKI), &by("redirect", SHOP)).await;
+    let slo = format!("{}/saml/slo", world.base());
+    let mut linus = Visitor::new(&world.url);
+    let (wiki, shop) = both(&world, &mut linus).await;
+    let (name, index) = subject(&wiki);
+    let (shops_name, shops_index) = subject(&shop);
+    let good = |id: &str| message(&world, "LogoutRequest", WIKI, id, "", &format!("{name}{index}"));
+    let refused = |seen: &Seen| (seen.status, seen.title()) == (400, "This logout request cannot be used".to_owned());
+    for (what, query) in [
+        (
+            "unsigned",
+            format!(
+                "SAMLRequest={}",
+                url::form_urlencoded::byte_serialize(deflated(&good("_1")).as_bytes()).collect::<String>()
+            ),
+        ),
+        ("foreign", stranger.query("SAMLRequest", &good("_2"), "")),
+        (
+            "expired",
+            signer.query(
+                "SAMLRequest",
+                &good("_3").replace(" Version", " NotOnOrAfter=\"2027-01-01T00:00:00Z\" Version"),
+                "",
+            ),
+        ),
+        ("elsewhere", signer.query("SAMLRequest", &good("_4").replace("/saml/slo", "/saml/sso"), "")),
+        ("nowhere", signer.query("SAMLRequest", &good("_5").replace("Destination", "X"), "")),
+        ("old", signer.query("SAMLRequest", &good("_6").replace("IssueInstant=\"2027", "IssueInstant=\"2026"), "")),
+        ("nobody", signer.query("SAMLRequest", &good("_7").replace(&name, ""), "")),
+        ("a login", signer.query("SAMLRequest", &good("_8").replace("LogoutRequest", "AuthnRequest"), "")),
+        ("a response", signer.query("SAMLResponse", &good("_9"), "")),
+        (
+            "an answer to nothing",
+            signer.query(
+                "SAMLResponse",
+                &message(&world, "LogoutResponse", SHOP, "_10", "InResponseTo=\"_x\"", &success("Success")),
+                "",
+            ),
+        ),
+        ("nothing", String::new()),
+    ] {
+        let seen = linus.get(&format!("{slo}?{query}")).await;
+        assert!(refused(&seen), "{what}: {} {}", seen.status, seen.body);
+    }
+    // Another name, the name of another service provider, a session of nobody's with a name of somebody's.
+    let evil = name.replace("</saml:NameID>", "x</saml:NameID>");
+    for (id, name) in [("_20", &evil), ("_21", &shops_name)] {
+        let xml = message(&world, "LogoutRequest", WIKI, id, "", &format!("{name}{index}"));
+        let seen = linus.get(&format!("{slo}?{}", signer.query("SAMLRequest", &xml, ""))).await;
+        let (said, _) = sent(&world, &seen.leaves_to.unwrap()).await;
+        assert!(status_of(&said)[1].ends_with(":UnknownPrincipal"), "{said}");
+    }
+    assert!(lives(&world, &mut linus).await);
+    // Nobody's session: it has ended, as far as anybody knows.
+    let xml = message(
+        &world,
+        "LogoutRequest",
+        WIKI,
+        "_22",
+        "",
+        &format!("{name}<samlp:SessionIndex>_aaaaaaaaaaaaaaaaaaaaaaaaaa</samlp:SessionIndex>"),
+    );
+    let seen = linus.get(&format!("{slo}?{}", signer.query("SAMLRequest", &xml, ""))).await;
+    assert_eq!(status_of(&sent(&world, &seen.leaves_to.unwrap()).await.0).len(), 1);
+    assert!(lives(&world, &mut linus).await);
+    // Somebody else cannot answer for the shop.
+    let xml = message(&world, "LogoutRequest", SHOP, "_30", "", &format!("{shops_name}{shops_index}"));
+    let seen = linus.get(&format!("{slo}?{}", signer.query("SAMLRequest", &xml, ""))).await;
+    let (asked, _) = sent(&world, &seen.leaves_to.unwrap()).await;
+    let to = format!("InResponseTo=\"{}\"", id_of(&asked));
+    let answer = message(&world, "LogoutResponse", SHOP, "_31", &to, &success("Success"));
+    assert!(refused(&linus.get(&format!("{slo}?{}", signer.query("SAMLResponse", &answer, ""))).await));
+    world.stop().await;
+}
+
+/// R-497: who does not do it, does not sign it or cannot be told at all makes the logout a partial one.
+#[actix_web::test]
+async fn a_partial_logout_says_so() {
+    for (shop, answer, partial) in [
+        (by("redirect", SHOP), Some("Success"), false),
+        (by("redirect", SHOP), Some("Responder"), true),
+        (String::new(), None, true),
+    ] {
+        let world = World::new(On::Sqlite).await;
+        let signer = Signer::new();
+        register(&world, &signer, &by("redirect", WIKI), &shop).await;
+        let slo = format!("{}/saml/slo", world.base());
+        let mut linus = Visitor::new(&world.url);
+        let (wiki, _) = both(&world, &mut linus).await;
+        let (name, _) = subject(&wiki);
+        // Without a SessionIndex: all sessions of the person.
+        let xml = message(&world, "LogoutRequest", WIKI, "_l1", "", &name);
+        let mut seen = linus.get(&format!("{slo}?{}", signer.query("SAMLRequest", &xml, ""))).await;
+        if let Some(status) = answer {
+            let (asked, _) = sent(&world, &seen.leaves_to.unwrap()).await;
+            let to = format!("InResponseTo=\"{}\"", id_of(&asked));
+            let answer = message(&world, "LogoutResponse", SHOP, "_a1", &to, &success(status));
+            seen = linus.get(&format!("{slo}?{}", signer.query("SAMLResponse", &answer, ""))).await;
+        }
+        let (said, _) = sent(&world, &seen.leaves_to.unwrap()).await;
+        let second = status_of(&said).get(1).cloned().unwrap_or_default();
+        assert_eq!(second.ends_with(":PartialLogout"), partial, "{said}");
+        assert!(!lives(&world, &mut linus).await);
+        world.stop().await;
+    }
+}
+
+/// R-479, R-497: the same by forms, which browsers post without our cookies; and from our own portal.
+#[actix_web::test]
+async fn a_logout_by_forms_and_from_the_portal() {
+    let world = World::new(On::Sqlite).await;
+    let signer = Signer::new();
+    register(&world, &signer, &by("post", WIKI), &by("post", SHOP)).await;
+    let slo = format!("{}/saml/slo", world.base());
+    let mut linus = Visitor::new(&world.url);
+    let (wiki, _) = both(&world, &mut linus).await;
+    let (name, _) = subject(&wiki);
+    let xml = signer.signed(&message(&world, "LogoutRequest", WIKI, "_l1", "", &name), "_l1");
+    let form =
+        |field: &str, xml: &str| [(field.to_owned(), STANDARD.encode(xml)), ("RelayState".to_owned(), "r".to_owned())];
+    let seen = linus.post_from_elsewhere(&slo, &form("SAMLRequest", &xml)).await;
+    let (action, fields) = seen.form("continue");
+    assert_eq!((action, seen.title().as_str()), (format!("{SHOP}/slo"), "You are being logged out"), "{}", seen.body);
+    let asked = STANDARD.decode(&fields.iter().find(|(name, _)| name == "SAMLRequest").unwrap().1).unwrap();
+    let metadata = reqwest::get(format!("{}/saml/metadata", world.base())).await.unwrap().text().await.unwrap();
+    let certificate = metadata.split("<ds:X509Certificate>").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    assert!(verify::posted(&asked, &[certificate]).unwrap().1, "signed");
+    let asked = String::from_utf8(asked).unwrap();
+    assert!(!lives(&world, &mut linus).await);
+    let to = format!("InResponseTo=\"{}\"", id_of(&asked));
+    let answer = signer.signed(&message(&world, "LogoutResponse", SHOP, "_a1", &to, &success("Success")), "_a1");
+    let seen = linus.post_from_elsewhere(&slo, &form("SAMLResponse", &answer)).await;
+    let (action, xml, relay) = posted(&seen);
+    assert_eq!((action, relay.as_str(), status_of(&xml).len()), (format!("{WIKI}/slo"), "r", 1), "{xml}");
+
+    // From the portal: both are told, and nobody is answered.
+    let (_, _) = both(&world, &mut linus).await;
+    let portal = linus.get(&format!("{}/", world.base())).await;
+    let seen = linus.press(&portal, "log-out", &[]).await;
+    let mut told = Vec::new();
+    let mut seen = seen;
+    for step in 0..2 {
+        let (action, fields) = seen.form("continue");
+        let asked = STANDARD.decode(&fields.iter().find(|(name, _)| name == "SAMLRequest").unwrap().1).unwrap();
+        let asked = String::from_utf8(asked).unwrap();
+        let at = action.strip_suffix("/slo").unwrap().to_owned();
+        let to = format!("InResponseTo=\"{}\"", id_of(&asked));
+        let id = format!("_p{step}");
+        let answer = signer.signed(&message(&world, "LogoutResponse", &at, &id, &to, &success("Success")), &id);
+        told.push(at);
+        seen = linus.post_from_elsewhere(&slo, &form("SAMLResponse", &answer)).await;
+    }
+    told.sort();
+    assert_eq!(told, [SHOP, WIKI]);
+    assert_eq!(seen.title(), "Log in", "home again: {}", seen.body);
+    world.stop().await;
+}
+
+/// R-497, T-52: a service provider that offers it is told by its server; the browser does not see it.
+#[actix_web::test]
+async fn servers_are_told_behind_the_browsers_back() {
+    let heard: Arc<Mutex<Vec<String>>> = Arc::default();
+    let kept = Arc::clone(&heard);
+    let server = HttpServer::new(move || {
+        let kept = Arc::clone(&kept);
+        App::new().route(
+            "/soap",
+            web::post().to(move |body: String| {
+                let kept = Arc::clone(&kept);
+                async move {
+                    let answer = format!(
+                        "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body><p:LogoutResponse \
+                         xmlns:p=\"urn:oasis:names:tc:SAML:2.0:protocol\" InResponseTo=\"{}\"><p:Status><p:StatusCode \
+                         Value=\"urn:oasis:names:tc:SAML:2.0:status:Success\"/></p:Status></p:LogoutResponse></s:Body></s:Envelope>",
+                        id_of(&body)
+                    );
+                    kept.lock().unwrap().push(body);
+                    HttpResponse::Ok().content_type("text/xml").body(answer)
+                }
+            }),
+        )
+    });
+    let server = server.workers(1).disable_signals().bind("127.0.0.1:0").unwrap();
+    let at = format!("http://{}/soap", server.addrs()[0]);
+    let running = actix_web::rt::spawn(server.run());
+    for (soap, partial) in [(at.as_str(), false), ("http://127.0.0.1:9/soap", true)] {
+        let world = World::new(On::Sqlite).await;
+        let signer = Signer::new();
+        register(&world, &signer, &by("redirect", WIKI), &format!("logout_soap_url = \"{soap}\"")).await;
+        let mut linus = Visitor::new(&world.url);
+        let (wiki, shop) = both(&world, &mut linus).await;
+        let (name, index) = subject(&wiki);
+        let xml = message(&world, "LogoutRequest", WIKI, "_l1", "", &format!("{name}{index}"));
+        let query = signer.query("SAMLRequest", &xml, "");
+        let seen = linus.get(&format!("{}/saml/slo?{query}", world.base())).await;
+        let (said, _) = sent(&world, &seen.leaves_to.unwrap()).await;
+        assert_eq!(status_of(&said).len() == 2, partial, "{said}");
+        if !partial {
+            let asked = heard.lock().unwrap().pop().unwrap();
+            assert!(asked.contains(&subject(&shop).1) && asked.contains("<ds:Signature "), "{asked}");
+        }
+        world.stop().await;
+    }
+    running.abort();
+}
