@@ -3,6 +3,7 @@
 mod argon2id;
 pub mod certificate;
 pub mod derived;
+pub mod jose;
 pub mod password;
 pub mod ring;
 pub mod sealing;
