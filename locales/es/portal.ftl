@@ -9,3 +9,7 @@ token-active = Activo
 token-suspended = Suspendido
 token-locked = Bloqueado
 token-revoked = Eliminado
+portal-consents = Acceso que ha permitido
+portal-consents-note = Estas aplicaciones pueden usar los datos que usted aceptó. Si lo retira, pierden el acceso de inmediato y le preguntarán de nuevo la próxima vez.
+portal-consent-since = permitido el { $day }
+portal-consent-withdraw = Retirar

@@ -9,3 +9,7 @@ token-active = Actief
 token-suspended = Opgeschort
 token-locked = Geblokkeerd
 token-revoked = Verwijderd
+portal-consents = Toegang die u hebt toegestaan
+portal-consents-note = Deze toepassingen mogen de gegevens gebruiken waarmee u hebt ingestemd. Als u dat intrekt, verliezen ze meteen hun toegang en vragen ze het u de volgende keer opnieuw.
+portal-consent-since = toegestaan op { $day }
+portal-consent-withdraw = Intrekken

@@ -9,3 +9,7 @@ token-active = 有效
 token-suspended = 已暂停
 token-locked = 已锁定
 token-revoked = 已移除
+portal-consents = 您已允许的访问
+portal-consents-note = 这些应用可以使用您同意提供的数据。如果您撤回同意，它们会立即失去访问权限，下次会再次询问您。
+portal-consent-since = 允许于 { $day }
+portal-consent-withdraw = 撤回

@@ -9,3 +9,7 @@ token-active = 有效
 token-suspended = 已暫停
 token-locked = 已鎖定
 token-revoked = 已移除
+portal-consents = 您已允許的存取
+portal-consents-note = 這些應用程式可以使用您同意提供的資料。如果您撤回同意，它們會立即失去存取權，下次會再次詢問您。
+portal-consent-since = 允許於 { $day }
+portal-consent-withdraw = 撤回

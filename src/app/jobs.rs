@@ -15,6 +15,7 @@ use crate::flow::administration::{Desk, keys};
 use crate::http::Site;
 use crate::mail::outbox::Worker;
 use crate::mail::transport::Transport;
+use crate::oidc::backchannel;
 use crate::storage::{self, leases, purge, tenants};
 
 /// How often expired rows are removed.
@@ -38,10 +39,16 @@ pub fn start(settings: &Settings, site: &web::Data<Site>, transport: Transport) 
     let owner = house.entropy.id();
     vec![
         rt::spawn(worker.run()),
+        rt::spawn(tell_forever(site.clone())),
         rt::spawn(purge_forever(site.clone(), owner)),
         rt::spawn(rotate_forever(site.clone(), owner, settings.rotation)),
         rt::spawn(look_forever(site.clone(), owner)),
     ]
+}
+
+/// Tells applications of the ends of sessions.
+async fn tell_forever(site: web::Data<Site>) {
+    backchannel::run(&site).await;
 }
 
 async fn purge_forever(site: web::Data<Site>, owner: CorrelationId) {

@@ -9,14 +9,15 @@ use crate::config::document::Document;
 use crate::domain::application::{Application, Assignment, Protocol};
 use crate::domain::ids::{GroupId, UserId};
 use crate::domain::name::{checked, key_of};
-use crate::domain::oidc_client::{OidcClient, OidcClientDraft, OidcClientFault};
+use crate::domain::oidc_client::{ClientAuthentication, OidcClient, OidcClientDraft, OidcClientFault};
 use crate::domain::service_provider::draft::bare;
 use crate::domain::service_provider::{Described, ServiceProvider, ServiceProviderDraft};
 use crate::domain::tenant::TenantConfig;
 use crate::egress::Egress;
 use crate::flow::administration::Desk;
+use crate::keys::jose::KeySet;
 use crate::keys::x509::Certificate;
-use crate::oidc::token_request::secret_digest;
+use crate::oidc::client::secret_digest;
 use crate::saml::{described, encrypt};
 
 /// How long a client secret that was replaced stays valid, so that the application can be changed over without an
@@ -117,7 +118,7 @@ fn protocol(
             let before =
                 before.and_then(|protocol| if let Protocol::Oidc(client) = protocol { Some(client) } else { None });
             let client =
-                client(desk, document, &format!("{place}.oidc"), draft, before.map(|client| &**client), config)?;
+                client(desk, document, &format!("{place}.oidc"), draft, before.map(|client| &**client), config, known)?;
             Some(Protocol::Oidc(Box::new(client)))
         }
         (None, Some(draft), _) => {
@@ -143,6 +144,7 @@ fn client(
     draft: &OidcClientDraft,
     before: Option<&OidcClient>,
     config: &TenantConfig,
+    known: Known<'_>,
 ) -> Option<OidcClient> {
     let hash = &desk.house.derived.client_secrets;
     let mut client = match draft.check(|id, secret| secret_digest(hash, config.tenant.id, id, secret)) {
@@ -157,8 +159,9 @@ fn client(
             return None;
         }
     };
+    client.jwks = keys(document, place, draft, known.folder);
     // Digests are bound to the client identifier: with another one, the stored secrets are of no use.
-    let before = before.filter(|before| before.client_id == client.client_id && !client.is_public());
+    let before = before.filter(|before| before.client_id == client.client_id && client.authentication.has_secret());
     if let Some(before) = before {
         let given = std::mem::replace(&mut client.secrets, before.secrets.clone());
         if let Some(given) =
@@ -168,22 +171,51 @@ fn client(
         }
     }
     if !client.is_complete() {
-        document.fault(
-            &format!("{place}.client_secret"),
-            "is missing; for a public client, say token_endpoint_auth_method = \"none\"",
-        );
+        let (key, words) = match client.authentication {
+            ClientAuthentication::PrivateKeyJwt => ("jwks_file", "is missing, or the key set cannot be used"),
+            _ => ("client_secret", "is missing; for a public client, say token_endpoint_auth_method = \"none\""),
+        };
+        document.fault(&format!("{place}.{key}"), words);
     }
     Some(client)
+}
+
+/// The client's public keys, from the file or the text that the draft names.
+fn keys(document: &mut Document<'_>, place: &str, draft: &OidcClientDraft, folder: &Path) -> Option<String> {
+    let (key, text) = match (&draft.jwks_file, &draft.jwks) {
+        (None, None) => return None,
+        (Some(_), Some(_)) => {
+            document.fault(&format!("{place}.jwks_file"), "must not be given together with jwks");
+            return None;
+        }
+        (None, Some(text)) => ("jwks", text.clone()),
+        (Some(name), None) => match read(&folder.join(name)) {
+            Ok(text) => ("jwks_file", text),
+            Err(error) => {
+                document.fault(&format!("{place}.jwks_file"), format!("{name} cannot be read: {error}"));
+                return None;
+            }
+        },
+    };
+    match KeySet::parse(&text) {
+        // Stored in one line, so that the same keys in another layout are no change.
+        Ok(_) => serde_json::from_str::<serde_json::Value>(&text).ok().map(|set| set.to_string()),
+        Err(fault) => {
+            document.fault(&format!("{place}.{key}"), fault.to_string());
+            None
+        }
+    }
 }
 
 const fn key_of_fault(fault: &OidcClientFault) -> &'static str {
     match fault {
         OidcClientFault::ClientId => "client_id",
-        OidcClientFault::ClientSecret | OidcClientFault::SecretOfPublicClient => "client_secret",
+        OidcClientFault::ClientSecret | OidcClientFault::SecretWithoutUse => "client_secret",
         OidcClientFault::NoRedirectUri | OidcClientFault::Sector => "redirect_uris",
-        OidcClientFault::Address { field, .. } => field,
+        OidcClientFault::Address { field, .. } | OidcClientFault::NotCallable(field) => field,
+        OidcClientFault::SectorIdentifier => "sector_identifier",
         OidcClientFault::PublicWithoutPkce => "require_pkce",
-        OidcClientFault::RefreshTokens => "refresh_tokens",
+        OidcClientFault::Seconds { key, .. } => key,
         OidcClientFault::Claim(_) => "claims",
     }
 }

@@ -200,12 +200,31 @@ fn oidc(client: &OidcClient) -> Table {
     if let Some(address) = &client.backchannel_logout_uri {
         set(&mut entry, "backchannel_logout_uri", address.as_str());
     }
+    if let Some(address) = &client.frontchannel_logout_uri {
+        set(&mut entry, "frontchannel_logout_uri", address.as_str());
+    }
     set(&mut entry, "token_endpoint_auth_method", client.authentication.name());
     set_list(&mut entry, "scopes", client.scopes.iter().map(|scope| scope.name().into()));
     rules(&mut entry, "claims", &client.claims);
     set(&mut entry, "id_token_signed_response_alg", client.id_token_algorithm.name());
     set(&mut entry, "require_pkce", client.require_pkce);
     entry.extend(Value::try_from(client.subject_type).map(|value| ("subject_type".to_owned(), value)));
+    entry.extend(Value::try_from(client.consent).map(|value| ("consent".to_owned(), value)));
+    if let Some(algorithm) = client.userinfo_algorithm {
+        set(&mut entry, "userinfo_signed_response_alg", algorithm.name());
+    }
+    if let Some(sector) = &client.sector_identifier {
+        set(&mut entry, "sector_identifier", sector.as_str());
+    }
+    if let Some(keys) = &client.jwks {
+        set(&mut entry, "jwks", keys.as_str());
+    }
+    if let Some(rules) = client.refresh {
+        set(&mut entry, "refresh_tokens", true);
+        set(&mut entry, "refresh_token_grace_seconds", i64::from(rules.grace_seconds));
+        set(&mut entry, "refresh_token_idle_seconds", i64::from(rules.idle_seconds));
+        set(&mut entry, "refresh_token_longest_seconds", i64::from(rules.longest_seconds));
+    }
     entry
 }
 

@@ -265,7 +265,7 @@ assigned_to = "somebody"
 [tenant.application.oidc]
 client_id = "notes"
 redirect_uris = ["http://notes.acme.test/"]
-refresh_tokens = true
+refresh_token_grace_seconds = 61
 [[tenant.application]]
 name = "Wiki"
 [tenant.global_policy]
@@ -296,7 +296,7 @@ threshold = "many"
         "line 15: tenant.user.token.digits: must be 6 or 8",
         "line 18: tenant.application.assigned_to: must be \"everyone\" or { groups",
         "line 21: tenant.application.oidc.redirect_uris: \"http://notes.acme.test/\": an address begins with https://",
-        "line 22: tenant.application.oidc.refresh_tokens: must be false",
+        "line 22: tenant.application.oidc.refresh_token_grace_seconds: must be from 0 to 60",
         "tenant.application: needs a table [tenant.application.oidc] or [tenant.application.saml]",
         "line 26: tenant.global_policy.require: must name at least one of \"password\", \"otp\"",
         "line 28: tenant.self_provisioning.target_users: unknown variant `some`, expected one of `all`, `members_of`",

@@ -25,11 +25,13 @@ pub enum Scope {
     Email,
     /// The names of the groups.
     Groups,
+    /// Access when the person is away: a refresh token that outlives the session (OIDC Core 11).
+    OfflineAccess,
 }
 
 impl Scope {
     /// All of them, in the order in which they are written.
-    pub const ALL: [Self; 4] = [Self::Openid, Self::Profile, Self::Email, Self::Groups];
+    pub const ALL: [Self; 5] = [Self::Openid, Self::Profile, Self::Email, Self::Groups, Self::OfflineAccess];
 
     /// The word in the parameter `scope`.
     #[must_use]
@@ -39,6 +41,7 @@ impl Scope {
             Self::Profile => "profile",
             Self::Email => "email",
             Self::Groups => "groups",
+            Self::OfflineAccess => "offline_access",
         }
     }
 }
@@ -59,17 +62,29 @@ pub enum ClientAuthentication {
     ClientSecretBasic,
     /// Its secret in the body.
     ClientSecretPost,
+    /// A JWT signed with a key of its own (RFC 7523): no secret that could leak from us or on the way.
+    PrivateKeyJwt,
     /// Not at all: a public client, whose code is worth nothing without the PKCE verifier.
     None,
 }
 
 impl ClientAuthentication {
+    /// All of them, in the order in which they are announced.
+    pub const ALL: [Self; 4] = [Self::ClientSecretBasic, Self::ClientSecretPost, Self::PrivateKeyJwt, Self::None];
+
+    /// Whether a secret that both sides know is part of it.
+    #[must_use]
+    pub const fn has_secret(self) -> bool {
+        matches!(self, Self::ClientSecretBasic | Self::ClientSecretPost)
+    }
+
     /// The registered word.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::ClientSecretBasic => "client_secret_basic",
             Self::ClientSecretPost => "client_secret_post",
+            Self::PrivateKeyJwt => "private_key_jwt",
             Self::None => "none",
         }
     }
@@ -122,6 +137,34 @@ pub struct ClientSecret {
     pub expires_at: Option<Timestamp>,
 }
 
+/// Who says that an application may learn about a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Consent {
+    /// The organization, by assigning the application. A person is asked only where the request wants it
+    /// (`prompt=consent`).
+    #[default]
+    Implied,
+    /// The person, who is asked the first time and whenever more is asked for.
+    Ask,
+}
+
+/// How long refresh tokens live (R-511, RFC 9700 4.14).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefreshRules {
+    /// How long the same request may be repeated after its answer was lost, in seconds: 0 to 60.
+    pub grace_seconds: u32,
+    /// How long one may stay unused, in seconds.
+    pub idle_seconds: u32,
+    /// How long all that follow from one login live together, in seconds.
+    pub longest_seconds: u32,
+}
+
+impl RefreshRules {
+    /// The most that an operator may set, in seconds: 0 to 60 for the grace, and a year and a day.
+    pub const LONGEST: u32 = 366 * 86_400;
+}
+
 /// A relying party, checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OidcClient {
@@ -135,6 +178,9 @@ pub struct OidcClient {
     pub post_logout_redirect_uris: Vec<RedirectUri>,
     /// Where the end of a session is announced, server to server.
     pub backchannel_logout_uri: Option<String>,
+    /// Where the end of a session is announced by the person's browser, in a frame.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frontchannel_logout_uri: Option<String>,
     /// How it proves who it is.
     pub authentication: ClientAuthentication,
     /// The scopes it may be granted; always `openid`.
@@ -147,6 +193,21 @@ pub struct OidcClient {
     pub require_pkce: bool,
     /// Which `sub` it sees.
     pub subject_type: SubjectType,
+    /// Its public keys, a JSON Web Key Set that was checked when it was registered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<String>,
+    /// How long its refresh tokens live, if it gets any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh: Option<RefreshRules>,
+    /// Who consents.
+    #[serde(default)]
+    pub consent: Consent,
+    /// The algorithm of UserInfo answers, if they are to be signed (OIDC Core 5.3.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub userinfo_algorithm: Option<SignatureAlgorithm>,
+    /// The host that pairwise subjects belong to, where it is not that of the redirect addresses (OIDC Core 8.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sector_identifier: Option<String>,
 }
 
 impl OidcClient {
@@ -165,11 +226,24 @@ impl OidcClient {
         matches!(self.authentication, ClientAuthentication::None)
     }
 
-    /// Whether everything is there that a login needs; without a secret a confidential client
-    /// could never fetch its tokens.
+    /// Whether everything is there that a login needs; without a secret or a key a confidential
+    /// client could never fetch its tokens.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
-        !self.redirect_uris.is_empty() && (self.is_public() || !self.secrets.is_empty())
+        let proof = match self.authentication {
+            ClientAuthentication::None => true,
+            ClientAuthentication::PrivateKeyJwt => self.jwks.is_some(),
+            ClientAuthentication::ClientSecretBasic | ClientAuthentication::ClientSecretPost => {
+                !self.secrets.is_empty()
+            }
+        };
+        !self.redirect_uris.is_empty() && proof
+    }
+
+    /// Whether it may be granted this scope.
+    #[must_use]
+    pub fn may_have(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope) && (scope != Scope::OfflineAccess || self.refresh.is_some())
     }
 
     /// The digests that a presented secret may match at `now`.
@@ -188,10 +262,14 @@ impl OidcClient {
         }
     }
 
-    /// The sector for pairwise identifiers: the host of the redirect addresses. A draft with several
-    /// hosts and pairwise subjects is refused, so the first one speaks for all (OIDC Core 8.1).
+    /// The sector for pairwise identifiers: the one that the operator named, or the host of the redirect
+    /// addresses. A draft with several hosts, none named and pairwise subjects is refused, so the first one
+    /// speaks for all (OIDC Core 8.1).
     #[must_use]
     pub fn sector(&self) -> String {
+        if let Some(sector) = &self.sector_identifier {
+            return sector.clone();
+        }
         self.redirect_uris.first().map(host_of).unwrap_or_default()
     }
 }
@@ -220,6 +298,9 @@ pub struct OidcClientDraft {
     /// See [`OidcClient::backchannel_logout_uri`].
     #[serde(default)]
     pub backchannel_logout_uri: Option<String>,
+    /// See [`OidcClient::frontchannel_logout_uri`].
+    #[serde(default)]
+    pub frontchannel_logout_uri: Option<String>,
     /// See [`OidcClient::authentication`].
     #[serde(default)]
     pub token_endpoint_auth_method: ClientAuthentication,
@@ -238,9 +319,33 @@ pub struct OidcClientDraft {
     /// See [`OidcClient::subject_type`].
     #[serde(default)]
     pub subject_type: SubjectType,
-    /// Must be false: refresh tokens are not issued yet.
+    /// See [`OidcClient::jwks`]: the set itself, as a text.
+    #[serde(default)]
+    pub jwks: Option<String>,
+    /// The same in a file beside the apply file.
+    #[serde(default)]
+    pub jwks_file: Option<String>,
+    /// Whether it gets refresh tokens, see [`OidcClient::refresh`].
     #[serde(default)]
     pub refresh_tokens: bool,
+    /// See [`RefreshRules::grace_seconds`].
+    #[serde(default = "ten_seconds")]
+    pub refresh_token_grace_seconds: u32,
+    /// See [`RefreshRules::idle_seconds`].
+    #[serde(default = "thirty_days")]
+    pub refresh_token_idle_seconds: u32,
+    /// See [`RefreshRules::longest_seconds`].
+    #[serde(default = "ninety_days")]
+    pub refresh_token_longest_seconds: u32,
+    /// See [`OidcClient::consent`].
+    #[serde(default)]
+    pub consent: Consent,
+    /// See [`OidcClient::userinfo_algorithm`].
+    #[serde(default)]
+    pub userinfo_signed_response_alg: Option<SignatureAlgorithm>,
+    /// See [`OidcClient::sector_identifier`].
+    #[serde(default)]
+    pub sector_identifier: Option<String>,
 }
 
 fn all_scopes() -> Vec<Scope> {
@@ -249,6 +354,18 @@ fn all_scopes() -> Vec<Scope> {
 
 const fn yes() -> bool {
     true
+}
+
+const fn ten_seconds() -> u32 {
+    10
+}
+
+const fn thirty_days() -> u32 {
+    30 * 86_400
+}
+
+const fn ninety_days() -> u32 {
+    90 * 86_400
 }
 
 /// What is wrong with a draft.
@@ -260,9 +377,9 @@ pub enum OidcClientFault {
     /// The secret is too short, too long or not typable.
     #[error("client_secret has 8 to 256 printable ASCII characters")]
     ClientSecret,
-    /// A public client has a secret.
-    #[error("client_secret must not be given together with token_endpoint_auth_method = \"none\"")]
-    SecretOfPublicClient,
+    /// There is a secret, and the client proves itself in another way.
+    #[error("client_secret belongs to token_endpoint_auth_method = \"client_secret_basic\" or \"client_secret_post\"")]
+    SecretWithoutUse,
     /// There is nowhere to go with a code.
     #[error("redirect_uris needs at least one address")]
     NoRedirectUri,
@@ -276,18 +393,31 @@ pub enum OidcClientFault {
         /// What is wrong with it.
         cause: RedirectUriError,
     },
+    /// An address that we or the browser must call is not one of the web.
+    #[error("{0} must begin with https://")]
+    NotCallable(&'static str),
     /// A public client tries to do without PKCE.
     #[error("require_pkce cannot be false for a public client: its codes would be worth stealing")]
     PublicWithoutPkce,
-    /// Refresh tokens are asked for.
-    #[error("refresh_tokens must be false: they are not issued yet")]
-    RefreshTokens,
+    /// A time is out of its range.
+    #[error("{key} must be from {least} to {most}")]
+    Seconds {
+        /// The key in the apply file.
+        key: &'static str,
+        /// The smallest value.
+        least: u32,
+        /// The largest value.
+        most: u32,
+    },
     /// Two claims have one name, or a name is one that the protocol uses itself.
     #[error("claims: \"{0}\" is given twice or belongs to the protocol")]
     Claim(String),
     /// Pairwise identifiers need one host to belong to.
-    #[error("subject_type = \"pairwise\" needs redirect_uris that all have the same host")]
+    #[error("subject_type = \"pairwise\" needs redirect_uris that all have the same host, or a sector_identifier")]
     Sector,
+    /// A sector is not a host.
+    #[error("sector_identifier must be a host name in lower case, such as example.com")]
+    SectorIdentifier,
 }
 
 /// Claims that only the protocol itself may set.
@@ -326,12 +456,17 @@ impl OidcClientDraft {
         self.check_names(&mut faults);
         let redirect_uris = addresses("redirect_uris", &self.redirect_uris, &mut faults);
         let after_logout = addresses("post_logout_redirect_uris", &self.post_logout_redirect_uris, &mut faults);
-        addresses("backchannel_logout_uri", self.backchannel_logout_uri.as_slice(), &mut faults);
+        web_address("backchannel_logout_uri", self.backchannel_logout_uri.as_ref(), &mut faults);
+        web_address("frontchannel_logout_uri", self.frontchannel_logout_uri.as_ref(), &mut faults);
         if self.redirect_uris.is_empty() {
             faults.push(OidcClientFault::NoRedirectUri);
         }
         let hosts: BTreeSet<String> = redirect_uris.iter().map(host_of).collect();
-        if self.subject_type == SubjectType::Pairwise && hosts.len() > 1 {
+        let named = self.sector_identifier.as_deref();
+        if named.is_some_and(|host| !matches!(url::Host::parse(host), Ok(url::Host::Domain(good)) if good == host)) {
+            faults.push(OidcClientFault::SectorIdentifier);
+        }
+        if self.subject_type == SubjectType::Pairwise && hosts.len() > 1 && named.is_none() {
             faults.push(OidcClientFault::Sector);
         }
         if !faults.is_empty() {
@@ -346,13 +481,36 @@ impl OidcClientDraft {
             redirect_uris,
             post_logout_redirect_uris: after_logout,
             backchannel_logout_uri: self.backchannel_logout_uri.clone(),
+            frontchannel_logout_uri: self.frontchannel_logout_uri.clone(),
             authentication: self.token_endpoint_auth_method,
             scopes,
             claims: self.claims.clone(),
             id_token_algorithm: self.id_token_signed_response_alg,
             require_pkce: self.require_pkce,
             subject_type: self.subject_type,
+            jwks: self.jwks.clone(),
+            refresh: self.refresh_tokens.then_some(RefreshRules {
+                grace_seconds: self.refresh_token_grace_seconds,
+                idle_seconds: self.refresh_token_idle_seconds,
+                longest_seconds: self.refresh_token_longest_seconds,
+            }),
+            consent: self.consent,
+            userinfo_algorithm: self.userinfo_signed_response_alg,
+            sector_identifier: self.sector_identifier.clone(),
         })
+    }
+
+    fn check_times(&self, faults: &mut Vec<OidcClientFault>) {
+        let longest = RefreshRules::LONGEST;
+        for (key, seconds, least, most) in [
+            ("refresh_token_grace_seconds", self.refresh_token_grace_seconds, 0, 60),
+            ("refresh_token_idle_seconds", self.refresh_token_idle_seconds, 60, longest),
+            ("refresh_token_longest_seconds", self.refresh_token_longest_seconds, 60, longest),
+        ] {
+            if !(least..=most).contains(&seconds) {
+                faults.push(OidcClientFault::Seconds { key, least, most });
+            }
+        }
     }
 
     fn check_names(&self, faults: &mut Vec<OidcClientFault>) {
@@ -362,15 +520,13 @@ impl OidcClientDraft {
         }
         let public = self.token_endpoint_auth_method == ClientAuthentication::None;
         if let Some(secret) = self.client_secret.as_ref().map(ExposeSecret::expose_secret) {
-            if public {
-                faults.push(OidcClientFault::SecretOfPublicClient);
+            if !self.token_endpoint_auth_method.has_secret() {
+                faults.push(OidcClientFault::SecretWithoutUse);
             } else if !(8..=256).contains(&secret.len()) || !printable(secret) {
                 faults.push(OidcClientFault::ClientSecret);
             }
         }
-        if self.refresh_tokens {
-            faults.push(OidcClientFault::RefreshTokens);
-        }
+        self.check_times(faults);
         if public && !self.require_pkce {
             faults.push(OidcClientFault::PublicWithoutPkce);
         }
@@ -381,6 +537,15 @@ impl OidcClientDraft {
                 faults.push(OidcClientFault::Claim(rule.name.clone()));
             }
         }
+    }
+}
+
+/// Checks an address that is called and not redirected to: an app's own scheme is of no use there.
+fn web_address(field: &'static str, typed: Option<&String>, faults: &mut Vec<OidcClientFault>) {
+    let Some(typed) = typed else { return };
+    addresses(field, std::slice::from_ref(typed), faults);
+    if url::Url::parse(typed).is_ok_and(|url| !matches!(url.scheme(), "https" | "http")) {
+        faults.push(OidcClientFault::NotCallable(field));
     }
 }
 
@@ -422,7 +587,8 @@ mod tests {
         let client = draft(NOTES).check(digest).expect("nothing is wrong");
         assert!(client.require_pkce && client.is_complete() && !client.is_public());
         assert_eq!(client.id_token_algorithm, SignatureAlgorithm::Rs256);
-        assert_eq!(client.scopes.len(), 4);
+        assert_eq!(client.scopes.len(), 5);
+        assert!(!client.may_have(Scope::OfflineAccess), "R-511: opt-in");
         let stored = serde_json::to_string(&client).expect("JSON");
         assert!(!stored.contains("a secret of Notes"), "secrets are stored hashed (R-516)");
         assert_eq!(serde_json::from_str::<OidcClient>(&stored).expect("reads back"), client);
@@ -447,7 +613,7 @@ mod tests {
         let faults = draft(&format!("{public}\nclient_secret = \"12345678\"\nrequire_pkce = false")).check(digest);
         assert_eq!(
             faults.expect_err("three"),
-            [OidcClientFault::SecretOfPublicClient, OidcClientFault::PublicWithoutPkce, OidcClientFault::NoRedirectUri]
+            [OidcClientFault::SecretWithoutUse, OidcClientFault::PublicWithoutPkce, OidcClientFault::NoRedirectUri]
         );
         assert!(toml::from_str::<OidcClientDraft>("client_id = \"x\"\nscope = [\"openid\"]").is_err(), "unknown key");
     }
@@ -476,5 +642,11 @@ mod tests {
         assert_eq!(draft(two_hosts).check(digest), Err(vec![OidcClientFault::Sector]));
         let one = draft(&two_hosts.replace("b.example", "a.example")).check(digest).expect("one host");
         assert_eq!(one.sector(), "a.example");
+        let named = draft(&format!("{two_hosts}\nsector_identifier = \"example.com\"")).check(digest).expect("named");
+        assert_eq!(named.sector(), "example.com");
+        for bad in ["https://example.com", "Example.com", "a/b", "127.0.0.1", ""] {
+            let bad = draft(&format!("{two_hosts}\nsector_identifier = \"{bad}\"")).check(digest);
+            assert_eq!(bad, Err(vec![OidcClientFault::SectorIdentifier]));
+        }
     }
 }

@@ -18,7 +18,7 @@ use crate::domain::policy::provisioning::{self, Offer};
 use crate::domain::service_provider::NameIdFormat;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{Member, Status};
-use crate::storage::grants::Grant;
+use crate::storage::grants::{Family, Grant};
 use crate::storage::statement::{self, Statement};
 use crate::storage::{self, Connection, access_log, grants, identifiers, logins, logouts, sessions};
 
@@ -378,17 +378,26 @@ fn accessed(
     access_log::entry(house.new_id(visit.now), &entry)
 }
 
-/// Redeems an authorization code, once. A second time means that somebody has stolen it: everything that was
-/// issued for it is taken back (RFC 6749 4.1.2, T-47).
+/// Redeems an authorization code, once, and begins a family of refresh tokens if there is to be one. A second time
+/// means that somebody has stolen it: everything that was issued for it is taken back (RFC 6749 4.1.2, T-47).
 ///
 /// # Errors
 /// If the database fails.
-pub async fn redeem(house: &House, tenant: TenantId, visit: &Visit, grant: &Grant) -> Result<bool> {
+pub async fn redeem(
+    house: &House,
+    tenant: TenantId,
+    visit: &Visit,
+    grant: &Grant,
+    family: Option<&Family>,
+) -> Result<bool> {
+    let ends_at = family.map_or(grant.ends_at, |family| family.ends_at.max(grant.ends_at));
     let redeemed = house.db.write_soon(async |connection| {
-        let actor = || Actor::User(grant.user);
-        if grants::redeem(connection, tenant, grant.id, visit.now).await? {
-            let event = Event::new(visit.now, tenant, actor(), Action::GrantRedeemed).on("grant", grant.id);
-            house.record(connection, event.from_address(visit.address)).await?;
+        if grants::redeem(connection, tenant, grant.id, ends_at, visit.now).await? {
+            let event = Event::new(visit.now, tenant, Actor::User(grant.user), Action::GrantRedeemed);
+            let event = event.on("grant", grant.id).from_address(visit.address);
+            let begun = family.map(|family| grants::family(tenant, grant.id, family, visit.now));
+            let writes = begun.into_iter().chain([house.entry(&event)]).collect();
+            statement::run_all(connection, writes).await?;
             return Ok(true);
         }
         if grants::revoke(connection, tenant, grant.id, visit.now).await? {
@@ -399,4 +408,31 @@ pub async fn redeem(house: &House, tenant: TenantId, visit: &Visit, grant: &Gran
         Ok(false)
     });
     Ok(redeemed.await?)
+}
+
+/// Takes a grant back because its application gives it up (RFC 7009).
+///
+/// # Errors
+/// If the database fails.
+pub async fn give_up(house: &House, tenant: TenantId, visit: &Visit, grant: GrantId) -> Result<()> {
+    let revoked = house.db.write(async |connection| {
+        if grants::revoke(connection, tenant, grant, visit.now).await? {
+            let event = Event::new(visit.now, tenant, Actor::Stranger, Action::GrantRevoked).on("grant", grant);
+            let detail = serde_json::json!({ "reason": "revoked by the application" });
+            house.record(connection, event.from_address(visit.address).with(detail)).await?;
+        }
+        Ok(())
+    });
+    Ok(revoked.await?)
+}
+
+/// Uses up an identifier that counts once, such as the `jti` of an assertion. Says `false` if it was used before.
+/// It leaves no audit event: what it was used for has one.
+///
+/// # Errors
+/// If the database fails.
+pub async fn first_use(house: &House, tenant: TenantId, fields: &[&[u8]], until: Timestamp) -> Result<bool> {
+    let subject = super::house::text(&house.derived.once.of(fields));
+    let taken = house.db.write(async |connection| identifiers::first_use(connection, tenant, &subject, until).await);
+    Ok(taken.await?)
 }

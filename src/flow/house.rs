@@ -60,6 +60,8 @@ pub struct House {
     pub settings: HouseSettings,
     /// Wakes the worker that sends mail.
     pub mail_waits: Arc<Notify>,
+    /// Wakes the worker that tells applications of logouts.
+    pub notices_wait: Arc<Notify>,
     realms: Realms,
 }
 
@@ -103,6 +105,7 @@ impl House {
             egress,
             settings,
             mail_waits: Arc::new(Notify::new()),
+            notices_wait: Arc::new(Notify::new()),
             realms: Realms::default(),
         })
     }

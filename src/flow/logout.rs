@@ -47,7 +47,10 @@ pub async fn begin(
         logouts::insertion(tenant, id, &logout, visit.now.plus(LIFETIME)).run(connection).await?;
         Ok(Some(id))
     });
-    Ok(begun.await?)
+    let begun = begun.await?;
+    // Relying parties are told server to server.
+    house.notices_wait.notify_one();
+    Ok(begun)
 }
 
 /// A logout on its way, with the version that [`advance`] wants.

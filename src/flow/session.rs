@@ -4,7 +4,7 @@ use super::case::session_cookie_hash;
 use super::{Browser, House, Realm, Result, Visit};
 use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::session::Session;
-use crate::storage::{self, Connection, grants, sessions, users};
+use crate::storage::{self, Connection, grants, logout_notices, sessions, users};
 
 /// The living session of this browser.
 ///
@@ -33,7 +33,8 @@ pub(super) async fn ended(
     if !sessions::end(connection, tenant, session.id, "logout", visit.now).await? {
         return Ok(false);
     }
-    grants::revoke_all_of(connection, tenant, session.user, Some(session.id), visit.now).await?;
+    logout_notices::of_session(tenant, session.user, session.id, visit.now).run(connection).await?;
+    grants::revoke_in_session(connection, tenant, (session.user, session.id), visit.now).await?;
     let event = Event::new(visit.now, tenant, Actor::User(session.user), Action::SessionEnded);
     house.record(connection, event.on("session", session.id).from_address(visit.address)).await?;
     Ok(true)
@@ -47,5 +48,6 @@ pub async fn end(house: &House, realm: &Realm, visit: &Visit, browser: &Browser)
     let Some(session) = current(house, realm, visit, browser).await? else { return Ok(()) };
     let work = async |connection: &mut _| ended(connection, house, visit, &session).await;
     house.db.write(work).await?;
+    house.notices_wait.notify_one();
     Ok(())
 }

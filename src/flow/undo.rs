@@ -9,7 +9,7 @@ use super::{House, Realm, Result, Visit};
 use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::ids::TokenId;
 use crate::domain::timestamp::Timestamp;
-use crate::storage::{grants, sessions, tokens, users};
+use crate::storage::{grants, logout_notices, sessions, tokens, users};
 
 /// How long the link works: who is on holiday reads mail late.
 const LIFETIME: Duration = Duration::from_secs(30 * 86_400);
@@ -51,12 +51,15 @@ pub async fn not_me(house: &House, realm: &Realm, visit: &Visit, token: TokenId)
             return Ok(false);
         }
         users::raise_security_version(connection, tenant, token.user, visit.now).await?;
+        logout_notices::of_user(tenant, token.user, visit.now).run(connection).await?;
         sessions::end_all_of(connection, tenant, token.user, "not me", visit.now).await?;
-        grants::revoke_all_of(connection, tenant, token.user, None, visit.now).await?;
+        grants::revoke_all_of(connection, tenant, token.user, visit.now).await?;
         let event = Event::new(visit.now, tenant, Actor::Stranger, Action::TokenSuspended).on("token", token.id);
         let detail = serde_json::json!({ "serial": token.serial, "reason": "not me" });
         house.record(connection, event.from_address(visit.address).with(detail)).await?;
         Ok(true)
     });
-    Ok(stopped.await?)
+    let stopped = stopped.await?;
+    house.notices_wait.notify_one();
+    Ok(stopped)
 }

@@ -21,6 +21,10 @@ use crate::urls::Urls;
 #[derive(Debug, Clone)]
 pub struct FormTargets(pub Vec<String>);
 
+/// What the frames of a page may show; none, unless it says so.
+#[derive(Debug, Clone)]
+pub struct FrameSources(pub Vec<String>);
+
 /// Joins everything that is logged about one request; a login has its own, which replaces it.
 #[derive(Debug, Clone, Copy)]
 pub struct Correlation(pub CorrelationId);
@@ -62,7 +66,7 @@ pub async fn around(
                 if let Some(value) = error.error_response().headers().get(header::RETRY_AFTER) {
                     answer.headers_mut().insert(header::RETRY_AFTER, value.clone());
                 }
-                protect(answer.headers_mut(), site.urls.secure(), &[]);
+                protect(answer.headers_mut(), site.urls.secure(), &[], &[]);
                 return Err(InternalError::from_response(error, answer).into());
             }
         }
@@ -78,7 +82,10 @@ pub async fn around(
         let _ = response.response_mut().add_cookie(&cookie);
     }
     let targets = response.response_mut().extensions_mut().remove::<FormTargets>();
-    protect(response.headers_mut(), site.urls.secure(), &targets.map(|targets| targets.0).unwrap_or_default());
+    let frames = response.response_mut().extensions_mut().remove::<FrameSources>();
+    let targets = targets.map(|targets| targets.0).unwrap_or_default();
+    let frames = frames.map(|frames| frames.0).unwrap_or_default();
+    protect(response.headers_mut(), site.urls.secure(), &targets, &frames);
     Ok(response)
 }
 
@@ -212,7 +219,7 @@ fn log(fault: &Fault, request: &HttpRequest, correlation: CorrelationId) {
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
     frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
-fn protect(headers: &mut HeaderMap, secure: bool, form_targets: &[String]) {
+fn protect(headers: &mut HeaderMap, secure: bool, form_targets: &[String], frames: &[String]) {
     for (name, value) in ALWAYS {
         headers.insert(name, HeaderValue::from_static(value));
     }
@@ -220,10 +227,12 @@ fn protect(headers: &mut HeaderMap, secure: bool, form_targets: &[String]) {
         let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
         headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
     }
-    let policy = if form_targets.is_empty() {
+    let policy = if form_targets.is_empty() && frames.is_empty() {
         Ok(HeaderValue::from_static(POLICY))
     } else {
-        HeaderValue::try_from(format!("{POLICY} {}", form_targets.join(" ")))
+        let frames = if frames.is_empty() { String::new() } else { format!("; frame-src {}", frames.join(" ")) };
+        let targets: String = form_targets.iter().map(|target| format!(" {target}")).collect();
+        HeaderValue::try_from(format!("{POLICY}{targets}{frames}"))
     };
     if let Ok(policy) = policy {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);

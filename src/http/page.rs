@@ -174,6 +174,25 @@ pub fn leading_to(mut response: HttpResponse, targets: Vec<String>) -> HttpRespo
     response
 }
 
+/// An address as a content security policy names it: scheme, host and port; or a scheme alone, for native apps.
+#[must_use]
+pub fn policy_source(address: &str) -> Option<String> {
+    let url = url::Url::parse(address).ok()?;
+    match (url.scheme(), url.host_str()) {
+        // RFC 8252 7.3: a native app's loopback listener picks its port at the last moment.
+        ("http", Some(host @ ("127.0.0.1" | "[::1]" | "localhost"))) => Some(format!("http://{host}:*")),
+        ("http" | "https", Some(_)) => Some(url.origin().ascii_serialization()),
+        (scheme, _) => Some(format!("{scheme}:")),
+    }
+}
+
+/// A page that opens `sources` in frames: applications that are told of a logout by the browser.
+#[must_use]
+pub fn framing(mut response: HttpResponse, sources: Vec<String>) -> HttpResponse {
+    response.extensions_mut().insert(headers::FrameSources(sources));
+    response
+}
+
 /// "See there": the answer to every form (architecture.md, rule 6).
 #[must_use]
 pub fn see(location: &str) -> HttpResponse {
@@ -194,5 +213,24 @@ impl FaultPage {
     /// The key of what happened and what to do.
     fn text(&self) -> String {
         format!("{}-text", self.key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// T-22.
+    #[test]
+    fn a_policy_names_origins_and_schemes_only() {
+        for (address, expected) in [
+            ("https://app.example.com/callback?x=1", Some("https://app.example.com")),
+            ("http://127.0.0.1:9000/callback", Some("http://127.0.0.1:*")),
+            ("com.example.app:/callback", Some("com.example.app:")),
+            ("https://app.example.com:8443/", Some("https://app.example.com:8443")),
+            ("nonsense", None),
+        ] {
+            assert_eq!(policy_source(address).as_deref(), expected, "{address}");
+        }
     }
 }

@@ -41,6 +41,8 @@ pub struct DerivedKeys {
     pub once: KeyedHash,
     /// Opaque access tokens.
     pub access_tokens: TokenSealer,
+    /// Refresh tokens.
+    pub refresh_tokens: TokenSealer,
 }
 
 impl DerivedKeys {
@@ -64,6 +66,7 @@ impl DerivedKeys {
             pairwise: hash("pairwise identifiers"),
             once: hash("used identifiers"),
             access_tokens: TokenSealer::new(&derive(root, "access tokens")),
+            refresh_tokens: TokenSealer::new(&derive(root, "refresh tokens")),
         }
     }
 }

@@ -187,6 +187,22 @@ impl SigningKey {
         Ok(jwt)
     }
 
+    /// A JWT of another type than `JWT`, such as `at+jwt`: each kind of token has its own, so that none passes as
+    /// another (RFC 8725, 3.11).
+    ///
+    /// # Errors
+    /// [`SigningKeyError::Library`] if the library fails.
+    pub fn sign_typed(&self, typ: &str, claims: &[u8]) -> Result<String, SigningKeyError> {
+        let header = json!({ "alg": self.algorithm.name(), "kid": self.id.to_string(), "typ": typ });
+        let mut jwt = URL_SAFE_NO_PAD.encode(header.to_string());
+        jwt.push('.');
+        URL_SAFE_NO_PAD.encode_string(claims, &mut jwt);
+        let signature = self.sign(jwt.as_bytes())?;
+        jwt.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut jwt);
+        Ok(jwt)
+    }
+
     /// Whether `signature` over `message` was made with this key.
     #[must_use]
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {

@@ -21,9 +21,9 @@ pub const LIFETIME: Duration = Duration::from_secs(15 * 60);
 /// Lets secret scanners and people recognise a leaked one.
 const PREFIX: &str = "vat_";
 /// Another layout would get another number.
-const FORMAT: u8 = 1;
-/// Format, grant, application, user, scopes, expiry.
-const LENGTH: usize = 1 + 16 + 16 + 16 + 1 + 8;
+const FORMAT: u8 = 2;
+/// Format, grant, application, user, scopes, issue, expiry.
+const LENGTH: usize = 1 + 16 + 16 + 16 + 1 + 8 + 8;
 /// In characters, with the 28 octets that sealing adds.
 const TEXT_LENGTH: usize = PREFIX.len() + ((LENGTH + 28) * 4).div_ceil(3);
 
@@ -38,6 +38,8 @@ pub struct AccessToken {
     pub user: UserId,
     /// What it opens.
     pub scopes: BTreeSet<Scope>,
+    /// When it was made.
+    pub issued_at: Timestamp,
     /// From then on it opens nothing.
     pub expires_at: Timestamp,
 }
@@ -52,6 +54,7 @@ impl AccessToken {
         content.extend(self.application.to_bytes());
         content.extend(self.user.to_bytes());
         content.push(bits_of(&self.scopes));
+        content.extend(self.issued_at.micros().to_be_bytes());
         content.extend(self.expires_at.micros().to_be_bytes());
         let mut text = String::with_capacity(TEXT_LENGTH);
         text.push_str(PREFIX);
@@ -72,12 +75,14 @@ impl AccessToken {
         let (grant, rest) = id(rest)?;
         let (application, rest) = id(rest)?;
         let (user, rest) = id(rest)?;
-        let (bits, expiry) = rest.split_first()?;
+        let (bits, rest) = rest.split_first()?;
+        let (issue, expiry) = rest.split_first_chunk::<8>()?;
         let token = Self {
             grant,
             application,
             user,
             scopes: scopes_of(*bits),
+            issued_at: Timestamp::from_micros(i64::from_be_bytes(*issue)),
             expires_at: Timestamp::from_micros(i64::from_be_bytes(expiry.try_into().ok()?)),
         };
         (*format == FORMAT && now < token.expires_at).then_some(token)
@@ -96,6 +101,7 @@ const fn bit_of(scope: Scope) -> u8 {
         Scope::Profile => 2,
         Scope::Email => 4,
         Scope::Groups => 8,
+        Scope::OfflineAccess => 16,
     }
 }
 
@@ -123,6 +129,7 @@ mod tests {
             application: ApplicationId::from_bits(3),
             user: UserId::from_bits(4),
             scopes: BTreeSet::from([Scope::Openid, Scope::Groups]),
+            issued_at: NOW,
             expires_at: NOW.plus(LIFETIME),
         }
     }

@@ -69,28 +69,30 @@ impl ReturnAddress {
         }
         fields.push(("iss", issuer.to_owned()));
         match self.mode {
-            ResponseMode::Query => Answer::Redirect(self.with_query(&fields)),
+            ResponseMode::Query => Answer::Redirect(with_query(&self.redirect_uri, &fields)),
             ResponseMode::FormPost => Answer::Form { action: self.redirect_uri.clone(), fields },
         }
     }
+}
 
-    /// A registered query is kept (RFC 6749, 3.1.2), and the address is not touched otherwise.
-    fn with_query(&self, fields: &[(&'static str, String)]) -> String {
-        let mut url = self.redirect_uri.clone();
-        let mut separator = match url.split_once('?') {
-            None => "?",
-            Some((_, query)) if query.is_empty() || query.ends_with('&') => "",
-            Some(_) => "&",
-        };
-        for (name, value) in fields {
-            url.push_str(separator);
-            url.push_str(name);
-            url.push('=');
-            url.extend(utf8_percent_encode(value, ENCODED));
-            separator = "&";
-        }
-        url
+/// An address with more in its query. A registered query is kept (RFC 6749, 3.1.2), and the address is not touched
+/// otherwise.
+#[must_use]
+pub(super) fn with_query(address: &str, fields: &[(&'static str, String)]) -> String {
+    let mut url = address.to_owned();
+    let mut separator = match url.split_once('?') {
+        None => "?",
+        Some((_, query)) if query.is_empty() || query.ends_with('&') => "",
+        Some(_) => "&",
+    };
+    for (name, value) in fields {
+        url.push_str(separator);
+        url.push_str(name);
+        url.push('=');
+        url.extend(utf8_percent_encode(value, ENCODED));
+        separator = "&";
     }
+    url
 }
 
 /// Everything but the unreserved characters of RFC 3986.

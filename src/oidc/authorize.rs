@@ -4,19 +4,24 @@ use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
+use super::answer::ReturnAddress;
 use super::claims::subject;
-use super::code::{self, NewCode};
+use super::client::client_of;
+use super::code::NewCode;
 use super::error::{AuthorizationError, AuthorizationErrorCode as Code, ShownError};
 use super::id_token::read_hint;
 use super::parameters::{ParameterError, Parameters};
 use super::request::{self, AuthorizationRequest, RequestError};
-use super::respond;
-use crate::domain::application::{Application, Protocol};
+use super::{consent, respond};
+use crate::domain::application::Application;
+use crate::domain::ids::ParkedId;
 use crate::domain::login::origin::Origin;
 use crate::domain::login::step::Step;
-use crate::domain::oidc_client::OidcClient;
+use crate::domain::oidc_client::{Consent, OidcClient};
+use crate::domain::session::Session;
 use crate::flow::federation::{self, Asked, Proven, Silent};
 use crate::flow::login::{self, NewLogin};
+use crate::flow::{parking, session};
 use crate::http::{Answer, Call, Fault, cookies, page};
 
 /// What the door stores with a login, for the answer.
@@ -28,42 +33,93 @@ pub(super) struct Stored {
     pub only_subject: Option<String>,
 }
 
-/// `GET {base}/oidc/authorize`.
-pub(super) async fn get(call: Call, request: HttpRequest) -> Answer {
-    let parameters = Parameters::parse(request.query_string().as_bytes());
-    authorize(call, &request, parameters).await
+/// Why a request does not go on: shown to the person, or sent back to the application.
+#[derive(Debug)]
+enum Refused {
+    Shown(Fault),
+    SentBack(Box<ReturnAddress>, AuthorizationError),
 }
 
-/// `POST {base}/oidc/authorize` (OIDC Core 3.1.2.1: both must be there).
+/// `GET {base}/oidc/authorize`.
+pub(super) async fn get(call: Call, request: HttpRequest) -> Answer {
+    match checked(&call, Parameters::parse(request.query_string().as_bytes())) {
+        Ok(stored) => start(&call, &request, &stored).await,
+        Err(refused) => refuse(&call, refused),
+    }
+}
+
+/// `POST {base}/oidc/authorize` (OIDC Core 3.1.2.1: both must be there). The form comes from the application's page, so
+/// browsers leave our `SameSite=Lax` cookies at home, and whoever is logged in would look like a stranger. So the
+/// request is checked and put aside, and the browser is sent on to [`parked`].
 pub(super) async fn post(call: Call, request: HttpRequest, body: web::Bytes) -> Answer {
     let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !kind.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
         return Err(Fault::NotAForm);
     }
-    authorize(call, &request, Parameters::parse(&body)).await
+    let stored = match checked(&call, Parameters::parse(&body)) {
+        Ok(stored) => stored,
+        Err(refused) => return refuse(&call, refused),
+    };
+    let (site, realm) = (&call.site, &call.realm);
+    let parked = parking::park(&site.house, realm, &call.visit, Origin::Oidc, &written(&stored)?).await?;
+    let mut answer = page::see(&format!("{}/oidc/authorize/{}", site.urls.base(realm.code()), parked.id));
+    let cookie = cookies::secret(&site.urls, cookies::Kind::Parked(parked.id), &parked.cookie);
+    answer.add_cookie(&cookie).map_err(|error| Fault::Internal(error.to_string()))?;
+    Ok(answer)
 }
 
-async fn authorize(call: Call, request: &HttpRequest, parameters: Result<Parameters, ParameterError>) -> Answer {
-    let parameters = parameters.map_err(|error| shown(&call, &error.into()))?;
-    let client_id = request::client_id(&parameters).map_err(|error| shown(&call, &error))?;
-    let found = client_of(&call, client_id).ok_or_else(|| shown(&call, &ShownError::ClientUnknown))?;
-    let (application, client) = found;
-    let checked = match request::parse(&parameters, client) {
-        Ok(checked) => checked,
-        Err(RequestError::Shown(error)) => return Err(shown(&call, &error)),
+/// `GET {base}/oidc/authorize/{parked}`: where the browser comes with its cookies after a posted request, among them the
+/// one that the POST gave it.
+pub(super) async fn parked(call: Call, request: HttpRequest, path: web::Path<(String, ParkedId)>) -> Answer {
+    let id = path.into_inner().1;
+    let (site, realm) = (&call.site, &call.realm);
+    let cookie = cookies::value(&request, &site.urls, cookies::Kind::Parked(id));
+    let kept = parking::parked(&site.house, realm, &call.visit, Origin::Oidc, id, cookie.as_ref()).await?;
+    let stored: Stored = serde_json::from_str(&kept)
+        .map_err(|error| Fault::Internal(format!("a stored request does not read: {error}")))?;
+    start(&call, &request, &stored).await
+}
+
+fn written(stored: &Stored) -> Result<String, Fault> {
+    serde_json::to_string(stored).map_err(|error| Fault::Internal(error.to_string()))
+}
+
+/// Checks a request.
+fn checked(call: &Call, parameters: Result<Parameters, ParameterError>) -> Result<Stored, Refused> {
+    let shown = |error: &ShownError| Refused::Shown(shown(call, error));
+    let parameters = parameters.map_err(|error| shown(&error.into()))?;
+    let client_id = request::client_id(&parameters).map_err(|error| shown(&error))?;
+    let (_, client) = client_of(call, client_id).ok_or_else(|| shown(&ShownError::ClientUnknown))?;
+    match request::parse(&parameters, client) {
+        Ok(request) => Ok(Stored { only_subject: only_subject(call, &request), request }),
+        Err(RequestError::Shown(error)) => Err(shown(&error)),
         Err(RequestError::SentBack { to, error }) => {
             tracing::info!(correlation = %call.visit.correlation, client_id, %error, "an authorization request is refused");
-            return respond::error(&call, &to, &error);
+            Err(Refused::SentBack(to, error))
         }
-    };
-    let stored = Stored { only_subject: only_subject(&call, &checked), request: checked };
-    if !stored.request.prompt.login
-        && !stored.request.prompt.select_account
-        && let Some(answer) = at_once(&call, application, client, &stored).await?
+    }
+}
+
+fn refuse(call: &Call, refused: Refused) -> Answer {
+    match refused {
+        Refused::Shown(fault) => Err(fault),
+        Refused::SentBack(to, error) => respond::error(call, &to, &error),
+    }
+}
+
+/// Answers a checked request from the session, or begins a login.
+async fn start(call: &Call, request: &HttpRequest, stored: &Stored) -> Answer {
+    let found = client_of(call, &stored.request.client_id);
+    let (application, client) = found.ok_or_else(|| shown(call, &ShownError::ClientUnknown))?;
+    let prompt = stored.request.prompt;
+    if !prompt.login
+        && !prompt.select_account
+        && !prompt.consent
+        && let Some(answer) = at_once(call, application, client, stored).await?
     {
         return Ok(answer);
     }
-    begin(&call, request, application, &stored).await
+    begin(call, request, application, stored).await
 }
 
 /// An error that is only shown; the reason is in the log, for whoever connects an application.
@@ -72,14 +128,6 @@ fn shown(call: &Call, error: &ShownError) -> Fault {
     Fault::shown(match error {
         ShownError::Parameters(_) | ShownError::ClientMissing | ShownError::ClientUnknown => "error-oidc-client",
         ShownError::RedirectUriMissing | ShownError::RedirectUriUnknown => "error-oidc-redirect",
-    })
-}
-
-/// The application with this `client_id`.
-pub(super) fn client_of<'a>(call: &'a Call, client_id: &str) -> Option<(&'a Application, &'a OidcClient)> {
-    call.realm.config.applications.iter().find_map(|application| match &application.protocol {
-        Protocol::Oidc(client) if client.client_id == client_id => Some((application, client.as_ref())),
-        _ => None,
     })
 }
 
@@ -101,15 +149,21 @@ async fn at_once(
 ) -> Result<Option<HttpResponse>, Fault> {
     let (site, realm) = (&call.site, &call.realm);
     let wishes = stored.request.wishes();
-    if wishes.choose_account {
-        return Ok(None);
+    if stored.only_subject.is_some() || client.consent == Consent::Ask {
+        let session = session::current(&site.house, realm, &call.visit, &call.browser).await?;
+        if let Some(only) = &stored.only_subject
+            && !is(call, client, session.as_ref(), only)
+        {
+            return refuse_if_silent(call, stored, Code::LoginRequired, "another person is logged in, or nobody");
+        }
+        // Whether somebody who must prove more would consent is asked when that is done.
+        if let Some(session) = &session
+            && consent::is_lacking(call, application, client, session.user, &stored.request).await?
+        {
+            return refuse_if_silent(call, stored, Code::ConsentRequired, "the person must be asked for consent");
+        }
     }
     let new = NewCode::draw(call);
-    if let Some(only) = &stored.only_subject
-        && !is_logged_in(call, client, only).await?
-    {
-        return refuse_if_silent(call, stored, Code::LoginRequired, "another person is logged in, or nobody");
-    }
     let receipt = |proven: &Proven| new.receipt(call, &stored.request, proven);
     let asked = Asked { application: application.id, wishes: &wishes, once: None };
     match federation::from_session(&site.house, realm, &call.visit, &call.browser, asked, receipt).await? {
@@ -123,11 +177,10 @@ async fn at_once(
     }
 }
 
-/// Whether the person of the session is the one that the client knows as `subject`.
-async fn is_logged_in(call: &Call, client: &OidcClient, only: &str) -> Result<bool, Fault> {
-    let session = crate::flow::session::current(&call.site.house, &call.realm, &call.visit, &call.browser).await?;
+/// Whether the person of the session is the one that the client knows as `only`.
+fn is(call: &Call, client: &OidcClient, session: Option<&Session>, only: &str) -> bool {
     let pairwise = &call.site.house.derived.pairwise;
-    Ok(session.is_some_and(|session| subject(client, call.realm.tenant(), session.user, pairwise) == only))
+    session.is_some_and(|session| subject(client, call.realm.tenant(), session.user, pairwise) == only)
 }
 
 fn refuse_if_silent(
@@ -144,8 +197,8 @@ fn refuse_if_silent(
 
 /// Begins a login, bound to this browser by a cookie, and sends the browser to the desk.
 async fn begin(call: &Call, request: &HttpRequest, application: &Application, stored: &Stored) -> Answer {
-    let kept = serde_json::to_string(stored).map_err(|error| Fault::Internal(error.to_string()))?;
     let wishes = stored.request.wishes();
+    let kept = written(stored)?;
     let new = NewLogin { origin: Origin::Oidc, application: application.id, wishes, request: kept, once: None };
     let begun = login::begin(&call.site.house, &call.realm, &call.visit, &call.browser, &new).await?;
     let urls = &call.site.urls;
@@ -156,6 +209,3 @@ async fn begin(call: &Call, request: &HttpRequest, application: &Application, st
     }
     Ok(response)
 }
-
-/// What of a code is remembered, for the token endpoint.
-pub(super) use code::Details;

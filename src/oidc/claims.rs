@@ -35,6 +35,12 @@ const STANDARD: [(Scope, &str, Source); 8] = [
     (Scope::Groups, "groups", Source::Groups),
 ];
 
+/// The scope that a claim belongs to.
+#[must_use]
+pub fn scope_of(claim: &str) -> Option<Scope> {
+    STANDARD.iter().find(|(_, name, _)| *name == claim).map(|(scope, _, _)| *scope)
+}
+
 /// The names of all claims that can be given, as announced.
 #[must_use]
 pub fn supported() -> Vec<&'static str> {

@@ -45,6 +45,9 @@ fn made(call: &Call, version: i64) -> Result<Ready, Fault> {
         token: format!("{base}/oidc/token"),
         userinfo: format!("{base}/oidc/userinfo"),
         jwks: format!("{base}/oidc/jwks"),
+        revocation: format!("{base}/oidc/revoke"),
+        introspection: format!("{base}/oidc/introspect"),
+        end_session: format!("{base}/oidc/logout"),
         issuer: base,
     };
     let languages = Language::ALL.map(Language::tag);

@@ -97,7 +97,7 @@ pub enum ShownError {
     RedirectUriUnknown,
 }
 
-/// An error of the token endpoint (RFC 6749, 5.2).
+/// An error of the token endpoint and its neighbours (RFC 6749, 5.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenErrorCode {
@@ -105,8 +105,12 @@ pub enum TokenErrorCode {
     InvalidRequest,
     /// The client did not prove who it is.
     InvalidClient,
-    /// The code is unknown, used, expired, another client's, or its verifier does not fit.
+    /// The code or the refresh token is unknown, used, expired, another client's, or its verifier does not fit.
     InvalidGrant,
+    /// More is asked for than was granted.
+    InvalidScope,
+    /// This client may not use this grant type.
+    UnauthorizedClient,
     /// Another `grant_type` than those announced.
     UnsupportedGrantType,
     /// We are too busy.
@@ -123,7 +127,11 @@ impl TokenErrorCode {
             Self::InvalidClient => 401,
             Self::TemporarilyUnavailable => 503,
             Self::ServerError => 500,
-            Self::InvalidRequest | Self::InvalidGrant | Self::UnsupportedGrantType => 400,
+            Self::InvalidRequest
+            | Self::InvalidGrant
+            | Self::InvalidScope
+            | Self::UnauthorizedClient
+            | Self::UnsupportedGrantType => 400,
         }
     }
 }
@@ -135,14 +143,14 @@ pub struct TokenError {
     /// What.
     pub error: TokenErrorCode,
     /// Which parameter and why, for the application's developer.
-    pub error_description: &'static str,
+    pub error_description: Cow<'static, str>,
 }
 
 impl TokenError {
     /// An error with a sentence for the developer.
     #[must_use]
-    pub const fn new(error: TokenErrorCode, error_description: &'static str) -> Self {
-        Self { error, error_description }
+    pub fn new(error: TokenErrorCode, error_description: impl Into<Cow<'static, str>>) -> Self {
+        Self { error, error_description: error_description.into() }
     }
 }
 

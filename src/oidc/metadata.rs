@@ -13,9 +13,11 @@ use openidconnect::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::token_request::GrantRequest;
 use super::{acr, claims};
 use crate::domain::oidc_client::{ClientAuthentication, Scope};
 use crate::domain::signing_key::SignatureAlgorithm;
+use crate::keys::jose::JwsAlgorithm;
 
 /// How long others may keep the discovery document and the key set, in seconds. Keys are published a
 /// day before they sign, so an hour is safe (security.md 5.9).
@@ -61,6 +63,12 @@ pub struct Addresses {
     pub userinfo: String,
     /// The key set.
     pub jwks: String,
+    /// Where tokens are given up.
+    pub revocation: String,
+    /// Where tokens are asked about.
+    pub introspection: String,
+    /// Where people log out.
+    pub end_session: String,
 }
 
 /// Members of the document that the crate's type does not have.
@@ -72,6 +80,20 @@ struct Additional {
     authorization_response_iss_parameter_supported: bool,
     /// Initiating User Registration via OpenID Connect, which defined this member.
     prompt_values_supported: Vec<String>,
+    /// RFC 7009, through RFC 8414.
+    revocation_endpoint: String,
+    revocation_endpoint_auth_methods_supported: Vec<String>,
+    /// RFC 7662, through RFC 8414.
+    introspection_endpoint: String,
+    introspection_endpoint_auth_methods_supported: Vec<String>,
+    /// RP-Initiated Logout 2.1, Back-Channel Logout 2.1, Front-Channel Logout 3.
+    end_session_endpoint: String,
+    backchannel_logout_supported: bool,
+    backchannel_logout_session_supported: bool,
+    frontchannel_logout_supported: bool,
+    frontchannel_logout_session_supported: bool,
+    /// OpenID Connect Discovery 3; by which algorithms an assertion may be signed.
+    token_endpoint_auth_signing_alg_values_supported: Vec<String>,
 }
 
 impl AdditionalProviderMetadata for Additional {}
@@ -113,10 +135,24 @@ pub fn discovery(
     languages: &[&str],
 ) -> Result<ReadyDocument, MetadataError> {
     let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    let methods = |wanted: fn(ClientAuthentication) -> bool| {
+        let methods = ClientAuthentication::ALL.into_iter().filter(|method| wanted(*method));
+        methods.map(|method| method.name().to_owned()).collect::<Vec<_>>()
+    };
     let additional = Additional {
         code_challenge_methods_supported: texts(&["S256"]),
         authorization_response_iss_parameter_supported: true,
-        prompt_values_supported: texts(&["none", "login", "select_account"]),
+        prompt_values_supported: texts(&["none", "login", "consent", "select_account"]),
+        revocation_endpoint: addresses.revocation.clone(),
+        revocation_endpoint_auth_methods_supported: methods(|_| true),
+        introspection_endpoint: addresses.introspection.clone(),
+        introspection_endpoint_auth_methods_supported: methods(|method| method != ClientAuthentication::None),
+        end_session_endpoint: addresses.end_session.clone(),
+        backchannel_logout_supported: true,
+        backchannel_logout_session_supported: true,
+        frontchannel_logout_supported: true,
+        frontchannel_logout_session_supported: true,
+        token_endpoint_auth_signing_alg_values_supported: texts(&JwsAlgorithm::ALL.map(JwsAlgorithm::name)),
     };
     let metadata = Metadata::new(
         IssuerUrl::new(addresses.issuer.clone())?,
@@ -131,7 +167,7 @@ pub fn discovery(
     .set_userinfo_endpoint(Some(UserInfoUrl::new(addresses.userinfo.clone())?))
     .set_scopes_supported(Some(Scope::ALL.iter().map(|scope| ScopeName::new(scope.name().to_owned())).collect()))
     .set_response_modes_supported(Some(vec![CoreResponseMode::Query, CoreResponseMode::FormPost]))
-    .set_grant_types_supported(Some(vec![CoreGrantType::AuthorizationCode]))
+    .set_grant_types_supported(Some(GrantRequest::TYPES.iter().map(|name| grant_type(name)).collect()))
     .set_acr_values_supported(Some(texts(&acr::ALL).into_iter().map(AuthenticationContextClass::new).collect()))
     .set_token_endpoint_auth_methods_supported(Some(client_authentications()))
     .set_display_values_supported(Some(vec![CoreAuthDisplay::Page]))
@@ -140,11 +176,20 @@ pub fn discovery(
         claims::supported().into_iter().map(|name| CoreClaimName::new(name.to_owned())).collect(),
     ))
     .set_ui_locales_supported(Some(texts(languages).into_iter().map(LanguageTag::new).collect()))
+    .set_userinfo_signing_alg_values_supported(Some(algorithms.iter().map(|algorithm| jws(*algorithm)).collect()))
     .set_claims_parameter_supported(Some(true))
     .set_request_parameter_supported(Some(false))
     // Its default is true, so it has to be said (Discovery 3).
     .set_request_uri_parameter_supported(Some(false));
     Ok(ReadyDocument::of(serde_json::to_vec(&metadata)?))
+}
+
+fn grant_type(name: &str) -> CoreGrantType {
+    match name {
+        "authorization_code" => CoreGrantType::AuthorizationCode,
+        "refresh_token" => CoreGrantType::RefreshToken,
+        other => CoreGrantType::Extension(other.to_owned()),
+    }
 }
 
 const fn jws(algorithm: SignatureAlgorithm) -> CoreJwsSigningAlgorithm {
@@ -156,14 +201,13 @@ const fn jws(algorithm: SignatureAlgorithm) -> CoreJwsSigningAlgorithm {
 }
 
 fn client_authentications() -> Vec<CoreClientAuthMethod> {
-    [ClientAuthentication::ClientSecretBasic, ClientAuthentication::ClientSecretPost, ClientAuthentication::None]
-        .into_iter()
-        .map(|method| match method {
-            ClientAuthentication::ClientSecretBasic => CoreClientAuthMethod::ClientSecretBasic,
-            ClientAuthentication::ClientSecretPost => CoreClientAuthMethod::ClientSecretPost,
-            ClientAuthentication::None => CoreClientAuthMethod::None,
-        })
-        .collect()
+    let methods = ClientAuthentication::ALL.into_iter().map(|method| match method {
+        ClientAuthentication::ClientSecretBasic => CoreClientAuthMethod::ClientSecretBasic,
+        ClientAuthentication::ClientSecretPost => CoreClientAuthMethod::ClientSecretPost,
+        ClientAuthentication::PrivateKeyJwt => CoreClientAuthMethod::PrivateKeyJwt,
+        ClientAuthentication::None => CoreClientAuthMethod::None,
+    });
+    methods.collect()
 }
 
 #[cfg(test)]
@@ -178,6 +222,9 @@ mod tests {
             token: format!("{base}/oidc/token"),
             userinfo: format!("{base}/oidc/userinfo"),
             jwks: format!("{base}/oidc/jwks"),
+            revocation: format!("{base}/oidc/revoke"),
+            introspection: format!("{base}/oidc/introspect"),
+            end_session: format!("{base}/oidc/logout"),
         };
         discovery(&addresses, &SignatureAlgorithm::ALL, &["en", "zh-Hans"]).expect("a document")
     }
@@ -192,9 +239,9 @@ mod tests {
         assert_eq!(json["response_modes_supported"], serde_json::json!(["query", "form_post"]));
         assert_eq!(json["code_challenge_methods_supported"], serde_json::json!(["S256"]));
         assert_eq!(json["id_token_signing_alg_values_supported"], serde_json::json!(["RS256", "ES256", "EdDSA"]));
-        let methods = serde_json::json!(["client_secret_basic", "client_secret_post", "none"]);
+        let methods = serde_json::json!(["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]);
         assert_eq!(json["token_endpoint_auth_methods_supported"], methods);
-        assert_eq!(json["grant_types_supported"], serde_json::json!(["authorization_code"]));
+        assert_eq!(json["grant_types_supported"], serde_json::json!(["authorization_code", "refresh_token"]));
         assert_eq!(json["request_uri_parameter_supported"], false);
         assert_eq!(json["authorization_response_iss_parameter_supported"], true);
         for (name, value) in members {

@@ -7,20 +7,30 @@ pub mod access_token;
 pub mod acr;
 pub mod answer;
 mod authorize;
+pub mod backchannel;
 pub mod claims;
+pub mod client;
 mod code;
+mod consent;
 mod documents;
+mod endpoint;
 pub mod error;
 pub mod id_token;
+mod introspection;
+mod logout;
 pub mod metadata;
 pub mod parameters;
 mod person;
+pub mod refresh_token;
 pub mod request;
 mod respond;
+mod revocation;
+mod standing;
 mod token;
 pub mod token_request;
 mod userinfo;
 
+use actix_web::http::Method;
 use actix_web::web;
 
 /// Registers the routes below `/t/{tenant}`.
@@ -31,16 +41,28 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/oidc/jwks", web::get().to(documents::jwks))
         .route("/oidc/authorize", web::get().to(authorize::get))
         .route("/oidc/authorize", web::post().to(authorize::post))
+        .route("/oidc/authorize/{parked}", web::get().to(authorize::parked))
+        .route("/oidc/consent/{login}", web::post().to(consent::post))
         .route("/oidc/resume/{login}", web::get().to(respond::resume))
         .service(
             web::resource("/oidc/token")
                 .route(web::post().to(token::post))
-                .route(web::method(actix_web::http::Method::OPTIONS).to(token::preflight)),
+                .route(web::method(Method::OPTIONS).to(endpoint::preflight)),
         )
+        .service(
+            web::resource("/oidc/revoke")
+                .route(web::post().to(revocation::post))
+                .route(web::method(Method::OPTIONS).to(endpoint::preflight)),
+        )
+        .route("/oidc/logout", web::get().to(logout::get))
+        .route("/oidc/logout", web::post().to(logout::post))
+        .route("/oidc/logout/confirm", web::post().to(logout::confirm))
+        .route("/oidc/logout/{parked}", web::get().to(logout::parked))
+        .route("/oidc/introspect", web::post().to(introspection::post))
         .service(
             web::resource("/oidc/userinfo")
                 .route(web::get().to(userinfo::answer))
                 .route(web::post().to(userinfo::answer))
-                .route(web::method(actix_web::http::Method::OPTIONS).to(token::preflight)),
+                .route(web::method(Method::OPTIONS).to(endpoint::preflight)),
         );
 }

@@ -94,6 +94,9 @@ pub struct Prompt {
     pub login: bool,
     /// The person picks an account.
     pub select_account: bool,
+    /// The person is asked for consent, whatever was allowed before.
+    #[serde(default)]
+    pub consent: bool,
 }
 
 /// The names of single claims in the parameter `claims` (OIDC Core 5.5).
@@ -207,7 +210,8 @@ fn response_mode(parameters: &Parameters) -> Result<ResponseMode, AuthorizationE
     match one(parameters, "response_mode")? {
         None | Some("query") => Ok(ResponseMode::Query),
         Some("form_post") => Ok(ResponseMode::FormPost),
-        Some(_) => Err(invalid("response_mode is query or form_post")),
+        Some("fragment") => Err(invalid("response_mode=fragment is not supported: use query or form_post")),
+        Some(_) => Err(invalid("response_mode must be query or form_post")),
     }
 }
 
@@ -241,7 +245,7 @@ fn scopes(parameters: &Parameters, client: &OidcClient) -> Result<BTreeSet<Scope
     if !known.contains(&Scope::Openid) {
         return Err(AuthorizationError::new(Code::InvalidScope, "scope must contain openid"));
     }
-    Ok(known.intersection(&client.scopes).copied().chain([Scope::Openid]).collect())
+    Ok(known.into_iter().filter(|scope| client.may_have(*scope)).chain([Scope::Openid]).collect())
 }
 
 /// RFC 7636 with S256 only: with `plain`, whoever sees the request can redeem the code (T-48, AC-47).
@@ -275,13 +279,9 @@ fn prompt(parameters: &Parameters) -> Result<Prompt, AuthorizationError> {
             "none" => prompt.none = true,
             "login" => prompt.login = true,
             "select_account" => prompt.select_account = true,
-            // The organization consents for its people when it assigns an application; there is no
-            // page on which a person could, and pretending would be worse than saying so.
-            "consent" => {
-                let why = "consent is given by the organization and is not asked of the person";
-                return Err(AuthorizationError::new(Code::ConsentRequired, why));
-            }
-            _ => return Err(invalid("prompt may be none, login, select_account or consent")),
+            "consent" => prompt.consent = true,
+            "create" => return Err(invalid("prompt=create is not supported: accounts are made by the organization")),
+            _ => return Err(invalid("prompt may be none, login, consent or select_account")),
         }
     }
     if prompt.none && words.len() > 1 {

@@ -108,7 +108,6 @@ fn every_later_error_goes_back_with_its_code_and_state_auth_03_to_auth_31() {
         (&[("nonce", &long)], Code::InvalidRequest),
         (&[("prompt", "none login")], Code::InvalidRequest),
         (&[("prompt", "create")], Code::InvalidRequest),
-        (&[("prompt", "consent")], Code::ConsentRequired),
         (&[("max_age", "abc")], Code::InvalidRequest),
         (&[("max_age", "-1")], Code::InvalidRequest),
         (&[("max_age", "+1")], Code::InvalidRequest),
@@ -203,7 +202,7 @@ fn the_wishes_of_a_request_are_kept() {
             r#"{"id_token":{"acr":{"essential":true,"values":["https://refeds.org/profile/mfa"]},"email":null,"sub":{"value":"x"}},"userinfo":{"groups":{"essential":true}},"other":1}"#,
         ),
     ]);
-    assert_eq!(request.prompt, Prompt { none: false, login: true, select_account: true });
+    assert_eq!(request.prompt, Prompt { login: true, select_account: true, ..Prompt::default() });
     assert_eq!(request.max_age_seconds, Some(0));
     assert_eq!(request.login_hint.as_deref(), Some("ada@acme.test"));
     assert_eq!(request.ui_locales, ["fr-CH", "de"]);

@@ -7,12 +7,14 @@ use super::answer::{Answer, ReturnAddress};
 use super::authorize::Stored;
 use super::claims::subject;
 use super::code::NewCode;
+use super::consent;
 use super::error::{AuthorizationError, AuthorizationErrorCode as Code};
-use crate::domain::application::Protocol;
+use crate::domain::application::{Application, Protocol};
 use crate::domain::ids::LoginId;
 use crate::domain::login::origin::Origin;
 use crate::domain::login::outcome::Ending;
 use crate::domain::login::step::Step;
+use crate::domain::oidc_client::OidcClient;
 use crate::domain::secret::ExposeSecret as _;
 use crate::flow::case::{self, Case};
 use crate::flow::federation::{self, Proven, Receipt};
@@ -40,21 +42,43 @@ fn deliver(call: &Call, answer: Answer) -> http::Answer {
     }
 }
 
-/// `GET {base}/oidc/resume/{login}`: the end of a login; the desk sends browsers here.
-pub(super) async fn resume(call: Call, path: web::Path<(String, LoginId)>) -> http::Answer {
-    let id = path.into_inner().1;
-    let (site, realm) = (&call.site, &call.realm);
-    let case = case::look(&site.house, realm, &call.visit, &call.browser, id).await?;
+/// The login with this identifier, if it is this door's and this browser's, and what was asked for.
+pub(super) async fn login_of(call: &Call, id: LoginId) -> Result<(Case, Stored), Fault> {
+    let case = case::look(&call.site.house, &call.realm, &call.visit, &call.browser, id).await?;
     if case.login().origin != Origin::Oidc {
         return Err(Fault::NotThisBrowser);
     }
     let stored: Stored = serde_json::from_str(&case.login().request)
         .map_err(|error| Fault::Internal(format!("a stored request does not read: {error}")))?;
-    let mut response = match case.step {
-        Step::Granted => match granted(&call, id, &case, &stored).await? {
-            Some(response) => response,
-            None => return Ok(page::see(&desk_path(realm.code(), id))),
-        },
+    Ok((case, stored))
+}
+
+/// The application of a login, and its side of the protocol.
+pub(super) fn application_of(case: &Case) -> Option<(&Application, &OidcClient)> {
+    let application = case.application.as_ref()?;
+    match &application.protocol {
+        Protocol::Oidc(client) => Some((application, client)),
+        _ => None,
+    }
+}
+
+/// `GET {base}/oidc/resume/{login}`: the end of a login; the desk sends browsers here.
+pub(super) async fn resume(mut call: Call, path: web::Path<(String, LoginId)>) -> http::Answer {
+    let id = path.into_inner().1;
+    let (case, stored) = login_of(&call, id).await?;
+    match case.step {
+        Step::Granted => {
+            let (Some(user), Some((application, client))) = (case.user(), application_of(&case)) else {
+                return Ok(page::see(&desk_path(call.realm.code(), id)));
+            };
+            // Whoever the application does not want is not asked what it may learn.
+            let wanted = is_wanted(&call, &case, &stored);
+            if wanted && consent::is_lacking(&call, application, client, user, &stored.request).await? {
+                call.speak_for(&case);
+                return consent::page(&call, &case, client, &stored.request);
+            }
+            finish(&call, id, &case, &stored).await
+        }
         Step::Ended(ending) => {
             let why = match ending {
                 Ending::Cancelled => "the person cancelled the login",
@@ -62,31 +86,55 @@ pub(super) async fn resume(call: Call, path: web::Path<(String, LoginId)>) -> ht
                 Ending::AccountChanged => "the account changed during the login",
                 Ending::Refused(_) => "the person has no access",
             };
-            error(&call, &stored.request.return_to, &AuthorizationError::new(Code::AccessDenied, why))?
+            let error = error(&call, &stored.request.return_to, &AuthorizationError::new(Code::AccessDenied, why))?;
+            done(&call, id, error)
         }
-        _ => return Ok(page::see(&desk_path(realm.code(), id))),
-    };
-    let gone = cookies::gone(&site.urls, cookies::Kind::Login(id));
+        _ => Ok(page::see(&desk_path(call.realm.code(), id))),
+    }
+}
+
+/// The answer, and with it the end of the login's cookie.
+fn done(call: &Call, id: LoginId, mut response: HttpResponse) -> http::Answer {
+    let gone = cookies::gone(&call.site.urls, cookies::Kind::Login(id));
     response.add_cookie(&gone).map_err(|error| Fault::Internal(error.to_string()))?;
     Ok(response)
 }
 
-/// Gives out the code of a granted login; `None` if another request was faster.
-async fn granted(call: &Call, id: LoginId, case: &Case, stored: &Stored) -> Result<Option<HttpResponse>, Fault> {
-    let (site, realm) = (&call.site, &call.realm);
+/// Gives out the code of a granted login; to the desk, if another request was faster.
+pub(super) async fn finish(call: &Call, id: LoginId, case: &Case, stored: &Stored) -> http::Answer {
     let new = NewCode::draw(call);
     let wanted = is_wanted(call, case, stored);
-    let receipt = |proven: &Proven, _: &str| {
-        if wanted { new.receipt(call, &stored.request, proven) } else { Receipt::Nothing }
+    let receipt = |proven: &Proven| if wanted { new.receipt(call, &stored.request, proven) } else { Receipt::Nothing };
+    if !answered(call, id, receipt).await? {
+        return Ok(page::see(&desk_path(call.realm.code(), id)));
+    }
+    let response = if wanted {
+        code(call, &stored.request.return_to, &new)?
+    } else {
+        let why = "another person logged in than the application asked for";
+        error(call, &stored.request.return_to, &AuthorizationError::new(Code::LoginRequired, why))?
     };
+    done(call, id, response)
+}
+
+/// Answers a granted login with the person's no.
+pub(super) async fn denied(call: &Call, id: LoginId, stored: &Stored) -> http::Answer {
+    if !answered(call, id, |_| Receipt::Nothing).await? {
+        return Ok(page::see(&desk_path(call.realm.code(), id)));
+    }
+    let why = "the person does not want the application to learn this";
+    let error = error(call, &stored.request.return_to, &AuthorizationError::new(Code::AccessDenied, why))?;
+    done(call, id, error)
+}
+
+/// Takes a granted login for its one answer. `false` if another request was faster.
+async fn answered(call: &Call, id: LoginId, receipt: impl Fn(&Proven) -> Receipt) -> Result<bool, Fault> {
+    let (site, realm) = (&call.site, &call.realm);
     let asked = (Origin::Oidc, id);
+    let receipt = |proven: &Proven, _: &str| receipt(proven);
     match federation::from_login(&site.house, realm, &call.visit, &call.browser, asked, receipt).await {
-        Ok(_) if wanted => code(call, &stored.request.return_to, &new).map(Some),
-        Ok(_) => {
-            let why = "another person logged in than the application asked for";
-            error(call, &stored.request.return_to, &AuthorizationError::new(Code::LoginRequired, why)).map(Some)
-        }
-        Err(crate::flow::Error::WrongMoment) => Ok(None),
+        Ok(_) => Ok(true),
+        Err(crate::flow::Error::WrongMoment) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
@@ -94,7 +142,6 @@ async fn granted(call: &Call, id: LoginId, case: &Case, stored: &Stored) -> Resu
 /// Whether the person is the one that the application asked for, if it asked for one (OIDC Core 3.1.2.1).
 fn is_wanted(call: &Call, case: &Case, stored: &Stored) -> bool {
     let Some(only) = &stored.only_subject else { return true };
-    let (Some(user), Some(application)) = (case.user(), &case.application) else { return false };
-    let Protocol::Oidc(client) = &application.protocol else { return false };
+    let (Some(user), Some((_, client))) = (case.user(), application_of(case)) else { return false };
     subject(client, call.realm.tenant(), user, &call.site.house.derived.pairwise) == *only
 }

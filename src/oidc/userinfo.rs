@@ -8,25 +8,28 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value};
 
 use super::access_token::AccessToken;
-use super::authorize::Details;
 use super::claims::{about, subject};
+use super::code::Details;
 use super::error::BearerError;
 use super::parameters::Parameters;
 use super::person;
+use super::standing::is_good;
 use crate::domain::application::Protocol;
-use crate::domain::user::Status;
 use crate::http::{Call, Fault};
-use crate::storage::grants;
+use crate::storage::grants::{self, Standing};
 
 /// `GET` and `POST {base}/oidc/userinfo`.
 pub(super) async fn answer(call: Call, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse, Fault> {
     let refusal = match bearer(&request, &body) {
         Ok(token) => match claims(&call, &token).await? {
-            Some(claims) => {
-                return Ok(HttpResponse::Ok()
-                    .insert_header((CACHE_CONTROL, "no-store"))
-                    .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
-                    .json(claims));
+            Some(told) => {
+                let mut response = HttpResponse::Ok();
+                response.insert_header((CACHE_CONTROL, "no-store"));
+                response.insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"));
+                return Ok(match told {
+                    Told::Plain(claims) => response.json(claims),
+                    Told::Signed(jwt) => response.insert_header((CONTENT_TYPE, "application/jwt")).body(jwt),
+                });
             }
             None => BearerError::InvalidToken,
         },
@@ -70,18 +73,24 @@ fn bearer(request: &HttpRequest, body: &[u8]) -> Result<String, BearerError> {
     }
 }
 
+/// What is told, in the form that the client is registered for.
+enum Told {
+    Plain(Map<String, Value>),
+    Signed(String),
+}
+
 /// The claims that the token opens; `None` if it opens nothing any more.
-async fn claims(call: &Call, token: &str) -> Result<Option<Map<String, Value>>, Fault> {
+async fn claims(call: &Call, token: &str) -> Result<Option<Told>, Fault> {
     let (house, realm) = (&call.site.house, &call.realm);
     let tenant = realm.tenant();
     let Some(token) = AccessToken::open(token, tenant, &house.derived.access_tokens, call.visit.now) else {
         return Ok(None);
     };
-    let found = house.db.read(async |connection| grants::with_id(connection, tenant, token.grant).await).await?;
-    let Some((grant, member)) = found.filter(|(_, member)| member.user.id == token.user) else { return Ok(None) };
-    if grant.revoked_at.is_some() || grant.redeemed_at.is_none() || member.user.status != Status::Enabled {
+    let found = house.db.read(async |connection| grants::with_id(tenant, token.grant).ask(connection).await).await?;
+    let Some(standing) = found.filter(|found| found.member.user.id == token.user && is_good(found)) else {
         return Ok(None);
-    }
+    };
+    let Standing { grant, member, .. } = standing;
     let application = realm.config.application(token.application);
     let Some(Protocol::Oidc(client)) = application.map(|application| &application.protocol) else { return Ok(None) };
     let details: Details = serde_json::from_str(&grant.details).map_err(|error| Fault::Internal(error.to_string()))?;
@@ -89,5 +98,12 @@ async fn claims(call: &Call, token: &str) -> Result<Option<Map<String, Value>>, 
     let mut claims = about(&person::of(&member.user, &groups), client, &token.scopes, &details.claims.userinfo);
     let sub = subject(client, tenant, member.user.id, &house.derived.pairwise);
     claims.insert("sub".to_owned(), Value::String(sub));
-    Ok(Some(claims))
+    let Some(algorithm) = client.userinfo_algorithm else { return Ok(Some(Told::Plain(claims))) };
+    // OIDC Core 5.3.2: whoever reads it sees from whom it is and for whom.
+    claims.insert("iss".to_owned(), Value::String(call.site.urls.base(realm.code())));
+    claims.insert("aud".to_owned(), Value::String(client.client_id.clone()));
+    let internal = |error: String| Fault::Internal(error);
+    let key = realm.oidc_keys.signing(algorithm).ok_or_else(|| internal(format!("no key for {}", algorithm.name())))?;
+    let octets = serde_json::to_vec(&claims).map_err(|error| internal(error.to_string()))?;
+    Ok(Some(Told::Signed(key.sign_jwt(&octets).map_err(|error| internal(error.to_string()))?)))
 }

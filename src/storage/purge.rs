@@ -32,6 +32,11 @@ pub async fn run(connection: &mut Connection, now: Timestamp) -> Result<u64> {
         ("DELETE FROM sso_session WHERE last_seen_at < ?", month),
         ("DELETE FROM session_participant WHERE first_at < ?", month),
         ("DELETE FROM saml_logout WHERE expires_at < ?", now.micros()),
+        (
+            "DELETE FROM oidc_family WHERE EXISTS (SELECT 1 FROM oidc_grant WHERE oidc_grant.tenant_id = \
+             oidc_family.tenant_id AND oidc_grant.id = oidc_family.grant_id AND oidc_grant.ends_at < ?)",
+            old,
+        ),
         ("DELETE FROM oidc_grant WHERE ends_at < ?", old),
         ("DELETE FROM used_identifier WHERE expires_at < ?", now.micros()),
         ("DELETE FROM parked_request WHERE expires_at < ?", now.micros()),

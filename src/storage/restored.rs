@@ -24,6 +24,8 @@ pub async fn settle(connection: &mut Connection, now: Timestamp) -> Result<u64> 
         "DELETE FROM saml_logout",
         "DELETE FROM email_code",
         "DELETE FROM activation",
+        "DELETE FROM logout_notice",
+        "DELETE FROM oidc_family",
         "DELETE FROM oidc_grant",
         "DELETE FROM lease",
         "UPDATE enrollment SET state = 'cancelled', secret_sealed = NULL WHERE state = 'open'",

@@ -3,7 +3,7 @@
 //! Every change here raises the tenant's version, which is what the caches of all instances compare.
 
 use super::row::{Row, document};
-use super::statement::Statement;
+use super::statement::{Question, Statement};
 use super::{Connection, Result};
 use crate::domain::application::Application;
 use crate::domain::group::Group;
@@ -17,6 +17,14 @@ use crate::domain::timestamp::Timestamp;
 pub async fn codes(connection: &mut Connection) -> Result<Vec<TenantCode>> {
     let rows = Statement::new("SELECT code FROM tenant ORDER BY code").rows(connection).await?;
     rows.into_iter().map(|row| Row::of("tenant", row).parsed("code")).collect()
+}
+
+/// The code of the virtual server with this identifier.
+// the tenant itself is asked for
+pub fn code_of(tenant: TenantId) -> Question<Option<TenantCode>> {
+    Question::new(Statement::new("SELECT id, code FROM tenant WHERE id = ?").shown(tenant), |rows| {
+        rows.into_iter().next().map(|row| Row::of("tenant", row).parsed("code")).transpose()
+    })
 }
 
 /// The version of a virtual server's configuration, if there is one with this code.

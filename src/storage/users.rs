@@ -179,6 +179,7 @@ pub async fn remove(connection: &mut Connection, tenant: TenantId, id: UserId) -
         "DELETE FROM password WHERE tenant_id = ? AND user_id = ?",
         "DELETE FROM group_member WHERE tenant_id = ? AND user_id = ?",
         "DELETE FROM known_browser WHERE tenant_id = ? AND user_id = ?",
+        "DELETE FROM oidc_consent WHERE tenant_id = ? AND user_id = ?",
         "DELETE FROM user_account WHERE tenant_id = ? AND id = ?",
     ] {
         Statement::new(statement).shown(tenant).shown(id).run(&mut *connection).await?;

@@ -15,7 +15,9 @@ use crate::flow::case::{enrollment_subject, name_subject};
 use crate::flow::letters::NOTICE;
 use crate::keys::sealing::Place;
 use crate::storage::tokens::{State, Token};
-use crate::storage::{self, Connection, address_changes, failures, grants, sessions, tokens, users};
+use crate::storage::{
+    self, Connection, address_changes, failures, grants, logout_notices, sessions, tokens, users,
+};
 
 /// Stores a new account.
 ///
@@ -36,8 +38,9 @@ async fn end_all(
     user: UserId,
     reason: &str,
 ) -> storage::Result<()> {
+    logout_notices::of_user(tenant, user, desk.now).run(connection).await?;
     sessions::end_all_of(connection, tenant, user, reason, desk.now).await?;
-    grants::revoke_all_of(connection, tenant, user, None, desk.now).await?;
+    grants::revoke_all_of(connection, tenant, user, desk.now).await?;
     Ok(())
 }
 

@@ -143,38 +143,8 @@ pub fn form_targets(application: Option<&Application>) -> Vec<String> {
         Protocol::Oidc(client) => client.redirect_uris.iter().map(ToString::to_string).collect(),
         Protocol::Saml(_) | Protocol::Portal => Vec::new(),
     };
-    let mut targets: Vec<String> = addresses.iter().filter_map(|address| source(address)).collect();
+    let mut targets: Vec<String> = addresses.iter().filter_map(|address| page::policy_source(address)).collect();
     targets.sort();
     targets.dedup();
     targets
-}
-
-/// An address as a content security policy names it: scheme, host and port; or a scheme alone, for native apps.
-fn source(address: &str) -> Option<String> {
-    let url = url::Url::parse(address).ok()?;
-    match (url.scheme(), url.host_str()) {
-        // RFC 8252 7.3: a native app's loopback listener picks its port at the last moment.
-        ("http", Some(host @ ("127.0.0.1" | "[::1]" | "localhost"))) => Some(format!("http://{host}:*")),
-        ("http" | "https", Some(_)) => Some(url.origin().ascii_serialization()),
-        (scheme, _) => Some(format!("{scheme}:")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// T-22.
-    #[test]
-    fn a_policy_names_origins_and_schemes_only() {
-        for (address, expected) in [
-            ("https://app.example.com/callback?x=1", Some("https://app.example.com")),
-            ("http://127.0.0.1:9000/callback", Some("http://127.0.0.1:*")),
-            ("com.example.app:/callback", Some("com.example.app:")),
-            ("https://app.example.com:8443/", Some("https://app.example.com:8443")),
-            ("nonsense", None),
-        ] {
-            assert_eq!(source(address).as_deref(), expected, "{address}");
-        }
-    }
 }

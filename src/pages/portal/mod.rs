@@ -4,17 +4,18 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::domain::application::{Application, Protocol};
-use crate::domain::ids::LoginId;
+use crate::domain::ids::{ApplicationId, LoginId};
 use crate::domain::login::origin::Origin;
 use crate::domain::login::step::Step;
 use crate::domain::login::wishes::Wishes;
 use crate::domain::timestamp::Timestamp;
 use crate::flow::federation::{self, Asked, Proven, Receipt, Silent};
 use crate::flow::login::{self, NewLogin};
-use crate::flow::{case, logout, session};
+use crate::flow::{case, consent, logout, session};
 use crate::http::page::Frame;
 use crate::http::{Answer, Call, Fault, Form, cookies, form, page};
 use crate::i18n::Language;
+use crate::storage::consents;
 use crate::storage::tokens::{self, Token};
 
 /// Registers the routes.
@@ -23,6 +24,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/", web::get().to(home))
         .route("", web::get().to(with_slash))
         .route("/portal/resume/{login}", web::get().to(resume))
+        .route("/portal/consents/{application}/withdraw", web::post().to(withdraw))
         .route("/portal/logout", web::post().to(log_out));
 }
 
@@ -34,7 +36,15 @@ struct HomePage {
     username: String,
     applications: Vec<Entry>,
     tokens: Vec<TokenEntry>,
+    consents: Vec<ConsentEntry>,
     logout: String,
+}
+
+/// An application that the person has allowed to learn something.
+struct ConsentEntry {
+    name: String,
+    day: String,
+    withdraw: String,
 }
 
 struct Entry {
@@ -106,8 +116,11 @@ async fn begin(
 
 async fn show(call: &Call, proven: &Proven) -> Answer {
     let (realm, user) = (&call.realm, &proven.member.user);
-    let tokens =
-        call.site.house.db.read(async |connection| tokens::of_user(realm.tenant(), user.id).ask(connection).await);
+    let tenant = realm.tenant();
+    let found = call.site.house.db.read(async |connection| {
+        let tokens = tokens::of_user(tenant, user.id).ask(connection).await?;
+        Ok((tokens, consents::of_user(tenant, user.id).ask(connection).await?))
+    });
     let frame = Frame::of(call, "portal-title").with_csrf(csrf(call, proven.session));
     let applications = realm.config.applications.iter().filter_map(|application| {
         if !application.assignment.includes(user.id, &proven.member.groups) {
@@ -116,12 +129,18 @@ async fn show(call: &Call, proven: &Proven) -> Answer {
         let address = address(call, application)?;
         Some(Entry { name: application.name.clone(), address })
     });
-    let tokens = tokens.await?;
+    let (tokens, consents) = found.await?;
+    let consents = consents.iter().filter_map(|consent| {
+        let name = realm.config.application(consent.application)?.name.clone();
+        let withdraw = format!("/t/{}/portal/consents/{}/withdraw", realm.code(), consent.application);
+        Some(ConsentEntry { name, day: day(consent.given_at), withdraw })
+    });
     page::page(&HomePage {
         name: user.display_name(),
         username: user.username.clone(),
         applications: applications.collect(),
         tokens: tokens.iter().map(entry).collect(),
+        consents: consents.collect(),
         logout: format!("/t/{}/portal/logout", realm.code()),
         frame,
     })
@@ -135,8 +154,11 @@ fn address(call: &Call, application: &Application) -> Option<String> {
     application.launch_url.clone().or_else(|| begun_by_us.then(start))
 }
 
+fn day(at: Timestamp) -> String {
+    at.rfc3339().chars().take(10).collect()
+}
+
 fn entry(token: &Token) -> TokenEntry {
-    let day = |at: Timestamp| at.rfc3339().chars().take(10).collect();
     TokenEntry {
         name: token.name.clone(),
         serial: token.serial.clone(),
@@ -168,6 +190,16 @@ async fn resume(call: Call, path: web::Path<(String, LoginId)>) -> Answer {
     let gone = cookies::gone(&site.urls, cookies::Kind::Login(id));
     response.add_cookie(&gone).map_err(|error| Fault::Internal(error.to_string()))?;
     Ok(response)
+}
+
+/// `POST …/portal/consents/{application}/withdraw`: the application learns nothing more, and what it was granted ends.
+async fn withdraw(call: Call, path: web::Path<(String, ApplicationId)>, form: Form) -> Answer {
+    let (site, realm, application) = (&call.site, &call.realm, path.into_inner().1);
+    if let Some(session) = session::current(&site.house, realm, &call.visit, &call.browser).await? {
+        form.check(site, &[b"session", &realm.tenant().to_bytes(), &session.id.to_bytes()])?;
+        consent::withdraw(&site.house, realm, &call.visit, session.user, application).await?;
+    }
+    Ok(page::see(&site.urls.portal(realm.code())))
 }
 
 /// `POST …/portal/logout`.

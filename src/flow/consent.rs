@@ -1,0 +1,82 @@
+//! Consent: what a person allows an application to learn, asked once, remembered, and taken back in the portal.
+
+use std::collections::BTreeSet;
+
+use super::{House, Realm, Result, Visit};
+use crate::domain::audit::{Action, Actor, Event};
+use crate::domain::ids::{ApplicationId, UserId};
+use crate::domain::oidc_client::Scope;
+use crate::storage::consents::{self, Consent};
+use crate::storage::{grants, statement};
+
+/// Whether the person has allowed all of this before.
+///
+/// # Errors
+/// If the database fails.
+pub async fn is_given(
+    house: &House,
+    realm: &Realm,
+    user: UserId,
+    application: ApplicationId,
+    scopes: &BTreeSet<Scope>,
+) -> Result<bool> {
+    let tenant = realm.tenant();
+    let given = house.db.read(async |connection| consents::to(tenant, user, application).ask(connection).await).await?;
+    let given = given.map(|consent| consent.scopes).unwrap_or_default();
+    let given: BTreeSet<Scope> = given.split(' ').filter_map(|word| word.parse().ok()).collect();
+    Ok(scopes.is_subset(&given))
+}
+
+/// Writes down that the person allows this, besides what was allowed before.
+///
+/// # Errors
+/// If the database fails.
+pub async fn give(
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    user: UserId,
+    application: ApplicationId,
+    scopes: &BTreeSet<Scope>,
+) -> Result<()> {
+    let tenant = realm.tenant();
+    let given = house.db.write(async |connection| {
+        let before = consents::to(tenant, user, application).ask(connection).await?;
+        let before = before.map(|consent| consent.scopes).unwrap_or_default();
+        let all: BTreeSet<Scope> =
+            before.split(' ').filter_map(|word| word.parse().ok()).chain(scopes.iter().copied()).collect();
+        let words = all.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(" ");
+        let event = Event::new(visit.now, tenant, Actor::User(user), Action::ConsentGiven);
+        let detail = serde_json::json!({ "scopes": words });
+        let event = event.on("application", application).from_address(visit.address).with(detail);
+        let mut writes = consents::given(tenant, user, &Consent { application, scopes: words, given_at: visit.now });
+        writes.push(house.entry(&event));
+        statement::run_all(connection, writes).await
+    });
+    Ok(given.await?)
+}
+
+/// Takes back what a person allowed an application, and with it everything that was granted to it for this person.
+///
+/// # Errors
+/// If the database fails.
+pub async fn withdraw(
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    user: UserId,
+    application: ApplicationId,
+) -> Result<()> {
+    let tenant = realm.tenant();
+    let withdrawn = house.db.write(async |connection| {
+        if consents::withdraw(connection, tenant, user, application).await? {
+            let grants = grants::revoke_for(connection, tenant, user, application, visit.now).await?;
+            let event = Event::new(visit.now, tenant, Actor::User(user), Action::ConsentWithdrawn);
+            let detail = serde_json::json!({ "grants": grants });
+            let event = event.on("application", application).from_address(visit.address).with(detail);
+            house.record(connection, event).await?;
+        }
+        Ok(())
+    });
+    Ok(withdrawn.await?)
+}

@@ -1,0 +1,114 @@
+//! What the endpoints that applications call have in common: reading a form, answering in JSON, errors with their
+//! status and headers (RFC 6749, 5), and the permission for pages of other sites to ask.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+
+use super::client::{PresentedClient, presented};
+use super::error::{TokenError, TokenErrorCode as Code};
+use super::parameters::{ParameterError, Parameters};
+use crate::http::Call;
+
+/// `OPTIONS`: applications in a browser ask first. No cookie counts here, so any page may ask.
+pub(super) async fn preflight() -> HttpResponse {
+    HttpResponse::NoContent()
+        .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
+        .insert_header((ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"))
+        .insert_header((ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type"))
+        .insert_header((ACCESS_CONTROL_MAX_AGE, "3600"))
+        .finish()
+}
+
+/// The beginning of a JSON answer that nobody keeps.
+pub(super) fn json(status: StatusCode) -> HttpResponseBuilder {
+    let mut response = HttpResponse::build(status);
+    response.insert_header((CACHE_CONTROL, "no-store")).insert_header((PRAGMA, "no-cache"));
+    response.insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"));
+    response
+}
+
+/// The answer to a bad request; the reason is in the log, too.
+pub(super) fn refusal(call: &Call, request: &HttpRequest, error: &TokenError) -> HttpResponse {
+    let path = &call.path;
+    tracing::info!(correlation = %call.visit.correlation, path, %error, "an application's request is refused");
+    let status = StatusCode::from_u16(error.error.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    let mut response = json(status);
+    if status == StatusCode::UNAUTHORIZED && request.headers().contains_key(AUTHORIZATION) {
+        response.insert_header((WWW_AUTHENTICATE, "Basic realm=\"token\""));
+    }
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.insert_header((RETRY_AFTER, "5"));
+    }
+    response.json(error)
+}
+
+/// Reads the form of a request and who sends it.
+///
+/// # Errors
+/// [`TokenError`] with what is wrong.
+pub(super) fn read(request: &HttpRequest, body: &[u8]) -> Result<(PresentedClient, Parameters), TokenError> {
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    if request.headers().get_all(AUTHORIZATION).count() > 1 {
+        return Err(invalid("the header Authorization is given more than once"));
+    }
+    let parameters = form(header(CONTENT_TYPE), body)?;
+    let client = presented(header(AUTHORIZATION), &parameters)?;
+    Ok((client, parameters))
+}
+
+/// The parameters in a body of this content type.
+///
+/// # Errors
+/// `invalid_request`.
+pub(super) fn form(content_type: Option<&str>, body: &[u8]) -> Result<Parameters, TokenError> {
+    let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Err(invalid("the content type must be application/x-www-form-urlencoded"));
+    }
+    Parameters::parse(body).map_err(|error| match error {
+        ParameterError::TooLong => invalid("the body is too long"),
+        ParameterError::NotUtf8 | ParameterError::Twice(_) => invalid("the body is not UTF-8"),
+    })
+}
+
+/// `invalid_request` with a sentence for the developer.
+pub(super) fn invalid(description: impl Into<std::borrow::Cow<'static, str>>) -> TokenError {
+    TokenError::new(Code::InvalidRequest, description)
+}
+
+/// The value of a parameter that may be there once.
+///
+/// # Errors
+/// `invalid_request`.
+pub(super) fn one<'p>(parameters: &'p Parameters, name: &'static str) -> Result<Option<&'p str>, TokenError> {
+    parameters.one(name).map_err(|_| invalid(format!("the parameter {name} is given more than once")))
+}
+
+/// As [`one`], for a parameter that must be there.
+///
+/// # Errors
+/// `invalid_request`.
+pub(super) fn needed<'p>(parameters: &'p Parameters, name: &'static str) -> Result<&'p str, TokenError> {
+    one(parameters, name)?.ok_or_else(|| invalid(format!("the parameter {name} is missing")))
+}
+
+/// Our own fault.
+pub(super) fn failed(error: impl Into<crate::flow::Error>) -> TokenError {
+    let error = error.into();
+    if let crate::flow::Error::Storage(storage) = &error
+        && storage.is_passing()
+    {
+        return TokenError::new(Code::TemporarilyUnavailable, "the server is busy; try again in some seconds");
+    }
+    broken(&error)
+}
+
+/// Our own fault, and trying again will hardly help.
+pub(super) fn broken(error: impl std::fmt::Display) -> TokenError {
+    tracing::error!(%error, "an application's request failed");
+    TokenError::new(Code::ServerError, "the server failed; try again")
+}

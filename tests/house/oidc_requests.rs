@@ -1,0 +1,252 @@
+//! Authorization requests in every form, what is answered to them, and consent.
+
+use serde_json::json;
+
+use crate::relying_party::{CALLBACK, Rp, SECRET, Told, answer, application, challenge, encoded, linus, log_in};
+use crate::visitor::Visitor;
+use crate::world::{BOTH, On, World};
+
+/// OIDC Core 3.1.2.1, R-479: a request may be posted by the application's page, which comes without our cookies; whoever
+/// is logged in is known all the same.
+#[actix_web::test]
+async fn a_posted_request_finds_the_session() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        world.apply(&application("app", SECRET)).await;
+        let (app, mut linus) = (Rp::new(&world, "app"), linus(&world).await);
+        let address = format!("{}/oidc/authorize", world.base());
+        let fields = |more: &[(&str, &str)]| -> Vec<(String, String)> {
+            let usual = [
+                ("client_id", "app"),
+                ("response_type", "code"),
+                ("scope", "openid"),
+                ("state", "a b&c"),
+                ("redirect_uri", CALLBACK),
+                ("code_challenge_method", "S256"),
+            ];
+            let all = usual.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            all.chain([("code_challenge".to_owned(), challenge())]).collect()
+        };
+        let seen = linus.post_from_elsewhere(&address, &fields(&[])).await;
+        assert_eq!(answer(&seen, "state"), "a b&c", "{on:?}");
+        assert_eq!(app.redeem(&answer(&seen, "code")).await.status, 200, "{on:?}");
+        let silent = linus.post_from_elsewhere(&address, &fields(&[("prompt", "none")])).await;
+        assert!(!answer(&silent, "code").is_empty(), "{on:?}");
+        // The address alone is of no use in another browser (T-21).
+        let parked = linus.once(reqwest::Method::POST, &address, Some(fields(&[]))).await;
+        let location = parked.headers["location"].to_str().unwrap().to_owned();
+        assert_eq!(parked.status, 303);
+        let other = Visitor::new(&world.url).get(&location).await;
+        assert_eq!((other.status, other.leaves_to), (400, None), "{on:?}");
+        // Errors are told as for a GET, without waiting anywhere.
+        let bad = linus.post_from_elsewhere(&address, &fields(&[("prompt", "create")])).await;
+        assert_eq!(answer(&bad, "error"), "invalid_request");
+        let json = Told::of(reqwest::Client::new().post(&address).json(&json!({}))).await;
+        assert_eq!(json.status, 415);
+        world.stop().await;
+    }
+}
+
+/// OIDC Core 3.1.2.6, RFC 6749 4.1.2.1, RFC 9207: each mistake has its code, its description, state and iss.
+#[actix_web::test]
+async fn every_mistake_is_named() {
+    let world = World::new(On::Sqlite).await;
+    world.apply(&application("app", SECRET)).await;
+    let (app, mut linus) = (Rp::new(&world, "app"), linus(&world).await);
+    let good = app.url("openid", "");
+    for (url, error, description) in [
+        (good.replace("response_type=code", ""), "invalid_request", "response_type is missing"),
+        (good.replace("response_type=code", "response_type=id_token"), "unsupported_response_type", "must be code"),
+        (app.url("profile", ""), "invalid_scope", "must contain openid"),
+        (app.url("openid", "&response_mode=fragment"), "invalid_request", "response_mode=fragment"),
+        (app.url("openid", "&response_mode=web_message"), "invalid_request", "response_mode must be"),
+        (app.url("openid", "&prompt=create"), "invalid_request", "prompt=create"),
+        (app.url("openid", "&prompt=none%20consent"), "invalid_request", "prompt=none"),
+        (app.url("openid", "&prompt=wink"), "invalid_request", "prompt may be"),
+        (app.url("openid", "&max_age=-1"), "invalid_request", "max_age"),
+        (app.url("openid", "&max_age=1.5"), "invalid_request", "max_age"),
+        (app.url("openid", "&claims=%7B"), "invalid_request", "claims"),
+        (app.url("openid", "&claims=%5B%5D"), "invalid_request", "claims"),
+        (app.url("openid", "&scope=openid"), "invalid_request", "scope is given more than once"),
+        (app.url("openid", &format!("&nonce2=x&state={}", "x")), "invalid_request", "state is given more than once"),
+        (app.url("openid", "&request_uri=https%3A%2F%2Fevil.example%2Fr"), "request_uri_not_supported", "request_uri"),
+        (app.url("openid", "&registration=%7B%7D"), "registration_not_supported", "registration"),
+        (
+            app.url("openid", "&claims=%7B%22id_token%22%3A%7B%22acr%22%3A%7B%22essential%22%3Atrue%2C%22values%22%3A%5B%22x%22%5D%7D%7D%7D"),
+            "unmet_authentication_requirements",
+            "acr",
+        ),
+    ] {
+        let seen = linus.get(&url).await;
+        assert_eq!(answer(&seen, "error"), error, "{url}");
+        assert!(answer(&seen, "error_description").contains(description), "{}", answer(&seen, "error_description"));
+        assert_eq!(answer(&seen, "iss"), world.base(), "T-49");
+        assert!(answer(&seen, "code").is_empty());
+    }
+    for harmless in
+        ["&display=popup", "&claims_locales=se", "&unknown=%25%25", "&ui_locales=se%20de-DE", "&acr_values=1%202"]
+    {
+        assert!(!answer(&linus.get(&app.url("openid", harmless)).await, "code").is_empty(), "{harmless}");
+    }
+    world.stop().await;
+}
+
+/// R-507: acr_values steps up, essential acr is a condition, login_hint fills in, ui_locales chooses the language.
+#[actix_web::test]
+async fn wishes_are_honoured() {
+    let world = World::new(On::Sqlite).await;
+    world.apply(&application("app", SECRET)).await;
+    world.apply("[[tenant]]\ncode = \"acme\"\n[tenant.global_policy]\nrequire = [\"password\"]\n").await;
+    let app = Rp::new(&world, "app");
+    let mut visitor = Visitor::new(&world.url);
+    let seen = visitor.get(&app.url("openid", "&login_hint=linus&ui_locales=xx%20de")).await;
+    assert!(seen.body.contains("value=\"linus\"") && seen.body.contains("<html lang=\"de\""), "{}", seen.body);
+    let seen = visitor.press(&seen, "continue", &[("username", "linus")]).await;
+    let seen = visitor.press(&seen, "continue", &[("password", "has a token already")]).await;
+    let one = app.redeem(&answer(&seen, "code")).await.claims();
+    assert_eq!((one["acr"].clone(), one["amr"].clone()), (json!("urn:vestibule:acr:password"), json!(["pwd"])));
+    // RFC 9470: the resource wants more, so the application asks for it.
+    let wanted = "&acr_values=https%3A%2F%2Frefeds.org%2Fprofile%2Fmfa";
+    let silent = visitor.get(&app.url("openid", &format!("{wanted}&prompt=none"))).await;
+    assert_eq!(answer(&silent, "error"), "interaction_required");
+    let seen = visitor.get(&app.url("openid", wanted)).await;
+    assert_eq!(seen.title(), "Enter your passcode", "{}", seen.body);
+    let code = crate::story::passcode_of_linus(&world);
+    let seen = visitor.press(&seen, "continue", &[("code", &code)]).await;
+    let two = app.redeem(&answer(&seen, "code")).await.claims();
+    assert_eq!(
+        (two["acr"].clone(), two["amr"].clone()),
+        (json!("https://refeds.org/profile/mfa"), json!(["pwd", "otp", "mfa"]))
+    );
+    // The hint of the person who is logged in is answered at once, another person's is not.
+    let hint = app.tokens(&mut visitor, "openid", "").await.text("id_token");
+    let seen = visitor.get(&app.url("openid", &format!("&prompt=none&id_token_hint={hint}"))).await;
+    assert!(!answer(&seen, "code").is_empty());
+    let claims = encoded("{\"id_token\":{\"sub\":{\"value\":\"somebody\"}}}");
+    let seen = visitor.get(&app.url("openid", &format!("&prompt=none&claims={claims}"))).await;
+    assert_eq!(answer(&seen, "error"), "login_required");
+    // Claims one by one, in the ID Token and from UserInfo.
+    let claims = encoded(
+        "{\"id_token\":{\"email\":null,\"phone\":null},\"userinfo\":{\"preferred_username\":{\"essential\":true}}}",
+    );
+    let told = app.tokens(&mut visitor, "openid", &format!("&claims={claims}")).await;
+    assert_eq!(told.claims()["email"], "linus@acme.test");
+    let person = app.userinfo(&told.text("access_token")).await;
+    assert_eq!(
+        (person.body["preferred_username"].as_str(), person.body["email"].clone()),
+        (Some("linus"), json!(null))
+    );
+    world.stop().await;
+}
+
+/// OIDC Core 3.1.2.4, ASVS 10.7: the person is asked, once, and can take it back; a no is a no.
+#[actix_web::test]
+async fn consent_is_asked_remembered_and_taken_back() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        world.apply(&application("app", &format!("{SECRET}refresh_tokens = true\nconsent = \"ask\"\n"))).await;
+        let (app, mut linus) = (Rp::new(&world, "app"), linus(&world).await);
+        let silent = linus.get(&app.url("openid email", "&prompt=none")).await;
+        assert_eq!(answer(&silent, "error"), "consent_required", "{on:?}");
+        let page = linus.get(&app.url("openid email offline_access", "")).await;
+        assert_eq!(page.title(), "Allow access to your data?", "{}", page.body);
+        assert!(page.body.contains("Your email address") && !page.body.contains("The groups"), "{}", page.body);
+        let policy = page.headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.contains("form-action 'self' https://rp.example"), "{policy}");
+        // Nobody else answers for Linus: not a foreign page, not another browser.
+        let (action, fields) = page.form("allow");
+        let mut forged = fields.clone();
+        forged.retain(|(name, _)| name != "csrf");
+        assert_eq!(linus.clone().post(&action, &forged).await.status, 403, "{on:?}");
+        assert_eq!(Visitor::new(&world.url).post(&action, &fields).await.status, 400, "{on:?}");
+        let denied = linus.press(&page, "deny", &[]).await;
+        assert_eq!(answer(&denied, "error"), "access_denied", "{on:?}");
+        let page = linus.get(&app.url("openid email offline_access", "")).await;
+        let seen = linus.press(&page, "allow", &[]).await;
+        let tokens = app.redeem(&answer(&seen, "code")).await;
+        assert_eq!(tokens.text("scope"), "openid email offline_access", "{on:?}");
+        // Less or as much is not asked again, more is, and so is whoever wants to be sure.
+        assert!(!answer(&linus.get(&app.url("openid email", "&prompt=none")).await, "code").is_empty(), "{on:?}");
+        let more = linus.get(&app.url("openid email groups", "")).await;
+        assert!(more.has_action("allow") && more.body.contains("The groups"), "{on:?}");
+        assert!(linus.get(&app.url("openid", "&prompt=consent")).await.has_action("allow"), "{on:?}");
+        let claims = encoded("{\"userinfo\":{\"given_name\":null}}");
+        assert!(linus.get(&app.url("openid", &format!("&claims={claims}"))).await.has_action("allow"), "{on:?}");
+        // In the portal it is taken back, and with it what was granted.
+        let portal = linus.get(&format!("{}/", world.base())).await;
+        assert!(portal.body.contains("Access you have allowed"), "{}", portal.body);
+        let portal = linus.press(&portal, "withdraw-consent", &[]).await;
+        assert!(!portal.body.contains("Access you have allowed"), "{on:?}");
+        assert_eq!(app.userinfo(&tokens.text("access_token")).await.status, 401, "{on:?}");
+        assert_eq!(app.refresh(&tokens.text("refresh_token")).await.error(), "invalid_grant", "{on:?}");
+        assert_eq!(answer(&linus.get(&app.url("openid", "&prompt=none")).await, "error"), "consent_required");
+        assert_eq!((world.events("consent_given").await, world.events("consent_withdrawn").await), (1, 1), "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// OIDC Core 5.3.2, 8.1, R-515: UserInfo signed, by POST as well; subjects by sector; each client its algorithm.
+#[actix_web::test]
+async fn answers_have_the_form_that_the_client_is_registered_for() {
+    let world = World::new(On::Sqlite).await;
+    let signed = "userinfo_signed_response_alg = \"ES256\"\nid_token_signed_response_alg = \"EdDSA\"\n";
+    world.apply(&application("signed", &format!("{SECRET}{signed}subject_type = \"pairwise\"\n"))).await;
+    let sector = "subject_type = \"pairwise\"\nsector_identifier = \"example.com\"\n";
+    world.apply(&application("sector", &format!("{SECRET}{sector}"))).await;
+    world.apply(&application("twin", &format!("{SECRET}{sector}"))).await;
+    let mut linus = linus(&world).await;
+    let app = Rp::new(&world, "signed");
+    let tokens = app.tokens(&mut linus, "openid email", "").await;
+    let algorithm = |jwt: &str| {
+        use base64::Engine as _;
+        let header = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(jwt.split('.').next().unwrap()).unwrap();
+        serde_json::from_slice::<serde_json::Value>(&header).unwrap()["alg"].clone()
+    };
+    assert_eq!(algorithm(&tokens.text("id_token")), "EdDSA");
+    let told = app.userinfo(&tokens.text("access_token")).await;
+    assert_eq!((told.header("content-type"), algorithm(&told.text)), ("application/jwt", json!("ES256")));
+    let claims = crate::story::claims_of(&json!({ "id_token": told.text }));
+    assert_eq!((claims["iss"].clone(), claims["aud"].clone()), (json!(world.base()), json!("signed")));
+    assert_eq!(
+        (claims["sub"].clone(), claims["email"].clone()),
+        (tokens.claims()["sub"].clone(), json!("linus@acme.test"))
+    );
+    let (sector, twin) = (Rp::new(&world, "sector"), Rp::new(&world, "twin"));
+    let sector = sector.tokens(&mut linus, "openid", "").await;
+    let twin = twin.tokens(&mut linus, "openid", "").await;
+    assert_eq!(sector.claims()["sub"], twin.claims()["sub"], "one sector");
+    assert_ne!(sector.claims()["sub"], claims["sub"], "another sector");
+    let address = format!("{}/oidc/userinfo", world.base());
+    let client = reqwest::Client::new();
+    let token = sector.text("access_token");
+    let by_form = Told::of(client.post(&address).form(&[("access_token", &token)])).await;
+    let by_header = Told::of(client.post(&address).bearer_auth(&token)).await;
+    assert_eq!((by_form.status, by_header.status), (200, 200));
+    assert_eq!(by_form.body["sub"], sector.claims()["sub"]);
+    let both = Told::of(client.post(&address).bearer_auth(&token).form(&[("access_token", &token)])).await;
+    assert_eq!((both.status, both.header("cache-control")), (400, "no-store"));
+    world.stop().await;
+}
+
+/// AUTH-33, T-22: the answer by a form, with everything that a state may contain.
+#[actix_web::test]
+async fn the_answer_by_form_is_escaped_and_leads_to_the_application_only() {
+    let world = World::new(On::Sqlite).await;
+    world.apply(&application("app", SECRET)).await;
+    let app = Rp::new(&world, "app");
+    let url =
+        app.url("openid", "&response_mode=form_post").replace("state=xyz", &format!("state={}", encoded("a\"'><b>&")));
+    let mut linus = Visitor::new(&world.url);
+    let page = log_in(&world, &mut linus, &url).await;
+    let policy = page.headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.contains("form-action 'self' https://rp.example"), "{policy}");
+    assert!(!page.body.contains("<b>") && page.body.contains("action=\"https://rp.example/cb\""), "{}", page.body);
+    let document = scraper::Html::parse_document(&page.body);
+    let field = |name: &str| {
+        let selector = scraper::Selector::parse(&format!("input[name={name}]")).unwrap();
+        document.select(&selector).next().unwrap().attr("value").unwrap().to_owned()
+    };
+    assert_eq!((field("state"), field("iss")), ("a\"'><b>&".to_owned(), world.base()));
+    assert_eq!(app.redeem(&field("code")).await.status, 200);
+    world.stop().await;
+}
