@@ -10,6 +10,7 @@ use crate::domain::application::{Application, Assignment, Protocol};
 use crate::domain::ids::{GroupId, UserId};
 use crate::domain::name::{checked, key_of};
 use crate::domain::oidc_client::{ClientAuthentication, OidcClient, OidcClientDraft, OidcClientFault};
+use crate::domain::resource::Resource;
 use crate::domain::service_provider::draft::bare;
 use crate::domain::service_provider::{Described, ServiceProvider, ServiceProviderDraft};
 use crate::domain::tenant::TenantConfig;
@@ -32,6 +33,7 @@ const LARGEST_METADATA: u64 = 4 * 1024 * 1024;
 pub(super) struct Known<'a> {
     pub(super) groups: &'a Names<GroupId>,
     pub(super) users: &'a Names<UserId>,
+    pub(super) resources: &'a [Resource],
     /// Where files are that the apply file names.
     pub(super) folder: &'a Path,
     /// What was found at the addresses that it names.
@@ -160,6 +162,15 @@ fn client(
         }
     };
     client.jwks = keys(document, place, draft, known.folder);
+    for resource in &client.resources {
+        if !known.resources.iter().any(|known| known.identifier == *resource) {
+            document.fault(&format!("{place}.resources"), format!("there is no resource \"{resource}\""));
+        }
+    }
+    if client.require_signed_request_object && client.jwks.is_none() {
+        document
+            .fault(&format!("{place}.require_signed_request_object"), "needs jwks_file: there is no key to check with");
+    }
     // Digests are bound to the client identifier: with another one, the stored secrets are of no use.
     let before = before.filter(|before| before.client_id == client.client_id && client.authentication.has_secret());
     if let Some(before) = before {
@@ -213,6 +224,7 @@ const fn key_of_fault(fault: &OidcClientFault) -> &'static str {
         OidcClientFault::ClientSecret | OidcClientFault::SecretWithoutUse => "client_secret",
         OidcClientFault::NoRedirectUri | OidcClientFault::Sector => "redirect_uris",
         OidcClientFault::Address { field, .. } | OidcClientFault::NotCallable(field) => field,
+        OidcClientFault::PublicForItself => "client_credentials",
         OidcClientFault::SectorIdentifier => "sector_identifier",
         OidcClientFault::PublicWithoutPkce => "require_pkce",
         OidcClientFault::Seconds { key, .. } => key,

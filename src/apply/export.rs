@@ -40,6 +40,7 @@ struct Tenant {
     windows: Table,
     group: Vec<Table>,
     user: Vec<Table>,
+    resource: Vec<Table>,
     application: Vec<Table>,
     global_policy: Table,
     access_policy: Vec<Table>,
@@ -120,6 +121,7 @@ fn written(current: &Current) -> Tenant {
         windows: table(&settings.windows),
         group: groups.collect(),
         user: people.into_iter().map(|person| user(&names, person)).collect(),
+        resource: settings.resources.iter().map(table).collect(),
         application: current.config.applications.iter().map(|it| application(&names, it)).collect(),
         global_policy: policy(&names, &current.config.policies.global, false),
         access_policy: current.config.policies.exceptions.iter().map(|it| policy(&names, it, true)).collect(),
@@ -215,6 +217,17 @@ fn oidc(client: &OidcClient) -> Table {
     }
     if let Some(sector) = &client.sector_identifier {
         set(&mut entry, "sector_identifier", sector.as_str());
+    }
+    set_list(&mut entry, "resources", client.resources.iter().map(|resource| resource.as_str().into()));
+    for (key, set_to) in [
+        ("client_credentials", client.client_credentials),
+        ("require_pushed_authorization_requests", client.require_pushed_authorization_requests),
+        ("require_signed_request_object", client.require_signed_request_object),
+        ("dpop_bound_access_tokens", client.dpop_bound_access_tokens),
+    ] {
+        if set_to {
+            set(&mut entry, key, true);
+        }
     }
     if let Some(keys) = &client.jwks {
         set(&mut entry, "jwks", keys.as_str());

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::domain::oidc_client::OidcClientDraft;
 use crate::domain::policy::access::Method;
+use crate::domain::resource::Resource;
 use crate::domain::secret::SecretString;
 use crate::domain::service_provider::ServiceProviderDraft;
 
@@ -36,6 +37,8 @@ pub struct Tenant {
     pub group: Vec<Group>,
     /// People.
     pub user: Vec<User>,
+    /// APIs that access tokens can be for; named, they are all there are.
+    pub resource: Option<Vec<Resource>>,
     /// Applications.
     pub application: Vec<Application>,
     /// What applies where no ranked policy does.

@@ -137,7 +137,9 @@ pub(super) async fn plan(
         }
     }
     let fetched = applications::fetched(desk, &typed.application).await;
-    let known = applications::Known { groups: &groups, users: &users, folder, fetched: &fetched };
+    let resources = after.settings.resources.clone();
+    let known =
+        applications::Known { groups: &groups, users: &users, resources: &resources, folder, fetched: &fetched };
     let wanted = applications::wanted(desk, document, path, &typed.application, &current.config, known);
     let put = plan_applications(&mut after, wanted, remove, &mut removals);
     let mut names = Names::default();
@@ -266,6 +268,7 @@ fn plan_settings(
         contact.trim().clone_into(&mut settings.help_contact);
     }
     plan_self_provisioning(document, path, typed, settings, groups);
+    plan_resources(document, path, typed, settings);
     plan_platforms(document, path, typed, settings);
     plan_templates(document, path, typed, settings);
     let place = |table: &str| format!("{path}.{table}");
@@ -296,6 +299,21 @@ fn plan_self_provisioning(
     for (key, words) in settings.self_provisioning.faults() {
         document.fault(&format!("{place}.{key}"), words);
     }
+}
+
+/// The APIs that the file names replace those that are known; a file that names none leaves them.
+fn plan_resources(document: &mut Document<'_>, path: &str, typed: &file::Tenant, settings: &mut TenantSettings) {
+    let Some(resources) = &typed.resource else { return };
+    for (index, resource) in resources.iter().enumerate() {
+        let place = format!("{path}.resource[{index}]");
+        for (key, words) in resource.faults() {
+            document.fault(&format!("{place}.{key}"), words);
+        }
+        if resources.iter().take(index).any(|other| other.identifier == resource.identifier) {
+            document.fault(&format!("{place}.identifier"), "is given twice");
+        }
+    }
+    settings.resources.clone_from(resources);
 }
 
 fn plan_platforms(document: &mut Document<'_>, path: &str, typed: &file::Tenant, settings: &mut TenantSettings) {
@@ -380,6 +398,7 @@ fn differences(before: &TenantConfig, after: &TenantConfig) -> Vec<String> {
         ("lockout", old.lockout != new.lockout),
         ("session", old.session != new.session),
         ("windows", old.windows != new.windows),
+        ("resource", old.resources != new.resources),
     ]
     .into_iter()
     .filter(|(_, differs)| *differs)

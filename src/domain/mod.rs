@@ -18,6 +18,7 @@ pub mod oidc_client;
 pub mod policy;
 pub mod redirect_uri;
 pub mod release;
+pub mod resource;
 pub mod secret;
 pub mod service_provider;
 pub mod session;

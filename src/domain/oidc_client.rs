@@ -208,6 +208,21 @@ pub struct OidcClient {
     /// The host that pairwise subjects belong to, where it is not that of the redirect addresses (OIDC Core 8.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sector_identifier: Option<String>,
+    /// The APIs that it may have access tokens for (RFC 8707).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<String>,
+    /// Whether it may have access tokens for itself (RFC 6749, 4.4).
+    #[serde(default)]
+    pub client_credentials: bool,
+    /// Whether a request that was not pushed is refused (RFC 9126, 6).
+    #[serde(default)]
+    pub require_pushed_authorization_requests: bool,
+    /// Whether a request that is not signed is refused (RFC 9101, 10.5).
+    #[serde(default)]
+    pub require_signed_request_object: bool,
+    /// Whether its tokens are always bound to a key (RFC 9449, 5.2).
+    #[serde(default)]
+    pub dpop_bound_access_tokens: bool,
 }
 
 impl OidcClient {
@@ -237,7 +252,7 @@ impl OidcClient {
                 !self.secrets.is_empty()
             }
         };
-        !self.redirect_uris.is_empty() && proof
+        (self.client_credentials || !self.redirect_uris.is_empty()) && proof
     }
 
     /// Whether it may be granted this scope.
@@ -346,6 +361,21 @@ pub struct OidcClientDraft {
     /// See [`OidcClient::sector_identifier`].
     #[serde(default)]
     pub sector_identifier: Option<String>,
+    /// See [`OidcClient::resources`].
+    #[serde(default)]
+    pub resources: Vec<String>,
+    /// See [`OidcClient::client_credentials`].
+    #[serde(default)]
+    pub client_credentials: bool,
+    /// See [`OidcClient::require_pushed_authorization_requests`].
+    #[serde(default)]
+    pub require_pushed_authorization_requests: bool,
+    /// See [`OidcClient::require_signed_request_object`].
+    #[serde(default)]
+    pub require_signed_request_object: bool,
+    /// See [`OidcClient::dpop_bound_access_tokens`].
+    #[serde(default)]
+    pub dpop_bound_access_tokens: bool,
 }
 
 fn all_scopes() -> Vec<Scope> {
@@ -409,6 +439,9 @@ pub enum OidcClientFault {
         /// The largest value.
         most: u32,
     },
+    /// A public client wants tokens for itself.
+    #[error("client_credentials needs a client that can prove who it is")]
+    PublicForItself,
     /// Two claims have one name, or a name is one that the protocol uses itself.
     #[error("claims: \"{0}\" is given twice or belongs to the protocol")]
     Claim(String),
@@ -458,7 +491,7 @@ impl OidcClientDraft {
         let after_logout = addresses("post_logout_redirect_uris", &self.post_logout_redirect_uris, &mut faults);
         web_address("backchannel_logout_uri", self.backchannel_logout_uri.as_ref(), &mut faults);
         web_address("frontchannel_logout_uri", self.frontchannel_logout_uri.as_ref(), &mut faults);
-        if self.redirect_uris.is_empty() {
+        if self.redirect_uris.is_empty() && !self.client_credentials {
             faults.push(OidcClientFault::NoRedirectUri);
         }
         let hosts: BTreeSet<String> = redirect_uris.iter().map(host_of).collect();
@@ -497,6 +530,11 @@ impl OidcClientDraft {
             consent: self.consent,
             userinfo_algorithm: self.userinfo_signed_response_alg,
             sector_identifier: self.sector_identifier.clone(),
+            resources: self.resources.clone(),
+            client_credentials: self.client_credentials,
+            require_pushed_authorization_requests: self.require_pushed_authorization_requests,
+            require_signed_request_object: self.require_signed_request_object,
+            dpop_bound_access_tokens: self.dpop_bound_access_tokens,
         })
     }
 
@@ -527,6 +565,9 @@ impl OidcClientDraft {
             }
         }
         self.check_times(faults);
+        if public && self.client_credentials {
+            faults.push(OidcClientFault::PublicForItself);
+        }
         if public && !self.require_pkce {
             faults.push(OidcClientFault::PublicWithoutPkce);
         }

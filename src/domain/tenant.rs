@@ -15,6 +15,7 @@ use crate::domain::oath::window::WindowSettings;
 use crate::domain::policy::access::AccessPolicies;
 use crate::domain::policy::platform::{Platform, PlatformMatrix};
 use crate::domain::policy::provisioning::SelfProvisioning;
+use crate::domain::resource::Resource;
 use crate::domain::session::SessionSettings;
 use crate::domain::timestamp::Timestamp;
 
@@ -111,6 +112,8 @@ pub struct TenantSettings {
     pub session: SessionSettings,
     /// How far a clock or counter may be off.
     pub windows: WindowSettings,
+    /// The APIs that access tokens can be for.
+    pub resources: Vec<Resource>,
 }
 
 /// One template for each kind of token that self-provisioning makes (A10).

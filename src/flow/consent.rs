@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use super::{House, Realm, Result, Visit};
 use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::ids::{ApplicationId, UserId};
-use crate::domain::oidc_client::Scope;
 use crate::storage::consents::{self, Consent};
 use crate::storage::{grants, statement};
 
@@ -18,13 +17,12 @@ pub async fn is_given(
     realm: &Realm,
     user: UserId,
     application: ApplicationId,
-    scopes: &BTreeSet<Scope>,
+    scopes: &BTreeSet<String>,
 ) -> Result<bool> {
     let tenant = realm.tenant();
     let given = house.db.read(async |connection| consents::to(tenant, user, application).ask(connection).await).await?;
     let given = given.map(|consent| consent.scopes).unwrap_or_default();
-    let given: BTreeSet<Scope> = given.split(' ').filter_map(|word| word.parse().ok()).collect();
-    Ok(scopes.is_subset(&given))
+    Ok(scopes.iter().all(|scope| given.split(' ').any(|word| word == scope)))
 }
 
 /// Writes down that the person allows this, besides what was allowed before.
@@ -37,15 +35,15 @@ pub async fn give(
     visit: &Visit,
     user: UserId,
     application: ApplicationId,
-    scopes: &BTreeSet<Scope>,
+    scopes: &BTreeSet<String>,
 ) -> Result<()> {
     let tenant = realm.tenant();
     let given = house.db.write(async |connection| {
         let before = consents::to(tenant, user, application).ask(connection).await?;
         let before = before.map(|consent| consent.scopes).unwrap_or_default();
-        let all: BTreeSet<Scope> =
-            before.split(' ').filter_map(|word| word.parse().ok()).chain(scopes.iter().copied()).collect();
-        let words = all.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(" ");
+        let before = before.split(' ').filter(|word| !word.is_empty());
+        let all: BTreeSet<&str> = before.chain(scopes.iter().map(String::as_str)).collect();
+        let words = all.into_iter().collect::<Vec<_>>().join(" ");
         let event = Event::new(visit.now, tenant, Actor::User(user), Action::ConsentGiven);
         let detail = serde_json::json!({ "scopes": words });
         let event = event.on("application", application).from_address(visit.address).with(detail);

@@ -436,3 +436,13 @@ pub async fn first_use(house: &House, tenant: TenantId, fields: &[&[u8]], until:
     let taken = house.db.write(async |connection| identifiers::first_use(connection, tenant, &subject, until).await);
     Ok(taken.await?)
 }
+
+/// Whether an identifier that counts once was used.
+///
+/// # Errors
+/// If the database fails.
+pub async fn is_used(house: &House, tenant: TenantId, fields: &[Vec<u8>]) -> Result<bool> {
+    let fields: Vec<&[u8]> = fields.iter().map(Vec::as_slice).collect();
+    let subject = super::house::text(&house.derived.once.of(&fields));
+    Ok(house.db.read(async |connection| identifiers::is_used(tenant, &subject).ask(connection).await).await?)
+}

@@ -14,6 +14,7 @@ pub mod login;
 pub mod logout;
 pub mod notices;
 pub mod parking;
+pub mod pushed;
 pub mod realm;
 pub mod refresh;
 pub mod second_factor;

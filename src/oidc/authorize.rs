@@ -12,17 +12,19 @@ use super::error::{AuthorizationError, AuthorizationErrorCode as Code, ShownErro
 use super::id_token::read_hint;
 use super::parameters::{ParameterError, Parameters};
 use super::request::{self, AuthorizationRequest, RequestError};
-use super::{consent, respond};
+use super::{consent, par, request_object, respond};
 use crate::domain::application::Application;
 use crate::domain::ids::ParkedId;
 use crate::domain::login::origin::Origin;
 use crate::domain::login::step::Step;
 use crate::domain::oidc_client::{Consent, OidcClient};
+use crate::domain::secret::SecretString;
 use crate::domain::session::Session;
 use crate::flow::federation::{self, Asked, Proven, Silent};
 use crate::flow::login::{self, NewLogin};
-use crate::flow::{parking, session};
+use crate::flow::{parking, pushed, session};
 use crate::http::{Answer, Call, Fault, cookies, page};
+use crate::keys::jose::KeySet;
 
 /// What the door stores with a login, for the answer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -42,10 +44,28 @@ enum Refused {
 
 /// `GET {base}/oidc/authorize`.
 pub(super) async fn get(call: Call, request: HttpRequest) -> Answer {
-    match checked(&call, Parameters::parse(request.query_string().as_bytes())) {
+    match read(&call, Parameters::parse(request.query_string().as_bytes())).await {
         Ok(stored) => start(&call, &request, &stored).await,
         Err(refused) => refuse(&call, refused),
     }
+}
+
+/// Checks a request, or takes one that was pushed for its one use (T-53).
+async fn read(call: &Call, parameters: Result<Parameters, ParameterError>) -> Result<Stored, Refused> {
+    let reference = parameters.as_ref().ok().and_then(|parameters| parameters.one("request_uri").ok().flatten());
+    let Some(reference) = reference.and_then(|reference| reference.strip_prefix(par::URN)) else {
+        return checked(call, parameters);
+    };
+    let reference = SecretString::from(reference.to_owned());
+    let shown = |error: &ShownError| Refused::Shown(shown(call, error));
+    let parameters = parameters.map_err(|error| shown(&error.into()))?;
+    // Everything else stands in the pushed request; what the browser brings beside it counts for nothing (RFC 9126, 4).
+    let client_id = request::client_id(&parameters).map_err(|error| shown(&error))?;
+    let (application, _) = client_of(call, client_id).ok_or_else(|| shown(&ShownError::ClientUnknown))?;
+    let (house, tenant) = (&call.site.house, call.realm.tenant());
+    let taken = pushed::take(house, tenant, &call.visit, application.id, &reference).await;
+    let kept = taken.map_err(|error| Refused::Shown(error.into()))?;
+    serde_json::from_str(&kept).map_err(|error| Refused::Shown(Fault::Internal(error.to_string())))
 }
 
 /// `POST {base}/oidc/authorize` (OIDC Core 3.1.2.1: both must be there). The form comes from the application's page, so
@@ -56,7 +76,7 @@ pub(super) async fn post(call: Call, request: HttpRequest, body: web::Bytes) -> 
     if !kind.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
         return Err(Fault::NotAForm);
     }
-    let stored = match checked(&call, Parameters::parse(&body)) {
+    let stored = match read(&call, Parameters::parse(&body)).await {
         Ok(stored) => stored,
         Err(refused) => return refuse(&call, refused),
     };
@@ -90,14 +110,43 @@ fn checked(call: &Call, parameters: Result<Parameters, ParameterError>) -> Resul
     let parameters = parameters.map_err(|error| shown(&error.into()))?;
     let client_id = request::client_id(&parameters).map_err(|error| shown(&error))?;
     let (_, client) = client_of(call, client_id).ok_or_else(|| shown(&ShownError::ClientUnknown))?;
-    match request::parse(&parameters, client) {
+    let back = |to: Box<ReturnAddress>, error: AuthorizationError| {
+        tracing::info!(correlation = %call.visit.correlation, client_id, %error, "an authorization request is refused");
+        Refused::SentBack(to, error)
+    };
+    let unsigned = request::return_address(&parameters, client);
+    let has_object = parameters.one("request").is_ok_and(|object| object.is_some());
+    let resources = &call.realm.config.settings.resources;
+    let parameters = match unpacked(call, client, parameters.clone()) {
+        Ok(parameters) => parameters,
+        // Only to an address that the client is registered with; the object itself cannot be believed.
+        Err(why) => {
+            let words = format!("the parameter request: {why}");
+            let error = AuthorizationError::new(Code::InvalidRequestObject, words);
+            return Err(unsigned.map_or_else(|error| shown(&error), |to| back(Box::new(to), error)));
+        }
+    };
+    match request::parse(&parameters, client, resources, false) {
+        Ok(request) if client.require_signed_request_object && !has_object => {
+            let why = "this client must sign its requests: the parameter request is missing";
+            Err(back(Box::new(request.return_to), AuthorizationError::new(Code::InvalidRequest, why)))
+        }
         Ok(request) => Ok(Stored { only_subject: only_subject(call, &request), request }),
         Err(RequestError::Shown(error)) => Err(shown(&error)),
-        Err(RequestError::SentBack { to, error }) => {
-            tracing::info!(correlation = %call.visit.correlation, client_id, %error, "an authorization request is refused");
-            Err(Refused::SentBack(to, error))
-        }
+        Err(RequestError::SentBack { to, error }) => Err(back(to, error)),
     }
+}
+
+/// The parameters of a request: those of its signed object, if it has one and its client a key (RFC 9101).
+///
+/// # Errors
+/// What is wrong with the object.
+pub(super) fn unpacked(call: &Call, client: &OidcClient, parameters: Parameters) -> Result<Parameters, &'static str> {
+    let Ok(Some(object)) = parameters.one("request") else { return Ok(parameters) };
+    // Without a key nothing can be checked, and the answer says so: request_not_supported.
+    let Some(keys) = client.jwks.as_deref().and_then(|set| KeySet::parse(set).ok()) else { return Ok(parameters) };
+    let issuer = call.site.urls.base(call.realm.code());
+    request_object::unpack(object, &client.client_id, &keys, &issuer, call.visit.now)
 }
 
 fn refuse(call: &Call, refused: Refused) -> Answer {
@@ -132,7 +181,7 @@ fn shown(call: &Call, error: &ShownError) -> Fault {
 }
 
 /// Whom the application will take: the subject that `claims` demands, or the one of a hint that we signed.
-fn only_subject(call: &Call, request: &AuthorizationRequest) -> Option<String> {
+pub(super) fn only_subject(call: &Call, request: &AuthorizationRequest) -> Option<String> {
     let issuer = call.site.urls.base(call.realm.code());
     let hinted =
         request.id_token_hint.as_deref().and_then(|jwt| read_hint(jwt, &issuer, &call.realm.oidc_keys, call.visit.now));

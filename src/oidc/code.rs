@@ -43,6 +43,15 @@ pub(super) struct Details {
     pub auth_time: Timestamp,
     /// Claims asked for one by one.
     pub claims: RequestedClaims,
+    /// The APIs that access tokens may be for.
+    #[serde(default)]
+    pub resources: Vec<String>,
+    /// What they may open there.
+    #[serde(default)]
+    pub more_scopes: BTreeSet<String>,
+    /// The key that must be proven with the code (RFC 9449, 10).
+    #[serde(default)]
+    pub dpop_jkt: Option<String>,
 }
 
 /// A code that was drawn but not given out yet.
@@ -75,6 +84,9 @@ impl NewCode {
             otp: proven.otp,
             auth_time: proven.authenticated_at,
             claims: request.claims.clone(),
+            resources: request.resources.clone(),
+            more_scopes: request.more_scopes.clone(),
+            dpop_jkt: request.dpop_jkt.clone(),
         };
         let expires_at = call.visit.now.plus(LIFETIME);
         Receipt::Code {

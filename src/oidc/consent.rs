@@ -22,10 +22,11 @@ use super::request::AuthorizationRequest;
 
 /// What the application would learn: the scopes, and those whose claims it asks for one by one.
 #[must_use]
-pub(super) fn asked(request: &AuthorizationRequest, client: &OidcClient) -> BTreeSet<Scope> {
+pub(super) fn asked(request: &AuthorizationRequest, client: &OidcClient) -> BTreeSet<String> {
     let names = request.claims.userinfo.iter().chain(&request.claims.id_token);
     let single = names.filter_map(|name| scope_of(name)).filter(|scope| client.may_have(*scope));
-    request.scopes.iter().copied().chain(single).collect()
+    let scopes = request.scopes.iter().copied().chain(single).map(|scope| scope.name().to_owned());
+    scopes.chain(request.more_scopes.iter().cloned()).collect()
 }
 
 /// Whether the person must be asked before a code is given out.
@@ -58,6 +59,8 @@ struct ConsentPage {
     username: String,
     /// The keys of the texts that say what the application would learn.
     learns: Vec<String>,
+    /// What it could do with the organization's APIs, in their own words.
+    may: Vec<String>,
     action: String,
 }
 
@@ -67,11 +70,14 @@ pub(super) fn page(call: &Call, case: &Case, client: &OidcClient, request: &Auth
     let purpose = purpose(call, id);
     let purpose: Vec<&[u8]> = purpose.iter().map(Vec::as_slice).collect();
     let frame = Frame::of(call, "consent-title").with_csrf(form::token(&call.site, &purpose));
-    let learns = asked(request, client).into_iter().map(|scope| format!("consent-{}", scope.name().replace('_', "-")));
+    let (learns, may): (Vec<String>, Vec<String>) =
+        asked(request, client).into_iter().partition(|word| word.parse::<Scope>().is_ok());
+    let learns = learns.iter().map(|word| format!("consent-{}", word.replace('_', "-")));
     let response = page::page(&ConsentPage {
         application: case.application_name().to_owned(),
         username: case.member.as_ref().map(|member| member.user.username.clone()).unwrap_or_default(),
         learns: learns.collect(),
+        may,
         action: format!("/t/{}/oidc/consent/{id}", call.realm.code()),
         frame: frame.at(String::new()),
     })?;

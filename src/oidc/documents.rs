@@ -48,6 +48,7 @@ fn made(call: &Call, version: i64) -> Result<Ready, Fault> {
         revocation: format!("{base}/oidc/revoke"),
         introspection: format!("{base}/oidc/introspect"),
         end_session: format!("{base}/oidc/logout"),
+        pushed: format!("{base}/oidc/par"),
         issuer: base,
     };
     let languages = Language::ALL.map(Language::tag);

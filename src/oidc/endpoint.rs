@@ -3,12 +3,14 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA,
+    RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
 use super::client::{PresentedClient, presented};
+use super::dpop::{self, DpopError};
 use super::error::{TokenError, TokenErrorCode as Code};
 use super::parameters::{ParameterError, Parameters};
 use crate::http::Call;
@@ -18,7 +20,7 @@ pub(super) async fn preflight() -> HttpResponse {
     HttpResponse::NoContent()
         .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
         .insert_header((ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"))
-        .insert_header((ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type"))
+        .insert_header((ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type, dpop"))
         .insert_header((ACCESS_CONTROL_MAX_AGE, "3600"))
         .finish()
 }
@@ -28,6 +30,7 @@ pub(super) fn json(status: StatusCode) -> HttpResponseBuilder {
     let mut response = HttpResponse::build(status);
     response.insert_header((CACHE_CONTROL, "no-store")).insert_header((PRAGMA, "no-cache"));
     response.insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"));
+    response.insert_header((ACCESS_CONTROL_EXPOSE_HEADERS, "WWW-Authenticate, DPoP-Nonce"));
     response
 }
 
@@ -39,6 +42,9 @@ pub(super) fn refusal(call: &Call, request: &HttpRequest, error: &TokenError) ->
     let mut response = json(status);
     if status == StatusCode::UNAUTHORIZED && request.headers().contains_key(AUTHORIZATION) {
         response.insert_header((WWW_AUTHENTICATE, "Basic realm=\"token\""));
+    }
+    if error.error == Code::UseDpopNonce {
+        response.insert_header((dpop::NONCE, dpop::nonce(&call.site.house, call.realm.tenant(), call.visit.now)));
     }
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.insert_header((RETRY_AFTER, "5"));
@@ -94,6 +100,17 @@ pub(super) fn one<'p>(parameters: &'p Parameters, name: &'static str) -> Result<
 /// `invalid_request`.
 pub(super) fn needed<'p>(parameters: &'p Parameters, name: &'static str) -> Result<&'p str, TokenError> {
     one(parameters, name)?.ok_or_else(|| invalid(format!("the parameter {name} is missing")))
+}
+
+/// Why a proof of possession is not taken.
+pub(super) fn unproven(error: DpopError) -> TokenError {
+    match error {
+        DpopError::Nonce => {
+            TokenError::new(Code::UseDpopNonce, "the proof needs the nonce that comes with this answer")
+        }
+        DpopError::Proof(why) => TokenError::new(Code::InvalidDpopProof, why),
+        DpopError::Failed(fault) => broken(fault),
+    }
 }
 
 /// Our own fault.

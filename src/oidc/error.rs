@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+use crate::keys::jose::JwsAlgorithm;
+
 /// An error of the authorization endpoint (RFC 6749, 4.1.2.1; OIDC Core 3.1.2.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuthorizationErrorCode {
@@ -27,8 +29,12 @@ pub enum AuthorizationErrorCode {
     LoginRequired,
     /// Consent was asked for and cannot be taken down.
     ConsentRequired,
-    /// `request` was given; request objects are not supported.
+    /// `request` was given, and the application has no key registered that could have signed it.
     RequestNotSupported,
+    /// `request` is not an object that its application signed.
+    InvalidRequestObject,
+    /// `resource` names an API that is not there, or not for this application.
+    InvalidTarget,
     /// `request_uri` was given; nothing is ever fetched from an address in a request (T-52).
     RequestUriNotSupported,
     /// `registration` was given.
@@ -53,6 +59,8 @@ impl AuthorizationErrorCode {
             Self::LoginRequired => "login_required",
             Self::ConsentRequired => "consent_required",
             Self::RequestNotSupported => "request_not_supported",
+            Self::InvalidRequestObject => "invalid_request_object",
+            Self::InvalidTarget => "invalid_target",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::RegistrationNotSupported => "registration_not_supported",
             Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
@@ -109,6 +117,12 @@ pub enum TokenErrorCode {
     InvalidGrant,
     /// More is asked for than was granted.
     InvalidScope,
+    /// `resource` names an API that is not there, or was not granted (RFC 8707).
+    InvalidTarget,
+    /// The proof of possession is wrong or missing (RFC 9449).
+    InvalidDpopProof,
+    /// The proof of possession needs the nonce that comes with this answer (RFC 9449, 8).
+    UseDpopNonce,
     /// This client may not use this grant type.
     UnauthorizedClient,
     /// Another `grant_type` than those announced.
@@ -130,6 +144,9 @@ impl TokenErrorCode {
             Self::InvalidRequest
             | Self::InvalidGrant
             | Self::InvalidScope
+            | Self::InvalidTarget
+            | Self::InvalidDpopProof
+            | Self::UseDpopNonce
             | Self::UnauthorizedClient
             | Self::UnsupportedGrantType => 400,
         }
@@ -166,6 +183,12 @@ pub enum BearerError {
     /// Unknown, altered, expired or revoked.
     #[error("the access token is invalid, expired or revoked")]
     InvalidToken,
+    /// The proof of possession is wrong or missing (RFC 9449, 7.1).
+    #[error("{0}")]
+    InvalidProof(&'static str),
+    /// The proof of possession needs a nonce of ours (RFC 9449, 9).
+    #[error("the proof needs the nonce that comes with this answer")]
+    UseNonce,
 }
 
 impl BearerError {
@@ -174,17 +197,21 @@ impl BearerError {
     pub const fn status(self) -> u16 {
         match self {
             Self::InvalidRequest(_) => 400,
-            Self::Missing | Self::InvalidToken => 401,
+            Self::Missing | Self::InvalidToken | Self::InvalidProof(_) | Self::UseNonce => 401,
         }
     }
 
-    /// The value of the header `WWW-Authenticate`.
+    /// The values of the header `WWW-Authenticate`: one for each way in which a token may come.
     #[must_use]
-    pub fn challenge(self) -> String {
+    pub fn challenges(self) -> Vec<String> {
+        let algorithms = JwsAlgorithm::ALL.map(JwsAlgorithm::name).join(" ");
+        let with = |scheme: &str, error: &str| format!("{scheme} error=\"{error}\", error_description=\"{self}\"");
         match self {
-            Self::Missing => "Bearer".to_owned(),
-            Self::InvalidRequest(why) => format!("Bearer error=\"invalid_request\", error_description=\"{why}\""),
-            Self::InvalidToken => format!("Bearer error=\"invalid_token\", error_description=\"{self}\""),
+            Self::Missing => vec!["Bearer".to_owned(), format!("DPoP algs=\"{algorithms}\"")],
+            Self::InvalidRequest(_) => vec![with("Bearer", "invalid_request")],
+            Self::InvalidToken => vec![with("Bearer", "invalid_token")],
+            Self::InvalidProof(_) => vec![format!("{}, algs=\"{algorithms}\"", with("DPoP", "invalid_dpop_proof"))],
+            Self::UseNonce => vec![format!("{}, algs=\"{algorithms}\"", with("DPoP", "use_dpop_nonce"))],
         }
     }
 }
@@ -202,7 +229,7 @@ mod tests {
         );
         assert_eq!(error.error.status(), 401);
         assert_eq!(TokenErrorCode::InvalidGrant.status(), 400);
-        assert_eq!(BearerError::Missing.challenge(), "Bearer");
-        assert!(BearerError::InvalidToken.challenge().starts_with("Bearer error=\"invalid_token\""));
+        assert_eq!(BearerError::Missing.challenges().first().map(String::as_str), Some("Bearer"));
+        assert!(BearerError::InvalidToken.challenges().concat().starts_with("Bearer error=\"invalid_token\""));
     }
 }

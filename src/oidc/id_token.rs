@@ -104,6 +104,13 @@ struct Header {
 /// exactly the one we write, the algorithm is the key's, the key is found by its name in our ring only.
 #[must_use]
 pub fn read_hint(jwt: &str, issuer: &str, ring: &KeyRing, now: Timestamp) -> Option<Hint> {
+    let hint: Hint = serde_json::from_slice(&verified(jwt, "JWT", ring, now)?).ok()?;
+    (hint.iss == issuer).then_some(hint)
+}
+
+/// The claims of a token of this type that is signed with a key of `ring` that is still published.
+#[must_use]
+pub(super) fn verified(jwt: &str, typ: &str, ring: &KeyRing, now: Timestamp) -> Option<Vec<u8>> {
     if jwt.len() > LONGEST_HINT {
         return None;
     }
@@ -111,14 +118,13 @@ pub fn read_hint(jwt: &str, issuer: &str, ring: &KeyRing, now: Timestamp) -> Opt
     let (header, payload) = message.split_once('.')?;
     let header: Header = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
     let key = ring.published(header.kid.parse::<SigningKeyId>().ok()?, now)?;
-    if header.alg != key.algorithm().name() || header.typ != "JWT" {
+    if header.alg != key.algorithm().name() || header.typ != typ {
         return None;
     }
     if !key.verifies(message.as_bytes(), &URL_SAFE_NO_PAD.decode(signature).ok()?) {
         return None;
     }
-    let hint: Hint = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
-    (hint.iss == issuer).then_some(hint)
+    URL_SAFE_NO_PAD.decode(payload).ok()
 }
 
 #[cfg(test)]

@@ -69,6 +69,8 @@ pub struct Addresses {
     pub introspection: String,
     /// Where people log out.
     pub end_session: String,
+    /// Where requests are pushed.
+    pub pushed: String,
 }
 
 /// Members of the document that the crate's type does not have.
@@ -92,6 +94,12 @@ struct Additional {
     backchannel_logout_session_supported: bool,
     frontchannel_logout_supported: bool,
     frontchannel_logout_session_supported: bool,
+    /// RFC 9126, 5.
+    pushed_authorization_request_endpoint: String,
+    /// OpenID Connect Discovery 3, RFC 9101.
+    request_object_signing_alg_values_supported: Vec<String>,
+    /// RFC 9449, 5.1.
+    dpop_signing_alg_values_supported: Vec<String>,
     /// OpenID Connect Discovery 3; by which algorithms an assertion may be signed.
     token_endpoint_auth_signing_alg_values_supported: Vec<String>,
 }
@@ -147,6 +155,9 @@ pub fn discovery(
         revocation_endpoint_auth_methods_supported: methods(|_| true),
         introspection_endpoint: addresses.introspection.clone(),
         introspection_endpoint_auth_methods_supported: methods(|method| method != ClientAuthentication::None),
+        pushed_authorization_request_endpoint: addresses.pushed.clone(),
+        request_object_signing_alg_values_supported: texts(&JwsAlgorithm::ALL.map(JwsAlgorithm::name)),
+        dpop_signing_alg_values_supported: texts(&JwsAlgorithm::ALL.map(JwsAlgorithm::name)),
         end_session_endpoint: addresses.end_session.clone(),
         backchannel_logout_supported: true,
         backchannel_logout_session_supported: true,
@@ -178,7 +189,7 @@ pub fn discovery(
     .set_ui_locales_supported(Some(texts(languages).into_iter().map(LanguageTag::new).collect()))
     .set_userinfo_signing_alg_values_supported(Some(algorithms.iter().map(|algorithm| jws(*algorithm)).collect()))
     .set_claims_parameter_supported(Some(true))
-    .set_request_parameter_supported(Some(false))
+    .set_request_parameter_supported(Some(true))
     // Its default is true, so it has to be said (Discovery 3).
     .set_request_uri_parameter_supported(Some(false));
     Ok(ReadyDocument::of(serde_json::to_vec(&metadata)?))
@@ -188,6 +199,7 @@ fn grant_type(name: &str) -> CoreGrantType {
     match name {
         "authorization_code" => CoreGrantType::AuthorizationCode,
         "refresh_token" => CoreGrantType::RefreshToken,
+        "client_credentials" => CoreGrantType::ClientCredentials,
         other => CoreGrantType::Extension(other.to_owned()),
     }
 }
@@ -225,6 +237,7 @@ mod tests {
             revocation: format!("{base}/oidc/revoke"),
             introspection: format!("{base}/oidc/introspect"),
             end_session: format!("{base}/oidc/logout"),
+            pushed: format!("{base}/oidc/par"),
         };
         discovery(&addresses, &SignatureAlgorithm::ALL, &["en", "zh-Hans"]).expect("a document")
     }
@@ -241,7 +254,10 @@ mod tests {
         assert_eq!(json["id_token_signing_alg_values_supported"], serde_json::json!(["RS256", "ES256", "EdDSA"]));
         let methods = serde_json::json!(["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]);
         assert_eq!(json["token_endpoint_auth_methods_supported"], methods);
-        assert_eq!(json["grant_types_supported"], serde_json::json!(["authorization_code", "refresh_token"]));
+        assert_eq!(
+            json["grant_types_supported"],
+            serde_json::json!(["authorization_code", "refresh_token", "client_credentials"])
+        );
         assert_eq!(json["request_uri_parameter_supported"], false);
         assert_eq!(json["authorization_response_iss_parameter_supported"], true);
         for (name, value) in members {

@@ -13,19 +13,23 @@ pub mod client;
 mod code;
 mod consent;
 mod documents;
+mod dpop;
 mod endpoint;
 pub mod error;
 pub mod id_token;
 mod introspection;
 mod logout;
 pub mod metadata;
+mod par;
 pub mod parameters;
 mod person;
 pub mod refresh_token;
 pub mod request;
+mod request_object;
 mod respond;
 mod revocation;
 mod standing;
+mod target;
 mod token;
 pub mod token_request;
 mod userinfo;
@@ -58,6 +62,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/oidc/logout", web::post().to(logout::post))
         .route("/oidc/logout/confirm", web::post().to(logout::confirm))
         .route("/oidc/logout/{parked}", web::get().to(logout::parked))
+        .route("/oidc/par", web::post().to(par::post))
         .route("/oidc/introspect", web::post().to(introspection::post))
         .service(
             web::resource("/oidc/userinfo")

@@ -50,6 +50,19 @@ impl Parameters {
         pairs.collect::<Result<_, _>>().map(Self)
     }
 
+    /// These parameters, which came in another way than in a form.
+    #[must_use]
+    pub const fn of(pairs: Vec<(String, String)>) -> Self {
+        Self(pairs)
+    }
+
+    /// The values of `name`, which may come several times (RFC 8707, 2).
+    #[must_use]
+    pub fn all(&self, name: &str) -> Vec<&str> {
+        let values = self.0.iter().filter(|(other, value)| other == name && !value.is_empty());
+        values.map(|(_, value)| value.as_str()).collect()
+    }
+
     /// The value of `name`. A parameter without a value counts as not given (RFC 6749, 3.1).
     ///
     /// # Errors

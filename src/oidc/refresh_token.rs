@@ -12,9 +12,9 @@ use crate::keys::derived::TokenSealer;
 /// Lets secret scanners and people recognise a leaked one.
 const PREFIX: &str = "vrt_";
 /// Another layout would get another number.
-const FORMAT: u8 = 1;
-/// Format, grant, generation.
-const LENGTH: usize = 1 + 16 + 8;
+const FORMAT: u8 = 2;
+/// Format, grant, generation, key.
+const LENGTH: usize = 1 + 16 + 8 + 32;
 /// In characters, with the 28 octets that sealing adds.
 const TEXT_LENGTH: usize = PREFIX.len() + ((LENGTH + 28) * 4).div_ceil(3);
 
@@ -25,6 +25,8 @@ pub struct RefreshToken {
     pub grant: GrantId,
     /// Which of the grant's refresh tokens it is.
     pub generation: i64,
+    /// The key that must be proven with it, of a public client that uses DPoP (RFC 9449, 5).
+    pub jkt: Option<[u8; 32]>,
 }
 
 impl RefreshToken {
@@ -35,6 +37,7 @@ impl RefreshToken {
         content.push(FORMAT);
         content.extend(self.grant.to_bytes());
         content.extend(self.generation.to_be_bytes());
+        content.extend(self.jkt.unwrap_or_default());
         let mut text = String::with_capacity(TEXT_LENGTH);
         text.push_str(PREFIX);
         URL_SAFE_NO_PAD.encode_string(sealer.seal(&tenant.to_bytes(), &content), &mut text);
@@ -50,10 +53,12 @@ impl RefreshToken {
         let sealed = URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?;
         let content: [u8; LENGTH] = sealer.open(&tenant.to_bytes(), &sealed)?.try_into().ok()?;
         let (format, rest) = content.split_first()?;
-        let (grant, generation) = rest.split_first_chunk::<16>()?;
+        let (grant, rest) = rest.split_first_chunk::<16>()?;
         let grant = Id::from_bits(u128::from_be_bytes(*grant));
-        let generation = i64::from_be_bytes(generation.try_into().ok()?);
-        (*format == FORMAT).then_some(Self { grant, generation })
+        let (generation, jkt) = rest.split_first_chunk::<8>()?;
+        let generation = i64::from_be_bytes(*generation);
+        let jkt: [u8; 32] = jkt.try_into().ok()?;
+        (*format == FORMAT).then_some(Self { grant, generation, jkt: (jkt != [0; 32]).then_some(jkt) })
     }
 }
 
@@ -71,7 +76,7 @@ mod tests {
         #[test]
         fn no_other_text_is_a_token(at in 0usize..TEXT_LENGTH, other in "[A-Za-z0-9_=-]", cut in 0usize..TEXT_LENGTH) {
             let keys = DerivedKeys::from_root(&SecretBytes::new(vec![1; 32]));
-            let token = RefreshToken { grant: GrantId::from_bits(2), generation: 7 };
+            let token = RefreshToken { grant: GrantId::from_bits(2), generation: 7, jkt: Some([3; 32]) };
             let text = token.seal(TENANT, &keys.refresh_tokens);
             prop_assert_eq!(text.len(), TEXT_LENGTH);
             let open = |text: &str| RefreshToken::open(text, TENANT, &keys.refresh_tokens);

@@ -15,6 +15,7 @@ use super::parameters::Parameters;
 use crate::domain::login::wishes::{Freshness, Wishes};
 use crate::domain::oidc_client::{OidcClient, Scope};
 use crate::domain::policy::access::Method;
+use crate::domain::resource::Resource;
 
 /// The longest `state`, in octets; it is given back in an address.
 const LONGEST_STATE: usize = 4096;
@@ -54,6 +55,15 @@ pub struct AuthorizationRequest {
     pub ui_locales: Vec<String>,
     /// Claims asked for one by one.
     pub claims: RequestedClaims,
+    /// The APIs that access tokens shall be for (RFC 8707).
+    #[serde(default)]
+    pub resources: Vec<String>,
+    /// What they shall open there.
+    #[serde(default)]
+    pub more_scopes: BTreeSet<String>,
+    /// The key that the code is bound to (RFC 9449, 10).
+    #[serde(default)]
+    pub dpop_jkt: Option<String>,
 }
 
 impl AuthorizationRequest {
@@ -132,24 +142,41 @@ pub fn client_id(parameters: &Parameters) -> Result<&str, ShownError> {
     parameters.one("client_id")?.ok_or(ShownError::ClientMissing)
 }
 
-/// Checks a request of `client`.
+/// Where the answer goes, whatever it will be: the first thing that is proven.
 ///
 /// # Errors
-/// The first check that fails, see [`RequestError`].
-pub fn parse(parameters: &Parameters, client: &OidcClient) -> Result<AuthorizationRequest, RequestError> {
+/// [`ShownError`].
+pub fn return_address(parameters: &Parameters, client: &OidcClient) -> Result<ReturnAddress, ShownError> {
     let presented = parameters.one("redirect_uri").map_err(ShownError::from)?;
     let presented = presented.ok_or(ShownError::RedirectUriMissing)?;
     client.redirect_uri(presented).ok_or(ShownError::RedirectUriUnknown)?;
-    let mut return_to = ReturnAddress {
+    Ok(ReturnAddress {
         redirect_uri: presented.to_owned(),
         mode: ResponseMode::Query,
         // A state given twice is the application's own fault; it gets the error without any.
         state: parameters.one("state").ok().flatten().map(str::to_owned),
-    };
+    })
+}
+
+/// Checks a request of `client`, which may ask for tokens for those of `resources` that it is registered for. `pushed`
+/// says that it came server to server.
+///
+/// # Errors
+/// The first check that fails, see [`RequestError`].
+pub fn parse(
+    parameters: &Parameters,
+    client: &OidcClient,
+    resources: &[Resource],
+    pushed: bool,
+) -> Result<AuthorizationRequest, RequestError> {
+    let mut return_to = return_address(parameters, client)?;
     // The mode first: every later error is delivered in it.
     let checked = response_mode(parameters).and_then(|mode| {
         return_to.mode = mode;
-        check(parameters, client, return_to.clone())
+        if client.require_pushed_authorization_requests && !pushed {
+            return Err(invalid("this client must push its requests to pushed_authorization_request_endpoint"));
+        }
+        check(parameters, client, resources, return_to.clone())
     });
     checked.map_err(|error| RequestError::SentBack { to: Box::new(return_to), error })
 }
@@ -158,6 +185,7 @@ pub fn parse(parameters: &Parameters, client: &OidcClient) -> Result<Authorizati
 fn check(
     parameters: &Parameters,
     client: &OidcClient,
+    resources: &[Resource],
     return_to: ReturnAddress,
 ) -> Result<AuthorizationRequest, AuthorizationError> {
     state_and_unsupported(parameters)?;
@@ -167,6 +195,7 @@ fn check(
     let prompt = prompt(parameters)?;
     let max_age_seconds = max_age(parameters)?;
     let claims = RawClaims::parse(one(parameters, "claims")?)?;
+    let (resources, more_scopes) = targets(parameters, client, resources)?;
     let (acr_values, essential_level) = wanted_acr(one(parameters, "acr_values")?, &claims)?;
     Ok(AuthorizationRequest {
         client_id: client.client_id.clone(),
@@ -183,6 +212,9 @@ fn check(
         subject: claims.subject()?,
         ui_locales: languages(one(parameters, "ui_locales")?),
         claims: claims.names(),
+        resources,
+        more_scopes,
+        dpop_jkt: dpop_jkt(parameters)?,
     })
 }
 
@@ -218,6 +250,7 @@ fn response_mode(parameters: &Parameters) -> Result<ResponseMode, AuthorizationE
 fn state_and_unsupported(parameters: &Parameters) -> Result<(), AuthorizationError> {
     bounded(parameters, "state", LONGEST_STATE)?;
     for (name, code) in [
+        // One that could be checked was unpacked before.
         ("request", Code::RequestNotSupported),
         ("request_uri", Code::RequestUriNotSupported),
         ("registration", Code::RegistrationNotSupported),
@@ -246,6 +279,35 @@ fn scopes(parameters: &Parameters, client: &OidcClient) -> Result<BTreeSet<Scope
         return Err(AuthorizationError::new(Code::InvalidScope, "scope must contain openid"));
     }
     Ok(known.into_iter().filter(|scope| client.may_have(*scope)).chain([Scope::Openid]).collect())
+}
+
+/// The APIs that tokens are asked for, and what they shall open there (RFC 8707, 2.1). As with other scopes, those that
+/// are not known are left out.
+fn targets(
+    parameters: &Parameters,
+    client: &OidcClient,
+    resources: &[Resource],
+) -> Result<(Vec<String>, BTreeSet<String>), AuthorizationError> {
+    let mut asked: Vec<String> = parameters.all("resource").into_iter().map(str::to_owned).collect();
+    asked.dedup();
+    let mut possible = BTreeSet::new();
+    for one in &asked {
+        let known = resources.iter().find(|resource| resource.identifier == *one && client.resources.contains(one));
+        let unknown = "the parameter resource names an API that is not registered, or not for this client";
+        let known = known.ok_or(AuthorizationError::new(Code::InvalidTarget, unknown))?;
+        possible.extend(known.scopes.iter().cloned());
+    }
+    let words = one(parameters, "scope")?.unwrap_or_default().split(' ');
+    Ok((asked, words.filter(|word| possible.contains(*word)).map(str::to_owned).collect()))
+}
+
+fn dpop_jkt(parameters: &Parameters) -> Result<Option<String>, AuthorizationError> {
+    let jkt = one(parameters, "dpop_jkt")?;
+    let base64url = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    if jkt.is_some_and(|jkt| jkt.len() != 43 || !jkt.bytes().all(base64url)) {
+        return Err(invalid("dpop_jkt must be 43 characters of base64url, the thumbprint of a key"));
+    }
+    Ok(jkt.map(str::to_owned))
 }
 
 /// RFC 7636 with S256 only: with `plain`, whoever sees the request can redeem the code (T-48, AC-47).

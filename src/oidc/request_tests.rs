@@ -5,6 +5,10 @@ use crate::domain::oidc_client::{ClientSecret, OidcClientDraft, SecretDigest};
 
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
+fn parse(parameters: &Parameters, client: &OidcClient) -> Result<AuthorizationRequest, RequestError> {
+    super::parse(parameters, client, &[], false)
+}
+
 fn client() -> OidcClient {
     let draft: OidcClientDraft = toml::from_str(
         r#"client_id = "notes"

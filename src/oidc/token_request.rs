@@ -28,11 +28,16 @@ pub enum GrantRequest {
         /// Fewer scopes than were granted, if given.
         scope: Option<String>,
     },
+    /// A token for the application itself (RFC 6749, 4.4).
+    ClientCredentials {
+        /// What it shall open.
+        scope: Option<String>,
+    },
 }
 
 impl GrantRequest {
     /// The names of all grant types, as announced.
-    pub const TYPES: [&'static str; 2] = ["authorization_code", "refresh_token"];
+    pub const TYPES: [&'static str; 3] = ["authorization_code", "refresh_token", "client_credentials"];
 
     /// Reads what is asked for.
     ///
@@ -50,6 +55,7 @@ impl GrantRequest {
                 token: secret(needed(parameters, "refresh_token")?),
                 scope: one(parameters, "scope")?.map(str::to_owned),
             }),
+            "client_credentials" => Ok(Self::ClientCredentials { scope: one(parameters, "scope")?.map(str::to_owned) }),
             _ => {
                 let why = format!("grant_type must be one of: {}", Self::TYPES.join(", "));
                 Err(TokenError::new(Code::UnsupportedGrantType, why))
@@ -57,7 +63,6 @@ impl GrantRequest {
         }
     }
 }
-
 /// Whether `verifier` fits `challenge` by S256 (RFC 7636, 4.6). Both must be there, or neither: a
 /// verifier without a challenge is an attempt to redeem somebody else's code (T-48, AC-47).
 #[must_use]

@@ -1,8 +1,9 @@
-//! UserInfo: claims for whoever holds an access token (OIDC Core 5.3, RFC 6750).
+//! UserInfo: claims for whoever holds an access token (OIDC Core 5.3, RFC 6750, RFC 9449 7).
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE,
+    WWW_AUTHENTICATE,
 };
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value};
@@ -10,6 +11,7 @@ use serde_json::{Map, Value};
 use super::access_token::AccessToken;
 use super::claims::{about, subject};
 use super::code::Details;
+use super::dpop::{self, DpopError};
 use super::error::BearerError;
 use super::parameters::Parameters;
 use super::person;
@@ -20,32 +22,39 @@ use crate::storage::grants::{self, Standing};
 
 /// `GET` and `POST {base}/oidc/userinfo`.
 pub(super) async fn answer(call: Call, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse, Fault> {
-    let refusal = match bearer(&request, &body) {
-        Ok(token) => match claims(&call, &token).await? {
-            Some(told) => {
-                let mut response = HttpResponse::Ok();
-                response.insert_header((CACHE_CONTROL, "no-store"));
-                response.insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"));
-                return Ok(match told {
-                    Told::Plain(claims) => response.json(claims),
-                    Told::Signed(jwt) => response.insert_header((CONTENT_TYPE, "application/jwt")).body(jwt),
-                });
-            }
-            None => BearerError::InvalidToken,
-        },
-        Err(error) => error,
+    let refusal = match tell(&call, &request, &body).await? {
+        Ok(told) => {
+            let mut response = HttpResponse::Ok();
+            response.insert_header((CACHE_CONTROL, "no-store")).insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"));
+            return Ok(match told {
+                Told::Plain(claims) => response.json(claims),
+                Told::Signed(jwt) => response.insert_header((CONTENT_TYPE, "application/jwt")).body(jwt),
+            });
+        }
+        Err(refusal) => refusal,
     };
     let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::UNAUTHORIZED);
-    Ok(HttpResponse::build(status)
-        .insert_header((WWW_AUTHENTICATE, refusal.challenge()))
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
-        .finish())
+    let mut response = HttpResponse::build(status);
+    for challenge in refusal.challenges() {
+        response.append_header((WWW_AUTHENTICATE, challenge));
+    }
+    if refusal == BearerError::UseNonce {
+        response.insert_header((dpop::NONCE, dpop::nonce(&call.site.house, call.realm.tenant(), call.visit.now)));
+    }
+    response.insert_header((CACHE_CONTROL, "no-store")).insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"));
+    Ok(response.insert_header((ACCESS_CONTROL_EXPOSE_HEADERS, "WWW-Authenticate, DPoP-Nonce")).finish())
+}
+
+/// How a token comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scheme {
+    Bearer,
+    Dpop,
 }
 
 /// The access token: in the header or in a posted form, once, and never in the query, where logs and
 /// histories would keep it (RFC 6750 2.3, RFC 9700 4.3.2).
-fn bearer(request: &HttpRequest, body: &[u8]) -> Result<String, BearerError> {
+fn presented(request: &HttpRequest, body: &[u8]) -> Result<(Scheme, String), BearerError> {
     let invalid = BearerError::InvalidRequest;
     if request.query_string().contains("access_token=") {
         return Err(invalid("the access token does not belong into the query"));
@@ -55,9 +64,14 @@ fn bearer(request: &HttpRequest, body: &[u8]) -> Result<String, BearerError> {
     if headers.next().is_some() {
         return Err(invalid("the header Authorization is given more than once"));
     }
-    let by_header = header.and_then(|value| value.split_once(' '));
-    let by_header =
-        by_header.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
+    let by_header = header.and_then(|value| value.split_once(' ')).and_then(|(scheme, token)| {
+        let scheme = match scheme.to_ascii_lowercase().as_str() {
+            "bearer" => Scheme::Bearer,
+            "dpop" => Scheme::Dpop,
+            _ => return None,
+        };
+        Some((scheme, token.trim().to_owned()))
+    });
     let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let form =
         kind.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded").then(|| Parameters::parse(body));
@@ -68,7 +82,8 @@ fn bearer(request: &HttpRequest, body: &[u8]) -> Result<String, BearerError> {
     };
     match (by_header, by_form) {
         (Some(_), Some(_)) => Err(invalid("the access token is given in the header and in the form")),
-        (Some(token), None) | (None, Some(token)) => Ok(token.to_owned()),
+        (Some(presented), None) => Ok(presented),
+        (None, Some(token)) => Ok((Scheme::Bearer, token.to_owned())),
         (None, None) => Err(BearerError::Missing),
     }
 }
@@ -79,31 +94,67 @@ enum Told {
     Signed(String),
 }
 
-/// The claims that the token opens; `None` if it opens nothing any more.
-async fn claims(call: &Call, token: &str) -> Result<Option<Told>, Fault> {
+/// What the token opens.
+async fn tell(call: &Call, request: &HttpRequest, body: &[u8]) -> Result<Result<Told, BearerError>, Fault> {
     let (house, realm) = (&call.site.house, &call.realm);
     let tenant = realm.tenant();
-    let Some(token) = AccessToken::open(token, tenant, &house.derived.access_tokens, call.visit.now) else {
-        return Ok(None);
+    let (scheme, text) = match presented(request, body) {
+        Ok(presented) => presented,
+        Err(refusal) => return Ok(Err(refusal)),
     };
-    let found = house.db.read(async |connection| grants::with_id(tenant, token.grant).ask(connection).await).await?;
-    let Some(standing) = found.filter(|found| found.member.user.id == token.user && is_good(found)) else {
-        return Ok(None);
+    let token = AccessToken::open(&text, tenant, &house.derived.access_tokens, call.visit.now);
+    // A token for an API is none for us, and one that nobody gave tells of nobody.
+    let token = token.filter(|token| token.resource.is_none());
+    let Some((token, grant)) = token.and_then(|token| token.grant.map(|grant| (token, grant))) else {
+        return Ok(Err(BearerError::InvalidToken));
+    };
+    if let Some(refusal) = bound(call, request, scheme, &token, &text).await? {
+        return Ok(Err(refusal));
+    }
+    let found = house.db.read(async |connection| grants::with_id(tenant, grant).ask(connection).await).await?;
+    let Some(standing) = found.filter(|found| token.user == Some(found.member.user.id) && is_good(found)) else {
+        return Ok(Err(BearerError::InvalidToken));
     };
     let Standing { grant, member, .. } = standing;
     let application = realm.config.application(token.application);
-    let Some(Protocol::Oidc(client)) = application.map(|application| &application.protocol) else { return Ok(None) };
+    let Some(Protocol::Oidc(client)) = application.map(|application| &application.protocol) else {
+        return Ok(Err(BearerError::InvalidToken));
+    };
     let details: Details = serde_json::from_str(&grant.details).map_err(|error| Fault::Internal(error.to_string()))?;
     let groups = person::groups(realm, &member);
     let mut claims = about(&person::of(&member.user, &groups), client, &token.scopes, &details.claims.userinfo);
     let sub = subject(client, tenant, member.user.id, &house.derived.pairwise);
     claims.insert("sub".to_owned(), Value::String(sub));
-    let Some(algorithm) = client.userinfo_algorithm else { return Ok(Some(Told::Plain(claims))) };
+    let Some(algorithm) = client.userinfo_algorithm else { return Ok(Ok(Told::Plain(claims))) };
     // OIDC Core 5.3.2: whoever reads it sees from whom it is and for whom.
     claims.insert("iss".to_owned(), Value::String(call.site.urls.base(realm.code())));
     claims.insert("aud".to_owned(), Value::String(client.client_id.clone()));
     let internal = |error: String| Fault::Internal(error);
     let key = realm.oidc_keys.signing(algorithm).ok_or_else(|| internal(format!("no key for {}", algorithm.name())))?;
     let octets = serde_json::to_vec(&claims).map_err(|error| internal(error.to_string()))?;
-    Ok(Some(Told::Signed(key.sign_jwt(&octets).map_err(|error| internal(error.to_string()))?)))
+    Ok(Ok(Told::Signed(key.sign_jwt(&octets).map_err(|error| internal(error.to_string()))?)))
+}
+
+/// Why a token that is bound to a key is not taken, or one that is not bound comes as if it were (RFC 9449, 7.1 and 7.2).
+async fn bound(
+    call: &Call,
+    request: &HttpRequest,
+    scheme: Scheme,
+    token: &AccessToken,
+    text: &str,
+) -> Result<Option<BearerError>, Fault> {
+    let Some(jkt) = &token.jkt else {
+        return Ok((scheme == Scheme::Dpop).then_some(BearerError::InvalidToken));
+    };
+    if scheme == Scheme::Bearer {
+        return Ok(Some(BearerError::InvalidProof("the access token is bound to a key and needs a DPoP proof")));
+    }
+    Ok(match dpop::proven(call, request, Some(text)).await {
+        Ok(Some(key)) if key.jkt == *jkt => None,
+        Ok(Some(_)) => Some(BearerError::InvalidProof("the proof is by another key than the token is bound to")),
+        Ok(None) => Some(BearerError::InvalidProof("the DPoP header is missing")),
+        Err(DpopError::Nonce) => Some(BearerError::UseNonce),
+        Err(DpopError::Proof(why)) => Some(BearerError::InvalidProof(why)),
+        Err(DpopError::Failed(fault)) => return Err(fault),
+    })
 }

@@ -1,6 +1,6 @@
 //! Identifiers that count once: the second use is a replay.
 
-use super::statement::Statement;
+use super::statement::{Question, Statement};
 use super::{Connection, Result, inserted};
 use crate::domain::ids::TenantId;
 use crate::domain::timestamp::Timestamp;
@@ -22,4 +22,10 @@ pub async fn first_use(
         .run(connection)
         .await;
     inserted(insert)
+}
+
+/// Whether `subject` is remembered.
+pub fn is_used(tenant: TenantId, subject: &str) -> Question<bool> {
+    let statement = Statement::new("SELECT subject FROM used_identifier WHERE tenant_id = ? AND subject = ?");
+    Question::new(statement.shown(tenant).shown(subject), |rows| Ok(!rows.is_empty()))
 }

@@ -29,6 +29,7 @@ mod mysql;
 pub mod outbox;
 pub mod parked;
 pub mod purge;
+pub mod pushed;
 pub mod restored;
 mod row;
 pub mod sealed;

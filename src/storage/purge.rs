@@ -39,6 +39,7 @@ pub async fn run(connection: &mut Connection, now: Timestamp) -> Result<u64> {
         ),
         ("DELETE FROM oidc_grant WHERE ends_at < ?", old),
         ("DELETE FROM used_identifier WHERE expires_at < ?", now.micros()),
+        ("DELETE FROM oidc_pushed WHERE expires_at < ?", now.micros()),
         ("DELETE FROM parked_request WHERE expires_at < ?", now.micros()),
         ("DELETE FROM throttle WHERE window_start < ?", old),
         ("DELETE FROM failure WHERE last_at < ? AND locked_by_operator = 0 AND failed_total < 100", month),

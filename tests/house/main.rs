@@ -16,6 +16,7 @@ mod door_saml;
 mod mariadb;
 mod messages;
 mod oidc_logout;
+mod oidc_profiles;
 mod oidc_refresh;
 mod oidc_requests;
 mod races;
