@@ -94,9 +94,19 @@ fn every_text_can_be_said() {
                         .into_iter()
                         .map(|name| (name, number.into()))
                         .chain(
-                            ["contact", "application", "email", "server", "name", "organization", "time", "day"]
-                                .into_iter()
-                                .map(|name| (name, "Würze".into())),
+                            [
+                                "contact",
+                                "application",
+                                "email",
+                                "server",
+                                "name",
+                                "organization",
+                                "time",
+                                "day",
+                                "address",
+                            ]
+                            .into_iter()
+                            .map(|name| (name, "Würze".into())),
                         )
                         .collect();
                 let unknown = names.iter().find(|name| !values.iter().any(|(known, _)| known == *name));

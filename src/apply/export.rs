@@ -221,6 +221,7 @@ fn oidc(client: &OidcClient) -> Table {
     set_list(&mut entry, "resources", client.resources.iter().map(|resource| resource.as_str().into()));
     for (key, set_to) in [
         ("client_credentials", client.client_credentials),
+        ("device_authorization", client.device_authorization),
         ("require_pushed_authorization_requests", client.require_pushed_authorization_requests),
         ("require_signed_request_object", client.require_signed_request_object),
         ("dpop_bound_access_tokens", client.dpop_bound_access_tokens),

@@ -214,6 +214,9 @@ pub struct OidcClient {
     /// Whether it may have access tokens for itself (RFC 6749, 4.4).
     #[serde(default)]
     pub client_credentials: bool,
+    /// Whether devices without a browser may be let in for it (RFC 8628).
+    #[serde(default)]
+    pub device_authorization: bool,
     /// Whether a request that was not pushed is refused (RFC 9126, 6).
     #[serde(default)]
     pub require_pushed_authorization_requests: bool,
@@ -252,7 +255,8 @@ impl OidcClient {
                 !self.secrets.is_empty()
             }
         };
-        (self.client_credentials || !self.redirect_uris.is_empty()) && proof
+        let elsewhere = self.client_credentials || self.device_authorization;
+        (elsewhere || !self.redirect_uris.is_empty()) && proof
     }
 
     /// Whether it may be granted this scope.
@@ -367,6 +371,9 @@ pub struct OidcClientDraft {
     /// See [`OidcClient::client_credentials`].
     #[serde(default)]
     pub client_credentials: bool,
+    /// See [`OidcClient::device_authorization`].
+    #[serde(default)]
+    pub device_authorization: bool,
     /// See [`OidcClient::require_pushed_authorization_requests`].
     #[serde(default)]
     pub require_pushed_authorization_requests: bool,
@@ -491,7 +498,7 @@ impl OidcClientDraft {
         let after_logout = addresses("post_logout_redirect_uris", &self.post_logout_redirect_uris, &mut faults);
         web_address("backchannel_logout_uri", self.backchannel_logout_uri.as_ref(), &mut faults);
         web_address("frontchannel_logout_uri", self.frontchannel_logout_uri.as_ref(), &mut faults);
-        if self.redirect_uris.is_empty() && !self.client_credentials {
+        if self.redirect_uris.is_empty() && !self.client_credentials && !self.device_authorization {
             faults.push(OidcClientFault::NoRedirectUri);
         }
         let hosts: BTreeSet<String> = redirect_uris.iter().map(host_of).collect();
@@ -532,6 +539,7 @@ impl OidcClientDraft {
             sector_identifier: self.sector_identifier.clone(),
             resources: self.resources.clone(),
             client_credentials: self.client_credentials,
+            device_authorization: self.device_authorization,
             require_pushed_authorization_requests: self.require_pushed_authorization_requests,
             require_signed_request_object: self.require_signed_request_object,
             dpop_bound_access_tokens: self.dpop_bound_access_tokens,

@@ -6,6 +6,7 @@ pub mod administration;
 mod attempts;
 pub mod case;
 pub mod consent;
+pub mod device;
 pub mod enrollment;
 pub mod federation;
 pub mod house;

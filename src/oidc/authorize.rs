@@ -17,6 +17,7 @@ use crate::domain::application::Application;
 use crate::domain::ids::ParkedId;
 use crate::domain::login::origin::Origin;
 use crate::domain::login::step::Step;
+use crate::domain::login::wishes::Wishes;
 use crate::domain::oidc_client::{Consent, OidcClient};
 use crate::domain::secret::SecretString;
 use crate::domain::session::Session;
@@ -168,7 +169,7 @@ async fn start(call: &Call, request: &HttpRequest, stored: &Stored) -> Answer {
     {
         return Ok(answer);
     }
-    begin(call, request, application, stored).await
+    begin(call, request, application, stored.request.wishes(), written(stored)?).await
 }
 
 /// An error that is only shown; the reason is in the log, for whoever connects an application.
@@ -245,9 +246,13 @@ fn refuse_if_silent(
 }
 
 /// Begins a login, bound to this browser by a cookie, and sends the browser to the desk.
-async fn begin(call: &Call, request: &HttpRequest, application: &Application, stored: &Stored) -> Answer {
-    let wishes = stored.request.wishes();
-    let kept = written(stored)?;
+pub(super) async fn begin(
+    call: &Call,
+    request: &HttpRequest,
+    application: &Application,
+    wishes: Wishes,
+    kept: String,
+) -> Answer {
     let new = NewLogin { origin: Origin::Oidc, application: application.id, wishes, request: kept, once: None };
     let begun = login::begin(&call.site.house, &call.realm, &call.visit, &call.browser, &new).await?;
     let urls = &call.site.urls;

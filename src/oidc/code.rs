@@ -73,20 +73,16 @@ impl NewCode {
 
     /// What is stored when the code is given out.
     pub fn receipt(&self, call: &Call, request: &AuthorizationRequest, proven: &Proven) -> Receipt {
-        let level = if proven.password && proven.otp { Level::MultiFactor } else { Level::Single };
         let details = Details {
             redirect_uri: request.return_to.redirect_uri().to_owned(),
             code_challenge: request.code_challenge.clone(),
             nonce: request.nonce.clone(),
             scopes: request.scopes.clone(),
-            acr: acr::claimed(&request.acr_values, level).to_owned(),
-            password: proven.password,
-            otp: proven.otp,
-            auth_time: proven.authenticated_at,
             claims: request.claims.clone(),
             resources: request.resources.clone(),
             more_scopes: request.more_scopes.clone(),
             dpop_jkt: request.dpop_jkt.clone(),
+            ..details_of(proven, &request.acr_values)
         };
         let expires_at = call.visit.now.plus(LIFETIME);
         Receipt::Code {
@@ -99,6 +95,25 @@ impl NewCode {
     }
 }
 
+/// What is granted by what was proven alone; `acr_values` are the wanted levels. The rest is the request's.
+pub(super) fn details_of(proven: &Proven, acr_values: &[String]) -> Details {
+    let level = if proven.password && proven.otp { Level::MultiFactor } else { Level::Single };
+    Details {
+        redirect_uri: String::new(),
+        code_challenge: None,
+        nonce: None,
+        scopes: BTreeSet::new(),
+        acr: acr::claimed(acr_values, level).to_owned(),
+        password: proven.password,
+        otp: proven.otp,
+        auth_time: proven.authenticated_at,
+        claims: RequestedClaims::default(),
+        resources: Vec::new(),
+        more_scopes: BTreeSet::new(),
+        dpop_jkt: None,
+    }
+}
+
 /// The grant that a code names; `None` for what is no code of ours. Whether it is the code of that grant, its hash tells.
 pub(super) fn grant_of(code: &SecretString) -> Option<GrantId> {
     let octets = URL_SAFE_NO_PAD.decode(code.expose_secret()).ok()?;
@@ -106,7 +121,7 @@ pub(super) fn grant_of(code: &SecretString) -> Option<GrantId> {
     (secret.len() == 32).then(|| GrantId::from_bits(u128::from_be_bytes(*id)))
 }
 
-/// The hash under which a code is stored (R-516 in spirit: no code can be read from a backup).
+/// The hash under which a code is stored and found (R-516 in spirit: no code can be read from a backup).
 pub(super) fn hash(house: &House, tenant: TenantId, code: &SecretString) -> String {
     text(&house.derived.codes.of(&[b"oidc", &tenant.to_bytes(), code.expose_secret().as_bytes()]))
 }

@@ -51,6 +51,12 @@ pub(super) async fn is_lacking(
     Ok(!consent::is_given(&call.site.house, &call.realm, user, application.id, &asked).await?)
 }
 
+/// The key of the text that says what a scope means.
+#[must_use]
+pub(super) fn key_of(scope: Scope) -> String {
+    format!("consent-{}", scope.name().replace('_', "-"))
+}
+
 #[derive(Template)]
 #[template(path = "oidc/consent.html")]
 struct ConsentPage {
@@ -72,7 +78,7 @@ pub(super) fn page(call: &Call, case: &Case, client: &OidcClient, request: &Auth
     let frame = Frame::of(call, "consent-title").with_csrf(form::token(&call.site, &purpose));
     let (learns, may): (Vec<String>, Vec<String>) =
         asked(request, client).into_iter().partition(|word| word.parse::<Scope>().is_ok());
-    let learns = learns.iter().map(|word| format!("consent-{}", word.replace('_', "-")));
+    let learns = learns.iter().filter_map(|word| word.parse().ok()).map(key_of);
     let response = page::page(&ConsentPage {
         application: case.application_name().to_owned(),
         username: case.member.as_ref().map(|member| member.user.username.clone()).unwrap_or_default(),

@@ -49,6 +49,7 @@ fn made(call: &Call, version: i64) -> Result<Ready, Fault> {
         introspection: format!("{base}/oidc/introspect"),
         end_session: format!("{base}/oidc/logout"),
         pushed: format!("{base}/oidc/par"),
+        device: format!("{base}/oidc/device_authorization"),
         issuer: base,
     };
     let languages = Language::ALL.map(Language::tag);

@@ -123,6 +123,14 @@ pub enum TokenErrorCode {
     InvalidDpopProof,
     /// The proof of possession needs the nonce that comes with this answer (RFC 9449, 8).
     UseDpopNonce,
+    /// Nobody has let the device in yet (RFC 8628, 3.5).
+    AuthorizationPending,
+    /// The device asks too often, and must wait five seconds longer from now on.
+    SlowDown,
+    /// The person said no.
+    AccessDenied,
+    /// Nobody came in time.
+    ExpiredToken,
     /// This client may not use this grant type.
     UnauthorizedClient,
     /// Another `grant_type` than those announced.
@@ -147,6 +155,10 @@ impl TokenErrorCode {
             | Self::InvalidTarget
             | Self::InvalidDpopProof
             | Self::UseDpopNonce
+            | Self::AuthorizationPending
+            | Self::SlowDown
+            | Self::AccessDenied
+            | Self::ExpiredToken
             | Self::UnauthorizedClient
             | Self::UnsupportedGrantType => 400,
         }

@@ -71,6 +71,8 @@ pub struct Addresses {
     pub end_session: String,
     /// Where requests are pushed.
     pub pushed: String,
+    /// Where devices begin.
+    pub device: String,
 }
 
 /// Members of the document that the crate's type does not have.
@@ -94,6 +96,8 @@ struct Additional {
     backchannel_logout_session_supported: bool,
     frontchannel_logout_supported: bool,
     frontchannel_logout_session_supported: bool,
+    /// RFC 8628, 4.
+    device_authorization_endpoint: String,
     /// RFC 9126, 5.
     pushed_authorization_request_endpoint: String,
     /// OpenID Connect Discovery 3, RFC 9101.
@@ -155,6 +159,7 @@ pub fn discovery(
         revocation_endpoint_auth_methods_supported: methods(|_| true),
         introspection_endpoint: addresses.introspection.clone(),
         introspection_endpoint_auth_methods_supported: methods(|method| method != ClientAuthentication::None),
+        device_authorization_endpoint: addresses.device.clone(),
         pushed_authorization_request_endpoint: addresses.pushed.clone(),
         request_object_signing_alg_values_supported: texts(&JwsAlgorithm::ALL.map(JwsAlgorithm::name)),
         dpop_signing_alg_values_supported: texts(&JwsAlgorithm::ALL.map(JwsAlgorithm::name)),
@@ -238,6 +243,7 @@ mod tests {
             introspection: format!("{base}/oidc/introspect"),
             end_session: format!("{base}/oidc/logout"),
             pushed: format!("{base}/oidc/par"),
+            device: format!("{base}/oidc/device_authorization"),
         };
         discovery(&addresses, &SignatureAlgorithm::ALL, &["en", "zh-Hans"]).expect("a document")
     }
@@ -254,10 +260,7 @@ mod tests {
         assert_eq!(json["id_token_signing_alg_values_supported"], serde_json::json!(["RS256", "ES256", "EdDSA"]));
         let methods = serde_json::json!(["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]);
         assert_eq!(json["token_endpoint_auth_methods_supported"], methods);
-        assert_eq!(
-            json["grant_types_supported"],
-            serde_json::json!(["authorization_code", "refresh_token", "client_credentials"])
-        );
+        assert_eq!(json["grant_types_supported"], serde_json::json!(GrantRequest::TYPES));
         assert_eq!(json["request_uri_parameter_supported"], false);
         assert_eq!(json["authorization_response_iss_parameter_supported"], true);
         for (name, value) in members {

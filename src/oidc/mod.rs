@@ -12,6 +12,7 @@ pub mod claims;
 pub mod client;
 mod code;
 mod consent;
+mod device;
 mod documents;
 mod dpop;
 mod endpoint;
@@ -62,6 +63,10 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/oidc/logout", web::post().to(logout::post))
         .route("/oidc/logout/confirm", web::post().to(logout::confirm))
         .route("/oidc/logout/{parked}", web::get().to(logout::parked))
+        .route("/oidc/device_authorization", web::post().to(device::authorization))
+        .route("/oidc/device", web::get().to(device::enter))
+        .route("/oidc/device", web::post().to(device::typed))
+        .route("/oidc/device/confirm/{login}", web::post().to(device::confirm))
         .route("/oidc/par", web::post().to(par::post))
         .route("/oidc/introspect", web::post().to(introspection::post))
         .service(

@@ -281,6 +281,20 @@ fn scopes(parameters: &Parameters, client: &OidcClient) -> Result<BTreeSet<Scope
     Ok(known.into_iter().filter(|scope| client.may_have(*scope)).chain([Scope::Openid]).collect())
 }
 
+/// The scopes and APIs that a request asks for and may have, of whatever grant.
+///
+/// # Errors
+/// `invalid_request`, `invalid_scope`, `invalid_target`.
+#[expect(clippy::type_complexity, reason = "scopes, APIs and what they open there")]
+pub fn granted(
+    parameters: &Parameters,
+    client: &OidcClient,
+    resources: &[Resource],
+) -> Result<(BTreeSet<Scope>, Vec<String>, BTreeSet<String>), AuthorizationError> {
+    let (asked, more) = targets(parameters, client, resources)?;
+    Ok((scopes(parameters, client)?, asked, more))
+}
+
 /// The APIs that tokens are asked for, and what they shall open there (RFC 8707, 2.1). As with other scopes, those that
 /// are not known are left out.
 fn targets(

@@ -7,8 +7,8 @@ use super::answer::{Answer, ReturnAddress};
 use super::authorize::Stored;
 use super::claims::subject;
 use super::code::NewCode;
-use super::consent;
 use super::error::{AuthorizationError, AuthorizationErrorCode as Code};
+use super::{consent, device};
 use crate::domain::application::{Application, Protocol};
 use crate::domain::ids::LoginId;
 use crate::domain::login::origin::Origin;
@@ -45,12 +45,16 @@ fn deliver(call: &Call, answer: Answer) -> http::Answer {
 /// The login with this identifier, if it is this door's and this browser's, and what was asked for.
 pub(super) async fn login_of(call: &Call, id: LoginId) -> Result<(Case, Stored), Fault> {
     let case = case::look(&call.site.house, &call.realm, &call.visit, &call.browser, id).await?;
+    let stored = stored_of(&case)?;
+    Ok((case, stored))
+}
+
+fn stored_of(case: &Case) -> Result<Stored, Fault> {
     if case.login().origin != Origin::Oidc {
         return Err(Fault::NotThisBrowser);
     }
-    let stored: Stored = serde_json::from_str(&case.login().request)
-        .map_err(|error| Fault::Internal(format!("a stored request does not read: {error}")))?;
-    Ok((case, stored))
+    serde_json::from_str(&case.login().request)
+        .map_err(|error| Fault::Internal(format!("a stored request does not read: {error}")))
 }
 
 /// The application of a login, and its side of the protocol.
@@ -65,7 +69,11 @@ pub(super) fn application_of(case: &Case) -> Option<(&Application, &OidcClient)>
 /// `GET {base}/oidc/resume/{login}`: the end of a login; the desk sends browsers here.
 pub(super) async fn resume(mut call: Call, path: web::Path<(String, LoginId)>) -> http::Answer {
     let id = path.into_inner().1;
-    let (case, stored) = login_of(&call, id).await?;
+    let case = case::look(&call.site.house, &call.realm, &call.visit, &call.browser, id).await?;
+    if let Some(response) = device::resume(&mut call, &case).await? {
+        return Ok(response);
+    }
+    let stored = stored_of(&case)?;
     match case.step {
         Step::Granted => {
             let (Some(user), Some((application, client))) = (case.user(), application_of(&case)) else {
@@ -128,7 +136,7 @@ pub(super) async fn denied(call: &Call, id: LoginId, stored: &Stored) -> http::A
 }
 
 /// Takes a granted login for its one answer. `false` if another request was faster.
-async fn answered(call: &Call, id: LoginId, receipt: impl Fn(&Proven) -> Receipt) -> Result<bool, Fault> {
+pub(super) async fn answered(call: &Call, id: LoginId, receipt: impl Fn(&Proven) -> Receipt) -> Result<bool, Fault> {
     let (site, realm) = (&call.site, &call.realm);
     let asked = (Origin::Oidc, id);
     let receipt = |proven: &Proven, _: &str| receipt(proven);

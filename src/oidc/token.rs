@@ -26,8 +26,9 @@ use crate::domain::application::Application;
 use crate::domain::oidc_client::{OidcClient, Scope};
 use crate::domain::resource::{Resource, TokenFormat};
 use crate::domain::secret::{ExposeSecret as _, SecretString};
+use crate::flow::device::Polled;
 use crate::flow::refresh::{Shown, Turn};
-use crate::flow::{federation, refresh};
+use crate::flow::{device, federation, refresh};
 use crate::http::Call;
 use crate::storage::grants::{self, Family, Standing};
 
@@ -78,6 +79,7 @@ async fn exchange(call: &Call, request: &HttpRequest, body: &[u8]) -> Result<Tok
             asking.redeem(&code, redirect_uri.as_deref(), code_verifier.as_ref()).await
         }
         GrantRequest::RefreshToken { token, scope } => asking.refresh(&token, scope.as_deref()).await,
+        GrantRequest::DeviceCode { code } => asking.of_device(&code).await,
         GrantRequest::ClientCredentials { scope } => asking.for_itself(scope.as_deref()),
     }
 }
@@ -124,7 +126,38 @@ impl Asking<'_> {
         if details.dpop_jkt.is_some() && details.dpop_jkt.as_deref() != self.jkt() {
             return Err(invalid_grant("the DPoP key is not the one that dpop_jkt named"));
         }
-        if standing.session.is_none() || !is_unchanged(&standing) {
+        self.give(&standing, &details).await
+    }
+
+    /// Tokens for a device, once a person has let it in (RFC 8628, 3.4 and 3.5).
+    async fn of_device(&self, code: &SecretString) -> Result<Tokens, TokenError> {
+        let (house, tenant) = (&self.call.site.house, self.call.realm.tenant());
+        let hash = device::device_hash(house, tenant, code);
+        let polled = device::poll(house, tenant, &self.call.visit, self.application.id, &hash).await.map_err(failed)?;
+        let id = match polled {
+            Polled::Allowed(grant) => grant,
+            Polled::Unknown => return Err(invalid_grant("the device_code is unknown")),
+            Polled::Pending => {
+                return Err(TokenError::new(Code::AuthorizationPending, "nobody has typed the code yet"));
+            }
+            Polled::TooOften => {
+                return Err(TokenError::new(Code::SlowDown, "ask less often: five seconds more from now on"));
+            }
+            Polled::Denied => return Err(TokenError::new(Code::AccessDenied, "the person did not let the device in")),
+            Polled::Expired => return Err(TokenError::new(Code::ExpiredToken, "nobody came in time: begin again")),
+        };
+        let found = house.db.read(async |connection| grants::with_code(tenant, id, &hash).ask(connection).await);
+        let found = found.await.map_err(failed)?.filter(|found| found.grant.application == self.application.id);
+        // The person's yes is written down a moment before what is granted by it.
+        let standing = found.ok_or(TokenError::new(Code::AuthorizationPending, "a moment more"))?;
+        let details = details(&standing)?;
+        self.give(&standing, &details).await
+    }
+
+    /// Redeems a grant for its tokens, once.
+    async fn give(&self, standing: &Standing, details: &Details) -> Result<Tokens, TokenError> {
+        let (house, tenant) = (&self.call.site.house, self.call.realm.tenant());
+        if standing.session.is_none() || !is_unchanged(standing) {
             return Err(invalid_grant("the account has changed since the login"));
         }
         let resource = self.resource(&details.resources)?;
@@ -135,7 +168,7 @@ impl Asking<'_> {
         }
         let nonce = details.nonce.as_deref();
         let granted = Granted { scopes: details.scopes.clone(), more: details.more_scopes.clone(), resource };
-        self.issue(&standing, &details, granted, nonce, family.map(|family| family.generation))
+        self.issue(standing, details, granted, nonce, family.map(|family| family.generation))
     }
 
     fn resource(&self, granted: &[String]) -> Result<Option<&Resource>, TokenError> {

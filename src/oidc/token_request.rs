@@ -28,6 +28,11 @@ pub enum GrantRequest {
         /// Fewer scopes than were granted, if given.
         scope: Option<String>,
     },
+    /// Tokens for a device that a person has let in (RFC 8628, 3.4).
+    DeviceCode {
+        /// The device's secret.
+        code: SecretString,
+    },
     /// A token for the application itself (RFC 6749, 4.4).
     ClientCredentials {
         /// What it shall open.
@@ -37,7 +42,8 @@ pub enum GrantRequest {
 
 impl GrantRequest {
     /// The names of all grant types, as announced.
-    pub const TYPES: [&'static str; 3] = ["authorization_code", "refresh_token", "client_credentials"];
+    pub const TYPES: [&'static str; 4] =
+        ["authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:device_code"];
 
     /// Reads what is asked for.
     ///
@@ -55,6 +61,9 @@ impl GrantRequest {
                 token: secret(needed(parameters, "refresh_token")?),
                 scope: one(parameters, "scope")?.map(str::to_owned),
             }),
+            "urn:ietf:params:oauth:grant-type:device_code" => {
+                Ok(Self::DeviceCode { code: secret(needed(parameters, "device_code")?) })
+            }
             "client_credentials" => Ok(Self::ClientCredentials { scope: one(parameters, "scope")?.map(str::to_owned) }),
             _ => {
                 let why = format!("grant_type must be one of: {}", Self::TYPES.join(", "));

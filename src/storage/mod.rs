@@ -13,6 +13,7 @@ pub mod activations;
 pub mod address_changes;
 pub mod audit;
 pub mod consents;
+pub mod devices;
 pub mod email_codes;
 pub mod engine;
 pub mod enrollments;

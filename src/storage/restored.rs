@@ -26,6 +26,7 @@ pub async fn settle(connection: &mut Connection, now: Timestamp) -> Result<u64> 
         "DELETE FROM activation",
         "DELETE FROM logout_notice",
         "DELETE FROM oidc_pushed",
+        "DELETE FROM oidc_device",
         "DELETE FROM oidc_family",
         "DELETE FROM oidc_grant",
         "DELETE FROM lease",

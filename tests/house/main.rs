@@ -15,6 +15,7 @@ mod door_oidc;
 mod door_saml;
 mod mariadb;
 mod messages;
+mod oidc_device;
 mod oidc_logout;
 mod oidc_profiles;
 mod oidc_refresh;

@@ -1,0 +1,169 @@
+//! Devices without a browser, and those who would like to let theirs in by somebody else's hand.
+
+use futures_util::future::join_all;
+
+use crate::relying_party::{Rp, SECRET, Told, application, linus, log_in};
+use crate::visitor::Visitor;
+use crate::world::{BOTH, On, World};
+
+const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+async fn with_device(on: On) -> World {
+    let world = World::new(on).await;
+    let device = "device_authorization = true\nrefresh_tokens = true\n";
+    world.apply(&application("tv", &format!("client_secret = \"a secret of the application\"\n{device}"))).await;
+    world.apply(&application("app", SECRET)).await;
+    world
+}
+
+async fn begin(tv: &Rp<'_>) -> Told {
+    let told = tv.post("device_authorization", &[("scope", "openid email")]).await;
+    assert_eq!((told.status, told.header("cache-control")), (200, "no-store"), "{}", told.text);
+    told
+}
+
+async fn poll(tv: &Rp<'_>, told: &Told) -> Told {
+    tv.post("token", &[("grant_type", GRANT), ("device_code", &told.text("device_code"))]).await
+}
+
+/// RFC 8628, 3: the device waits, the person lets it in, and the tokens come once.
+#[actix_web::test]
+async fn a_person_lets_a_device_in() {
+    for on in BOTH {
+        let world = with_device(on).await;
+        let tv = Rp::new(&world, "tv");
+        let told = begin(&tv).await;
+        assert_eq!((told.body["interval"].clone(), told.body["expires_in"].clone()), (5.into(), 600.into()));
+        assert_eq!(told.text("verification_uri"), format!("{}/oidc/device", world.base()));
+        assert!(told.body["verification_uri_complete"].is_null(), "5.4: no link that carries the code");
+        world.advance(5);
+        assert_eq!(poll(&tv, &told).await.error(), "authorization_pending", "{on:?}");
+        world.advance(2);
+        assert_eq!(poll(&tv, &told).await.error(), "slow_down", "{on:?}");
+        world.advance(5);
+        assert_eq!(poll(&tv, &told).await.error(), "slow_down", "{on:?}: five seconds more");
+        // Somebody who is not logged in types the code, as people type.
+        let mut linus = Visitor::new(&world.url);
+        let page = linus.get(&told.text("verification_uri")).await;
+        assert_eq!(page.title(), "Connect a device");
+        let wrong = linus.press(&page, "continue", &[("code", "BCDF-BCDF")]).await;
+        assert!(wrong.complaint().contains("not known"), "{}", wrong.body);
+        let typed = told.text("user_code").to_lowercase().replace('-', " ");
+        let page = linus.press(&wrong, "continue", &[("code", &typed)]).await;
+        assert_eq!(page.title(), "Log in", "{}", page.body);
+        let page = linus.press(&page, "continue", &[("username", "linus")]).await;
+        let page = linus.press(&page, "continue", &[("password", "has a token already")]).await;
+        let code = crate::story::passcode_of_linus(&world);
+        let page = linus.press(&page, "continue", &[("code", &code)]).await;
+        assert_eq!(page.title(), "Connect this device?", "{}", page.body);
+        assert!(page.body.contains("127.0.0.1") && page.body.contains("Your email address"), "{}", page.body);
+        world.advance(30);
+        assert_eq!(poll(&tv, &told).await.error(), "authorization_pending", "{on:?}: seeing the page is no yes");
+        // Without the tick nothing happens, and another page cannot press the button.
+        let again = linus.press(&page, "allow", &[]).await;
+        assert!(again.complaint().contains("Tick the box") || again.body.contains("Tick the box"), "{}", again.body);
+        let (action, mut fields) = again.form("allow");
+        fields.push(("mine".to_owned(), "yes".to_owned()));
+        let mut forged = fields.clone();
+        forged.retain(|(name, _)| name != "csrf");
+        assert_eq!(linus.clone().post(&action, &forged).await.status, 403, "{on:?}");
+        assert_eq!(Visitor::new(&world.url).post(&action, &fields).await.status, 400, "{on:?}");
+        let done = linus.post(&action, &fields).await;
+        assert_eq!(done.title(), "The device is connected", "{}", done.body);
+        world.advance(30);
+        // Sixteen questions at once, at two instances: one gets tokens.
+        let (second, _) = world.second().await;
+        let asks = (0..16).map(|number| {
+            let at = if number % 2 == 0 { world.url.clone() } else { second.clone() };
+            let request = reqwest::Client::new().post(format!("{at}/t/acme/oidc/token"));
+            let fields = [("grant_type", GRANT.to_owned()), ("device_code", told.text("device_code"))];
+            Told::of(request.basic_auth("tv", Some("a%20secret%20of%20the%20application")).form(&fields))
+        });
+        let answers = join_all(asks).await;
+        let good = answers.iter().filter(|told| told.status == 200).count();
+        assert_eq!(good, 1, "{on:?}: {answers:?}");
+        assert!(
+            answers.iter().all(|told| told.status == 200 || told.error() == "invalid_grant"),
+            "{on:?}: {answers:?}"
+        );
+        assert_eq!(world.events("device_allowed").await, 1, "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// RFC 8628, 3.5: the tokens of a device are as good as others, and bound to whoever let it in.
+#[actix_web::test]
+async fn a_device_gets_tokens_of_the_person() {
+    let world = with_device(On::Sqlite).await;
+    let tv = Rp::new(&world, "tv");
+    let told = begin(&tv).await;
+    let mut linus = linus(&world).await;
+    let page = linus.get(&told.text("verification_uri")).await;
+    let page = linus.press(&page, "continue", &[("code", &told.text("user_code"))]).await;
+    assert_eq!(page.title(), "Connect this device?", "single sign-on: {}", page.body);
+    let done = linus.press(&page, "allow", &[("mine", "yes")]).await;
+    assert_eq!(done.title(), "The device is connected", "{}", done.body);
+    let foreign = Rp::new(&world, "app")
+        .post("token", &[("grant_type", GRANT), ("device_code", &told.text("device_code"))])
+        .await;
+    assert_eq!(foreign.error(), "invalid_grant", "another client");
+    let tokens = poll(&tv, &told).await;
+    assert_eq!(tokens.status, 200, "{}", tokens.text);
+    assert_eq!((tokens.text("scope"), tokens.claims()["aud"].clone()), ("openid email".to_owned(), "tv".into()));
+    assert_eq!(tokens.claims()["acr"], "urn:vestibule:acr:mfa");
+    assert_eq!(tv.userinfo(&tokens.text("access_token")).await.body["email"], "linus@acme.test");
+    assert_eq!(tv.refresh(&tokens.text("refresh_token")).await.status, 200);
+    // The second time is theft, as with a code (T-47).
+    assert_eq!(poll(&tv, &told).await.error(), "invalid_grant");
+    assert_eq!(tv.userinfo(&tokens.text("access_token")).await.status, 401);
+    world.stop().await;
+}
+
+/// RFC 8628, 3.5 and 5: no, too late, nobody's, and by trying.
+#[actix_web::test]
+async fn a_device_that_is_not_let_in_gets_nothing() {
+    for on in BOTH {
+        let world = with_device(on).await;
+        let (tv, app) = (Rp::new(&world, "tv"), Rp::new(&world, "app"));
+        let told = begin(&tv).await;
+        let mut linus = Visitor::new(&world.url);
+        let page = linus.get(&told.text("verification_uri")).await;
+        let (action, mut fields) = page.form("continue");
+        fields.retain(|(name, _)| name == "csrf");
+        fields.push(("code".to_owned(), told.text("user_code")));
+        let page = linus.post(&action, &fields).await;
+        let page = log_in(&world, &mut linus, &page.url).await;
+        let done = linus.press(&page, "deny", &[]).await;
+        assert_eq!(done.title(), "The device is not connected", "{on:?}");
+        assert_eq!(poll(&tv, &told).await.error(), "access_denied", "{on:?}");
+        let late = begin(&tv).await;
+        world.advance(601);
+        assert_eq!(poll(&tv, &late).await.error(), "expired_token", "{on:?}");
+        let page = linus.get(&late.text("verification_uri")).await;
+        let page = linus.press(&page, "continue", &[("code", &late.text("user_code"))]).await;
+        assert!(page.complaint().contains("not known"), "{on:?}");
+        for (told, error) in [
+            (app.post("device_authorization", &[("scope", "openid")]).await, "unauthorized_client"),
+            (tv.post("device_authorization", &[("scope", "email")]).await, "invalid_scope"),
+            (tv.post("device_authorization", &[("scope", "openid"), ("resource", "urn:x")]).await, "invalid_target"),
+            (tv.post_bare("device_authorization", &[("client_id", "tv"), ("scope", "openid")]).await, "invalid_client"),
+            (tv.post("token", &[("grant_type", GRANT)]).await, "invalid_request"),
+            (tv.post("token", &[("grant_type", GRANT), ("device_code", "x")]).await, "invalid_grant"),
+        ] {
+            assert_eq!(told.error(), error, "{on:?}: {}", told.text);
+        }
+        // Nobody finds a device by trying: after twenty wrong codes the address waits, even with the right one.
+        let told = begin(&tv).await;
+        let mut page = linus.get(&told.text("verification_uri")).await;
+        for number in 0..20 {
+            page = linus.press(&page, "continue", &[("code", &format!("BBBB-BB{number:02}"))]).await;
+            if page.status != 200 {
+                break;
+            }
+        }
+        let (action, mut fields) = linus.get(&told.text("verification_uri")).await.form("continue");
+        fields.push(("code".to_owned(), told.text("user_code")));
+        assert_eq!(linus.post(&action, &fields).await.status, 429, "{on:?}");
+        world.stop().await;
+    }
+}
