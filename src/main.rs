@@ -120,6 +120,10 @@ enum Keys {
         /// Which keys.
         #[arg(value_enum, default_value = "signing")]
         which: WhichKeys,
+        /// A signing key may be stolen: replace all of them at once, without overlap. Applications must fetch the new
+        /// key set, and service providers the new metadata.
+        #[arg(long)]
+        emergency: bool,
         /// Signing keys of this virtual server only.
         #[arg(long, value_name = "CODE")]
         tenant: Option<String>,
@@ -271,8 +275,9 @@ async fn carry_out(command: Command, settings: Settings) -> anyhow::Result<ExitC
         }
         Command::Keys(Keys::List { tenant }) => commands::list_keys(settings, tenant.tenant.as_deref()).await?,
         Command::Migrate => vec![commands::migrate(settings).await?],
-        Command::Keys(Keys::Rotate { which, tenant }) => {
+        Command::Keys(Keys::Rotate { which, emergency, tenant }) => {
             let which = match which {
+                WhichKeys::Signing if emergency => Rotate::Emergency,
                 WhichKeys::Signing => Rotate::Signing,
                 WhichKeys::Sealing => Rotate::Sealing,
             };

@@ -249,6 +249,8 @@ pub enum Rotate {
     Signing,
     /// The key-encryption key: everything sealed under an older one is sealed under the first.
     Sealing,
+    /// Signing keys, all at once and without overlap.
+    Emergency,
 }
 
 /// `vestibule keys rotate`.
@@ -267,13 +269,16 @@ pub async fn rotate(settings: &Settings, which: Rotate, code: Option<&str>) -> a
             lines.push(format!("{moved} secrets were sealed anew under key-encryption key {version}"));
             lines.push("every secret is under it now; older keys may be removed once no backup needs them".to_owned());
         }
-        Rotate::Signing => {
+        Rotate::Signing | Rotate::Emergency => {
             let codes = match code {
                 Some(code) => vec![tenant(db, Some(code)).await?],
                 None => db.read(async |connection| tenants::codes(connection).await).await?,
             };
             for code in codes {
-                let steps = keys::rotate(&desk, &code, settings.rotation.overlap, keys::Which::All).await?;
+                let steps = match which {
+                    Rotate::Emergency => keys::replace(&desk, &code).await?,
+                    _ => keys::rotate(&desk, &code, settings.rotation.overlap, keys::Which::All).await?,
+                };
                 lines.extend(steps.into_iter().map(|line| format!("{code}: {line}")));
             }
         }

@@ -461,7 +461,8 @@ pub enum OidcClientFault {
 }
 
 /// Claims that only the protocol itself may set.
-const PROTOCOL_CLAIMS: [&str; 17] = [
+const PROTOCOL_CLAIMS: [&str; 18] = [
+    "authenticator",
     "iss",
     "sub",
     "aud",

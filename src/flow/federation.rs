@@ -8,7 +8,7 @@ use crate::domain::application::Application;
 use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::ids::{ApplicationId, CorrelationId, GrantId, LoginId, SessionId, TenantId, TokenId, UserId};
 use crate::domain::lockout::Lock;
-use crate::domain::login::evidence::Evidence;
+use crate::domain::login::evidence::{Authenticator, Evidence};
 use crate::domain::login::step::{Account, Facts, Step, next_step, requirements};
 use crate::domain::login::wishes::Wishes;
 use crate::domain::login::{LONGEST, Login, Stage, origin::Origin};
@@ -38,6 +38,8 @@ pub struct Proven {
     pub otp: bool,
     /// The authenticator that gave it.
     pub token: Option<TokenId>,
+    /// The authenticator that gave the passcode, if one did and it is still there.
+    pub authenticator: Option<Authenticator>,
     /// The oldest of the proofs that were required: `auth_time`, AuthnInstant.
     pub authenticated_at: Timestamp,
     /// Names of the person's groups.
@@ -136,9 +138,10 @@ pub async fn from_session(
     let hash = session_cookie_hash(house, realm.tenant(), cookie);
     let answered = house.db.write_soon(async |connection| {
         let tenant = realm.tenant();
-        let Some((session, member, tokens)) = sessions::standing(connection, tenant, &hash).await? else {
+        let Some(found) = sessions::standing(connection, tenant, &hash).await? else {
             return Ok(Ok(Silent::Lacking(Step::Identify)));
         };
+        let sessions::Found { session, member, tokens, authenticator } = found;
         if !session.alive(realm.config.settings.session, member.user.security_version, visit.now) {
             return Ok(Ok(Silent::Lacking(Step::Identify)));
         }
@@ -163,7 +166,8 @@ pub async fn from_session(
         {
             return Ok(Err(Error::Used));
         }
-        let proven = proven(realm, &login, &decision, member, application, session.id, session.evidence());
+        let evidence = session.evidence();
+        let proven = proven(realm, &login, &decision, member, application, (session.id, evidence, authenticator));
         let who = Who { user: Some(session.user), application: application.id, correlation: visit.correlation };
         let mut writes = Vec::new();
         if session.touch_due(realm.config.settings.session, visit.now) {
@@ -263,7 +267,11 @@ async fn proven_again(
     if !wanted.iter().all(met) {
         return Ok(None);
     }
-    Ok(Some(proven(realm, case.login(), &case.decision, member.clone(), application, session.id, case.evidence)))
+    let token = case.tokens.iter().find(|token| Some(token.id) == case.evidence.token);
+    let authenticator =
+        token.map(|token| Authenticator { enrolled_at: token.enrolled_at, by_mailbox: token.enrolled_by == "self" });
+    let known = (session.id, case.evidence, authenticator);
+    Ok(Some(proven(realm, case.login(), &case.decision, member.clone(), application, known)))
 }
 
 fn proven(
@@ -272,8 +280,7 @@ fn proven(
     decision: &Decision,
     member: Member,
     application: &Application,
-    session: SessionId,
-    evidence: Evidence,
+    (session, evidence, authenticator): (SessionId, Evidence, Option<Authenticator>),
 ) -> Proven {
     let wanted = requirements(login, decision);
     let groups = member.groups.iter().filter_map(|id| realm.config.group_name(*id)).map(str::to_owned).collect();
@@ -284,6 +291,7 @@ fn proven(
         password: evidence.password.is_some(),
         otp: evidence.otp.is_some(),
         token: evidence.token.filter(|_| evidence.otp.is_some()),
+        authenticator: authenticator.filter(|_| evidence.otp.is_some()),
         authenticated_at: evidence.authenticated_at(&wanted).unwrap_or(login.created_at),
         member,
     }

@@ -44,7 +44,8 @@ pub fn scope_of(claim: &str) -> Option<Scope> {
 /// The names of all claims that can be given, as announced.
 #[must_use]
 pub fn supported() -> Vec<&'static str> {
-    let protocol = ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash"];
+    let protocol =
+        ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash", "authenticator"];
     protocol.into_iter().chain(STANDARD.into_iter().map(|(_, name, _)| name)).collect()
 }
 

@@ -49,6 +49,9 @@ pub(super) struct Details {
     /// What they may open there.
     #[serde(default)]
     pub more_scopes: BTreeSet<String>,
+    /// The authenticator that gave the passcode: since when it is the person's, in seconds, and how it became that.
+    #[serde(default)]
+    pub authenticator: Option<(i64, bool)>,
     /// The key that must be proven with the code (RFC 9449, 10).
     #[serde(default)]
     pub dpop_jkt: Option<String>,
@@ -107,6 +110,7 @@ pub(super) fn details_of(proven: &Proven, acr_values: &[String]) -> Details {
         password: proven.password,
         otp: proven.otp,
         auth_time: proven.authenticated_at,
+        authenticator: proven.authenticator.map(|it| (it.enrolled_at.seconds(), it.by_mailbox)),
         claims: RequestedClaims::default(),
         resources: Vec::new(),
         more_scopes: BTreeSet::new(),

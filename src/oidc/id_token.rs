@@ -23,6 +23,18 @@ pub const LIFETIME: Duration = Duration::from_secs(10 * 60);
 /// The longest hint that is looked at, in octets.
 const LONGEST_HINT: usize = 8 * 1024;
 
+/// The story of the authenticator, a claim of our own: an application can be careful with a login right after an
+/// enrollment, which proves a password and a mailbox and no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct AuthenticatorClaim {
+    /// Since when it is the person's, in seconds.
+    pub enrolled_at: i64,
+    /// How long that was when the token was made, in seconds.
+    pub age: i64,
+    /// `mailbox`: the person enrolled it alone; `operator`: it was brought along from another system.
+    pub bound_by: &'static str,
+}
+
 /// The claims of an ID Token (OIDC Core 2, R-506). Members that are `None` are left out.
 #[derive(Debug, Clone, Serialize)]
 pub struct IdTokenClaims<'a> {
@@ -45,6 +57,9 @@ pub struct IdTokenClaims<'a> {
     pub acr: &'a str,
     /// What was done.
     pub amr: &'a [&'static str],
+    /// The authenticator that gave the passcode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authenticator: Option<AuthenticatorClaim>,
     /// The session, by which a logout will name it.
     pub sid: &'a str,
     /// Binds the access token to this token.
@@ -155,6 +170,7 @@ mod tests {
             nonce: Some("n"),
             acr: crate::oidc::acr::MULTI_FACTOR,
             amr: &["pwd", "otp", "mfa"],
+            authenticator: None,
             sid: "session",
             at_hash: at_hash("vat_x", algorithm),
             others: Map::from_iter([("groups".to_owned(), Value::from(vec!["pilot"]))]),

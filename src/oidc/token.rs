@@ -17,7 +17,7 @@ use super::code::{self, Details};
 use super::dpop::{self, ProvenKey};
 use super::endpoint::{broken, failed, json, read, refusal, unproven};
 use super::error::{TokenError, TokenErrorCode as Code};
-use super::id_token::{self, IdTokenClaims, at_hash};
+use super::id_token::{self, AuthenticatorClaim, IdTokenClaims, at_hash};
 use super::refresh_token::RefreshToken;
 use super::standing::{is_unchanged, may_refresh};
 use super::token_request::{GrantRequest, verifier_fits};
@@ -346,6 +346,11 @@ impl Asking<'_> {
             nonce,
             acr: &details.acr,
             amr: &amr,
+            authenticator: details.authenticator.map(|(enrolled_at, by_mailbox)| AuthenticatorClaim {
+                enrolled_at,
+                age: now.seconds().saturating_sub(enrolled_at).max(0),
+                bound_by: if by_mailbox { "mailbox" } else { "operator" },
+            }),
             sid: &sid,
             at_hash: at_hash(&access_token, algorithm),
             others: by_name(&person::of(&member.user, &groups), self.client, &details.claims.id_token),

@@ -4,6 +4,7 @@ use super::row::{Row, micros};
 use super::statement::{Question, Record, Statement};
 use super::{Connection, Result, users};
 use crate::domain::ids::{SessionId, TenantId, UserId};
+use crate::domain::login::evidence::Authenticator;
 use crate::domain::login::step::Tokens;
 use crate::domain::session::Session;
 use crate::domain::timestamp::Timestamp;
@@ -38,13 +39,22 @@ pub fn with_cookie(tenant: TenantId, cookie_hash: &str) -> Question<Option<Sessi
     Question::new(statement.shown(tenant).shown(cookie_hash), |rows| rows.into_iter().next().map(session).transpose())
 }
 
+/// What single sign-on asks about a browser.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Its session.
+    pub session: Session,
+    /// The person whose it is.
+    pub member: Member,
+    /// Whether the person has authenticators.
+    pub tokens: Tokens,
+    /// The one that gave the session's passcode.
+    pub authenticator: Option<Authenticator>,
+}
+
 /// The session that a browser's cookie finds, the person whose it is, and whether there are authenticators: all that
 /// single sign-on asks, in one question.
-pub async fn standing(
-    connection: &mut Connection,
-    tenant: TenantId,
-    cookie_hash: &str,
-) -> Result<Option<(Session, Member, Tokens)>> {
+pub async fn standing(connection: &mut Connection, tenant: TenantId, cookie_hash: &str) -> Result<Option<Found>> {
     let row = Statement::new(
         "SELECT sso_session.id AS id, sso_session.tenant_id AS tenant_id, user_id, \
          sso_session.security_version AS session_version, password_at, otp_at, token_id, started_at, last_seen_at, \
@@ -55,7 +65,11 @@ pub async fn standing(
          (SELECT COUNT(*) FROM token WHERE token.tenant_id = user_account.tenant_id \
          AND token.user_id = user_account.id AND state = 'active') AS active_tokens, \
          (SELECT COUNT(*) FROM token WHERE token.tenant_id = user_account.tenant_id \
-         AND token.user_id = user_account.id AND state <> 'revoked') AS tokens \
+         AND token.user_id = user_account.id AND state <> 'revoked') AS tokens, \
+         (SELECT enrolled_at FROM token WHERE token.tenant_id = sso_session.tenant_id \
+         AND token.id = sso_session.token_id) AS enrolled_at, \
+         (SELECT enrolled_by FROM token WHERE token.tenant_id = sso_session.tenant_id \
+         AND token.id = sso_session.token_id) AS enrolled_by \
          FROM sso_session JOIN user_account ON user_account.tenant_id = sso_session.tenant_id \
          AND user_account.id = sso_session.user_id WHERE sso_session.tenant_id = ? AND cookie_hash = ?",
     )
@@ -70,7 +84,12 @@ pub async fn standing(
         (0, _) => Tokens::Blocked,
         _ => Tokens::Usable,
     };
-    Ok(Some((session_of(&row, "session_version")?, users::member_of(&row, "user_id")?, tokens)))
+    let authenticator = match (row.time_or_none("enrolled_at")?, row.text_or_none("enrolled_by")?) {
+        (Some(enrolled_at), Some(by)) => Some(Authenticator { enrolled_at, by_mailbox: by == "self" }),
+        _ => None,
+    };
+    let (session, member) = (session_of(&row, "session_version")?, users::member_of(&row, "user_id")?);
+    Ok(Some(Found { session, member, tokens, authenticator }))
 }
 
 /// The session with this identifier.

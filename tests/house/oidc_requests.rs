@@ -250,3 +250,73 @@ async fn the_answer_by_form_is_escaped_and_leads_to_the_application_only() {
     assert_eq!(app.redeem(&field("code")).await.status, 200);
     world.stop().await;
 }
+
+/// Issue part 6, R-143: the ID Token tells how old the authenticator is and how it was bound; a refresh does not make it
+/// older than it is, and the mail code never appears as a factor.
+#[actix_web::test]
+async fn the_authenticators_story_stands_in_the_token() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        world.apply(&application("app", &format!("{SECRET}refresh_tokens = true\n"))).await;
+        let app = Rp::new(&world, "app");
+        let mut ada = Visitor::new(&world.url);
+        let seen = crate::story::to_platforms(&world, &mut ada).await;
+        let seen = ada.press(&seen, "platform-oath_app", &[]).await;
+        let secret = seen.find("[data-activation-string]").unwrap().replace(' ', "");
+        let code = crate::story::oathtool(&world, &secret, "--totp=sha1", "6");
+        ada.press(&seen, "continue", &[("code", &code)]).await;
+        world.advance(90);
+        let tokens = app.tokens(&mut ada, "openid", "").await;
+        let claims = tokens.claims();
+        assert_eq!(claims["amr"], json!(["pwd", "otp", "mfa"]), "R-143: no mail");
+        let story = &claims["authenticator"];
+        assert_eq!(
+            (story["age"].clone(), story["bound_by"].clone()),
+            (json!(90), json!("mailbox")),
+            "{on:?}: {claims}"
+        );
+        let enrolled = story["enrolled_at"].as_i64().unwrap();
+        assert_eq!(enrolled, world.clock_now().seconds() - 90);
+        world.advance(10);
+        let later = app.refresh(&tokens.text("refresh_token")).await.claims();
+        assert_eq!(
+            (later["authenticator"]["age"].clone(), later["authenticator"]["enrolled_at"].clone()),
+            (json!(100), json!(enrolled))
+        );
+        let mut linus = linus(&world).await;
+        let claims = app.tokens(&mut linus, "openid", "").await.claims();
+        assert_eq!(claims["authenticator"]["bound_by"], "operator", "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// R-517, T-67: the key set has a tag and an age; in an emergency all keys change at once, and what the old ones signed is
+/// worth nothing.
+#[actix_web::test]
+async fn keys_are_replaced_at_once_in_an_emergency() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        world.apply(&application("app", SECRET)).await;
+        let (app, mut linus) = (Rp::new(&world, "app"), linus(&world).await);
+        let address = format!("{}/oidc/jwks", world.base());
+        let get = async |tag: &str| Told::of(reqwest::Client::new().get(&address).header("if-none-match", tag)).await;
+        let before = get("").await;
+        assert_eq!((before.status, before.header("cache-control")), (200, "public, max-age=3600"), "{on:?}");
+        let tag = before.header("etag").to_owned();
+        assert_eq!(get(&tag).await.status, 304, "{on:?}");
+        let hint = app.tokens(&mut linus, "openid", "").await.text("id_token");
+        let printed = world.command(&["keys", "rotate", "--emergency", "--tenant", "acme"]);
+        assert_eq!(printed.lines().filter(|line| line.contains("replaced")).count(), 4, "{printed}");
+        world.advance(3);
+        let after = get(&tag).await;
+        assert_eq!(after.status, 200, "{on:?}");
+        let names = |told: &Told| -> Vec<String> {
+            told.body["keys"].as_array().unwrap().iter().map(|key| key["kid"].to_string()).collect()
+        };
+        assert!(names(&after).len() == 3 && names(&after).iter().all(|kid| !names(&before).contains(kid)), "{on:?}");
+        let page = linus.get(&format!("{}/oidc/logout?id_token_hint={hint}", world.base())).await;
+        assert_eq!(page.status, 400, "{on:?}: signed with a key that may be stolen");
+        assert_eq!(app.tokens(&mut linus, "openid", "").await.status, 200, "{on:?}: people go on");
+        world.stop().await;
+    }
+}

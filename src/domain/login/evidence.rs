@@ -19,6 +19,17 @@ pub struct Proof {
     pub here: bool,
 }
 
+/// What applications are told about the authenticator that gave a passcode, so that they can be careful with a login
+/// right after an enrollment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Authenticator {
+    /// Since when it is the person's.
+    pub enrolled_at: Timestamp,
+    /// Whether the person enrolled it alone, proving no more than password and mailbox; an operator brought it along
+    /// from another system otherwise.
+    pub by_mailbox: bool,
+}
+
 /// Everything that was proven by the person at this browser.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Evidence {

@@ -108,6 +108,39 @@ pub async fn store(desk: &Desk<'_>, connection: &mut Connection, key: NewKey) ->
     desk.record(connection, key.tenant, Action::KeyCreated, ("signing_key", key.id.to_string()), detail).await
 }
 
+/// Replaces every signing key of a virtual server at once, without any overlap: an operator thinks that one was stolen.
+/// What the old ones signed is believed nowhere any more as soon as others have fetched the new key set (T-67).
+///
+/// # Errors
+/// If the database fails or a key cannot be made.
+pub async fn replace(desk: &Desk<'_>, code: &TenantCode) -> Result<Vec<String>, RotationError> {
+    let db = &desk.house.db;
+    let Some(config) = db.read(async |connection| tenants::config(connection, code).await).await? else {
+        return Err(RotationError::NoTenant(code.clone()));
+    };
+    let tenant = config.tenant.id;
+    let made = KINDS.into_iter().map(|kind| make(desk, tenant, code, kind, KeyStage::Current));
+    let made = made.collect::<Result<Vec<_>, _>>()?;
+    let gone = KeyStage::Old { published_until: desk.now };
+    let replaced = db.write(async |connection| {
+        for key in signing_keys::of_tenant(connection, tenant).await? {
+            signing_keys::set_stage(connection, tenant, key.id, key.stage, gone).await?;
+            let object = ("signing_key", key.id.to_string());
+            desk.record(connection, tenant, Action::KeyRotated, object, json!({ "emergency": true })).await?;
+        }
+        for key in &made {
+            store(desk, connection, key.clone()).await?;
+        }
+        tenants::raise_version(connection, tenant, desk.now).await
+    });
+    replaced.await?;
+    desk.house.forget_realms();
+    let kinds = KINDS.into_iter().map(|(purpose, algorithm)| (purpose.name(), algorithm.name()));
+    Ok(kinds
+        .map(|(purpose, algorithm)| format!("{purpose} {algorithm}: replaced; the old ones are not believed any more"))
+        .collect())
+}
+
 /// Which keys a run of [`rotate`] moves on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
