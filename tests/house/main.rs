@@ -13,6 +13,7 @@ mod commands;
 mod conformance;
 mod door_oidc;
 mod door_saml;
+mod foreign;
 mod mariadb;
 mod messages;
 mod oidc_device;
