@@ -28,6 +28,7 @@ use crate::config::Settings;
 use crate::domain::secret::ExposeSecret as _;
 use crate::egress::Egress;
 use crate::flow::House;
+use crate::http::key_sets::KeySets;
 use crate::http::{Fault, HttpSettings, Site, assets, headers};
 use crate::i18n::Texts;
 use crate::keys::password::PasswordHasher;
@@ -111,6 +112,7 @@ pub async fn open(settings: &Settings, schema: Schema, nature: Nature) -> anyhow
         house,
         urls: Urls::new(&settings.http.public_url),
         texts: Texts::default(),
+        key_sets: KeySets::default(),
         settings: HttpSettings { trusted_proxies: settings.http.trusted_proxies.clone(), apps: settings.apps.clone() },
     })
 }

@@ -98,6 +98,9 @@ enum Command {
     /// Help desk: authenticators.
     #[command(subcommand)]
     Token(Token),
+    /// Applications that register themselves.
+    #[command(subcommand)]
+    Client(Client),
 }
 
 /// Which virtual server.
@@ -177,6 +180,21 @@ enum Token {
     Resume(Numbered),
     /// End an authenticator for ever.
     Revoke(Numbered),
+}
+
+#[derive(Debug, Subcommand)]
+enum Client {
+    /// Print a token with which applications register themselves (RFC 7591). Without one nobody can.
+    Permit {
+        /// How many applications may register with it.
+        #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+        uses: u32,
+        /// For how many days.
+        #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=365), value_name = "DAYS")]
+        days: u32,
+        #[command(flatten)]
+        tenant: OfTenant,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -287,6 +305,9 @@ async fn carry_out(command: Command, settings: Settings) -> anyhow::Result<ExitC
         Command::Restore { file, replace } => commands::restore(settings, &file, replace).await?,
         Command::User(user) => of_user(settings, user).await?,
         Command::Token(token) => of_token(settings, token).await?,
+        Command::Client(Client::Permit { uses, days, tenant }) => {
+            helpdesk::permit_registration(settings, tenant.tenant.as_deref(), uses, days).await?
+        }
     };
     print(lines);
     Ok(ExitCode::SUCCESS)

@@ -6,8 +6,10 @@ use super::commands::{desk, tenant};
 use super::{Nature, Schema, open};
 use crate::config::Settings;
 use crate::domain::ids::TenantId;
+use crate::domain::secret::ExposeSecret as _;
 use crate::domain::user::{Status, User};
 use crate::flow::administration::people;
+use crate::flow::registration;
 use crate::http::Site;
 use crate::storage::tokens::{self, State, Token};
 use crate::storage::{self, Connection, tenants, users};
@@ -32,6 +34,22 @@ pub enum TokenAction {
     Resume,
     /// It is ended for ever.
     Revoke,
+}
+
+/// Makes a token with which applications register themselves; it is shown once.
+///
+/// # Errors
+/// If the virtual server is not there or the database fails.
+pub async fn permit_registration(
+    settings: &Settings,
+    code: Option<&str>,
+    uses: u32,
+    days: u32,
+) -> anyhow::Result<Vec<String>> {
+    let place = Place::of(settings, code).await?;
+    let life = std::time::Duration::from_secs(u64::from(days) * 86_400);
+    let token = registration::permit(&desk(&place.site), place.tenant, i64::from(uses), life).await?;
+    Ok(vec![token.expose_secret().to_owned()])
 }
 
 /// A virtual server that a help desk command works in.

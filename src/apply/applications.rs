@@ -167,7 +167,10 @@ fn client(
             document.fault(&format!("{place}.resources"), format!("there is no resource \"{resource}\""));
         }
     }
-    if client.require_signed_request_object && client.jwks.is_none() {
+    if client.jwks.is_some() && client.jwks_uri.is_some() {
+        document.fault(&format!("{place}.jwks_uri"), "must not be given together with jwks or jwks_file");
+    }
+    if client.require_signed_request_object && client.jwks.is_none() && client.jwks_uri.is_none() {
         document
             .fault(&format!("{place}.require_signed_request_object"), "needs jwks_file: there is no key to check with");
     }

@@ -230,6 +230,9 @@ fn oidc(client: &OidcClient) -> Table {
             set(&mut entry, key, true);
         }
     }
+    if let Some(address) = &client.jwks_uri {
+        set(&mut entry, "jwks_uri", address.as_str());
+    }
     if let Some(keys) = &client.jwks {
         set(&mut entry, "jwks", keys.as_str());
     }

@@ -53,8 +53,26 @@ client_secret = "a secret of Notes"
 redirect_uris = ["http://127.0.0.1:9000/callback"]
 post_logout_redirect_uris = []
 token_endpoint_auth_method = "client_secret_basic"
-refresh_tokens = false
-scopes = ["openid", "profile", "email", "groups"]
+refresh_tokens = true
+refresh_token_idle_seconds = 3600
+backchannel_logout_uri = "https://notes.acme.test/bcl"
+frontchannel_logout_uri = "https://notes.acme.test/fcl"
+consent = "ask"
+userinfo_signed_response_alg = "ES256"
+subject_type = "pairwise"
+sector_identifier = "acme.test"
+resources = ["https://orders.acme.test/"]
+client_credentials = true
+device_authorization = true
+require_pushed_authorization_requests = true
+dpop_bound_access_tokens = true
+scopes = ["openid", "profile", "email", "groups", "offline_access"]
+
+[[tenant.resource]]
+identifier = "https://orders.acme.test/"
+access_token = "opaque"
+scopes = ["read"]
+introspected_by = ["notes"]
 
 [[tenant.application]]
 name = "Wiki"

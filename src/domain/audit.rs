@@ -98,6 +98,7 @@ pub enum Action {
     GrantRevoked,
     LogoutDelivered,
     LogoutUndelivered,
+    RegistrationPermitted,
     DeviceStarted,
     DeviceAllowed,
     DeviceDenied,

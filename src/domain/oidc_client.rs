@@ -196,6 +196,9 @@ pub struct OidcClient {
     /// Its public keys, a JSON Web Key Set that was checked when it was registered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks: Option<String>,
+    /// Where it publishes its keys instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
     /// How long its refresh tokens live, if it gets any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh: Option<RefreshRules>,
@@ -250,7 +253,7 @@ impl OidcClient {
     pub const fn is_complete(&self) -> bool {
         let proof = match self.authentication {
             ClientAuthentication::None => true,
-            ClientAuthentication::PrivateKeyJwt => self.jwks.is_some(),
+            ClientAuthentication::PrivateKeyJwt => self.jwks.is_some() || self.jwks_uri.is_some(),
             ClientAuthentication::ClientSecretBasic | ClientAuthentication::ClientSecretPost => {
                 !self.secrets.is_empty()
             }
@@ -344,6 +347,9 @@ pub struct OidcClientDraft {
     /// The same in a file beside the apply file.
     #[serde(default)]
     pub jwks_file: Option<String>,
+    /// See [`OidcClient::jwks_uri`].
+    #[serde(default)]
+    pub jwks_uri: Option<String>,
     /// Whether it gets refresh tokens, see [`OidcClient::refresh`].
     #[serde(default)]
     pub refresh_tokens: bool,
@@ -498,6 +504,7 @@ impl OidcClientDraft {
         let redirect_uris = addresses("redirect_uris", &self.redirect_uris, &mut faults);
         let after_logout = addresses("post_logout_redirect_uris", &self.post_logout_redirect_uris, &mut faults);
         web_address("backchannel_logout_uri", self.backchannel_logout_uri.as_ref(), &mut faults);
+        web_address("jwks_uri", self.jwks_uri.as_ref(), &mut faults);
         web_address("frontchannel_logout_uri", self.frontchannel_logout_uri.as_ref(), &mut faults);
         if self.redirect_uris.is_empty() && !self.client_credentials && !self.device_authorization {
             faults.push(OidcClientFault::NoRedirectUri);
@@ -530,6 +537,7 @@ impl OidcClientDraft {
             require_pkce: self.require_pkce,
             subject_type: self.subject_type,
             jwks: self.jwks.clone(),
+            jwks_uri: self.jwks_uri.clone(),
             refresh: self.refresh_tokens.then_some(RefreshRules {
                 grace_seconds: self.refresh_token_grace_seconds,
                 idle_seconds: self.refresh_token_idle_seconds,

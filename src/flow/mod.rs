@@ -18,6 +18,7 @@ pub mod parking;
 pub mod pushed;
 pub mod realm;
 pub mod refresh;
+pub mod registration;
 pub mod second_factor;
 pub mod session;
 pub mod undo;

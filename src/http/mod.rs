@@ -7,6 +7,7 @@ pub mod cookies;
 pub mod fault;
 pub mod form;
 pub mod headers;
+pub mod key_sets;
 pub mod page;
 pub mod post;
 pub mod qr;
@@ -22,6 +23,7 @@ use ipnet::IpNet;
 use crate::flow::House;
 use crate::i18n::Texts;
 use crate::urls::Urls;
+use key_sets::KeySets;
 
 /// What every door has at hand; one for the whole service.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub struct Site {
     pub urls: Urls,
     /// Every text.
     pub texts: Texts,
+    /// Key sets that clients publish.
+    pub key_sets: KeySets,
     /// Settings of this floor.
     pub settings: HttpSettings,
 }

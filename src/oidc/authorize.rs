@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::ReturnAddress;
 use super::claims::subject;
-use super::client::client_of;
+use super::client::{client_of, keys_for};
 use super::code::NewCode;
 use super::error::{AuthorizationError, AuthorizationErrorCode as Code, ShownError};
 use super::id_token::read_hint;
@@ -25,7 +25,6 @@ use crate::flow::federation::{self, Asked, Proven, Silent};
 use crate::flow::login::{self, NewLogin};
 use crate::flow::{parking, pushed, session};
 use crate::http::{Answer, Call, Fault, cookies, page};
-use crate::keys::jose::KeySet;
 
 /// What the door stores with a login, for the answer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -55,7 +54,7 @@ pub(super) async fn get(call: Call, request: HttpRequest) -> Answer {
 async fn read(call: &Call, parameters: Result<Parameters, ParameterError>) -> Result<Stored, Refused> {
     let reference = parameters.as_ref().ok().and_then(|parameters| parameters.one("request_uri").ok().flatten());
     let Some(reference) = reference.and_then(|reference| reference.strip_prefix(par::URN)) else {
-        return checked(call, parameters);
+        return checked(call, parameters).await;
     };
     let reference = SecretString::from(reference.to_owned());
     let shown = |error: &ShownError| Refused::Shown(shown(call, error));
@@ -106,7 +105,7 @@ fn written(stored: &Stored) -> Result<String, Fault> {
 }
 
 /// Checks a request.
-fn checked(call: &Call, parameters: Result<Parameters, ParameterError>) -> Result<Stored, Refused> {
+async fn checked(call: &Call, parameters: Result<Parameters, ParameterError>) -> Result<Stored, Refused> {
     let shown = |error: &ShownError| Refused::Shown(shown(call, error));
     let parameters = parameters.map_err(|error| shown(&error.into()))?;
     let client_id = request::client_id(&parameters).map_err(|error| shown(&error))?;
@@ -118,7 +117,7 @@ fn checked(call: &Call, parameters: Result<Parameters, ParameterError>) -> Resul
     let unsigned = request::return_address(&parameters, client);
     let has_object = parameters.one("request").is_ok_and(|object| object.is_some());
     let resources = &call.realm.config.settings.resources;
-    let parameters = match unpacked(call, client, parameters.clone()) {
+    let parameters = match unpacked(call, client, parameters.clone()).await {
         Ok(parameters) => parameters,
         // Only to an address that the client is registered with; the object itself cannot be believed.
         Err(why) => {
@@ -142,10 +141,17 @@ fn checked(call: &Call, parameters: Result<Parameters, ParameterError>) -> Resul
 ///
 /// # Errors
 /// What is wrong with the object.
-pub(super) fn unpacked(call: &Call, client: &OidcClient, parameters: Parameters) -> Result<Parameters, &'static str> {
+pub(super) async fn unpacked(
+    call: &Call,
+    client: &OidcClient,
+    parameters: Parameters,
+) -> Result<Parameters, &'static str> {
     let Ok(Some(object)) = parameters.one("request") else { return Ok(parameters) };
     // Without a key nothing can be checked, and the answer says so: request_not_supported.
-    let Some(keys) = client.jwks.as_deref().and_then(|set| KeySet::parse(set).ok()) else { return Ok(parameters) };
+    if client.jwks.is_none() && client.jwks_uri.is_none() {
+        return Ok(parameters);
+    }
+    let keys = keys_for(call, client, object).await.ok_or("the keys at jwks_uri cannot be fetched")?;
     let issuer = call.site.urls.base(call.realm.code());
     request_object::unpack(object, &client.client_id, &keys, &issuer, call.visit.now)
 }

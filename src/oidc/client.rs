@@ -1,5 +1,6 @@
 //! Who asks: the client of a request to the token endpoint and its neighbours, and the proof that it is itself.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -23,6 +24,8 @@ use crate::keys::jose::{Audience, Jws, KeySet, NumericDate, present};
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// The longest assertion that is looked at, in octets.
 const LONGEST_ASSERTION: usize = 8 * 1024;
+/// The longest token whose key is looked for, in octets.
+const LONGEST_SIGNED: usize = 24 * 1024;
 /// How far an assertion may reach into the future; it is remembered that long.
 const LONGEST_LIFE: Duration = Duration::from_secs(60 * 60);
 /// How much clocks may differ (RFC 8725 wants at most some minutes).
@@ -164,6 +167,7 @@ pub fn secret_digest(hash: &KeyedHash, tenant: TenantId, client_id: &str, secret
 pub fn check(
     presented: &PresentedClient,
     client: &OidcClient,
+    keys: &KeySet,
     measure: &Measure<'_>,
 ) -> Result<Option<Assertion>, TokenError> {
     if presented.client_id != client.client_id || presented.proof.method() != client.authentication {
@@ -182,11 +186,7 @@ pub fn check(
             let wrong = TokenError::new(Code::InvalidClient, "the client secret is wrong");
             if matches { Ok(None) } else { Err(wrong) }
         }
-        Proof::Assertion(assertion) => {
-            let keys = KeySet::parse(client.jwks.as_deref().unwrap_or_default());
-            let keys = keys.map_err(|_| TokenError::new(Code::InvalidClient, "the client has no registered key"))?;
-            read_assertion(assertion.expose_secret(), client, &keys, measure).map(Some)
-        }
+        Proof::Assertion(assertion) => read_assertion(assertion.expose_secret(), client, keys, measure).map(Some),
     }
 }
 
@@ -265,13 +265,28 @@ pub(super) async fn authenticate<'a>(
     let audiences = [base.clone(), format!("{base}/oidc/token"), format!("{}{}", call.site.urls.public(), call.path)];
     let secrets = &house.derived.client_secrets;
     let measure = Measure { tenant, secrets, audiences: &audiences, now: call.visit.now };
-    if let Some(Assertion { jti, until }) = check(presented, client, &measure)? {
+    let keys = match &presented.proof {
+        Proof::Assertion(assertion) => keys_for(call, client, assertion.expose_secret()).await,
+        Proof::None | Proof::Secret { .. } => None,
+    };
+    if let Some(Assertion { jti, until }) = check(presented, client, &keys.unwrap_or_default(), &measure)? {
         let fields: [&[u8]; 4] = [b"assertion", &tenant.to_bytes(), client.client_id.as_bytes(), jti.as_bytes()];
         if !federation::first_use(house, tenant, &fields, until).await.map_err(failed)? {
             return Err(TokenError::new(Code::InvalidClient, "client_assertion: its jti was used before"));
         }
     }
     Ok((application, client))
+}
+
+/// The keys that may have signed `jws` for the client: those registered, or those that it publishes. `None` if there are
+/// none or they cannot be had.
+pub(super) async fn keys_for(call: &Call, client: &OidcClient, jws: &str) -> Option<Arc<KeySet>> {
+    if let Some(set) = &client.jwks {
+        return KeySet::parse(set).ok().map(Arc::new);
+    }
+    let kid = Jws::split(jws, LONGEST_SIGNED).ok().and_then(|jws| jws.kid().map(str::to_owned));
+    let (site, address) = (&call.site, client.jwks_uri.as_deref()?);
+    site.key_sets.at(&site.house.egress, address, kid.as_deref(), call.visit.now).await
 }
 
 #[cfg(test)]

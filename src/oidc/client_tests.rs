@@ -37,7 +37,8 @@ fn judged(client: &OidcClient, authorization: Option<&str>, body: &str) -> Resul
     let presented = presented(authorization, &parameters).map_err(|error| error.error)?;
     let (keys, audiences) = (keys(), [ISSUER.to_owned(), format!("{ISSUER}/oidc/token")]);
     let measure = Measure { tenant: TENANT, secrets: &keys.client_secrets, audiences: &audiences, now: NOW };
-    check(&presented, client, &measure).map_err(|error| error.error)
+    let set = client.jwks.as_deref().map(|set| KeySet::parse(set).expect("a set")).unwrap_or_default();
+    check(&presented, client, &set, &measure).map_err(|error| error.error)
 }
 
 fn is_itself(client: &OidcClient, authorization: Option<&str>, body: &str) -> Result<(), Code> {

@@ -50,6 +50,7 @@ fn made(call: &Call, version: i64) -> Result<Ready, Fault> {
         end_session: format!("{base}/oidc/logout"),
         pushed: format!("{base}/oidc/par"),
         device: format!("{base}/oidc/device_authorization"),
+        registration: format!("{base}/oidc/register"),
         issuer: base,
     };
     let languages = Language::ALL.map(Language::tag);

@@ -9,7 +9,7 @@ use openidconnect::core::{
 };
 use openidconnect::{
     AdditionalProviderMetadata, AuthUrl, AuthenticationContextClass, IssuerUrl, JsonWebKeySetUrl, LanguageTag,
-    ProviderMetadata, ResponseTypes, Scope as ScopeName, TokenUrl, UserInfoUrl,
+    ProviderMetadata, RegistrationUrl, ResponseTypes, Scope as ScopeName, TokenUrl, UserInfoUrl,
 };
 use serde::{Deserialize, Serialize};
 
@@ -73,6 +73,8 @@ pub struct Addresses {
     pub pushed: String,
     /// Where devices begin.
     pub device: String,
+    /// Where applications register themselves.
+    pub registration: String,
 }
 
 /// Members of the document that the crate's type does not have.
@@ -180,6 +182,7 @@ pub fn discovery(
         additional,
     )
     .set_token_endpoint(Some(TokenUrl::new(addresses.token.clone())?))
+    .set_registration_endpoint(Some(RegistrationUrl::new(addresses.registration.clone())?))
     .set_userinfo_endpoint(Some(UserInfoUrl::new(addresses.userinfo.clone())?))
     .set_scopes_supported(Some(Scope::ALL.iter().map(|scope| ScopeName::new(scope.name().to_owned())).collect()))
     .set_response_modes_supported(Some(vec![CoreResponseMode::Query, CoreResponseMode::FormPost]))
@@ -244,6 +247,7 @@ mod tests {
             end_session: format!("{base}/oidc/logout"),
             pushed: format!("{base}/oidc/par"),
             device: format!("{base}/oidc/device_authorization"),
+            registration: format!("{base}/oidc/register"),
         };
         discovery(&addresses, &SignatureAlgorithm::ALL, &["en", "zh-Hans"]).expect("a document")
     }

@@ -25,6 +25,7 @@ mod par;
 pub mod parameters;
 mod person;
 pub mod refresh_token;
+mod register;
 pub mod request;
 mod request_object;
 mod respond;
@@ -67,6 +68,10 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/oidc/device", web::get().to(device::enter))
         .route("/oidc/device", web::post().to(device::typed))
         .route("/oidc/device/confirm/{login}", web::post().to(device::confirm))
+        .route("/oidc/register", web::post().to(register::post))
+        .route("/oidc/register/{application}", web::get().to(register::get))
+        .route("/oidc/register/{application}", web::put().to(register::put))
+        .route("/oidc/register/{application}", web::delete().to(register::delete))
         .route("/oidc/par", web::post().to(par::post))
         .route("/oidc/introspect", web::post().to(introspection::post))
         .service(

@@ -66,7 +66,7 @@ async fn push(call: &Call, http: &HttpRequest, body: &[u8]) -> Result<Reference,
         let words = format!("the parameter request: {why}");
         Refused::Request(AuthorizationError::new(AuthorizationErrorCode::InvalidRequestObject, words))
     };
-    let parameters = unpacked(call, client, parameters).map_err(object)?;
+    let parameters = unpacked(call, client, parameters).await.map_err(object)?;
     // Who asks was proven; what stands in the request must not be somebody else's.
     if one(&parameters, "client_id")?.is_some_and(|id| id != client.client_id) {
         return Err(invalid("client_id is not the one that authenticated").into());

@@ -31,6 +31,7 @@ pub mod outbox;
 pub mod parked;
 pub mod purge;
 pub mod pushed;
+pub mod registrations;
 pub mod restored;
 mod row;
 pub mod sealed;

@@ -20,6 +20,7 @@ mod oidc_device;
 mod oidc_logout;
 mod oidc_profiles;
 mod oidc_refresh;
+mod oidc_registration;
 mod oidc_requests;
 mod races;
 mod relying_party;

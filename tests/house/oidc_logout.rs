@@ -14,7 +14,7 @@ use crate::world::{BOTH, On, World};
 pub struct Listener {
     pub address: String,
     heard: Arc<Mutex<Vec<String>>>,
-    answers: Arc<Mutex<Vec<&'static str>>>,
+    answers: Arc<Mutex<Vec<String>>>,
 }
 
 impl Listener {
@@ -22,7 +22,7 @@ impl Listener {
         let socket = tokio::net::TcpListener::bind((ip, 0)).await.unwrap();
         let address = format!("http://{}", socket.local_addr().unwrap());
         let (heard, answers) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
-        let (kept, said): (Arc<Mutex<Vec<String>>>, Arc<Mutex<Vec<&'static str>>>) = (heard.clone(), answers.clone());
+        let (kept, said): (Arc<Mutex<Vec<String>>>, Arc<Mutex<Vec<String>>>) = (heard.clone(), answers.clone());
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = socket.accept().await {
                 let mut text = Vec::new();
@@ -40,7 +40,8 @@ impl Listener {
                         break;
                     }
                 }
-                let answer = { said.lock().unwrap().pop().unwrap_or("200 OK\r\ncontent-length: 0\r\n\r\n") };
+                let answer =
+                    { said.lock().unwrap().pop().unwrap_or_else(|| "200 OK\r\ncontent-length: 0\r\n\r\n".to_owned()) };
                 kept.lock().unwrap().push(String::from_utf8_lossy(&text).into_owned());
                 let _ = stream.write_all(format!("HTTP/1.1 {answer}").as_bytes()).await;
             }
@@ -49,8 +50,8 @@ impl Listener {
     }
 
     /// The next answer, as status line and what follows.
-    pub fn will_say(&self, answer: &'static str) {
-        self.answers.lock().unwrap().push(answer);
+    pub fn will_say(&self, answer: impl Into<String>) {
+        self.answers.lock().unwrap().push(answer.into());
     }
 
     pub fn count(&self) -> usize {

@@ -353,3 +353,86 @@ async fn a_verifier_and_a_challenge_belong_together() {
     }
     world.stop().await;
 }
+
+/// AC-46, T-47, T-56: a code is worth nothing to another client, another tenant or with another address, and its second
+/// use takes back what the first one gave.
+#[actix_web::test]
+async fn a_code_is_for_its_client_alone_and_once() {
+    for on in BOTH {
+        let world = with_refresh(on, "").await;
+        world.apply(&application("other", SECRET)).await;
+        let twin = application("app", SECRET).replace("code = \"acme\"", "code = \"blue\"\nname = \"Blue\"");
+        world.apply(&twin).await;
+        let (app, other, mut linus) = (Rp::new(&world, "app"), Rp::new(&world, "other"), linus(&world).await);
+        let code = answer(&linus.get(&app.url("openid", "")).await, "code");
+        assert_eq!(other.redeem(&code).await.error(), "invalid_grant", "{on:?}: another client");
+        let blue = reqwest::Client::new().post(format!("{}/t/blue/oidc/token", world.url));
+        let blue = blue.basic_auth("app", Some("a%20secret%20of%20the%20application")).form(&code_grant(&code));
+        assert_eq!(Told::of(blue).await.error(), "invalid_grant", "{on:?}: another tenant");
+        let tokens = app.redeem(&code).await;
+        assert_eq!(tokens.status, 200, "{on:?}: trying has not burnt it");
+        assert_eq!(app.redeem(&code).await.error(), "invalid_grant", "{on:?}: twice");
+        assert_eq!(app.userinfo(&tokens.text("access_token")).await.status, 401, "{on:?}");
+        assert_eq!(app.refresh(&tokens.text("refresh_token")).await.error(), "invalid_grant", "{on:?}");
+        // Access and refresh tokens of one tenant are nothing in another (T-56).
+        let tokens = app.tokens(&mut linus, "openid", "").await;
+        let foreign = reqwest::Client::new().get(format!("{}/t/blue/oidc/userinfo", world.url));
+        assert_eq!(Told::of(foreign.bearer_auth(tokens.text("access_token"))).await.status, 401, "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// RFC 6749 5.2, RFC 8725: what is not a request gets a clear answer at every endpoint, and never a 500.
+#[actix_web::test]
+async fn nonsense_gets_a_clear_answer_at_every_endpoint() {
+    let world = with_refresh(On::Sqlite, "device_authorization = true\n").await;
+    let client = reqwest::Client::new();
+    let long = format!("token={}", "x".repeat(70 * 1024));
+    for endpoint in ["token", "revoke", "introspect", "par", "device_authorization"] {
+        let address = format!("{}/oidc/{endpoint}", world.base());
+        let form = "application/x-www-form-urlencoded";
+        for (kind, body, status) in [
+            (form, "", 401),
+            (form, "client_id=app&client_id=app", 400),
+            (form, "client_id=nobody", 401),
+            (form, "client_id=%ff", 400),
+            (form, "client_id=app&client_secret=wrong", 401),
+            (form, "client_assertion=x", 400),
+            (form, "client_assertion=a.b.c&client_assertion_type=x", 400),
+            (form, &long, 400),
+            ("application/json", "{}", 400),
+            ("text/plain", "client_id=app", 400),
+            ("", "client_id=app", 400),
+        ] {
+            let told = Told::of(client.post(&address).header("content-type", kind).body(body.to_owned())).await;
+            let good = told.status == status
+                || (body.len() > 60_000 && told.status == 413)
+                || (status == 401 && told.status == 400);
+            let short = body.chars().take(60).collect::<String>();
+            assert!(good, "{endpoint} {kind} {short}: {} {}", told.status, told.text);
+            if told.status != 413 {
+                assert!(
+                    !told.error().is_empty() && told.body["error_description"].is_string(),
+                    "{endpoint}: {}",
+                    told.text
+                );
+                assert_eq!(told.header("cache-control"), "no-store", "{endpoint}");
+            }
+        }
+        for header in ["Basic", "Basic !!", "Basic YQ", "Bearer x", "Digest a=b", "Basic \u{7f}"] {
+            let request = client.post(&address).header("authorization", header.replace('\u{7f}', "x"));
+            let told = Told::of(request.form(&[("token", "x")])).await;
+            assert!(matches!(told.status, 400 | 401), "{endpoint} {header}: {}", told.status);
+            if told.status == 401 {
+                assert!(told.header("www-authenticate").starts_with("Basic"), "{endpoint}");
+            }
+        }
+        let get = Told::of(client.get(format!("{address}?client_id=app"))).await;
+        assert!(matches!(get.status, 404 | 405), "{endpoint}: {}", get.status);
+    }
+    for path in ["oidc/authorize/x", "oidc/logout/x", "oidc/consent/x", "oidc/device/confirm/x", "oidc/register/x"] {
+        let told = Told::of(client.post(format!("{}/{path}", world.base())).form(&[("a", "b")])).await;
+        assert!((400..500).contains(&told.status), "{path}: {}", told.status);
+    }
+    world.stop().await;
+}

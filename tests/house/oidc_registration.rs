@@ -1,0 +1,188 @@
+//! Applications that register themselves, and keys that they publish.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use vestibule::domain::audit::Actor;
+use vestibule::domain::ids::SigningKeyId;
+use vestibule::domain::secret::ExposeSecret as _;
+use vestibule::domain::signing_key::SignatureAlgorithm;
+use vestibule::flow::administration::Desk;
+use vestibule::flow::registration;
+use vestibule::keys::signing::{RsaSize, SigningKey};
+
+use crate::oidc_logout::Listener;
+use crate::relying_party::{CALLBACK, Rp, Told, VERIFIER, answer, application, challenge, encoded, linus};
+use crate::world::{BOTH, On, World};
+
+async fn register(world: &World, token: &str, metadata: &Value) -> Told {
+    let address = format!("{}/oidc/register", world.base());
+    Told::of(reqwest::Client::new().post(address).bearer_auth(token).json(metadata)).await
+}
+
+/// What `vestibule client permit` prints, by the test's clock.
+async fn permit(world: &World, uses: i64) -> String {
+    let desk = Desk { house: &world.site.house, actor: Actor::Shell("test".to_owned()), now: world.clock_now() };
+    let week = Duration::from_secs(7 * 86_400);
+    let token = registration::permit(&desk, world.tenant().await, uses, week).await.unwrap();
+    token.expose_secret().to_owned()
+}
+
+/// RFC 7591, RFC 7592, ASVS 10.4.7: with an operator's token only, as often as it says; then the application manages itself.
+#[actix_web::test]
+async fn an_application_registers_itself_with_permission() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let good = json!({
+            "client_name": "Self-made", "redirect_uris": [CALLBACK], "grant_types": ["authorization_code", "refresh_token"],
+            "scope": "openid email", "something_else": true,
+        });
+        let bare = Told::of(reqwest::Client::new().post(format!("{}/oidc/register", world.base())).json(&good)).await;
+        assert_eq!(bare.status, 401, "{on:?}: off unless permitted");
+        assert_eq!(register(&world, "made up", &good).await.status, 401, "{on:?}");
+        let token = permit(&world, 2).await;
+        for (change, error) in [
+            (json!({ "redirect_uris": ["http://rp.example/cb"] }), "invalid_redirect_uri"),
+            (json!({ "redirect_uris": [] }), "invalid_redirect_uri"),
+            (json!({ "redirect_uris": "x" }), "invalid_client_metadata"),
+            (json!({ "grant_types": ["implicit"] }), "invalid_client_metadata"),
+            (json!({ "grant_types": ["client_credentials"] }), "invalid_client_metadata"),
+            (json!({ "response_types": ["id_token"] }), "invalid_client_metadata"),
+            (json!({ "token_endpoint_auth_method": "tls_client_auth" }), "invalid_client_metadata"),
+            (json!({ "token_endpoint_auth_method": "private_key_jwt" }), "invalid_client_metadata"),
+            (json!({ "jwks": { "keys": [{ "kty": "oct", "k": "AA" }] } }), "invalid_client_metadata"),
+            (json!({ "id_token_signed_response_alg": "none" }), "invalid_client_metadata"),
+            (json!({ "sector_identifier_uri": "https://evil.example/" }), "invalid_client_metadata"),
+            (json!({ "client_name": "Notes" }), "invalid_client_metadata"),
+            (json!({ "client_name": "\u{202e}x" }), "invalid_client_metadata"),
+        ] {
+            let mut metadata = good.clone();
+            metadata.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+            let told = register(&world, &token, &metadata).await;
+            assert_eq!((told.status, told.error()), (400, error), "{on:?} {change}: {}", told.text);
+            assert_eq!(told.header("cache-control"), "no-store");
+        }
+        // None of that used the token up.
+        let made = register(&world, &token, &good).await;
+        assert_eq!(made.status, 201, "{on:?}: {}", made.text);
+        let (id, secret) = (made.text("client_id"), made.text("client_secret"));
+        assert!(id.starts_with("dyn-") && made.body["client_secret_expires_at"] == 0, "{}", made.text);
+        // It works.
+        let mut linus = linus(&world).await;
+        let url = format!(
+            "{}/oidc/authorize?client_id={id}&response_type=code&scope=openid%20email%20groups&redirect_uri={}&code_challenge={}\
+             &code_challenge_method=S256",
+            world.base(),
+            encoded(CALLBACK),
+            challenge()
+        );
+        let code = answer(&linus.get(&url).await, "code");
+        let fields = [
+            ("grant_type", "authorization_code"),
+            ("code", &code),
+            ("redirect_uri", CALLBACK),
+            ("code_verifier", VERIFIER),
+        ];
+        let token_at = format!("{}/oidc/token", world.base());
+        let tokens =
+            Told::of(reqwest::Client::new().post(&token_at).basic_auth(&id, Some(&secret)).form(&fields)).await;
+        assert_eq!((tokens.status, tokens.text("scope")), (200, "openid email".to_owned()), "{on:?}: {}", tokens.text);
+        // It reads, changes and removes itself, and nobody else does.
+        let (place, own) = (made.text("registration_client_uri"), made.text("registration_access_token"));
+        let client = reqwest::Client::new();
+        let read = Told::of(client.get(&place).bearer_auth(&own)).await;
+        assert_eq!((read.text("client_id"), read.body["client_secret"].clone()), (id.clone(), json!(null)), "T-58");
+        for other in [&token, "x", ""] {
+            assert_eq!(Told::of(client.get(&place).bearer_auth(other)).await.status, 401, "{on:?}");
+        }
+        let mut second = good.clone();
+        second["client_name"] = "Another".into();
+        let another = register(&world, &token, &second).await;
+        assert_eq!(another.status, 201, "{on:?}");
+        let foreign = another.text("registration_access_token");
+        assert_eq!(Told::of(client.delete(&place).bearer_auth(&foreign)).await.status, 401, "{on:?}: T-56");
+        let mut changed = good.clone();
+        changed["redirect_uris"] = json!(["https://rp.example/new"]);
+        let put = Told::of(client.put(&place).bearer_auth(&own).json(&changed)).await;
+        assert_eq!(
+            (put.status, put.body["redirect_uris"][0].as_str()),
+            (200, Some("https://rp.example/new")),
+            "{}",
+            put.text
+        );
+        assert_eq!(linus.get(&url).await.status, 400, "{on:?}: the old address is not registered any more");
+        assert_eq!(register(&world, &token, &good).await.status, 401, "{on:?}: used up");
+        assert_eq!(Told::of(client.delete(&place).bearer_auth(&own)).await.status, 204, "{on:?}");
+        assert_eq!(Told::of(client.get(&place).bearer_auth(&own)).await.status, 401, "{on:?}");
+        let gone = Told::of(client.post(&token_at).basic_auth(&id, Some(&secret)).form(&fields)).await;
+        assert_eq!((gone.status, gone.error()), (401, "invalid_client"), "{on:?}");
+        let late = permit(&world, 1).await;
+        let printed = world.command(&["client", "permit", "--tenant", "acme"]);
+        assert_eq!(printed.trim().len(), 43, "{printed}");
+        world.advance(8 * 86_400);
+        assert_eq!(register(&world, &late, &second).await.status, 401, "{on:?}: expired");
+        world.stop().await;
+    }
+}
+
+/// R-510, T-52: a client publishes its keys; they are fetched when a new one is named, and never from where it is not allowed.
+#[actix_web::test]
+async fn published_keys_are_fetched_within_the_rules() {
+    let world = World::new(On::Sqlite).await;
+    let (listener, canary) = (Listener::at("127.0.0.1").await, Listener::at("::1").await);
+    for (name, address) in [("robot", &listener.address), ("inside", &canary.address)] {
+        let table = format!(
+            "token_endpoint_auth_method = \"private_key_jwt\"\nredirect_uris = [\"{CALLBACK}\"]\njwks_uri = \"{address}/jwks\"\n"
+        );
+        world.apply(&application(name, &table)).await;
+    }
+    let made = |id: u128| {
+        SigningKey::generate(SigningKeyId::from_bits(id), SignatureAlgorithm::Es256, RsaSize::Bits2048).unwrap()
+    };
+    let (first, second) = (made(1), made(2));
+    let publish = |keys: &[&SigningKey]| {
+        let set = json!({ "keys": keys.iter().map(|key| key.public_jwk()).collect::<Vec<_>>() }).to_string();
+        listener.will_say(format!("200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{set}", set.len()));
+    };
+    let number = std::cell::Cell::new(0);
+    let ask = async |id: &'static str, key: &SigningKey| {
+        number.set(number.get() + 1);
+        let now = world.clock_now().seconds();
+        let claims =
+            json!({ "iss": id, "sub": id, "aud": world.base(), "jti": number.get().to_string(), "exp": now + 60 });
+        let assertion = key.sign_jwt(claims.to_string().as_bytes()).unwrap();
+        let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+        let fields = [("client_assertion_type", kind), ("client_assertion", &assertion), ("token", "x")];
+        Rp::new(&world, id).post_bare("introspect", &fields).await.status
+    };
+    publish(&[&first]);
+    assert_eq!(ask("robot", &first).await, 200);
+    assert_eq!(ask("robot", &first).await, 200);
+    assert_eq!(listener.count(), 1, "kept for a while");
+    // A new key: fetched again, but not at every made-up name.
+    assert_eq!(ask("robot", &second).await, 401, "too soon to look again");
+    assert_eq!(listener.count(), 1);
+    world.advance(31);
+    publish(&[&second]);
+    assert_eq!(ask("robot", &second).await, 200);
+    assert_eq!((listener.count(), ask("robot", &first).await), (2, 401), "the old key is gone");
+    // The address does not answer well: what is known counts on for a while.
+    for bad in [
+        "500 No\r\ncontent-length: 0\r\n\r\n",
+        "302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n",
+    ] {
+        world.advance(301);
+        listener.will_say(bad);
+        assert_eq!(ask("robot", &second).await, 200, "{bad}");
+    }
+    world.advance(301);
+    listener.will_say(format!("200 OK\r\ncontent-length: 70000\r\n\r\n{}", "x".repeat(70_000)));
+    assert_eq!(ask("robot", &second).await, 200, "64 KiB and no more");
+    world.advance(3700);
+    listener.will_say("500 No\r\ncontent-length: 0\r\n\r\n");
+    assert_eq!(ask("robot", &second).await, 401, "not for ever");
+    // T-52: never called.
+    assert_eq!(ask("inside", &first).await, 401);
+    assert_eq!(canary.count(), 0);
+    world.stop().await;
+}
