@@ -10,19 +10,22 @@ use crate::relying_party::{Rp, SECRET, answer, application, encoded, linus};
 use crate::visitor::Visitor;
 use crate::world::{BOTH, On, World};
 
+/// Texts that two tasks share.
+type Texts = Arc<Mutex<Vec<String>>>;
+
 /// Somebody who listens at an address of this machine and writes down what comes.
 pub struct Listener {
     pub address: String,
-    heard: Arc<Mutex<Vec<String>>>,
-    answers: Arc<Mutex<Vec<String>>>,
+    heard: Texts,
+    answers: Texts,
 }
 
 impl Listener {
     pub async fn at(ip: &str) -> Self {
         let socket = tokio::net::TcpListener::bind((ip, 0)).await.unwrap();
         let address = format!("http://{}", socket.local_addr().unwrap());
-        let (heard, answers) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
-        let (kept, said): (Arc<Mutex<Vec<String>>>, Arc<Mutex<Vec<String>>>) = (heard.clone(), answers.clone());
+        let (heard, answers) = (Texts::default(), Texts::default());
+        let (kept, said) = (heard.clone(), answers.clone());
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = socket.accept().await {
                 let mut text = Vec::new();
@@ -253,7 +256,7 @@ async fn applications_are_told_by_the_browser() {
     assert!(page.body.contains(&escaped) || page.body.contains(&frame), "{}", page.body);
     assert!(page.body.contains("https://rp.example/out?state=s") && page.has_action("continue"), "{}", page.body);
     let policy = page.headers["content-security-policy"].to_str().unwrap();
-    assert!(policy.contains("frame-src https://rp.example;"), "{policy}");
+    assert!(policy.contains("frame-src https://rp.example"), "{policy}");
     let other = linus.get(&logout(&world, "")).await;
     assert!(!other.headers["content-security-policy"].to_str().unwrap().contains("frame-src"));
     world.stop().await;

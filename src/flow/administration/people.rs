@@ -15,9 +15,7 @@ use crate::flow::case::{enrollment_subject, name_subject};
 use crate::flow::letters::NOTICE;
 use crate::keys::sealing::Place;
 use crate::storage::tokens::{State, Token};
-use crate::storage::{
-    self, Connection, address_changes, failures, grants, logout_notices, sessions, tokens, users,
-};
+use crate::storage::{self, Connection, address_changes, failures, grants, logout_notices, sessions, tokens, users};
 
 /// Stores a new account.
 ///
