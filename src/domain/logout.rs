@@ -57,6 +57,9 @@ pub struct Asker {
 pub struct Logout {
     /// Whom the end is reported to.
     pub asker: Option<Asker>,
+    /// Where the browser goes at the end, if nobody is answered: a registered address of the relying party that asked.
+    #[serde(default)]
+    pub then: Option<String>,
     /// Who is told.
     pub stops: Vec<Stop>,
     /// Whether somebody who heard of a session takes no logout messages at all.

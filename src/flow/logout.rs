@@ -12,6 +12,15 @@ use crate::storage::logouts;
 /// How long a browser may take on its way through the service providers.
 const LIFETIME: Duration = Duration::from_secs(10 * 60);
 
+/// What happens when everybody was told.
+#[derive(Debug, Clone, Copy)]
+pub enum End<'a> {
+    /// This service provider is answered.
+    Answer(&'a Asker),
+    /// The browser goes to this address, which was checked, or to the portal.
+    GoTo(Option<&'a str>),
+}
+
 /// Ends sessions and begins to tell everybody who heard of them, except the one that asked. Gives the identifier of
 /// the logout; none if there is nobody to be told and nobody to be answered.
 ///
@@ -22,11 +31,15 @@ pub async fn begin(
     realm: &Realm,
     visit: &Visit,
     sessions: &[Session],
-    asker: Option<&Asker>,
+    end: End<'_>,
 ) -> Result<Option<LogoutId>> {
     let (tenant, id) = (realm.tenant(), house.entropy.id());
     let begun = house.db.write(async |connection| {
-        let mut logout = Logout { asker: asker.cloned(), ..Logout::default() };
+        let (asker, then) = match end {
+            End::Answer(asker) => (Some(asker), None),
+            End::GoTo(then) => (None, then),
+        };
+        let mut logout = Logout { asker: asker.cloned(), then: then.map(str::to_owned), ..Logout::default() };
         for ended in sessions {
             let participants = logouts::participants(tenant, ended.id).ask(connection).await?;
             // One that had ended before was told of then.

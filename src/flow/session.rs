@@ -39,15 +39,3 @@ pub(super) async fn ended(
     house.record(connection, event.on("session", session.id).from_address(visit.address)).await?;
     Ok(true)
 }
-
-/// Ends the session of this browser and takes back what was granted in it.
-///
-/// # Errors
-/// If the database fails.
-pub async fn end(house: &House, realm: &Realm, visit: &Visit, browser: &Browser) -> Result<()> {
-    let Some(session) = current(house, realm, visit, browser).await? else { return Ok(()) };
-    let work = async |connection: &mut _| ended(connection, house, visit, &session).await;
-    house.db.write(work).await?;
-    house.notices_wait.notify_one();
-    Ok(())
-}

@@ -18,7 +18,7 @@ use crate::domain::application::Protocol;
 use crate::domain::ids::{ApplicationId, ParkedId};
 use crate::domain::login::origin::Origin;
 use crate::domain::session::Session;
-use crate::flow::{parking, session};
+use crate::flow::{logout, parking, session};
 use crate::http::page::Frame;
 use crate::http::{Answer, Call, Fault, Form, cookies, form, page};
 use crate::storage::logout_notices;
@@ -141,7 +141,7 @@ pub(super) async fn parked(call: Call, request: HttpRequest, path: web::Path<(St
 async fn start(call: &Call, asked: &Asked) -> Answer {
     let checked = asked.checked(call).map_err(|why| refused(call, why))?;
     let Some(session) = session::current(&call.site.house, &call.realm, &call.visit, &call.browser).await? else {
-        return after(call, &checked, &[]);
+        return after(call, checked.target.as_deref(), &[]);
     };
     if is_about(call, &checked, &session) { end(call, &checked, &session).await } else { ask(call, &checked, &session) }
 }
@@ -197,7 +197,7 @@ pub(super) async fn confirm(call: Call, form: Form) -> Answer {
     };
     let checked = asked.checked(&call).map_err(|why| refused(&call, why))?;
     let Some(session) = session::current(&call.site.house, &call.realm, &call.visit, &call.browser).await? else {
-        return after(&call, &checked, &[]);
+        return after(&call, checked.target.as_deref(), &[]);
     };
     let mut parts = Default::default();
     form.check(&call.site, &purpose(&call, &session, &mut parts))?;
@@ -211,9 +211,13 @@ async fn end(call: &Call, checked: &Checked<'_>, session: &Session) -> Answer {
         .db
         .read(async |connection| logout_notices::applications(tenant, session.user, session.id).ask(connection).await);
     let applications = found.await?;
-    session::end(house, &call.realm, &call.visit, &call.browser).await?;
+    // Service providers that heard of the session are told as well, one after another, before the way back.
+    let (realm, target) = (&call.realm, checked.target.as_deref());
+    let ended = std::slice::from_ref(session);
+    let told = logout::begin(house, realm, &call.visit, ended, logout::End::GoTo(target)).await?;
+    let told = told.map(|id| call.site.urls.single_logout(realm.code(), id));
     let frames = frames(call, &applications, session);
-    let mut response = after(call, checked, &frames)?;
+    let mut response = after(call, told.as_deref().or(target), &frames)?;
     let gone = cookies::gone(&call.site.urls, cookies::Kind::Session(call.realm.code()));
     response.add_cookie(&gone).map_err(|error| Fault::Internal(error.to_string()))?;
     // Nothing of the pages that were seen stays in the browser (T-24).
@@ -242,14 +246,14 @@ struct LoggedOutPage<'a> {
 }
 
 /// Where the person is afterwards: at the application's address, or at a page of ours.
-fn after(call: &Call, checked: &Checked<'_>, frames: &[String]) -> Result<HttpResponse, Fault> {
-    match &checked.target {
+fn after(call: &Call, target: Option<&str>, frames: &[String]) -> Result<HttpResponse, Fault> {
+    match target {
         Some(target) if frames.is_empty() => Ok(page::see(target)),
         target => {
             let response = page::page(&LoggedOutPage {
                 frame: Frame::of(call, "logged-out-title").at(String::new()),
                 frames,
-                target: target.as_deref().unwrap_or_default(),
+                target: target.unwrap_or_default(),
             })?;
             Ok(page::framing(response, frames.iter().filter_map(|frame| page::policy_source(frame)).collect()))
         }

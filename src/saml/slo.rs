@@ -94,7 +94,7 @@ async fn end(call: &Call, request: &LogoutRequest) -> Answer {
         return report(call, provider, &asker, (End::UnknownPrincipal, false));
     };
     let mine = session::current(house, realm, &call.visit, &call.browser).await?.map(|session| session.id);
-    let begun = flow::begin(house, realm, &call.visit, &ended, Some(&asker)).await?;
+    let begun = flow::begin(house, realm, &call.visit, &ended, flow::End::Answer(&asker)).await?;
     let mut answer = match begun {
         Some(id) => walk(call, id).await?,
         None => report(call, provider, &asker, (End::Complete, false))?,
@@ -197,7 +197,7 @@ async fn walk(call: &Call, id: LogoutId) -> Answer {
             let provider = provider_with(call, asker.application).ok_or(Fault::NotFound)?;
             report(call, provider, asker, (end, behind_a_form(call, &logout)))
         }
-        None => Ok(page::see(&call.site.urls.portal(realm.code()))),
+        None => Ok(page::see(&logout.then.unwrap_or_else(|| call.site.urls.portal(realm.code())))),
     }
 }
 

@@ -9,6 +9,7 @@ use vestibule::saml::message::inflated;
 use vestibule::saml::verify::{self, RawQuery};
 
 use crate::door_saml::{deflated, log_in, posted, redirect, request, status_of};
+use crate::relying_party::{Rp, SECRET, application, encoded};
 use crate::saml_signer::Signer;
 use crate::visitor::{Seen, Visitor};
 use crate::world::{ACME, BOTH, On, World};
@@ -304,6 +305,44 @@ async fn a_logout_by_forms_and_from_the_portal() {
     told.sort();
     assert_eq!(told, [SHOP, WIKI]);
     assert_eq!(seen.title(), "Log in", "home again: {}", seen.body);
+    world.stop().await;
+}
+
+/// a relying party that logs somebody out by OpenID Connect logs out the service providers, too, and is where
+/// the browser ends.
+#[actix_web::test]
+async fn a_relying_party_logs_service_providers_out() {
+    let world = World::new(On::Sqlite).await;
+    let signer = Signer::new();
+    register(&world, &signer, &by("post", WIKI), &by("post", SHOP)).await;
+    let out = "post_logout_redirect_uris = [\"https://rp.example/out\"]\n";
+    world.apply(&application("app", &format!("{SECRET}{out}"))).await;
+    let app = Rp::new(&world, "app");
+    let mut linus = Visitor::new(&world.url);
+    both(&world, &mut linus).await;
+    let tokens = app.tokens(&mut linus, "openid", "").await;
+    let query = format!(
+        "id_token_hint={}&post_logout_redirect_uri={}&state=s",
+        tokens.text("id_token"),
+        encoded("https://rp.example/out")
+    );
+    let mut seen = linus.get(&format!("{}/oidc/logout?{query}", world.base())).await;
+    let mut told = Vec::new();
+    for step in 0..2 {
+        let (action, fields) = seen.form("continue");
+        let asked = STANDARD.decode(&fields.iter().find(|(name, _)| name == "SAMLRequest").unwrap().1).unwrap();
+        let at = action.strip_suffix("/slo").unwrap().to_owned();
+        let to = format!("InResponseTo=\"{}\"", id_of(&String::from_utf8(asked).unwrap()));
+        let id = format!("_r{step}");
+        let answer = signer.signed(&message(&world, "LogoutResponse", &at, &id, &to, &success("Success")), &id);
+        told.push(at);
+        let form = [("SAMLResponse".to_owned(), STANDARD.encode(answer))];
+        seen = linus.post_from_elsewhere(&format!("{}/saml/slo", world.base()), &form).await;
+    }
+    told.sort();
+    assert_eq!(told, [SHOP, WIKI]);
+    assert_eq!(seen.leaves_to.as_deref(), Some("https://rp.example/out?state=s"), "{}", seen.body);
+    assert!(!lives(&world, &mut linus).await);
     world.stop().await;
 }
 

@@ -209,7 +209,9 @@ async fn log_out(call: Call, form: Form) -> Answer {
     if let Some(session) = session::current(&site.house, &call.realm, &call.visit, &call.browser).await? {
         form.check(site, &[b"session", &call.realm.tenant().to_bytes(), &session.id.to_bytes()])?;
         // Service providers that heard of the session are told, one after another.
-        if let Some(id) = logout::begin(&site.house, &call.realm, &call.visit, &[session], None).await? {
+        if let Some(id) =
+            logout::begin(&site.house, &call.realm, &call.visit, &[session], logout::End::GoTo(None)).await?
+        {
             next = site.urls.single_logout(call.realm.code(), id);
         }
     }
