@@ -27,12 +27,16 @@ pub enum Row {
     SsoRs256,
     /// W3 with ES256.
     SsoEs256,
+    /// W4: new tokens for a refresh token, ID token signed with RS256.
+    Refresh,
     /// W5: UserInfo.
     Userinfo,
     /// W6: the discovery document and the key set; two requests.
     Metadata,
     /// W7: a SAML response from the session.
     Saml,
+    /// W8: introspection of an access token.
+    Introspection,
     /// W9 as we mean it: from the offer to the first passcode, with a real mail, a standard app.
     Provisioning,
 }
@@ -58,9 +62,11 @@ impl Row {
             Self::PasswordLogin => "W1 login, password only",
             Self::SsoRs256 => "W3 single sign-on again, RS256",
             Self::SsoEs256 => "W3 single sign-on again, ES256",
+            Self::Refresh => "W4 refresh token, RS256",
             Self::Userinfo => "W5 UserInfo",
             Self::Metadata => "W6 discovery + JWKS",
             Self::Saml => "W7 SAML response from session",
+            Self::Introspection => "W8 introspection",
             Self::Provisioning => "W9 self-provisioning, offer to passcode",
         }
     }
@@ -85,9 +91,11 @@ impl Row {
             Self::PasswordLogin => Parts { requests: 4.0, commits: 3.0, lookups: 6.0, rs256: 1.0, hashes: 1.0, ..none },
             Self::SsoRs256 => Parts { requests: 2.0, commits: 2.0, lookups: 5.0, rs256: 1.0, ..none },
             Self::SsoEs256 => Parts { requests: 2.0, commits: 2.0, lookups: 5.0, es256: 1.0, ..none },
+            Self::Refresh => Parts { requests: 1.0, commits: 1.0, lookups: 2.0, rs256: 1.0, ..none },
             Self::Userinfo => Parts { requests: 1.0, lookups: 1.0, ..none },
             Self::Metadata => Parts { requests: 2.0, ..none },
             Self::Saml => Parts { requests: 1.0, lookups: 1.0, rs256: 1.0, else_ms: 0.02, ..none },
+            Self::Introspection => Parts { requests: 1.0, lookups: 1.0, ..none },
             Self::Provisioning => {
                 Parts { requests: 5.0, commits: 5.0, lookups: 10.0, mails: 1.0, else_ms: 0.001, ..none }
             }
@@ -112,6 +120,7 @@ pub struct Worker {
     /// Somebody who is logged in, for the rows that need it.
     browser: Browser,
     access_token: String,
+    refresh_token: String,
     offers: Vec<(String, Browser, Seen)>,
     number: u64,
 }
@@ -124,12 +133,18 @@ impl Load for Driven<'_> {
         let browser = Browser::new(&client, &self.server.url);
         // A SAML request is answered once, so no two workers count in the same range.
         let number = u64::from_be_bytes(Entropy::System.bytes()) >> 24;
-        let mut worker = Worker { client, browser, access_token: String::new(), offers: Vec::new(), number };
+        let (access_token, refresh_token) = (String::new(), String::new());
+        let mut worker = Worker { client, browser, access_token, refresh_token, offers: Vec::new(), number };
         match self.row {
-            Row::SsoRs256 | Row::SsoEs256 | Row::Saml | Row::Userinfo => {
+            Row::SsoRs256 | Row::SsoEs256 | Row::Saml | Row::Userinfo | Row::Introspection => {
                 let (browser, code) = self.log_in(&worker, "notes").await?;
                 worker.browser = browser;
                 worker.access_token = self.redeem(&worker, "notes", &code).await?;
+            }
+            Row::Refresh => {
+                let (_, code) = self.log_in(&worker, "mobile").await?;
+                let (_, token) = self.tokens(&worker, "mobile", &exchange(&code)).await?;
+                worker.refresh_token = token.context("no refresh token")?;
             }
             Row::Provisioning => {
                 for _ in 0..self.offers {
@@ -156,7 +171,9 @@ impl Load for Driven<'_> {
             }
             Row::SsoRs256 => self.again(worker, "notes").await?,
             Row::SsoEs256 => self.again(worker, "notes-es256").await?,
+            Row::Refresh => self.refresh(worker).await?,
             Row::Userinfo => self.userinfo(worker).await?,
+            Row::Introspection => self.introspect(worker).await?,
             Row::Metadata => self.metadata(worker).await?,
             Row::Saml => self.saml(worker).await?,
             Row::Provisioning => {
@@ -194,23 +211,46 @@ impl Driven<'_> {
 
     /// Redeems a code; gives the access token.
     async fn redeem(&self, worker: &Worker, client_id: &str, code: &str) -> Result<String> {
-        let fields = [
-            ("grant_type", "authorization_code"),
-            ("code", code),
-            ("redirect_uri", CALLBACK),
-            ("code_verifier", VERIFIER),
-        ];
-        let request = worker.client.post(format!("{}/t/{TENANT}/oidc/token", self.server.url));
-        let request = request.basic_auth(client_id, Some("a%20secret%20of%20notes")).form(&fields);
-        let (status, body) = text(request).await?;
+        let fields = exchange(code);
+        Ok(self.tokens(worker, client_id, &fields).await?.0)
+    }
+
+    /// The access token and the refresh token, if there is one, that the token endpoint gives.
+    async fn tokens(
+        &self,
+        worker: &Worker,
+        client_id: &str,
+        fields: &[(&str, &str)],
+    ) -> Result<(String, Option<String>)> {
+        let (status, body) = text(self.by_client(worker, "token", client_id).form(fields)).await?;
         let tokens: serde_json::Value = serde_json::from_str(&body).with_context(|| body.clone())?;
         let of = |name: &str| tokens.get(name).and_then(serde_json::Value::as_str);
         match (status, of("id_token"), of("access_token")) {
             (200, Some(id_token), Some(access_token)) if id_token.split('.').count() == 3 => {
-                Ok(access_token.to_owned())
+                Ok((access_token.to_owned(), of("refresh_token").map(str::to_owned)))
             }
             _ => bail!("no tokens: {status} {body}"),
         }
+    }
+
+    /// A request of a client that proves itself.
+    fn by_client(&self, worker: &Worker, endpoint: &str, client_id: &str) -> reqwest::RequestBuilder {
+        let request = worker.client.post(format!("{}/t/{TENANT}/oidc/{endpoint}", self.server.url));
+        request.basic_auth(client_id, Some("a%20secret%20of%20notes"))
+    }
+
+    async fn refresh(&self, worker: &mut Worker) -> Result<()> {
+        let fields = [("grant_type", "refresh_token"), ("refresh_token", worker.refresh_token.as_str())];
+        let (_, next) = self.tokens(worker, "mobile", &fields).await?;
+        worker.refresh_token = next.context("no refresh token")?;
+        Ok(())
+    }
+
+    async fn introspect(&self, worker: &Worker) -> Result<()> {
+        let request = self.by_client(worker, "introspect", "notes").form(&[("token", &worker.access_token)]);
+        let (status, body) = text(request).await?;
+        ensure!(status == 200 && body.contains("\"active\":true"), "{status} {body}");
+        Ok(())
     }
 
     async fn again(&self, worker: &mut Worker, application: &str) -> Result<()> {
@@ -268,6 +308,11 @@ impl Driven<'_> {
             tokio::time::sleep(Duration::from_millis(3)).await;
         }
     }
+}
+
+/// What the token endpoint wants for a code.
+const fn exchange(code: &str) -> [(&str, &str); 4] {
+    [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", CALLBACK), ("code_verifier", VERIFIER)]
 }
 
 /// The bare web server under the same clients: what one request costs.

@@ -192,6 +192,16 @@ redirect_uris = ["http://127.0.0.1:9000/callback"]
 id_token_signed_response_alg = "ES256"
 
 [[tenant.application]]
+name = "Mobile"
+assigned_to = "everyone"
+[tenant.application.oidc]
+client_id = "mobile"
+client_secret = "a secret of notes"
+redirect_uris = ["http://127.0.0.1:9000/callback"]
+id_token_signed_response_alg = "RS256"
+refresh_tokens = true
+
+[[tenant.application]]
 name = "Canteen"
 assigned_to = "everyone"
 [tenant.application.oidc]
