@@ -104,7 +104,7 @@ pub async fn open(settings: &Settings, schema: Schema, nature: Nature) -> anyhow
     let db = database(settings, schema).await?;
     let passwords = PasswordHasher::new(settings.hashing, &entropy)
         .map_err(|error| anyhow::anyhow!("passwords: Argon2 refuses the settings: {error}"))?;
-    let egress = Egress::new(settings.egress.clone())?;
+    let egress = Egress::new(settings.egress.clone());
     let house = House::open(db, sealer, passwords, clock, entropy, egress, settings.limits).await.context(
         "the installation's root secret does not open; is the key-encryption key the one that this database was made with?",
     )?;

@@ -6,7 +6,7 @@
 //! answers are short and must come soon.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -35,7 +35,8 @@ pub enum EgressError {
 /// Makes calls within the rules.
 #[derive(Debug, Clone)]
 pub struct Egress {
-    client: reqwest::Client,
+    /// Made for the first call: it holds the certificates of all authorities, megabytes that most installations never need.
+    client: Arc<OnceLock<reqwest::Client>>,
     rules: Arc<Rules>,
 }
 
@@ -46,13 +47,17 @@ struct Rules {
 
 impl Egress {
     /// Calls public addresses and those in `allow`.
-    ///
-    /// # Errors
-    /// If the HTTP library cannot be set up.
-    pub fn new(allow: Vec<IpNet>) -> Result<Self, EgressError> {
-        let rules = Arc::new(Rules { allow });
+    #[must_use]
+    pub fn new(allow: Vec<IpNet>) -> Self {
+        Self { client: Arc::default(), rules: Arc::new(Rules { allow }) }
+    }
+
+    fn client(&self) -> Result<&reqwest::Client, EgressError> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
         let client = reqwest::Client::builder()
-            .dns_resolver(Arc::new(Resolver(Arc::clone(&rules))))
+            .dns_resolver(Arc::new(Resolver(Arc::clone(&self.rules))))
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .timeout(LONGEST)
@@ -62,7 +67,7 @@ impl Egress {
             .user_agent("Vestibule")
             .build()
             .map_err(|error| EgressError::Failed(error.to_string()))?;
-        Ok(Self { client, rules })
+        Ok(self.client.get_or_init(|| client))
     }
 
     /// Posts a form. Says the status of the answer.
@@ -71,7 +76,7 @@ impl Egress {
     /// [`EgressError`].
     pub async fn post(&self, address: &str, fields: &[(&str, &str)]) -> Result<u16, EgressError> {
         let url = self.rules.checked(address)?;
-        let answer = self.client.post(url).form(fields).send().await;
+        let answer = self.client()?.post(url).form(fields).send().await;
         let answer = answer.map_err(|error| EgressError::Failed(told(&error)))?;
         Ok(answer.status().as_u16())
     }
@@ -82,7 +87,7 @@ impl Egress {
     /// [`EgressError`], also if the status is not 200.
     pub async fn get(&self, address: &str) -> Result<String, EgressError> {
         let url = self.rules.checked(address)?;
-        read(self.client.get(url).header("accept", "application/json"), LARGEST).await
+        read(self.client()?.get(url).header("accept", "application/json"), LARGEST).await
     }
 
     /// Fetches a document of at most `largest` octets.
@@ -91,7 +96,7 @@ impl Egress {
     /// [`EgressError`], also if the status is not 200.
     pub async fn document(&self, address: &str, largest: usize) -> Result<String, EgressError> {
         let url = self.rules.checked(address)?;
-        read(self.client.get(url), largest).await
+        read(self.client()?.get(url), largest).await
     }
 
     /// Posts a text with these headers, and reads the answer.
@@ -104,7 +109,7 @@ impl Egress {
         headers: &[(&'static str, &'static str)],
         body: String,
     ) -> Result<String, EgressError> {
-        let mut request = self.client.post(self.rules.checked(address)?).body(body);
+        let mut request = self.client()?.post(self.rules.checked(address)?).body(body);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -298,7 +303,7 @@ mod tests {
     /// T-52: a name that leads to this machine is not called, whatever stands in front of it.
     #[actix_web::test]
     async fn a_name_is_resolved_before_it_is_called() {
-        let egress = Egress::new(Vec::new()).expect("a client");
+        let egress = Egress::new(Vec::new());
         let error = egress.get("https://localhost:1/jwks").await.expect_err("refused").to_string();
         assert!(error.contains("no address that may be called"), "{error}");
     }
@@ -317,7 +322,7 @@ mod tests {
         let server = server.workers(1).disable_signals().bind("127.0.0.1:0").expect("a port");
         let base = format!("http://{}", server.addrs().first().expect("an address"));
         let running = actix_web::rt::spawn(server.run());
-        let egress = Egress::new(vec!["127.0.0.0/8".parse().expect("a network")]).expect("a client");
+        let egress = Egress::new(vec!["127.0.0.0/8".parse().expect("a network")]);
         let long = format!("{base}/long");
         assert_eq!(egress.document(&long, 100_000).await.expect("an answer").len(), 100_000);
         assert!(matches!(egress.document(&long, 99_999).await, Err(EgressError::Answer)));
@@ -326,7 +331,7 @@ mod tests {
         let headers = [("content-type", "text/xml")];
         let echo = egress.exchange(&format!("{base}/echo"), &headers, "hello".to_owned()).await;
         assert_eq!(echo.expect("an answer"), "hello");
-        let strict = Egress::new(Vec::new()).expect("a client");
+        let strict = Egress::new(Vec::new());
         assert!(matches!(strict.exchange(&base, &headers, String::new()).await, Err(EgressError::Refused(_))));
         running.abort();
     }

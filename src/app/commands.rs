@@ -196,7 +196,7 @@ pub async fn metadata(
 ) -> anyhow::Result<Vec<String>> {
     let now = Clock::System.now();
     let text = if place.starts_with("https://") || place.starts_with("http://") {
-        let egress = Egress::new(settings.egress.clone())?;
+        let egress = Egress::new(settings.egress.clone());
         let fetched = applications::fetch(&egress, place).await;
         fetched.map_err(|words| anyhow::anyhow!("{place} {words}"))?
     } else {

@@ -123,7 +123,7 @@ async fn opened(folder: &tempfile::TempDir, keys: &SecretString) -> crate::flow:
     let sealer = Arc::new(Sealer::parse(keys).expect("keys"));
     let quick = HashingSettings { memory_kib: 64, passes: 1, ..HashingSettings::default() };
     let passwords = PasswordHasher::new(quick, &entropy).expect("settings");
-    let egress = Egress::new(Vec::new()).expect("a client");
+    let egress = Egress::new(Vec::new());
     House::open(db, sealer, passwords, Clock::System, entropy, egress, HouseSettings::default()).await
 }
 
