@@ -9,6 +9,7 @@ use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::json;
 
 use crate::abuse::{self, Device};
+use crate::relying_party::{Rp, SECRET, application};
 use crate::story;
 use crate::world::{On, World};
 
@@ -804,5 +805,57 @@ async fn the_whole_way_by_keyboard() {
     let (_, calm) = style.split_once("@media (prefers-reduced-motion: reduce)").unwrap();
     assert!(calm.lines().next().unwrap().contains("animation: none !important"), "R-555");
     browser.close().await;
+    world.stop().await;
+}
+
+/// A29: what an application's rights, a device and the end of a session ask a person is as well made as a login.
+#[actix_web::test]
+async fn the_questions_of_applications_are_well_made() {
+    let world = World::new(On::Sqlite).await;
+    world.apply(&application("app", &format!("{SECRET}consent = \"ask\"\n"))).await;
+    let tv = "client_secret = \"a secret of the application\"\ndevice_authorization = true\n";
+    world.apply(&application("tv", tv)).await;
+    for eyes in [DARK, NARROW] {
+        let mut browser = Chromium::new(eyes).await;
+        let told = Rp::new(&world, "tv").post("device_authorization", &[("scope", "openid email")]).await;
+        browser.go(&told.text("verification_uri")).await;
+        browser.wait("#code").await;
+        browser.is_well_made().await;
+        browser.look("device").await;
+        browser.fill("#code", "BCDF-BCDF").await;
+        browser.press("continue").await;
+        browser.wait("#complaint").await;
+        browser.is_well_made().await;
+        browser.fill("#code", &told.text("user_code")).await;
+        browser.press("continue").await;
+        browser.fill("[autocomplete=username]", "linus").await;
+        browser.press("continue").await;
+        browser.fill("[autocomplete=current-password]", "has a token already").await;
+        browser.press("continue").await;
+        browser.fill("[autocomplete=one-time-code]", &story::passcode_of_linus(&world)).await;
+        browser.press("continue").await;
+        world.advance(30);
+        browser.wait("#mine").await;
+        browser.is_well_made().await;
+        browser.look("device-confirm").await;
+        browser.client.find(Locator::Css("#mine")).await.unwrap().click().await.unwrap();
+        browser.press("allow").await;
+        browser.wait("h1").await;
+        browser.is_well_made().await;
+        browser.look("device-done").await;
+        browser.go(&Rp::new(&world, "app").url("openid profile email", "")).await;
+        browser.wait("[data-action=deny]").await;
+        browser.is_well_made().await;
+        browser.look("consent").await;
+        browser.go(&format!("{}/oidc/logout", world.base())).await;
+        browser.wait("[data-action=stay]").await;
+        browser.is_well_made().await;
+        browser.look("log-out").await;
+        browser.press("log-out").await;
+        browser.wait("main:not(:has([data-action=stay])) h1").await;
+        browser.is_well_made().await;
+        browser.look("logged-out").await;
+        browser.close().await;
+    }
     world.stop().await;
 }
