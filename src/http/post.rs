@@ -41,7 +41,7 @@ pub fn page(call: &Call, action: String, fields: Vec<Field>) -> Answer {
     page_with(call, ("post-title", "post-text"), action, fields)
 }
 
-/// As [`page`], with other words: the keys of a title and a text.
+/// As [`page()`], with other words: the keys of a title and a text.
 ///
 /// # Errors
 /// As [`page::page`].

@@ -160,7 +160,7 @@ pub fn secret_digest(hash: &KeyedHash, tenant: TenantId, client_id: &str, secret
 }
 
 /// Whether the client proved that it is `client`, in the way it was registered with. An assertion must also be
-/// new, which [`authenticate`] sees to.
+/// new, which `authenticate` sees to.
 ///
 /// # Errors
 /// `invalid_client`.
