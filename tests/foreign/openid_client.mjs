@@ -2,7 +2,9 @@
 // address to be visited, reads where the browser was sent, and says at the end what it found.
 import { createInterface } from 'node:readline';
 import { webcrypto } from 'node:crypto';
+// Debian 12 has Node 18, where these are not global yet.
 globalThis.crypto ??= webcrypto;
+globalThis.CryptoKey ??= webcrypto.CryptoKey;
 const client = await import('openid-client');
 
 const [issuer, id, secret, redirectUri] = process.argv.slice(2);
