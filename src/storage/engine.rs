@@ -128,8 +128,9 @@ impl Db {
     /// As [`Db::write`], for what may be lost together with the answer to it when the electricity fails: on SQLite it
     /// is on the disk within a second. The end of the program, however sudden, loses nothing.
     ///
-    /// For what somebody does again then: a login that began, a session, a code. Not for a secret that counts once, an
-    /// attempt that was counted, an authenticator, or anything else that would be missed.
+    /// For what somebody does again then: a login that began, a session, an authorization code, which is good for a minute
+    /// and for its client. Not for a passcode or a mailed code, an attempt that was counted, an authenticator, a refresh
+    /// token, anything that was taken back, or whatever else would be missed.
     ///
     /// # Errors
     /// What `work` reports, or what the engine does.
