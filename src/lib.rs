@@ -17,6 +17,7 @@ pub mod keys;
 pub mod mail;
 pub mod storage;
 pub mod urls;
+pub mod xml;
 
 // Floor 2: use cases.
 pub mod flow;

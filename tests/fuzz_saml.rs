@@ -23,9 +23,9 @@ use vestibule::domain::ids::ApplicationId;
 use vestibule::domain::service_provider::{ServiceProvider, ServiceProviderDraft};
 use vestibule::domain::timestamp::Timestamp;
 use vestibule::http::Form;
-use vestibule::saml::tree::Element;
 use vestibule::saml::verify::{self, RawQuery};
 use vestibule::saml::{described, incoming, logout, request};
+use vestibule::xml::Element;
 
 /// The moment of every message in the corpus.
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);

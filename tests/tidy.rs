@@ -14,6 +14,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("egress", &[]),
     ("urls", &["domain"]),
     ("i18n", &["domain"]),
+    ("xml", &[]),
     ("storage", &["domain", "clock"]),
     ("keys", &["domain", "clock", "storage"]),
     ("mail", &["domain", "clock", "storage", "keys", "urls", "i18n"]),
@@ -21,7 +22,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("http", &["domain", "clock", "egress", "urls", "i18n", "storage", "keys", "flow"]),
     ("pages", &["domain", "clock", "urls", "i18n", "storage", "keys", "flow", "http"]),
     ("oidc", &["domain", "clock", "urls", "i18n", "storage", "keys", "flow", "http"]),
-    ("saml", &["domain", "clock", "egress", "urls", "i18n", "storage", "keys", "flow", "http"]),
+    ("saml", &["domain", "clock", "egress", "urls", "i18n", "xml", "storage", "keys", "flow", "http"]),
     ("api", &["domain", "clock", "urls", "i18n", "storage", "keys", "flow", "http"]),
 ];
 

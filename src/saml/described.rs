@@ -3,7 +3,6 @@
 use super::encrypt::{AES_128, AES_256, OAEP, OAEP_MGF1P};
 use super::message::{POST, REDIRECT, SOAP, instant};
 use super::metadata::SAML2;
-use super::tree::{Element, Limits, XmlError};
 use super::verify::{self, SignatureError};
 use super::write::{METADATA, SIGNATURE};
 use crate::domain::service_provider::{
@@ -12,6 +11,7 @@ use crate::domain::service_provider::{
 };
 use crate::domain::timestamp::Timestamp;
 use crate::keys::x509::Certificate;
+use crate::xml::{Element, Limits, XmlError, without_comments};
 
 const ENCRYPTION_METHOD: &str = "EncryptionMethod";
 
@@ -221,18 +221,6 @@ fn logout(role: &Element, unused: &mut Vec<String>) -> LogoutService {
 
 fn last(binding: &str) -> &str {
     binding.rsplit(':').next().unwrap_or(binding)
-}
-
-/// Takes comments out; whatever looks like one inside a value cannot stand there in well-formed XML.
-fn without_comments(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("<!--") {
-        out.push_str(before);
-        rest = after.split_once("-->").map_or("", |(_, rest)| rest);
-    }
-    out.push_str(rest);
-    out
 }
 
 /// What was understood, one line each, for an operator to read before anything is registered.

@@ -2,11 +2,11 @@
 //! sent it, and the only octets that anybody may look at afterwards (T-31).
 
 use super::message::{self, MessageError};
-use super::tree::Element;
 use super::verify::{self, RawQuery, SignatureError, decoded};
 use crate::domain::application::Application;
 use crate::domain::service_provider::ServiceProvider;
 use crate::http::Form;
+use crate::xml::Element;
 
 /// A message of a registered service provider.
 #[derive(Debug)]

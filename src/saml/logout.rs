@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use super::incoming::Incoming;
 use super::message::{self, LIFETIME, MessageError, instant, written};
 use super::response::{BEHIND_ISSUER, SUCCESS, Voice, new_id, status};
-use super::tree::Element;
 use super::verify::SignatureError;
 use super::write::{ASSERTION, PROTOCOL, Tag};
 use crate::domain::ids::{LogoutId, SessionId};
 use crate::domain::service_provider::LogoutBinding;
 use crate::domain::timestamp::Timestamp;
 use crate::keys::signing::SigningKeyError;
+use crate::xml::Element;
 
 const PARTIAL: &str = "urn:oasis:names:tc:SAML:2.0:status:PartialLogout";
 const REQUESTER: &str = "urn:oasis:names:tc:SAML:2.0:status:Requester";

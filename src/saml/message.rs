@@ -6,10 +6,10 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::tree::{Element, LONGEST};
 use super::verify::SignatureError;
 use super::write::{ASSERTION, PROTOCOL};
 use crate::domain::timestamp::Timestamp;
+use crate::xml::{Element, LONGEST};
 
 /// The one encoding of a redirect (bindings 3.4.4.1).
 pub const DEFLATE: &str = "urn:oasis:names:tc:SAML:2.0:bindings:URL-Encoding:DEFLATE";

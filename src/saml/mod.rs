@@ -16,7 +16,6 @@ pub mod request;
 pub mod response;
 pub mod sign;
 mod slo;
-pub mod tree;
 pub mod verify;
 pub mod write;
 

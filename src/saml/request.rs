@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 use super::context::{Comparison, Wanted};
 use super::incoming::Incoming;
 use super::message::{self, MessageError, POST};
-use super::tree::Element;
 use super::verify::SignatureError;
 use super::write::{ASSERTION, PROTOCOL};
 use crate::domain::login::wishes::{Freshness, Wishes};
 use crate::domain::service_provider::{NameIdFormat, ServiceProvider};
 use crate::domain::timestamp::Timestamp;
+use crate::xml::Element;
 
 /// The longest name identifier that is looked at, in octets; ours are shorter (core 8.3.7: 256 characters).
 const LONGEST_NAME: usize = 1024;

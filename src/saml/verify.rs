@@ -12,9 +12,9 @@ use samael::crypto::{
 };
 
 use super::sign::{ECDSA_SHA256, RSA_SHA256};
-use super::tree::{Element, Limits, XmlError};
 use super::write::SIGNATURE;
 use crate::keys::x509::{Certificate, Scheme};
+use crate::xml::{Element, Limits, XmlError};
 
 /// Why a signature is not believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -7,9 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use rcgen::SigningKey as _;
-use vestibule::saml::tree::Element;
 use vestibule::saml::verify::{self, RawQuery, SignatureError};
 use vestibule::saml::write::{ASSERTION, PROTOCOL, SIGNATURE, Tag as Written};
+use vestibule::xml::Element;
 
 use crate::door_saml::{ENTITY, destination, request, request_named};
 use crate::saml_mutants::MUTATIONS;

@@ -306,6 +306,19 @@ fn refused(error: quick_xml::Error) -> XmlError {
     }
 }
 
+/// Takes comments out; whatever looks like one inside a value cannot stand there in well-formed XML.
+#[must_use]
+pub fn without_comments(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("<!--") {
+        out.push_str(before);
+        rest = after.split_once("-->").map_or("", |(_, rest)| rest);
+    }
+    out.push_str(rest);
+    out
+}
+
 /// The five entities that XML itself has; all others need a document type, which is refused.
 fn predefined(name: &str) -> Result<&'static str, XmlError> {
     match name {
