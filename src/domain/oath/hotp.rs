@@ -8,24 +8,28 @@ use crate::domain::secret::SecretBytes;
 /// The passcode for `counter`, with leading zeros. `digits` is 6 to 8 (R-207; RFC 4226 R4).
 #[must_use]
 pub fn passcode(secret: &SecretBytes, algorithm: Algorithm, digits: u8, counter: u64) -> String {
-    let digest = match algorithm {
-        Algorithm::Sha1 => mac::<Hmac<sha1::Sha1>>(secret, counter),
-        Algorithm::Sha256 => mac::<Hmac<sha2::Sha256>>(secret, counter),
-        Algorithm::Sha512 => mac::<Hmac<sha2::Sha512>>(secret, counter),
-    };
     let digits = u32::from(digits.clamp(6, 8));
-    let number = truncated(&digest) % 10_u32.pow(digits);
+    let number = truncated(&digest(secret, algorithm, &counter.to_be_bytes())) % 10_u32.pow(digits);
     format!("{number:0width$}", width = digits as usize)
 }
 
-fn mac<M: hmac::Mac + hmac::KeyInit>(secret: &SecretBytes, counter: u64) -> Vec<u8> {
+/// The whole HMAC of `data`, as long as the hash function makes it.
+pub(super) fn digest(secret: &SecretBytes, algorithm: Algorithm, data: &[u8]) -> Vec<u8> {
+    match algorithm {
+        Algorithm::Sha1 => mac::<Hmac<sha1::Sha1>>(secret, data),
+        Algorithm::Sha256 => mac::<Hmac<sha2::Sha256>>(secret, data),
+        Algorithm::Sha512 => mac::<Hmac<sha2::Sha512>>(secret, data),
+    }
+}
+
+fn mac<M: hmac::Mac + hmac::KeyInit>(secret: &SecretBytes, data: &[u8]) -> Vec<u8> {
     let mut mac = <M as hmac::KeyInit>::new_from_slice(secret.expose()).expect("HMAC takes keys of any length");
-    mac.update(&counter.to_be_bytes());
+    mac.update(data);
     mac.finalize().into_bytes().to_vec()
 }
 
 /// Dynamic truncation (RFC 4226 section 5.3): 31 bits at the offset that the last four bits name.
-fn truncated(digest: &[u8]) -> u32 {
+pub(super) fn truncated(digest: &[u8]) -> u32 {
     let offset = usize::from(digest.last().copied().unwrap_or_default() & 0x0f);
     let four = digest.get(offset..offset + 4).and_then(|bytes| bytes.try_into().ok()).unwrap_or_default();
     u32::from_be_bytes(four) & 0x7fff_ffff
