@@ -101,6 +101,9 @@ enum Command {
     /// Applications that register themselves.
     #[command(subcommand)]
     Client(Client),
+    /// What operators were to hear of at once.
+    #[command(subcommand)]
+    Alert(Alert),
 }
 
 /// Which virtual server.
@@ -192,6 +195,21 @@ enum Client {
         /// For how many days.
         #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=365), value_name = "DAYS")]
         days: u32,
+        #[command(flatten)]
+        tenant: OfTenant,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Alert {
+    /// List the newest alerts.
+    List {
+        /// How many.
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000), value_name = "NUMBER")]
+        most: u32,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         tenant: OfTenant,
     },
@@ -305,6 +323,9 @@ async fn carry_out(command: Command, settings: Settings) -> anyhow::Result<ExitC
         Command::Restore { file, replace } => commands::restore(settings, &file, replace).await?,
         Command::User(user) => of_user(settings, user).await?,
         Command::Token(token) => of_token(settings, token).await?,
+        Command::Alert(Alert::List { most, json, tenant }) => {
+            helpdesk::alerts::list(settings, tenant.tenant.as_deref(), most, json).await?
+        }
         Command::Client(Client::Permit { uses, days, tenant }) => {
             helpdesk::permit_registration(settings, tenant.tenant.as_deref(), uses, days).await?
         }

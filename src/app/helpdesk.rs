@@ -1,5 +1,7 @@
 //! Help desk actions from the shell: people and their authenticators.
 
+pub mod alerts;
+
 use anyhow::Context as _;
 
 use super::commands::{desk, tenant};

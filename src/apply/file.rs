@@ -59,6 +59,8 @@ pub struct Tenant {
     pub session: toml::Table,
     /// [`crate::domain::oath::window::WindowSettings`], key by key.
     pub windows: toml::Table,
+    /// [`crate::domain::alert::AlertSettings`], key by key.
+    pub alerts: toml::Table,
 }
 
 /// A group.

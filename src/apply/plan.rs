@@ -276,6 +276,7 @@ fn plan_settings(
     settings.lockout = settings::overlaid(document, &place("lockout"), &settings.lockout, &typed.lockout);
     settings.session = settings::overlaid(document, &place("session"), &settings.session, &typed.session);
     settings.windows = settings::overlaid(document, &place("windows"), &settings.windows, &typed.windows);
+    settings.alerts = settings::overlaid(document, &place("alerts"), &settings.alerts, &typed.alerts);
 }
 
 fn plan_self_provisioning(
@@ -398,6 +399,7 @@ fn differences(before: &TenantConfig, after: &TenantConfig) -> Vec<String> {
         ("lockout", old.lockout != new.lockout),
         ("session", old.session != new.session),
         ("windows", old.windows != new.windows),
+        ("alerts", old.alerts != new.alerts),
         ("resource", old.resources != new.resources),
     ]
     .into_iter()

@@ -106,6 +106,7 @@ pub enum Action {
     ConsentWithdrawn,
     AssertionIssued,
     MailFailed,
+    AlertRaised,
     TenantCreated,
     TenantChanged,
     GroupCreated,

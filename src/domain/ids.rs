@@ -158,6 +158,8 @@ pub mod of {
     pub enum Mail {}
     /// An audit event.
     pub enum Event {}
+    /// An alert to operators.
+    pub enum Alert {}
     /// All events of one login, as the user can quote it from an error page.
     pub enum Correlation {}
 }
@@ -196,6 +198,8 @@ pub type SigningKeyId = Id<of::SigningKey>;
 pub type MailId = Id<of::Mail>;
 /// Names an audit event.
 pub type EventId = Id<of::Event>;
+/// Names an alert to operators.
+pub type AlertId = Id<of::Alert>;
 /// Names everything that one login caused.
 pub type CorrelationId = Id<of::Correlation>;
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::alert;
 use crate::domain::policy::platform::Platform;
 use crate::domain::timestamp::Timestamp;
 
@@ -58,6 +59,21 @@ pub enum Letter {
         /// When.
         at: Timestamp,
     },
+    /// What operators asked to hear of at once.
+    Alert {
+        /// What it is about.
+        kind: alert::Kind,
+        /// When.
+        at: Timestamp,
+        /// The person's user name; empty if it is about nobody.
+        person: String,
+        /// The authenticator's serial number, if it is about one.
+        serial: String,
+        /// The application that was to be reached.
+        application: String,
+        /// From which address.
+        address: String,
+    },
     /// A test by an operator.
     Test,
 }
@@ -73,6 +89,7 @@ impl Letter {
             Self::AccountUnlocked => "account_unlocked",
             Self::PasscodeReused { .. } => "passcode_reused",
             Self::AddressChanged { .. } => "address_changed",
+            Self::Alert { .. } => "alert",
             Self::Test => "test",
         }
     }

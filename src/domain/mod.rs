@@ -1,6 +1,7 @@
 //! Floor 0: the rules. Pure: no HTTP, no SQL, no mail; time and randomness are arguments.
 
 pub mod activation;
+pub mod alert;
 pub mod application;
 pub mod audit;
 pub mod authenticator;

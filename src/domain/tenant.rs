@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::alert::AlertSettings;
 use crate::domain::application::Application;
 use crate::domain::authenticator::template::TokenTemplate;
 use crate::domain::email_code::EmailCodeSettings;
@@ -112,6 +113,8 @@ pub struct TenantSettings {
     pub session: SessionSettings,
     /// How far a clock or counter may be off.
     pub windows: WindowSettings,
+    /// Who hears at once of what.
+    pub alerts: AlertSettings,
     /// The APIs that access tokens can be for.
     pub resources: Vec<Resource>,
 }

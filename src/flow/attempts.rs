@@ -3,7 +3,8 @@
 use super::case::Case;
 use super::house::window_start;
 use super::login::event;
-use super::{House, Realm, Result, Visit, letters};
+use super::{House, Realm, Result, Visit, alerts, letters};
+use crate::domain::alert::Kind;
 use crate::domain::audit::Action;
 use crate::domain::letter::Letter;
 use crate::domain::lockout::{Failures, Lock, LockoutSettings};
@@ -53,6 +54,8 @@ pub(super) async fn count(
         return Ok(true);
     }
     house.record(connection, event(case, visit, Action::AccountLocked)).await?;
+    let alert = alerts::about(case, visit, Kind::AccountLockout, "");
+    alerts::raise(connection, house, &realm.config, &alert).await?;
     if !settings.alert_on_lock {
         return Ok(true);
     }

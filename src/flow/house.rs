@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use super::realm::{Realm, Realms};
 use crate::clock::{Clock, Entropy};
 use crate::domain::audit::Event;
-use crate::domain::ids::{Id, TenantId};
+use crate::domain::ids::{Id, MailId, TenantId};
 use crate::domain::letter::Envelope;
 use crate::domain::secret::{SecretBytes, SecretString};
 use crate::domain::tenant::TenantCode;
@@ -161,7 +161,7 @@ impl House {
         envelope: &Envelope,
         now: Timestamp,
         useful_until: Timestamp,
-    ) -> storage::Result<()> {
+    ) -> storage::Result<MailId> {
         let id = self.new_id(now);
         let body = serde_json::to_vec(envelope).expect("an envelope has string keys and no failing serializer");
         let place = Place::new(tenant, "outbox", "body_sealed", id);
@@ -175,7 +175,8 @@ impl House {
             useful_until,
             created_at: now,
         };
-        outbox::put(connection, &mail).await
+        outbox::put(connection, &mail).await?;
+        Ok(id)
     }
 
     /// The subject of a counter for a client address.

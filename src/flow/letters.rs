@@ -47,5 +47,5 @@ pub(super) async fn send_until(
         help_contact: realm.config.settings.help_contact.clone(),
         letter,
     };
-    house.post(connection, realm.tenant(), login, &envelope, visit.now, until).await
+    house.post(connection, realm.tenant(), login, &envelope, visit.now, until).await.map(drop)
 }

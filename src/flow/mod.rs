@@ -3,6 +3,7 @@
 
 pub mod activation;
 pub mod administration;
+pub mod alerts;
 mod attempts;
 pub mod case;
 pub mod consent;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::case::Case;
 use super::login::{event, hold, one_by_one, stepped_up};
-use super::{Browser, Error, House, Posted, Realm, Result, Visit, attempts, house, letters, undo};
+use super::{Browser, Error, House, Posted, Realm, Result, Visit, alerts, attempts, house, letters, undo};
+use crate::domain::alert::Kind;
 use crate::domain::audit::Action;
 use crate::domain::authenticator::template::{Synchronization, TokenTemplate};
 use crate::domain::enrollment::Enrollment;
@@ -121,6 +122,8 @@ async fn passcode(
             (Some(token), Verdict::Accepted { .. } | Verdict::Reused) => {
                 house.record(connection, about(&case, visit, token, Action::PasscodeReused)).await?;
                 tell_of_reuse(connection, house, realm, visit, &case).await?;
+                let alert = alerts::about(&case, visit, Kind::PasscodeReuse, &token.serial);
+                alerts::raise(connection, house, &realm.config, &alert).await?;
                 refused(connection, house, realm, visit, &case).await.map(Ok)
             }
             _ => {
@@ -217,6 +220,8 @@ async fn refused(
         let locked = tokens::fail(connection, realm.tenant(), user, MOST_FAILURES, visit.now).await?;
         if locked > 0 {
             house.record(connection, event(case, visit, Action::TokenLocked)).await?;
+            let alert = alerts::about(case, visit, Kind::TokenLockout, "");
+            alerts::raise(connection, house, &realm.config, &alert).await?;
         }
     }
     Ok(Posted::complaint(Complaint::PasscodeWrong))

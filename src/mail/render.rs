@@ -118,6 +118,21 @@ fn parts(words: &Writer, urls: &Urls, envelope: &Envelope) -> Parts {
         },
     };
     match &envelope.letter {
+        Letter::Alert { kind, at, person, serial, application, address } => {
+            let about = format!("alert-{}", kind.id().replace('_', "-"));
+            parts.subject = format!("{} · {}", words.say(&about, &[]), parts.subject);
+            parts.before.push(words.say(&format!("{about}-text"), &[]));
+            let known = [
+                ("mail-alert-person", person.clone()),
+                ("mail-serial", serial.clone()),
+                ("mail-alert-application", application.clone()),
+                ("mail-when", words.time(*at)),
+                ("mail-address", address.clone()),
+            ];
+            let known: Vec<_> = known.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+            parts.facts = facts(words, &known);
+            parts.after.push(words.say(&key("after"), &[]));
+        }
         Letter::VerificationCode { code, application, valid_minutes, in_subject } => {
             let values = [("application", Value::from(application)), base[0].clone()];
             parts.before.push(words.say(&key("before"), &values));
@@ -177,6 +192,7 @@ fn facts(words: &Writer, facts: &[(&str, String)]) -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::alert::Kind;
     use crate::domain::policy::platform::Platform;
 
     fn letters() -> Vec<Letter> {
@@ -203,6 +219,16 @@ mod tests {
             Letter::AddressChanged { at },
             Letter::Test,
         ]
+        .into_iter()
+        .chain(Kind::ALL.map(|kind| Letter::Alert {
+            kind,
+            at,
+            person: "ada".to_owned(),
+            serial: "VEABCDEFGHIJ".to_owned(),
+            application: "Notes".to_owned(),
+            address: String::new(),
+        }))
+        .collect()
     }
 
     fn rendered(language: Language, letter: Letter) -> Rendered {

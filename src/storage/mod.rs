@@ -11,6 +11,7 @@
 pub mod access_log;
 pub mod activations;
 pub mod address_changes;
+pub mod alerts;
 pub mod audit;
 pub mod consents;
 pub mod devices;

@@ -48,6 +48,7 @@ pub async fn run(connection: &mut Connection, now: Timestamp) -> Result<u64> {
         ("DELETE FROM failure WHERE last_at < ? AND locked_by_operator = 0 AND failed_total < 100", month),
         // No wait after a change of address is longer.
         ("DELETE FROM address_change WHERE changed_at < ?", month),
+        ("DELETE FROM alert WHERE at < ?", now.minus(Duration::from_secs(400 * 86_400)).micros()),
         ("DELETE FROM outbox WHERE state <> 'waiting' AND created_at < ?", month),
         ("DELETE FROM known_browser WHERE last_used_at < ?", now.minus(Duration::from_secs(400 * 86_400)).micros()),
     ] {

@@ -7,6 +7,7 @@
 )]
 
 mod abuse;
+mod alerts;
 mod attacker;
 mod browser;
 mod commands;

@@ -1,0 +1,14 @@
+mail-alert-subject = Sicherheitsmeldung von { $organization }
+mail-alert-after = Sie erhalten diese Nachricht, weil Sie über solche Ereignisse unterrichtet werden. Mehrere in kurzer Zeit werden nur einmal gemeldet: „vestibule alert list“ zeigt sie alle.
+mail-alert-person = Person:
+mail-alert-application = Anwendung:
+alert-passcode-reuse = Ein Passcode wurde ein zweites Mal versucht
+alert-passcode-reuse-text = Jemand hat versucht, sich mit einem Passcode anzumelden, der bereits verwendet worden war. Der Versuch wurde abgelehnt. Vielleicht hat die Person eine Schaltfläche zweimal gedrückt; vielleicht wird sie beim Tippen beobachtet oder ist auf eine nachgemachte Anmeldeseite geraten.
+alert-enrollment-lockout = Die Einrichtung ist gesperrt
+alert-enrollment-lockout-text = Es gab zu viele falsche Versuche, einen Authenticator einzurichten. Deshalb ist die Einrichtung für diese Person eine Zeit lang gesperrt.
+alert-expired-reservation = Eine Einrichtung wurde nicht rechtzeitig abgeschlossen
+alert-expired-reservation-text = Jemand sollte einen Authenticator einrichten und ist bis zum letzten Tag nicht fertig geworden. Die Einrichtung ist geschlossen.
+alert-account-lockout = Ein Konto ist gesperrt
+alert-account-lockout-text = Es gab zu viele falsche Anmeldeversuche. Deshalb ist das Konto gesperrt.
+alert-token-lockout = Ein Authenticator ist gesperrt
+alert-token-lockout-text = Es wurden zu viele falsche Passcodes nacheinander eingegeben. Deshalb ist der Authenticator gesperrt. Warten hilft nicht: Er muss neu eingerichtet oder von einem Administrator wieder freigegeben werden.

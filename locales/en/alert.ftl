@@ -1,0 +1,14 @@
+mail-alert-subject = Security alert from { $organization }
+mail-alert-after = You get this because you are among those who are told of alerts. More than one in a short time is told of once: “vestibule alert list” shows them all.
+mail-alert-person = Person:
+mail-alert-application = Application:
+alert-passcode-reuse = A passcode was tried a second time
+alert-passcode-reuse-text = Somebody tried to log in with a passcode that had been used already. It was refused. The person may have pressed a button twice; or somebody watches the person type, or runs a page that pretends to be ours.
+alert-enrollment-lockout = Enrollment is locked
+alert-enrollment-lockout-text = There were too many wrong attempts to enroll an authenticator, so enrollment is locked for this person for a while.
+alert-expired-reservation = An enrollment was not finished in time
+alert-expired-reservation-text = Somebody was asked to enroll an authenticator and did not finish before the last day. The enrollment is closed.
+alert-account-lockout = An account is locked
+alert-account-lockout-text = There were too many wrong attempts to log in, so the account is locked.
+alert-token-lockout = An authenticator is locked
+alert-token-lockout-text = There were too many wrong passcodes in a row, so the authenticator is locked. Waiting does not help: it has to be enrolled again, or an operator lets it work again.

@@ -1,0 +1,14 @@
+mail-alert-subject = Alerta de seguridad de { $organization }
+mail-alert-after = Recibe este mensaje porque figura entre las personas a las que se avisa de las alertas. Si hay varias en poco tiempo, se avisa una sola vez: «vestibule alert list» las muestra todas.
+mail-alert-person = Persona:
+mail-alert-application = Aplicación:
+alert-passcode-reuse = Se ha intentado usar un código por segunda vez
+alert-passcode-reuse-text = Alguien ha intentado iniciar sesión con un código de un solo uso que ya se había utilizado. El intento se ha rechazado. Puede que la persona pulsara un botón dos veces; o que alguien la observe mientras escribe o la haya llevado a una página que imita la nuestra.
+alert-enrollment-lockout = El registro está bloqueado
+alert-enrollment-lockout-text = Hubo demasiados intentos erróneos de registrar un autenticador, por lo que el registro queda bloqueado durante un tiempo para esta persona.
+alert-expired-reservation = Un registro no se terminó a tiempo
+alert-expired-reservation-text = Se pidió a alguien que registrara un autenticador y no terminó antes del último día. El registro está cerrado.
+alert-account-lockout = Una cuenta está bloqueada
+alert-account-lockout-text = Hubo demasiados intentos erróneos de iniciar sesión, por lo que la cuenta está bloqueada.
+alert-token-lockout = Un autenticador está bloqueado
+alert-token-lockout-text = Se introdujeron demasiados códigos erróneos seguidos, por lo que el autenticador está bloqueado. Esperar no sirve: hay que registrarlo de nuevo o un administrador debe reactivarlo.

@@ -1,0 +1,14 @@
+mail-alert-subject = Alerte de sécurité de { $organization }
+mail-alert-after = Vous recevez ce message parce que vous faites partie des personnes averties des alertes. Plusieurs alertes rapprochées ne sont signalées qu’une fois : « vestibule alert list » les montre toutes.
+mail-alert-person = Personne :
+mail-alert-application = Application :
+alert-passcode-reuse = Un code a été essayé une seconde fois
+alert-passcode-reuse-text = Quelqu’un a tenté de se connecter avec un code à usage unique déjà utilisé. La tentative a été refusée. La personne a peut-être appuyé deux fois sur un bouton ; ou bien quelqu’un l’observe pendant sa saisie ou l’a attirée sur une page qui imite la nôtre.
+alert-enrollment-lockout = L’enregistrement est verrouillé
+alert-enrollment-lockout-text = Il y a eu trop de tentatives erronées d’enregistrer un authentificateur ; l’enregistrement est donc verrouillé pour cette personne pendant un certain temps.
+alert-expired-reservation = Un enregistrement n’a pas été terminé à temps
+alert-expired-reservation-text = Une personne devait enregistrer un authentificateur et n’a pas terminé avant le dernier jour. L’enregistrement est clos.
+alert-account-lockout = Un compte est verrouillé
+alert-account-lockout-text = Il y a eu trop de tentatives de connexion erronées ; le compte est donc verrouillé.
+alert-token-lockout = Un authentificateur est verrouillé
+alert-token-lockout-text = Trop de codes erronés ont été saisis à la suite ; l’authentificateur est donc verrouillé. Attendre ne sert à rien : il faut l’enregistrer à nouveau, ou un administrateur doit le réactiver.

@@ -1,0 +1,14 @@
+mail-alert-subject = Avviso di sicurezza da { $organization }
+mail-alert-after = Riceve questo messaggio perché è tra le persone informate degli avvisi. Più avvisi in poco tempo vengono segnalati una sola volta: «vestibule alert list» li mostra tutti.
+mail-alert-person = Persona:
+mail-alert-application = Applicazione:
+alert-passcode-reuse = Un codice è stato provato una seconda volta
+alert-passcode-reuse-text = Qualcuno ha tentato di accedere con un codice monouso già utilizzato. Il tentativo è stato respinto. Forse la persona ha premuto due volte un pulsante; oppure qualcuno la osserva mentre digita o l’ha attirata su una pagina che imita la nostra.
+alert-enrollment-lockout = La registrazione è bloccata
+alert-enrollment-lockout-text = Ci sono stati troppi tentativi errati di registrare un autenticatore, perciò la registrazione è bloccata per un certo tempo per questa persona.
+alert-expired-reservation = Una registrazione non è stata completata in tempo
+alert-expired-reservation-text = Una persona doveva registrare un autenticatore e non ha terminato entro l’ultimo giorno. La registrazione è chiusa.
+alert-account-lockout = Un account è bloccato
+alert-account-lockout-text = Ci sono stati troppi tentativi di accesso errati, perciò l’account è bloccato.
+alert-token-lockout = Un autenticatore è bloccato
+alert-token-lockout-text = Sono stati inseriti troppi codici errati di seguito, perciò l’autenticatore è bloccato. Attendere non serve: va registrato di nuovo oppure riattivato da un amministratore.

@@ -1,0 +1,14 @@
+mail-alert-subject = Beveiligingsmelding van { $organization }
+mail-alert-after = U krijgt dit bericht omdat u van meldingen op de hoogte wordt gebracht. Meerdere meldingen in korte tijd worden één keer gestuurd: ‘vestibule alert list’ toont ze allemaal.
+mail-alert-person = Persoon:
+mail-alert-application = Applicatie:
+alert-passcode-reuse = Een toegangscode is een tweede keer geprobeerd
+alert-passcode-reuse-text = Iemand heeft geprobeerd in te loggen met een toegangscode die al was gebruikt. De poging is geweigerd. Misschien drukte de persoon twee keer op een knop; misschien kijkt iemand mee tijdens het typen of is de persoon op een nagemaakte pagina beland.
+alert-enrollment-lockout = Registratie is geblokkeerd
+alert-enrollment-lockout-text = Er waren te veel verkeerde pogingen om een authenticator te registreren. Daarom is registratie voor deze persoon enige tijd geblokkeerd.
+alert-expired-reservation = Een registratie is niet op tijd voltooid
+alert-expired-reservation-text = Iemand moest een authenticator registreren en was op de laatste dag niet klaar. De registratie is gesloten.
+alert-account-lockout = Een account is geblokkeerd
+alert-account-lockout-text = Er waren te veel verkeerde inlogpogingen. Daarom is het account geblokkeerd.
+alert-token-lockout = Een authenticator is geblokkeerd
+alert-token-lockout-text = Er zijn te veel verkeerde toegangscodes na elkaar ingevoerd. Daarom is de authenticator geblokkeerd. Wachten helpt niet: hij moet opnieuw worden geregistreerd of door een beheerder worden vrijgegeven.

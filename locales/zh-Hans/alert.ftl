@@ -1,0 +1,14 @@
+mail-alert-subject = { $organization } 安全警报
+mail-alert-after = 您收到此邮件是因为您在警报接收人之列。短时间内的多次警报只通知一次：使用“vestibule alert list”可查看全部警报。
+mail-alert-person = 用户：
+mail-alert-application = 应用：
+alert-passcode-reuse = 一次性密码被再次尝试使用
+alert-passcode-reuse-text = 有人尝试使用已经用过的一次性密码登录，该尝试已被拒绝。可能是用户重复点击了按钮；也可能有人在偷看用户输入，或诱使用户进入了仿冒页面。
+alert-enrollment-lockout = 注册已被锁定
+alert-enrollment-lockout-text = 注册身份验证器的错误尝试次数过多，因此该用户的注册在一段时间内被锁定。
+alert-expired-reservation = 注册未按时完成
+alert-expired-reservation-text = 有用户被要求注册身份验证器，但未在截止日期前完成。该注册已关闭。
+alert-account-lockout = 帐户已被锁定
+alert-account-lockout-text = 登录的错误尝试次数过多，因此该帐户已被锁定。
+alert-token-lockout = 身份验证器已被锁定
+alert-token-lockout-text = 连续输入错误的一次性密码次数过多，因此该身份验证器已被锁定。等待没有用：必须重新注册，或由管理员恢复使用。

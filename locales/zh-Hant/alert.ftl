@@ -1,0 +1,14 @@
+mail-alert-subject = { $organization } 安全警示
+mail-alert-after = 您收到此郵件是因為您在警示收件人之列。短時間內的多次警示只通知一次：使用「vestibule alert list」可檢視全部警示。
+mail-alert-person = 使用者：
+mail-alert-application = 應用程式：
+alert-passcode-reuse = 一次性密碼遭再次嘗試使用
+alert-passcode-reuse-text = 有人嘗試使用已用過的一次性密碼登入，該嘗試已遭拒絕。可能是使用者重複按下按鈕；也可能有人在偷看使用者輸入，或誘使使用者進入了仿冒頁面。
+alert-enrollment-lockout = 註冊已遭鎖定
+alert-enrollment-lockout-text = 註冊驗證器的錯誤嘗試次數過多，因此該使用者的註冊在一段時間內遭到鎖定。
+alert-expired-reservation = 註冊未如期完成
+alert-expired-reservation-text = 有使用者被要求註冊驗證器，但未在截止日期前完成。該註冊已關閉。
+alert-account-lockout = 帳戶已遭鎖定
+alert-account-lockout-text = 登入的錯誤嘗試次數過多，因此該帳戶已遭鎖定。
+alert-token-lockout = 驗證器已遭鎖定
+alert-token-lockout-text = 連續輸入錯誤的一次性密碼次數過多，因此該驗證器已遭鎖定。等待沒有用：必須重新註冊，或由管理員恢復使用。
