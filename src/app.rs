@@ -124,15 +124,15 @@ pub fn doors(config: &mut web::ServiceConfig) {
         .app_data(web::FormConfig::default().limit(LONGEST_BODY))
         .app_data(web::JsonConfig::default().limit(LONGEST_BODY))
         .configure(health::configure)
-        .configure(assets::configure)
-        .configure(pages::association::configure)
         .service(
             web::scope("/t/{tenant}")
-                .configure(api::configure)
                 .configure(oidc::configure)
                 .configure(saml::configure)
+                .configure(api::configure)
                 .configure(pages::configure),
         )
+        .configure(assets::configure)
+        .configure(pages::association::configure)
         .default_service(web::route().to(headers::nothing_here));
 }
 

@@ -23,16 +23,18 @@ use actix_web::web;
 
 /// Registers the routes below `/t/{tenant}`.
 pub fn configure(config: &mut web::ServiceConfig) {
-    config
-        .route("/saml/metadata", web::get().to(door::our_metadata))
-        .route("/saml/metadata/file", web::get().to(door::our_metadata_as_a_file))
-        .route("/saml/sso", web::get().to(door::by_redirect))
-        .route("/saml/sso", web::post().to(door::by_form))
-        .route("/saml/sso/{parked}", web::get().to(door::from_form))
-        .route("/saml/slo", web::get().to(slo::by_redirect))
-        .route("/saml/slo", web::post().to(slo::by_form))
-        .route("/saml/slo/{parked}", web::get().to(slo::from_form))
-        .route("/saml/logout/{logout}", web::get().to(slo::from_portal))
-        .route("/saml/start", web::get().to(door::unsolicited))
-        .route("/saml/resume/{login}", web::get().to(door::resume));
+    // Fixed addresses first: whatever stands before a route is compared before it.
+    let door = web::scope("/saml")
+        .route("/metadata", web::get().to(door::our_metadata))
+        .route("/metadata/file", web::get().to(door::our_metadata_as_a_file))
+        .route("/sso", web::get().to(door::by_redirect))
+        .route("/sso", web::post().to(door::by_form))
+        .route("/slo", web::get().to(slo::by_redirect))
+        .route("/slo", web::post().to(slo::by_form))
+        .route("/start", web::get().to(door::unsolicited))
+        .route("/sso/{parked}", web::get().to(door::from_form))
+        .route("/slo/{parked}", web::get().to(slo::from_form))
+        .route("/logout/{logout}", web::get().to(slo::from_portal))
+        .route("/resume/{login}", web::get().to(door::resume));
+    config.service(door);
 }

@@ -16,22 +16,23 @@ use actix_web::web;
 
 /// Registers the routes below `/t/{tenant}`.
 pub fn configure(config: &mut web::ServiceConfig) {
-    config
-        .route("/login/{login}", web::get().to(desk::show))
-        .route("/login/{login}/events", web::get().to(events::stream))
-        .route("/login/{login}/username", web::post().to(username::post))
-        .route("/login/{login}/forget-user", web::post().to(username::forget))
-        .route("/login/{login}/password", web::post().to(password::post))
-        .route("/login/{login}/switch-user", web::post().to(username::switch))
-        .route("/login/{login}/passcode", web::post().to(second_factor::post))
-        .route("/login/{login}/add-authenticator", web::post().to(offer::post))
-        .route("/login/{login}/code", web::post().to(email::post))
-        .route("/login/{login}/resend-code", web::post().to(email::resend))
-        .route("/login/{login}/platform", web::post().to(platform::post))
-        .route("/login/{login}/change-platform", web::post().to(platform::change))
-        .route("/login/{login}/installed", web::post().to(activation::installed))
-        .route("/login/{login}/renew", web::post().to(activation::renew))
-        .route("/login/{login}/extend", web::post().to(desk::extend))
-        .route("/login/{login}/cancel", web::post().to(desk::cancel))
-        .route("/activate", web::get().to(activation::opened));
+    // One place that is looked for before its parts, so that a request for something else passes by at once.
+    let of_login = web::scope("/login/{login}")
+        .route("", web::get().to(desk::show))
+        .route("/events", web::get().to(events::stream))
+        .route("/username", web::post().to(username::post))
+        .route("/forget-user", web::post().to(username::forget))
+        .route("/password", web::post().to(password::post))
+        .route("/switch-user", web::post().to(username::switch))
+        .route("/passcode", web::post().to(second_factor::post))
+        .route("/add-authenticator", web::post().to(offer::post))
+        .route("/code", web::post().to(email::post))
+        .route("/resend-code", web::post().to(email::resend))
+        .route("/platform", web::post().to(platform::post))
+        .route("/change-platform", web::post().to(platform::change))
+        .route("/installed", web::post().to(activation::installed))
+        .route("/renew", web::post().to(activation::renew))
+        .route("/extend", web::post().to(desk::extend))
+        .route("/cancel", web::post().to(desk::cancel));
+    config.service(of_login).route("/activate", web::get().to(activation::opened));
 }
