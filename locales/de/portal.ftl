@@ -8,6 +8,7 @@ portal-last-used = zuletzt verwendet am { $day }
 token-active = Aktiv
 token-suspended = Ausgesetzt
 token-locked = Gesperrt
+platform-hardware-name = Hardware-Token
 token-revoked = Entfernt
 portal-consents = Zugriff, den Sie erlaubt haben
 portal-consents-note = Diese Anwendungen dürfen die Daten verwenden, denen Sie zugestimmt haben. Wenn Sie das zurücknehmen, verlieren sie den Zugriff sofort und fragen Sie beim nächsten Mal wieder.

@@ -8,6 +8,7 @@ portal-last-used = last used on { $day }
 token-active = Active
 token-suspended = Suspended
 token-locked = Locked
+platform-hardware-name = Hardware token
 token-revoked = Removed
 portal-consents = Access you have allowed
 portal-consents-note = These applications may use the data you agreed to. If you take that back, they lose their access at once and ask you again next time.

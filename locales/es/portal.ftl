@@ -8,6 +8,7 @@ portal-last-used = último uso: { $day }
 token-active = Activo
 token-suspended = Suspendido
 token-locked = Bloqueado
+platform-hardware-name = Token físico
 token-revoked = Eliminado
 portal-consents = Acceso que ha permitido
 portal-consents-note = Estas aplicaciones pueden usar los datos que usted aceptó. Si lo retira, pierden el acceso de inmediato y le preguntarán de nuevo la próxima vez.

@@ -8,6 +8,7 @@ portal-last-used = dernière utilisation le { $day }
 token-active = Actif
 token-suspended = Suspendu
 token-locked = Verrouillé
+platform-hardware-name = Jeton matériel
 token-revoked = Supprimé
 portal-consents = Accès que vous avez autorisés
 portal-consents-note = Ces applications peuvent utiliser les données que vous avez acceptées. Si vous revenez sur votre accord, elles perdent aussitôt leur accès et vous interrogeront la prochaine fois.

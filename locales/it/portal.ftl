@@ -8,6 +8,7 @@ portal-last-used = ultimo utilizzo: { $day }
 token-active = Attivo
 token-suspended = Sospeso
 token-locked = Bloccato
+platform-hardware-name = Token hardware
 token-revoked = Rimosso
 portal-consents = Accessi che ha consentito
 portal-consents-note = Queste applicazioni possono usare i dati che lei ha accettato. Se revoca il consenso, perdono subito l’accesso e glielo chiederanno di nuovo la prossima volta.

@@ -8,6 +8,7 @@ portal-last-used = laatst gebruikt op { $day }
 token-active = Actief
 token-suspended = Opgeschort
 token-locked = Geblokkeerd
+platform-hardware-name = Hardwaretoken
 token-revoked = Verwijderd
 portal-consents = Toegang die u hebt toegestaan
 portal-consents-note = Deze toepassingen mogen de gegevens gebruiken waarmee u hebt ingestemd. Als u dat intrekt, verliezen ze meteen hun toegang en vragen ze het u de volgende keer opnieuw.

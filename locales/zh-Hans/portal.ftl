@@ -8,6 +8,7 @@ portal-last-used = 上次使用：{ $day }
 token-active = 有效
 token-suspended = 已暂停
 token-locked = 已锁定
+platform-hardware-name = 硬件令牌
 token-revoked = 已移除
 portal-consents = 您已允许的访问
 portal-consents-note = 这些应用可以使用您同意提供的数据。如果您撤回同意，它们会立即失去访问权限，下次会再次询问您。

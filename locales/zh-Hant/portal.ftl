@@ -8,6 +8,7 @@ portal-last-used = 上次使用：{ $day }
 token-active = 有效
 token-suspended = 已暫停
 token-locked = 已鎖定
+platform-hardware-name = 硬體權杖
 token-revoked = 已移除
 portal-consents = 您已允許的存取
 portal-consents-note = 這些應用程式可以使用您同意提供的資料。如果您撤回同意，它們會立即失去存取權，下次會再次詢問您。

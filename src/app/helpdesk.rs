@@ -7,13 +7,16 @@ use anyhow::Context as _;
 use super::commands::{desk, tenant};
 use super::{Nature, Schema, open};
 use crate::config::Settings;
+use crate::domain::authenticator::lifecycle::{Disposition, Move};
 use crate::domain::ids::TenantId;
+use crate::domain::policy::platform::Platform;
 use crate::domain::secret::ExposeSecret as _;
 use crate::domain::user::{Status, User};
 use crate::flow::administration::people;
+use crate::flow::lifecycle::{self, By, Ending};
 use crate::flow::registration;
 use crate::http::Site;
-use crate::storage::tokens::{self, State, Token};
+use crate::storage::tokens::{self, Moved, State, Token};
 use crate::storage::{self, Connection, tenants, users};
 
 /// What is done to an account.
@@ -98,7 +101,7 @@ pub async fn list_users(settings: &Settings, code: Option<&str>) -> anyhow::Resu
             Status::Enabled if place.is_locked(&user).await? => "locked",
             Status::Enabled => "enabled",
         };
-        let active = tokens.iter().filter(|token| token.user == user.id && token.state == State::Active).count();
+        let active = tokens.iter().filter(|token| token.user == Some(user.id) && token.state == State::Active).count();
         let email = user.email.as_deref().unwrap_or("-");
         lines.push(format!("{}\t{status}\t{email}\t{active} active authenticators", user.username));
     }
@@ -146,8 +149,8 @@ pub async fn list_tokens(settings: &Settings, code: Option<&str>, name: Option<&
     let people = db.read(async |connection| users::all(connection, place.tenant).await).await?;
     let all = db.read(async |connection| tokens::all(connection, place.tenant).await).await?;
     let mut lines = Vec::new();
-    for token in all.into_iter().filter(|token| owner.is_none_or(|owner| token.user == owner)) {
-        let user = people.iter().find(|user| user.id == token.user);
+    for token in all.into_iter().filter(|token| owner.is_none_or(|owner| token.user == Some(owner))) {
+        let user = people.iter().find(|user| token.user == Some(user.id));
         // An account that is locked shows so on its authenticators; unlocking gives them their state back.
         let locked = match user {
             Some(user) if token.state == State::Active => place.is_locked(user).await?,
@@ -156,7 +159,7 @@ pub async fn list_tokens(settings: &Settings, code: Option<&str>, name: Option<&
         let state = if locked { "locked (account)" } else { token.state.id() };
         let used = token.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("used {}", at.rfc3339()));
         let (serial, user) = (&token.serial, user.map_or("-", |user| user.username.as_str()));
-        let (platform, enrolled) = (&token.platform, token.enrolled_at.rfc3339());
+        let (platform, enrolled) = (token.platform.map_or(token.kind.id(), Platform::id), token.enrolled_at.rfc3339());
         lines.push(format!("{serial}\t{user}\t{state}\t{platform}\tenrolled {enrolled}\t{used}"));
     }
     Ok(lines)
@@ -179,17 +182,23 @@ pub async fn change_token(
     let token: Option<Token> = db.read(question).await?;
     let token =
         token.with_context(|| format!("there is no authenticator {serial}; `vestibule token list` shows them"))?;
-    let (to, done) = match (action, token.state) {
-        (TokenAction::Suspend, State::Active | State::Locked) => (State::Suspended, "is suspended"),
-        (TokenAction::Resume, State::Suspended | State::Locked) => (State::Active, "works again"),
-        (TokenAction::Revoke, State::Active | State::Suspended | State::Locked) => {
-            (State::Revoked, "is revoked; its secret is erased")
-        }
-        (_, state) => anyhow::bail!("{serial} is {}; that cannot be done to it", state.id()),
+    let (step, done) = match (action, token.state) {
+        (TokenAction::Suspend, _) => (Move::Suspend, "is suspended"),
+        (TokenAction::Resume, State::Locked) => (Move::Unlock, "works again"),
+        (TokenAction::Resume, _) => (Move::Reactivate, "works again"),
+        (TokenAction::Revoke, _) => (Move::Revoke(Disposition::Returned), "is revoked; its secret is erased"),
     };
-    let desk = desk(&place.site);
-    let moved: storage::Result<bool> =
-        db.write(async |connection| people::set_token_state(&desk, connection, &token, to, "operator").await).await;
-    anyhow::ensure!(moved?, "somebody else changed {serial} at the same moment; look at it again");
+    let by = By::desk(&desk(&place.site));
+    let house = &place.site.house;
+    let moved: storage::Result<Moved> = db
+        .write(async |connection| {
+            lifecycle::carry_out(connection, house, &by, &token, (step, "operator"), Ending::All).await
+        })
+        .await;
+    match moved? {
+        Moved::To(_) => {}
+        Moved::Refused => anyhow::bail!("{serial} is {}; that cannot be done to it", token.state),
+        Moved::Overtaken => anyhow::bail!("somebody else changed {serial} at the same moment; look at it again"),
+    }
     Ok(format!("{serial} {done}"))
 }

@@ -101,7 +101,7 @@ pub struct User {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Token {
-    /// Only `oath_app`: tokens of the activation protocol are bound to a device's key.
+    /// `oath_app`, or `oath` for a hardware token: tokens of the activation protocol are bound to a device's key.
     pub r#type: Option<String>,
     /// The secret, base32, with or without blanks and padding; required.
     pub secret_base32: Option<SecretString>,

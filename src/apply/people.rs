@@ -9,6 +9,7 @@ use super::current::Current;
 use super::file;
 use super::plan::Names;
 use crate::config::document::Document;
+use crate::domain::authenticator::lifecycle::Kind;
 use crate::domain::authenticator::template::{Synchronization, TokenTemplate};
 use crate::domain::ids::{GroupId, UserId};
 use crate::domain::name::{checked, key_of};
@@ -122,6 +123,7 @@ fn user(
         status: Status::Enabled,
         security_version: 1,
         first_enrolled_at: None,
+        may_enroll_again: None,
     });
     entry.username.trim().clone_into(&mut user.username);
     if let Some(email) = &entry.email {
@@ -227,7 +229,7 @@ async fn import(
     user: &User,
 ) -> anyhow::Result<Option<Change>> {
     let house = desk.house;
-    let Some((template, secret)) = token(document, place, entry) else { return Ok(None) };
+    let Some((kind, template, secret)) = token(document, place, entry) else { return Ok(None) };
     let digest =
         house.derived.codes.of(&[b"imported token", &user.tenant.to_bytes(), &user.id.to_bytes(), secret.expose()]);
     let serial = format!("VI{}", BASE32_NOPAD.encode(&digest).chars().take(10).collect::<String>());
@@ -235,42 +237,36 @@ async fn import(
     if house.db.read(known).await?.is_some() {
         return Ok(None);
     }
+    let blank = Token::blank(house.entropy.id(), user.tenant, kind, serial, template);
     let token = Token {
-        id: house.entropy.id(),
-        tenant: user.tenant,
-        serial: serial.clone(),
-        user: user.id,
-        name: entry.name.clone().unwrap_or(serial),
+        user: Some(user.id),
+        name: entry.name.clone().unwrap_or_else(|| blank.serial.clone()),
         state: State::Active,
         state_reason: "imported".to_owned(),
-        template,
-        secret_sealed: None,
         last_position: entry.counter.map_or(-1, |next| next - 1),
-        drift_steps: 0,
-        failed_count: 0,
-        platform: Platform::OathApp,
-        device: serde_json::json!({}),
-        device_key: None,
-        device_counter: 0,
-        enrolled_by: "import".to_owned(),
+        platform: (kind == Kind::OathApp).then_some(Platform::OathApp),
         enrolled_at: desk.now,
-        last_used_at: None,
+        ..blank
     };
     Ok(Some(Change::ImportToken { username: user.username.clone(), token: Box::new(token), secret }))
 }
 
-fn token(document: &mut Document<'_>, place: &str, entry: &file::Token) -> Option<(TokenTemplate, SecretBytes)> {
+fn token(document: &mut Document<'_>, place: &str, entry: &file::Token) -> Option<(Kind, TokenTemplate, SecretBytes)> {
     let mut good = true;
     let mut fault = |key: &str, words: String| {
         document.fault(&format!("{place}.{key}"), words);
         good = false;
     };
-    if entry.r#type.as_deref() != Some("oath_app") {
-        fault(
-            "type",
-            "must be \"oath_app\"; tokens of the activation protocol belong to a device and cannot be moved".to_owned(),
-        );
-    }
+    let kind = match entry.r#type.as_deref() {
+        Some("oath") => Kind::Oath,
+        Some("oath_app") => Kind::OathApp,
+        _ => {
+            let words = "must be \"oath_app\" or \"oath\"; tokens of the activation protocol belong to a device and cannot be \
+                         moved";
+            fault("type", words.to_owned());
+            Kind::OathApp
+        }
+    };
     let algorithm = match entry.algorithm.as_deref() {
         None => Algorithm::Sha1,
         Some(name) => {
@@ -300,6 +296,8 @@ fn token(document: &mut Document<'_>, place: &str, entry: &file::Token) -> Optio
         algorithm,
         synchronization: if entry.counter.is_some() { Synchronization::Event } else { Synchronization::Time },
         time_step_seconds: entry.period_seconds.unwrap_or(30),
+        // It does not come from a template of the virtual server.
+        version: 0,
         ..TokenTemplate::oath_app()
     };
     for (key, words) in template.faults() {
@@ -310,7 +308,7 @@ fn token(document: &mut Document<'_>, place: &str, entry: &file::Token) -> Optio
         };
         fault(key, words.to_owned());
     }
-    secret.filter(|_| good).map(|secret| (template, secret))
+    secret.filter(|_| good).map(|secret| (kind, template, secret))
 }
 
 fn octets(text: &SecretString) -> Option<SecretBytes> {

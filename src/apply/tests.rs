@@ -200,7 +200,7 @@ async fn what_is_applied_is_there_and_its_export_applies_without_a_change() {
         .await
         .expect("reads");
     assert!(ada.first_enrolled_at.is_some(), "T-01: who brought a token is not enrolling for the first time");
-    assert_eq!((tokens.len(), tokens[0].enrolled_by.as_str(), tokens[0].last_position), (1, "import", -1));
+    assert_eq!((tokens.len(), tokens[0].enrolled_by.id(), tokens[0].last_position), (1, "import", -1));
 
     let export = export::tenant(&house.db, &code).await.expect("reads").expect("is there");
     for secret in ["correct horse", "argon2", "a secret of Notes", "JBSW", "digest"] {

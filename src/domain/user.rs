@@ -27,6 +27,9 @@ pub struct User {
     pub security_version: i64,
     /// When a token was first enrolled, kept for ever: who had one before is recovering, not enrolling (T-01).
     pub first_enrolled_at: Option<Timestamp>,
+    /// What an operator said when a token was taken away: whether the person may enroll again by self-provisioning. `None`
+    /// while nobody has said anything (R-084, T-01).
+    pub may_enroll_again: Option<bool>,
 }
 
 impl User {

@@ -18,7 +18,7 @@ use crate::domain::session::Session;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::Member;
 use crate::storage::logins::LoginRow;
-use crate::storage::tokens::{Token, summary};
+use crate::storage::tokens::{State, Token, summary};
 use crate::storage::{self, Connection, address_changes, enrollments, failures, logins, sessions, tokens, users};
 
 /// How long the cookie before a step up is still good, for an answer that was lost on the way (K03).
@@ -210,6 +210,11 @@ async fn of_row(
         if evidence.otp.is_none() {
             (evidence.otp, evidence.token) = (earlier.otp, earlier.token);
         }
+    }
+    // A passcode of a token that was stopped since counts for nothing (INV-11), whatever else goes on.
+    let works = |id| tokens.iter().any(|token| token.id == id && token.state == State::Active);
+    if evidence.token.is_some_and(|id| !works(id)) {
+        (evidence.otp, evidence.token) = (None, None);
     }
     let application = realm.config.application(login.application).cloned();
     let decision = decision(realm, visit, application.as_ref(), member.as_ref());

@@ -269,7 +269,7 @@ async fn proven_again(
     }
     let token = case.tokens.iter().find(|token| Some(token.id) == case.evidence.token);
     let authenticator =
-        token.map(|token| Authenticator { enrolled_at: token.enrolled_at, by_mailbox: token.enrolled_by == "self" });
+        token.map(|token| Authenticator { enrolled_at: token.enrolled_at, by_mailbox: token.enrolled_by.by_mailbox() });
     let known = (session.id, case.evidence, authenticator);
     Ok(Some(proven(realm, case.login(), &case.decision, member.clone(), application, known)))
 }

@@ -12,6 +12,7 @@ pub mod enrollment;
 pub mod federation;
 pub mod house;
 mod letters;
+pub mod lifecycle;
 pub mod login;
 pub mod logout;
 pub mod notices;

@@ -7,6 +7,7 @@ use super::login::{event, hold, one_by_one, stepped_up};
 use super::{Browser, Error, House, Posted, Realm, Result, Visit, alerts, attempts, house, letters, undo};
 use crate::domain::alert::Kind;
 use crate::domain::audit::Action;
+use crate::domain::authenticator::lifecycle::{self, EnrolledBy};
 use crate::domain::authenticator::template::{Synchronization, TokenTemplate};
 use crate::domain::enrollment::Enrollment;
 use crate::domain::ids::{LoginId, TokenId, UserId};
@@ -315,26 +316,24 @@ fn token(
     let id: TokenId = house.entropy.id();
     let place = Place::new(enrollment.tenant, "token", "secret_sealed", id);
     let told = ready.device.get("name").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let platform = enrollment.platform.unwrap_or(Platform::OathApp);
+    let kind = if platform.speaks_our_protocol() { lifecycle::Kind::App } else { lifecycle::Kind::OathApp };
     Token {
-        id,
-        tenant: enrollment.tenant,
-        serial: ready.serial.clone(),
-        user: member.user.id,
+        user: Some(member.user.id),
         name: told.to_owned(),
         state: State::Active,
-        state_reason: String::new(),
-        template: ready.template.clone(),
         secret_sealed: Some(house.sealer.seal(place, secret)),
         last_position: position,
         drift_steps,
-        failed_count: 0,
-        platform: enrollment.platform.unwrap_or(Platform::OathApp),
+        platform: Some(platform),
         device: ready.device.clone(),
         device_key: ready.device_key.clone(),
-        device_counter: 0,
-        enrolled_by: "self".to_owned(),
+        enrolled_by: EnrolledBy::Itself,
+        enrolled_address: visit.address.to_string(),
         enrolled_at: visit.now,
+        first_used_at: Some(visit.now),
         last_used_at: Some(visit.now),
+        ..Token::blank(id, enrollment.tenant, kind, ready.serial.clone(), ready.template.clone())
     }
 }
 
@@ -354,19 +353,19 @@ async fn enrolled(
     if !enrollments::complete(connection, tenant, enrollment.id, visit.now).await? {
         return Ok(Err(Error::WrongMoment));
     }
-    tokens::insert(connection, token, &visit.address.to_string()).await?;
-    enrollments::cancel_others_of(connection, tenant, token.user, enrollment.id, visit.now).await?;
+    tokens::insert(connection, token).await?;
+    enrollments::cancel_others_of(connection, tenant, enrollment.user, enrollment.id, visit.now).await?;
     activations::void_of(connection, tenant, enrollment.id).await?;
-    users::remember_enrollment(connection, tenant, token.user, visit.now).await?;
+    users::remember_enrollment(connection, tenant, enrollment.user, visit.now).await?;
     let mut writes = stepped_up(house, realm, visit, case, cookie, Proven::Otp(token.id));
     writes.push(house.entry(&about(case, visit, token, Action::TokenEnrolled)));
     let completed = event(case, visit, Action::EnrollmentCompleted).on("enrollment", enrollment.id);
-    let detail = serde_json::json!({ "platform": token.platform.id(), "serial": token.serial });
+    let detail = serde_json::json!({ "platform": token.platform.map(Platform::id), "serial": token.serial });
     writes.push(house.entry(&completed.with(detail)));
     statement::run_all(connection, writes).await?;
     let letter = Letter::Enrolled {
         device: token.name.clone(),
-        platform: token.platform,
+        platform: enrollment.platform.unwrap_or(Platform::OathApp),
         serial: token.serial.clone(),
         at: visit.now,
         address: visit.address.to_string(),

@@ -5,11 +5,13 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::lifecycle::{self, By, Ending};
 use super::{House, Realm, Result, Visit};
-use crate::domain::audit::{Action, Actor, Event};
+use crate::domain::audit::Actor;
+use crate::domain::authenticator::lifecycle::{Move, State};
 use crate::domain::ids::TokenId;
 use crate::domain::timestamp::Timestamp;
-use crate::storage::{grants, logout_notices, sessions, tokens, users};
+use crate::storage::tokens;
 
 /// How long the link works: who is on holiday reads mail late.
 const LIFETIME: Duration = Duration::from_secs(30 * 86_400);
@@ -42,22 +44,12 @@ pub fn token_of(house: &House, realm: &Realm, statement: &str, now: Timestamp) -
 pub async fn not_me(house: &House, realm: &Realm, visit: &Visit, token: TokenId) -> Result<bool> {
     let stopped = house.db.write(async |connection| {
         let tenant = realm.tenant();
-        let all = tokens::all(connection, tenant).await?;
-        let Some(token) = all.into_iter().find(|candidate| candidate.id == token) else { return Ok(false) };
-        let suspended = tokens::State::Suspended;
-        if !tokens::set_state(connection, tenant, token.id, tokens::State::Active, suspended, "not me", visit.now)
-            .await?
-        {
-            return Ok(false);
-        }
-        users::raise_security_version(connection, tenant, token.user, visit.now).await?;
-        logout_notices::of_user(tenant, token.user, visit.now).run(connection).await?;
-        sessions::end_all_of(connection, tenant, token.user, "not me", visit.now).await?;
-        grants::revoke_all_of(connection, tenant, token.user, visit.now).await?;
-        let event = Event::new(visit.now, tenant, Actor::Stranger, Action::TokenSuspended).on("token", token.id);
-        let detail = serde_json::json!({ "serial": token.serial, "reason": "not me" });
-        house.record(connection, event.from_address(visit.address).with(detail)).await?;
-        Ok(true)
+        let token = tokens::with_id(tenant, token).ask(connection).await?;
+        let Some(token) = token.filter(|token| token.state == State::Active) else { return Ok(false) };
+        let by = By::visitor(Actor::Stranger, visit);
+        let moved =
+            lifecycle::carry_out(connection, house, &by, &token, (Move::Suspend, "not me"), Ending::All).await?;
+        Ok(moved.done())
     });
     let stopped = stopped.await?;
     house.notices_wait.notify_one();

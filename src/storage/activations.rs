@@ -244,3 +244,15 @@ pub async fn void_of(connection: &mut Connection, tenant: TenantId, enrollment: 
     .await?;
     Ok(())
 }
+
+/// Makes every open activation of a person void.
+pub async fn void_all_of(connection: &mut Connection, tenant: TenantId, user: UserId) -> Result<()> {
+    Statement::new(
+        "UPDATE activation SET state = 'void' WHERE tenant_id = ? AND user_id = ? AND state IN ('issued', 'claimed')",
+    )
+    .shown(tenant)
+    .shown(user)
+    .run(connection)
+    .await?;
+    Ok(())
+}

@@ -215,3 +215,16 @@ pub async fn cancel_others_of(
     .await?;
     Ok(done)
 }
+
+/// Cancels every open enrollment of a person (R-351).
+pub async fn cancel_all_of(connection: &mut Connection, tenant: TenantId, user: UserId, now: Timestamp) -> Result<u64> {
+    Statement::new(
+        "UPDATE enrollment SET state = 'cancelled', secret_sealed = NULL, updated_at = ? \
+         WHERE tenant_id = ? AND user_id = ? AND state = 'open'",
+    )
+    .bind(now.micros())
+    .shown(tenant)
+    .shown(user)
+    .run(connection)
+    .await
+}

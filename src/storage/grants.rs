@@ -123,7 +123,7 @@ pub fn with_code(tenant: TenantId, id: GrantId, code_hash: &str) -> Question<Opt
         "SELECT oidc_grant.id AS grant_id, application_id, oidc_grant.user_id AS user_id, session_id, details, \
          expires_at, redeemed_at, revoked_at, oidc_grant.ends_at AS ends_at, user_account.tenant_id AS tenant_id, \
          username, email, first_name, last_name, language, status, user_account.security_version AS security_version, \
-         first_enrolled_at, sso_session.security_version AS session_version, started_at, ended_at, generation, \
+         first_enrolled_at, may_enroll_again, sso_session.security_version AS session_version, started_at, ended_at, generation, \
          offline, idle_until, oidc_family.ends_at AS family_ends_at, (SELECT GROUP_CONCAT(group_id) FROM group_member \
          WHERE group_member.tenant_id = user_account.tenant_id AND group_member.user_id = user_account.id) AS group_ids \
          FROM oidc_grant JOIN user_account ON user_account.tenant_id = oidc_grant.tenant_id \
@@ -141,7 +141,7 @@ pub fn with_id(tenant: TenantId, id: GrantId) -> Question<Option<Standing>> {
         "SELECT oidc_grant.id AS grant_id, application_id, oidc_grant.user_id AS user_id, session_id, details, \
          expires_at, redeemed_at, revoked_at, oidc_grant.ends_at AS ends_at, user_account.tenant_id AS tenant_id, \
          username, email, first_name, last_name, language, status, user_account.security_version AS security_version, \
-         first_enrolled_at, sso_session.security_version AS session_version, started_at, ended_at, generation, \
+         first_enrolled_at, may_enroll_again, sso_session.security_version AS session_version, started_at, ended_at, generation, \
          offline, idle_until, oidc_family.ends_at AS family_ends_at, (SELECT GROUP_CONCAT(group_id) FROM group_member \
          WHERE group_member.tenant_id = user_account.tenant_id AND group_member.user_id = user_account.id) AS group_ids \
          FROM oidc_grant JOIN user_account ON user_account.tenant_id = oidc_grant.tenant_id \

@@ -4,6 +4,7 @@ use super::row::Row;
 use super::statement::Statement;
 use super::tokens::{self, State};
 use super::{Connection, Result};
+use crate::domain::authenticator::lifecycle::Move;
 use crate::domain::authenticator::template::Synchronization;
 use crate::domain::ids::TenantId;
 use crate::domain::timestamp::Timestamp;
@@ -62,9 +63,10 @@ async fn settle_tokens(connection: &mut Connection, tenant: TenantId, now: Times
                 .await?;
             }
             Synchronization::Event => {
-                let (active, stopped) = (State::Active, State::Suspended);
-                let moved = tokens::set_state(connection, tenant, token.id, active, stopped, "restored", now).await?;
-                suspended += u64::from(moved);
+                if token.state == State::Active {
+                    let moved = tokens::carry_out(connection, &token, Move::Suspend, "restored", now).await?;
+                    suspended += u64::from(moved.done());
+                }
             }
         }
     }

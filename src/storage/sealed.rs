@@ -120,8 +120,8 @@ mod tests {
             let text = std::fs::read_to_string(file.path()).expect("a migration");
             let mut table = String::new();
             for line in text.lines() {
-                if let Some(rest) = line.strip_prefix("CREATE TABLE IF NOT EXISTS ") {
-                    table = rest.trim_end_matches(" (").to_owned();
+                if let Some(rest) = line.strip_prefix("CREATE TABLE ") {
+                    table = rest.trim_start_matches("IF NOT EXISTS ").trim_end_matches(" (").to_owned();
                 }
                 if let Some(column) = line.split_whitespace().next().filter(|word| word.ends_with("_sealed")) {
                     found.push(format!("{table}.{column}"));
@@ -131,6 +131,8 @@ mod tests {
         let mut known: Vec<String> = COLUMNS.iter().map(|it| format!("{}.{}", it.table, it.column)).collect();
         known.push("installation.root_sealed".to_owned());
         found.sort();
+        // A table that was made anew stands in two steps.
+        found.dedup();
         known.sort();
         assert_eq!(found, known);
     }

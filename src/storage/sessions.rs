@@ -3,6 +3,7 @@
 use super::row::{Row, micros};
 use super::statement::{Question, Record, Statement};
 use super::{Connection, Result, users};
+use crate::domain::authenticator::lifecycle::EnrolledBy;
 use crate::domain::ids::{SessionId, TenantId, UserId};
 use crate::domain::login::evidence::Authenticator;
 use crate::domain::login::step::Tokens;
@@ -59,13 +60,13 @@ pub async fn standing(connection: &mut Connection, tenant: TenantId, cookie_hash
         "SELECT sso_session.id AS id, sso_session.tenant_id AS tenant_id, user_id, \
          sso_session.security_version AS session_version, password_at, otp_at, token_id, started_at, last_seen_at, \
          ended_at, username, email, first_name, last_name, language, status, \
-         user_account.security_version AS security_version, first_enrolled_at, \
+         user_account.security_version AS security_version, first_enrolled_at, may_enroll_again, \
          (SELECT GROUP_CONCAT(group_id) FROM group_member WHERE group_member.tenant_id = user_account.tenant_id \
          AND group_member.user_id = user_account.id) AS group_ids, \
          (SELECT COUNT(*) FROM token WHERE token.tenant_id = user_account.tenant_id \
          AND token.user_id = user_account.id AND state = 'active') AS active_tokens, \
          (SELECT COUNT(*) FROM token WHERE token.tenant_id = user_account.tenant_id \
-         AND token.user_id = user_account.id AND state <> 'revoked') AS tokens, \
+         AND token.user_id = user_account.id AND state IN ('active', 'suspended', 'locked')) AS tokens, \
          (SELECT enrolled_at FROM token WHERE token.tenant_id = sso_session.tenant_id \
          AND token.id = sso_session.token_id) AS enrolled_at, \
          (SELECT enrolled_by FROM token WHERE token.tenant_id = sso_session.tenant_id \
@@ -84,8 +85,8 @@ pub async fn standing(connection: &mut Connection, tenant: TenantId, cookie_hash
         (0, _) => Tokens::Blocked,
         _ => Tokens::Usable,
     };
-    let authenticator = match (row.time_or_none("enrolled_at")?, row.text_or_none("enrolled_by")?) {
-        (Some(enrolled_at), Some(by)) => Some(Authenticator { enrolled_at, by_mailbox: by == "self" }),
+    let authenticator = match (row.time_or_none("enrolled_at")?, row.parsed_or_none::<EnrolledBy>("enrolled_by")?) {
+        (Some(enrolled_at), Some(by)) => Some(Authenticator { enrolled_at, by_mailbox: by.by_mailbox() }),
         _ => None,
     };
     let (session, member) = (session_of(&row, "session_version")?, users::member_of(&row, "user_id")?);

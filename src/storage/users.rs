@@ -30,6 +30,7 @@ fn user_of(row: &Row, id: &'static str) -> Result<User> {
         })?,
         security_version: row.integer("security_version")?,
         first_enrolled_at: row.time_or_none("first_enrolled_at")?,
+        may_enroll_again: row.integer_or_none("may_enroll_again")?.map(|allowed| allowed != 0),
     })
 }
 
@@ -44,7 +45,7 @@ const fn status(status: Status) -> &'static str {
 pub async fn named(connection: &mut Connection, tenant: TenantId, name: &str) -> Result<Option<User>> {
     let row = Statement::new(
         "SELECT id, tenant_id, username, email, first_name, last_name, language, status, security_version, \
-         first_enrolled_at FROM user_account WHERE tenant_id = ? AND username_key = ?",
+         first_enrolled_at, may_enroll_again FROM user_account WHERE tenant_id = ? AND username_key = ?",
     )
     .shown(tenant)
     .bind(key_of(name))
@@ -57,7 +58,7 @@ pub async fn named(connection: &mut Connection, tenant: TenantId, name: &str) ->
 pub async fn with_id(connection: &mut Connection, tenant: TenantId, id: UserId) -> Result<Option<User>> {
     let row = Statement::new(
         "SELECT id, tenant_id, username, email, first_name, last_name, language, status, security_version, \
-         first_enrolled_at FROM user_account WHERE tenant_id = ? AND id = ?",
+         first_enrolled_at, may_enroll_again FROM user_account WHERE tenant_id = ? AND id = ?",
     )
     .shown(tenant)
     .shown(id)
@@ -70,7 +71,7 @@ pub async fn with_id(connection: &mut Connection, tenant: TenantId, id: UserId) 
 pub async fn all(connection: &mut Connection, tenant: TenantId) -> Result<Vec<User>> {
     let rows = Statement::new(
         "SELECT id, tenant_id, username, email, first_name, last_name, language, status, security_version, \
-         first_enrolled_at FROM user_account WHERE tenant_id = ? ORDER BY username_key",
+         first_enrolled_at, may_enroll_again FROM user_account WHERE tenant_id = ? ORDER BY username_key",
     )
     .shown(tenant)
     .rows(connection)
@@ -116,7 +117,7 @@ pub(super) fn member_of(row: &Row, id: &'static str) -> Result<Member> {
 pub fn member(tenant: TenantId, id: UserId) -> Question<Option<Member>> {
     let statement = Statement::new(
         "SELECT id, tenant_id, username, email, first_name, last_name, language, status, security_version, \
-         first_enrolled_at, (SELECT GROUP_CONCAT(group_id) FROM group_member WHERE group_member.tenant_id = \
+         first_enrolled_at, may_enroll_again, (SELECT GROUP_CONCAT(group_id) FROM group_member WHERE group_member.tenant_id = \
          user_account.tenant_id AND group_member.user_id = user_account.id) AS group_ids \
          FROM user_account WHERE tenant_id = ? AND id = ?",
     );
@@ -221,6 +222,28 @@ pub async fn remember_enrollment(
     .run(connection)
     .await?;
     Ok(())
+}
+
+/// Stores whether the account may enroll again by self-provisioning. Says whether that was changed (T-01).
+pub async fn set_may_enroll_again(
+    connection: &mut Connection,
+    tenant: TenantId,
+    id: UserId,
+    allowed: Option<bool>,
+    now: Timestamp,
+) -> Result<bool> {
+    let done = Statement::new(
+        "UPDATE user_account SET may_enroll_again = ?, updated_at = ? \
+         WHERE tenant_id = ? AND id = ? AND COALESCE(may_enroll_again, -1) <> ?",
+    )
+    .bind(allowed.map(i64::from))
+    .bind(now.micros())
+    .shown(tenant)
+    .shown(id)
+    .bind(allowed.map_or(-1, i64::from))
+    .run(connection)
+    .await?;
+    Ok(done == 1)
 }
 
 /// The statement that remembers the last completed login.

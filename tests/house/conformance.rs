@@ -21,6 +21,7 @@ fn person(tenant: TenantId, bits: u128, username: &str) -> User {
         status: Status::Enabled,
         security_version: i64::MAX - 1,
         first_enrolled_at: None,
+        may_enroll_again: None,
     }
 }
 

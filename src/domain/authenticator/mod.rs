@@ -1,3 +1,4 @@
 //! Authenticators as rules: templates, PINs, life cycle.
+pub mod lifecycle;
 pub mod pin;
 pub mod template;

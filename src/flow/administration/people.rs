@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::Desk;
 use crate::domain::audit::Action;
+use crate::domain::authenticator::lifecycle::{Disposition, Move, State};
 use crate::domain::ids::{GroupId, TenantId, TokenId, UserId};
 use crate::domain::letter::{Envelope, Letter};
 use crate::domain::secret::SecretBytes;
@@ -13,9 +14,13 @@ use crate::domain::user::{Status, User};
 use crate::flow::House;
 use crate::flow::case::{enrollment_subject, name_subject};
 use crate::flow::letters::NOTICE;
+use crate::flow::lifecycle::{self, By, Ending};
 use crate::keys::sealing::Place;
-use crate::storage::tokens::{State, Token};
-use crate::storage::{self, Connection, address_changes, failures, grants, logout_notices, sessions, tokens, users};
+use crate::storage::tokens::Token;
+use crate::storage::{
+    self, Connection, activations, address_changes, enrollments, failures, grants, logout_notices, sessions, tokens,
+    users,
+};
 
 /// Stores a new account.
 ///
@@ -133,7 +138,8 @@ pub async fn set_groups(
     desk.record(connection, tenant, Action::UserChanged, ("user", user.to_string()), json!({ "groups": names })).await
 }
 
-/// Removes an account with everything that could log in for it.
+/// Removes an account with everything that could log in for it: tokens are revoked, open enrollments and activations are
+/// void.
 ///
 /// # Errors
 /// If the database fails.
@@ -143,9 +149,14 @@ pub async fn remove(
     tenant: TenantId,
     user: UserId,
 ) -> storage::Result<()> {
+    let by = By::desk(desk);
     for token in tokens::of_user(tenant, user).ask(connection).await? {
-        set_token_state(desk, connection, &token, State::Revoked, "account removed").await?;
+        // What was only reserved for the person was never given out.
+        let step = if token.state == State::Assigned { Move::Release } else { Move::Revoke(Disposition::Returned) };
+        lifecycle::carry_out(connection, desk.house, &by, &token, (step, "account removed"), Ending::All).await?;
     }
+    enrollments::cancel_all_of(connection, tenant, user, desk.now).await?;
+    activations::void_all_of(connection, tenant, user).await?;
     end_all(desk, connection, tenant, user, "account removed").await?;
     address_changes::forgotten(tenant, user).run(connection).await?;
     users::remove(connection, tenant, user).await?;
@@ -191,37 +202,6 @@ pub async fn set_status(
     store(desk, connection, user, &User { status, ..user.clone() }).await
 }
 
-/// Moves a token to another state. Says `false` if it was not in the state that `token` shows any more.
-///
-/// # Errors
-/// If the database fails.
-pub async fn set_token_state(
-    desk: &Desk<'_>,
-    connection: &mut Connection,
-    token: &Token,
-    to: State,
-    reason: &str,
-) -> storage::Result<bool> {
-    let moved = tokens::set_state(connection, token.tenant, token.id, token.state, to, reason, desk.now).await?;
-    if !moved {
-        return Ok(false);
-    }
-    let action = match to {
-        State::Active => Action::TokenReactivated,
-        State::Suspended => Action::TokenSuspended,
-        State::Locked => Action::TokenLocked,
-        State::Revoked => Action::TokenRevoked,
-    };
-    if to != State::Active {
-        // A session that this authenticator opened must not outlive it (INV-11).
-        users::raise_security_version(connection, token.tenant, token.user, desk.now).await?;
-        end_all(desk, connection, token.tenant, token.user, "authenticator stopped").await?;
-    }
-    let detail = json!({ "serial": token.serial, "reason": reason });
-    desk.record(connection, token.tenant, action, ("token", token.id.to_string()), detail).await?;
-    Ok(true)
-}
-
 /// Stores a token that was brought along from another system.
 ///
 /// # Errors
@@ -234,8 +214,10 @@ pub async fn import_token(
 ) -> storage::Result<TokenId> {
     let place = Place::new(token.tenant, "token", "secret_sealed", token.id);
     let token = Token { secret_sealed: Some(desk.house.sealer.seal(place, secret)), ..token };
-    tokens::insert(connection, &token, "").await?;
-    users::remember_enrollment(connection, token.tenant, token.user, desk.now).await?;
+    tokens::insert(connection, &token).await?;
+    if let Some(user) = token.user.filter(|_| token.state.counts()) {
+        users::remember_enrollment(connection, token.tenant, user, desk.now).await?;
+    }
     let detail = json!({ "serial": token.serial });
     desk.record(connection, token.tenant, Action::TokenImported, ("token", token.id.to_string()), detail).await?;
     Ok(token.id)

@@ -38,7 +38,7 @@ pub async fn page(
         (Some(only), None) => only.name.clone(),
         _ => String::new(),
     };
-    let owned = case.tokens.iter().filter(|token| token.state != State::Revoked);
+    let owned = case.tokens.iter().filter(|token| token.state.counts());
     let mut several: Vec<_> = owned.map(|token| (token.name.clone(), format!("token-{}", token.state.id()))).collect();
     if several.len() < 2 || first.is_some() {
         several.clear();

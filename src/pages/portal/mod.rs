@@ -8,6 +8,7 @@ use crate::domain::ids::{ApplicationId, LoginId};
 use crate::domain::login::origin::Origin;
 use crate::domain::login::step::Step;
 use crate::domain::login::wishes::Wishes;
+use crate::domain::policy::platform::Platform;
 use crate::domain::timestamp::Timestamp;
 use crate::flow::federation::{self, Asked, Proven, Receipt, Silent};
 use crate::flow::login::{self, NewLogin};
@@ -139,7 +140,7 @@ async fn show(call: &Call, proven: &Proven) -> Answer {
         name: user.display_name(),
         username: user.username.clone(),
         applications: applications.collect(),
-        tokens: tokens.iter().map(entry).collect(),
+        tokens: tokens.iter().filter(|token| token.state.counts()).map(entry).collect(),
         consents: consents.collect(),
         logout: format!("/t/{}/portal/logout", realm.code()),
         frame,
@@ -163,7 +164,7 @@ fn entry(token: &Token) -> TokenEntry {
         name: token.name.clone(),
         serial: token.serial.clone(),
         state: token.state.id(),
-        platform: token.platform.id(),
+        platform: token.platform.map_or("hardware", Platform::id),
         last_used: token.last_used_at.map(day).unwrap_or_default(),
     }
 }
