@@ -23,6 +23,7 @@ mod oidc_profiles;
 mod oidc_refresh;
 mod oidc_registration;
 mod oidc_requests;
+mod pins;
 mod races;
 mod relying_party;
 mod rules;

@@ -177,12 +177,7 @@ fn kept(secret: &SecretBytes, template: &TokenTemplate, wanted: &Activate) -> Re
     if template.pin_type != PinType::UserSelected {
         return Ok(Kept::Plain(URL_SAFE_NO_PAD.encode(secret.expose())));
     }
-    let chosen =
-        pin::read(wanted.pin_stdin, &format!("Choose a PIN of at least {} characters: ", template.pin_min_length))?;
-    pin::check(&chosen, template)?;
-    if !wanted.pin_stdin && pin::read(false, "The same PIN again: ")? != chosen {
-        return Err(failed("the two PINs differ"));
-    }
+    let chosen = pin::choose(wanted.pin_stdin, template)?;
     pin::seal(&chosen, secret)
 }
 

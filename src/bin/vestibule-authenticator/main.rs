@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use store::{Entry, Store};
+use vestibule::domain::authenticator::template::PinType;
 
 /// Authenticator for the command line.
 #[derive(Debug, Parser)]
@@ -62,6 +63,10 @@ enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Change the PIN: asks for the present one, and for the new one twice.
+    Pin(Change),
+    /// Tell what to do when the PIN is forgotten, and remove the authenticator.
+    ForgotPin(Forgot),
     /// Show what happened, with codes, without secrets.
     Log,
 }
@@ -98,6 +103,24 @@ struct Passcode {
     pin_stdin: bool,
 }
 
+#[derive(Debug, Args)]
+struct Change {
+    /// Its name or serial number; not needed if there is one only.
+    name: Option<String>,
+    /// Read the present PIN from the first line of standard input and the new one from the second.
+    #[arg(long)]
+    pin_stdin: bool,
+}
+
+#[derive(Debug, Args)]
+struct Forgot {
+    /// Its name or serial number; not needed if there is one only.
+    name: Option<String>,
+    /// Do not ask.
+    #[arg(long)]
+    yes: bool,
+}
+
 /// Why a command ends without success, with its exit code.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
@@ -113,7 +136,10 @@ enum Failure {
         code: String,
     },
     /// 4.
-    #[error("this authenticator is locked after too many wrong PINs [token.locked]: remove it and add a new one")]
+    #[error(
+        "this authenticator is locked after too many wrong PINs [token.locked]: it gives no passcodes any more. Ask your \
+         help desk to revoke it, remove it here, and add a new one at your next login"
+    )]
     Locked,
     /// 5.
     #[error("the PIN is wrong [pin.wrong]: {left} tries left")]
@@ -186,6 +212,8 @@ fn carry_out(arguments: &Arguments, store: &Store) -> Result<(), Failure> {
             );
             Ok(())
         }
+        Command::Pin(wanted) => pin::change(store, wanted, arguments.json),
+        Command::ForgotPin(wanted) => pin::forgot(store, wanted, arguments.json),
         Command::Log => {
             print!("{}", store.read_log()?);
             Ok(())
@@ -220,6 +248,22 @@ fn list(store: &Store, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
+fn pin_in_words(entry: &Entry) -> String {
+    if entry.locked() {
+        return "locked after too many wrong PINs".to_owned();
+    }
+    let biometric = if entry.template.allow_biometric_pin {
+        ", always typed: fingerprint and face are not available on the command line"
+    } else {
+        ""
+    };
+    match entry.template.pin_type {
+        PinType::None => "none".to_owned(),
+        PinType::ServerSide => "typed with the passcode when you log in; checked by the server".to_owned(),
+        PinType::UserSelected => format!("asked for by this app, {} tries left{biometric}", entry.tries_left()),
+    }
+}
+
 fn info(entry: &Entry, json: bool) -> Result<(), Failure> {
     if json {
         println!("{}", entry.public());
@@ -232,7 +276,7 @@ fn info(entry: &Entry, json: bool) -> Result<(), Failure> {
         ("Server", entry.server.clone()),
         ("Serial number", entry.serial.clone()),
         ("Passcode", entry.kind_in_words()),
-        ("PIN", if entry.has_pin() { "yes".to_owned() } else { "no".to_owned() }),
+        ("PIN", pin_in_words(entry)),
         ("Added", entry.added.clone()),
         ("App", concat!("vestibule-authenticator ", env!("CARGO_PKG_VERSION")).to_owned()),
     ];

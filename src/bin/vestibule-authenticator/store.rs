@@ -52,6 +52,8 @@ pub enum Kept {
         /// AES-256-GCM-SIV.
         body: String,
     },
+    /// Gone: too many wrong PINs. Only enrolling again helps.
+    Erased,
 }
 
 impl std::fmt::Debug for Kept {
@@ -68,14 +70,32 @@ impl Entry {
             "name": self.name, "serial": self.serial, "organization": self.organization, "account": self.account,
             "server": self.server, "digits": self.template.length, "added": self.added, "pin": self.has_pin(),
             "synchronization": self.template.synchronization, "period_seconds": self.template.time_step_seconds,
-            "algorithm": self.template.algorithm,
+            "algorithm": self.template.algorithm, "pin_type": self.template.pin_type, "locked": self.locked(),
         })
     }
 
     /// Whether a PIN is asked for.
     #[must_use]
     pub const fn has_pin(&self) -> bool {
-        matches!(self.secret, Kept::Sealed { .. })
+        matches!(self.secret, Kept::Sealed { .. } | Kept::Erased)
+    }
+
+    /// Wrong PINs in a row that lock it.
+    #[must_use]
+    pub fn tries(&self) -> u32 {
+        u32::from(self.template.max_pin_attempts.clamp(1, 10))
+    }
+
+    /// How many of them are left.
+    #[must_use]
+    pub fn tries_left(&self) -> u32 {
+        if matches!(self.secret, Kept::Erased) { 0 } else { self.tries().saturating_sub(self.wrong_pins) }
+    }
+
+    /// Whether it is locked for good after too many wrong PINs.
+    #[must_use]
+    pub fn locked(&self) -> bool {
+        self.has_pin() && self.tries_left() == 0
     }
 
     /// What its passcodes are like.
@@ -89,18 +109,15 @@ impl Entry {
         }
     }
 
-    /// The secret; asks for the PIN where there is one.
+    /// The secret, opened by the PIN where there is one. Callers are alone with the store, see [`Store::alone`].
     ///
     /// # Errors
-    /// If the PIN is wrong or the file broken.
-    pub fn secret(
-        &mut self,
-        store: &Store,
-        typed: impl FnOnce() -> Result<String, Failure>,
-    ) -> Result<SecretBytes, Failure> {
+    /// If the PIN is wrong or was never set, the authenticator is locked, or its file broken.
+    pub fn secret(&mut self, store: &Store, pin: Option<&str>) -> Result<SecretBytes, Failure> {
         match self.secret.clone() {
             Kept::Plain(text) => URL_SAFE_NO_PAD.decode(text).map(SecretBytes::new).map_err(failed),
-            Kept::Sealed { salt, body } => pin::open(self, store, &salt, &body, typed),
+            Kept::Sealed { salt, body } => pin::open(self, store, &salt, &body, pin.unwrap_or_default()),
+            Kept::Erased => Err(Failure::Locked),
         }
     }
 }
@@ -173,6 +190,22 @@ impl Store {
         let numbered = (2..).map(|number| format!("{wanted} {number}"));
         let free = std::iter::once(wanted.clone()).chain(numbered).find(|name| !taken.contains(&name.to_lowercase()));
         Ok(free.unwrap_or(wanted))
+    }
+
+    /// Does something while no other program of this store does: what is read, counted and written in it is read,
+    /// counted and written as one. Nobody is asked anything meanwhile.
+    pub fn alone<T>(&self, work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt as _;
+            options.mode(0o600);
+        }
+        let file = options.open(self.folder.join("lock")).map_err(failed)?;
+        file.lock().map_err(|error| failed(format!("the store cannot be locked: {error}")))?;
+        // The system takes the lock back when the file is closed, also when this program ends in the middle.
+        work()
     }
 
     /// Writes an authenticator so that a crash leaves the old file or the new one.
