@@ -12,6 +12,7 @@ pub mod jobs;
 pub mod kek;
 pub mod metrics;
 mod tls;
+pub mod token_pin;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use vestibule::app::commands::{self, Rotate};
 use vestibule::app::helpdesk::{self, TokenAction, UserAction};
-use vestibule::app::{self, Schema};
+use vestibule::app::{self, Schema, token_pin};
 use vestibule::apply::plan::Prune;
 use vestibule::apply::run::Run;
 use vestibule::config::Settings;
@@ -183,6 +183,23 @@ enum Token {
     Resume(Numbered),
     /// End an authenticator for ever.
     Revoke(Numbered),
+    /// Give an authenticator whose PIN the server checks a new one, and print it.
+    NewPin(NewPin),
+}
+
+#[derive(Debug, Args)]
+struct NewPin {
+    #[command(flatten)]
+    numbered: Numbered,
+    /// Read the PIN from the first line of standard input; only where the policy lets operators choose.
+    #[arg(long)]
+    pin_stdin: bool,
+    /// Have it changed at the next login, whatever the policy says.
+    #[arg(long)]
+    must_change: bool,
+    /// Print JSON for programs.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -353,6 +370,10 @@ async fn of_token(settings: &Settings, token: Token) -> anyhow::Result<Vec<Strin
         Token::Suspend(numbered) => (numbered, TokenAction::Suspend),
         Token::Resume(numbered) => (numbered, TokenAction::Resume),
         Token::Revoke(numbered) => (numbered, TokenAction::Revoke),
+        Token::NewPin(NewPin { numbered, pin_stdin: from_stdin, must_change, json }) => {
+            let wanted = token_pin::NewPin { serial: &numbered.serial, from_stdin, must_change, json };
+            return Ok(vec![token_pin::new_pin(settings, numbered.tenant.tenant.as_deref(), wanted).await?]);
+        }
     };
     let tenant = numbered.tenant.tenant.as_deref();
     Ok(vec![helpdesk::change_token(settings, tenant, &numbered.serial, action).await?])

@@ -51,6 +51,8 @@ pub struct Tenant {
     pub platforms: BTreeMap<String, toml::Table>,
     /// `app` and `oath_app`, key by key.
     pub token_template: BTreeMap<String, toml::Table>,
+    /// [`crate::domain::authenticator::server_pin::ServerSidePin`], key by key.
+    pub server_side_pin: toml::Table,
     /// [`crate::domain::email_code::EmailCodeSettings`], key by key.
     pub email_code: toml::Table,
     /// [`crate::domain::lockout::LockoutSettings`], key by key.

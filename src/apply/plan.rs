@@ -272,6 +272,7 @@ fn plan_settings(
     plan_platforms(document, path, typed, settings);
     plan_templates(document, path, typed, settings);
     let place = |table: &str| format!("{path}.{table}");
+    plan_server_side_pin(document, &place("server_side_pin"), typed, settings);
     settings.email_code = settings::overlaid(document, &place("email_code"), &settings.email_code, &typed.email_code);
     settings.lockout = settings::overlaid(document, &place("lockout"), &settings.lockout, &typed.lockout);
     settings.session = settings::overlaid(document, &place("session"), &settings.session, &typed.session);
@@ -375,6 +376,13 @@ fn plan_templates(document: &mut Document<'_>, path: &str, typed: &file::Tenant,
     }
 }
 
+fn plan_server_side_pin(document: &mut Document<'_>, place: &str, typed: &file::Tenant, settings: &mut TenantSettings) {
+    settings.server_side_pin = settings::overlaid(document, place, &settings.server_side_pin, &typed.server_side_pin);
+    for (key, words) in settings.server_side_pin.faults() {
+        document.fault(&format!("{place}.{key}"), words);
+    }
+}
+
 /// What is allowed and still unwise, one line each.
 fn warnings(settings: &TenantSettings) -> Vec<String> {
     let of = |section: &str, found: Vec<(&'static str, &'static str)>| {
@@ -395,6 +403,7 @@ fn differences(before: &TenantConfig, after: &TenantConfig) -> Vec<String> {
         ("self_provisioning", old.self_provisioning != new.self_provisioning),
         ("platforms", old.platforms != new.platforms),
         ("token_template", old.token_templates != new.token_templates),
+        ("server_side_pin", old.server_side_pin != new.server_side_pin),
         ("email_code", old.email_code != new.email_code),
         ("lockout", old.lockout != new.lockout),
         ("session", old.session != new.session),

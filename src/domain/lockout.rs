@@ -28,6 +28,8 @@ pub struct LockoutSettings {
     pub count_passwords: bool,
     /// Whether a wrong passcode counts.
     pub count_passcodes: bool,
+    /// Whether a right passcode with a wrong server-side PIN counts.
+    pub count_pins: bool,
     /// Whether the person gets a mail when the account locks.
     pub alert_on_lock: bool,
     /// Whether the person gets a mail at the next success after a lock.
@@ -42,6 +44,7 @@ impl Default for LockoutSettings {
             until_operator: false,
             count_passwords: true,
             count_passcodes: true,
+            count_pins: true,
             alert_on_lock: true,
             alert_on_unlock: true,
         }

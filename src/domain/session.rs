@@ -74,7 +74,12 @@ impl Session {
     #[must_use]
     pub fn evidence(&self) -> Evidence {
         let earlier = |at: Option<Timestamp>| at.map(|at| Proof { at, here: false });
-        Evidence { password: earlier(self.password_at), otp: earlier(self.otp_at), token: self.token, mailbox: None }
+        Evidence {
+            password: earlier(self.password_at),
+            otp: earlier(self.otp_at),
+            token: self.token,
+            ..Evidence::default()
+        }
     }
 }
 

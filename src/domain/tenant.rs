@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::alert::AlertSettings;
 use crate::domain::application::Application;
+use crate::domain::authenticator::server_pin::ServerSidePin;
 use crate::domain::authenticator::template::TokenTemplate;
 use crate::domain::email_code::EmailCodeSettings;
 use crate::domain::group::Group;
@@ -105,6 +106,8 @@ pub struct TenantSettings {
     pub platforms: PlatformMatrix,
     /// What the authenticators then are like.
     pub token_templates: TokenTemplates,
+    /// The PINs that are typed beside a passcode.
+    pub server_side_pin: ServerSidePin,
     /// The codes that prove a mailbox.
     pub email_code: EmailCodeSettings,
     /// How often somebody may be wrong.

@@ -219,6 +219,7 @@ async fn of_row(
     let application = realm.config.application(login.application).cloned();
     let decision = decision(realm, visit, application.as_ref(), member.as_ref());
     let offer = offer(connection, realm, visit, member.as_ref(), &decision, evidence, found.codes).await?;
+    let new_pin = super::server_pin::due(connection, realm, visit, evidence, &tokens).await?;
     let step = next_step(&Facts {
         now: visit.now,
         login,
@@ -226,6 +227,7 @@ async fn of_row(
         decision: &decision,
         evidence,
         tokens: summary(&tokens),
+        new_pin,
         offer,
         enrollment: enrollment.as_ref().map(|enrollment| still_allowed(realm, enrollment)),
     });

@@ -56,7 +56,7 @@ fn at(case: &Case, wanted: impl Fn(Step) -> bool) -> std::result::Result<(), Err
         | Step::Ended(_)
         | Step::Identify => Err(Error::WrongMoment),
         // The password is lacking, there is an authenticator already, or enrollment is not offered.
-        Step::Password | Step::Passcode | Step::Refused(_) => Err(Error::Forbidden),
+        Step::Password | Step::Passcode | Step::NewPin(_) | Step::Refused(_) => Err(Error::Forbidden),
     }
 }
 

@@ -154,6 +154,7 @@ pub async fn from_session(
             decision: &decision,
             evidence: session.evidence(),
             tokens,
+            new_pin: None,
             // Nobody enrolls without a page; what would be offered there is not asked here.
             offer: Offer::Refused(provisioning::Refusal::NotTargeted),
             enrollment: None,

@@ -22,6 +22,7 @@ pub mod realm;
 pub mod refresh;
 pub mod registration;
 pub mod second_factor;
+pub mod server_pin;
 pub mod session;
 pub mod undo;
 

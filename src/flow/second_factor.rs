@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::case::Case;
 use super::login::{event, hold, one_by_one, stepped_up};
+use super::server_pin::{self, Checked, Initial, Pin, Typed, has_pin};
 use super::{Browser, Error, House, Posted, Realm, Result, Visit, alerts, attempts, house, letters, undo};
 use crate::domain::alert::Kind;
 use crate::domain::audit::Action;
@@ -50,10 +51,17 @@ pub async fn submit(
     if let Some(complaint) = attempts::must_wait(house, realm, visit, &case).await? {
         return Ok(Posted::complaint(complaint));
     }
+    let typed = Typed::new(realm, typed);
     let posted = if first {
-        first_passcode(house, realm, visit, browser, id, typed).await?
+        let initial = server_pin::initial(house, realm, &case).await?;
+        first_passcode(house, realm, visit, browser, id, (typed, initial.as_ref())).await?
     } else {
-        passcode(house, realm, visit, (browser, case.user()), id, typed).await?
+        let active = case.tokens.iter().filter(|token| token.state == State::Active);
+        if typed.lacks_pin(active.map(|token| &token.template)) {
+            return Ok(Posted::complaint(Complaint::PinMissing));
+        }
+        let pin = server_pin::check(house, realm, visit, &case, typed).await?;
+        passcode(house, realm, visit, (browser, case.user()), id, (typed, &pin)).await?
     };
     house.mail_waits.notify_one();
     Ok(posted)
@@ -68,9 +76,13 @@ const fn moving(template: &TokenTemplate, drift_steps: i64) -> Moving {
 }
 
 /// Characters that people type who put spaces into a passcode or miss a digit get a hint that costs nothing.
-fn wrong_length(typed: &str, lengths: impl Iterator<Item = u8>) -> Option<Complaint> {
-    let digits = typed.chars().filter(|c| !c.is_whitespace() && *c != '-').count();
-    let mut lengths: Vec<usize> = lengths.map(usize::from).collect();
+fn wrong_length<'t>(typed: Typed<'_>, templates: impl Iterator<Item = &'t TokenTemplate> + Clone) -> Option<Complaint> {
+    // How long the PIN beside it is, nobody is told.
+    if templates.clone().any(has_pin) {
+        return None;
+    }
+    let digits = typed.text.chars().filter(|c| !c.is_whitespace() && *c != '-').count();
+    let mut lengths: Vec<usize> = templates.map(|template| usize::from(template.length)).collect();
     lengths.sort_unstable();
     lengths.dedup();
     match lengths.as_slice() {
@@ -86,7 +98,7 @@ async fn passcode(
     visit: &Visit,
     (browser, named): (&Browser, Option<UserId>),
     id: LoginId,
-    typed: &str,
+    (typed, checked): (Typed<'_>, &Checked),
 ) -> Result<Posted> {
     let cookie = house.new_cookie();
     let done = house.db.write(async |connection| {
@@ -98,18 +110,32 @@ async fn passcode(
             return Ok(Err(Error::WrongMoment));
         }
         let active: Vec<&Token> = case.tokens.iter().filter(|token| token.state == State::Active).collect();
-        if let Some(complaint) = wrong_length(typed, active.iter().map(|token| token.template.length)) {
+        if let Some(complaint) = wrong_length(typed, active.iter().map(|token| &token.template)) {
             return Ok(Ok(Posted::complaint(complaint)));
         }
         let (token, verdict) = match best(house, realm, visit, &case, &active, typed) {
             Ok(best) => best,
             Err(error) => return Ok(Err(error)),
         };
+        let pin = match token {
+            Some(token) => checked.of(connection, realm, visit, token).await?,
+            None => Pin::Right,
+        };
         match (token, verdict) {
+            // used up, counted, and answered like a wrong passcode.
+            (Some(token), Verdict::Accepted { position, .. } | Verdict::OutOfSync { position })
+                if pin == Pin::Wrong =>
+            {
+                tokens::spend(connection, realm.tenant(), token.id, position).await?;
+                house.record(connection, about(&case, visit, token, Action::PinRejected)).await?;
+                let counts = realm.config.settings.lockout.count_pins;
+                refused(connection, house, realm, visit, &case, counts).await.map(Ok)
+            }
             (Some(token), Verdict::Accepted { position, drift_steps })
                 if tokens::accept(connection, realm.tenant(), token.id, position, drift_steps, visit.now).await? =>
             {
-                let mut writes = stepped_up(house, realm, visit, &case, &cookie, Proven::Otp(token.id));
+                let proven = if pin == Pin::Due { Proven::OldPin(token.id) } else { Proven::Otp(token.id) };
+                let mut writes = stepped_up(house, realm, visit, &case, &cookie, proven);
                 writes.push(house.entry(&about(&case, visit, token, Action::PasscodeAccepted)));
                 statement::run_all(connection, writes).await?;
                 Ok(Ok(Posted { complaint: None, login_cookie: Some(cookie.clone()) }))
@@ -125,11 +151,13 @@ async fn passcode(
                 tell_of_reuse(connection, house, realm, visit, &case).await?;
                 let alert = alerts::about(&case, visit, Kind::PasscodeReuse, &token.serial);
                 alerts::raise(connection, house, &realm.config, &alert).await?;
-                refused(connection, house, realm, visit, &case).await.map(Ok)
+                let counts = realm.config.settings.lockout.count_passcodes;
+                refused(connection, house, realm, visit, &case, counts).await.map(Ok)
             }
             _ => {
                 house.record(connection, event(&case, visit, Action::PasscodeRejected)).await?;
-                refused(connection, house, realm, visit, &case).await.map(Ok)
+                let counts = realm.config.settings.lockout.count_passcodes;
+                refused(connection, house, realm, visit, &case, counts).await.map(Ok)
             }
         }
     });
@@ -169,13 +197,13 @@ async fn tell_of_reuse(
 }
 
 /// What the typed passcode is to the token that likes it best.
-fn best<'a>(
+pub(super) fn best<'a>(
     house: &House,
     realm: &Realm,
     visit: &Visit,
     case: &Case,
     active: &[&'a Token],
-    typed: &str,
+    typed: Typed<'_>,
 ) -> Result<(Option<&'a Token>, Verdict)> {
     let rank = |verdict: &Verdict| match verdict {
         Verdict::Accepted { .. } => 3,
@@ -196,7 +224,7 @@ fn best<'a>(
             last_position: token.last_position,
             pending,
         };
-        let verdict = judge(judged, realm.config.settings.windows, typed, visit.now);
+        let verdict = judge(judged, realm.config.settings.windows, &typed.passcode(&token.template), visit.now);
         if rank(&verdict) > rank(&found.1) {
             found = (Some(*token), verdict);
         }
@@ -211,11 +239,11 @@ async fn refused(
     realm: &Realm,
     visit: &Visit,
     case: &Case,
+    counts: bool,
 ) -> storage::Result<Posted> {
     if case.row.resync.is_some() {
         logins::set_resync(connection, realm.tenant(), case.login().id, None).await?;
     }
-    let counts = realm.config.settings.lockout.count_passcodes;
     attempts::count(connection, house, realm, visit, case, counts).await?;
     if let Some(user) = case.user() {
         let locked = tokens::fail(connection, realm.tenant(), user, MOST_FAILURES, visit.now).await?;
@@ -241,7 +269,7 @@ async fn first_passcode(
     visit: &Visit,
     browser: &Browser,
     id: LoginId,
-    typed: &str,
+    (typed, initial): (Typed<'_>, Option<&Initial>),
 ) -> Result<Posted> {
     let cookie = house.new_cookie();
     let done = house.db.write(async |connection| {
@@ -267,7 +295,13 @@ async fn first_passcode(
         let Some(ready) = enrollments::ready(connection, tenant, enrollment.id).await? else {
             return Ok(Err(Error::WrongMoment));
         };
-        if let Some(complaint) = wrong_length(typed, std::iter::once(ready.template.length)) {
+        if has_pin(&ready.template) != initial.is_some() {
+            return Ok(Err(Error::WrongMoment));
+        }
+        if typed.lacks_pin(std::iter::once(&ready.template)) {
+            return Ok(Ok(Posted::complaint(Complaint::PinMissing)));
+        }
+        if let Some(complaint) = wrong_length(typed, std::iter::once(&ready.template)) {
             return Ok(Ok(Posted::complaint(complaint)));
         }
         let place = Place::new(tenant, "enrollment", "secret_sealed", enrollment.id);
@@ -283,10 +317,19 @@ async fn first_passcode(
             last_position: -1,
             pending: case.row.resync.map(|(_, position)| position),
         };
-        match judge(judged, realm.config.settings.windows, typed, visit.now) {
+        let verdict = judge(judged, realm.config.settings.windows, &typed.passcode(&ready.template), visit.now);
+        let verdict = match initial {
+            Some(initial) if !initial.is_in(typed, &ready.template) => Verdict::Wrong,
+            _ => verdict,
+        };
+        match verdict {
             Verdict::Accepted { position, drift_steps } => {
                 let new = token(house, visit, member, enrollment, &ready, &secret, (position, drift_steps));
-                enrolled(connection, house, realm, visit, &case, enrollment, &new, &cookie).await
+                let done = enrolled(connection, house, realm, visit, &case, enrollment, &new, &cookie).await?;
+                if let (Ok(_), Some(initial)) = (&done, initial) {
+                    initial.store(connection, house, realm, visit, new.id).await?;
+                }
+                Ok(done)
             }
             Verdict::OutOfSync { position } => {
                 let waiting = TokenId::from_bits(0);
@@ -357,7 +400,10 @@ async fn enrolled(
     enrollments::cancel_others_of(connection, tenant, enrollment.user, enrollment.id, visit.now).await?;
     activations::void_of(connection, tenant, enrollment.id).await?;
     users::remember_enrollment(connection, tenant, enrollment.user, visit.now).await?;
-    let mut writes = stepped_up(house, realm, visit, case, cookie, Proven::Otp(token.id));
+    // A PIN that was made by us is good for choosing another one, and for nothing else.
+    let old_pin = has_pin(&token.template) && realm.config.settings.server_side_pin.change_on_first_use;
+    let proven = if old_pin { Proven::OldPin(token.id) } else { Proven::Otp(token.id) };
+    let mut writes = stepped_up(house, realm, visit, case, cookie, proven);
     writes.push(house.entry(&about(case, visit, token, Action::TokenEnrolled)));
     let completed = event(case, visit, Action::EnrollmentCompleted).on("enrollment", enrollment.id);
     let detail = serde_json::json!({ "platform": token.platform.map(Platform::id), "serial": token.serial });

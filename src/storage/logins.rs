@@ -281,6 +281,7 @@ pub fn evidence(tenant: TenantId, id: LoginId) -> Question<Evidence> {
                     evidence.otp = Some(Proof { at, here: true });
                     evidence.token = row.parsed_or_none("token_id")?;
                 }
+                "pin" => evidence.old_pin = row.parsed_or_none("token_id")?.map(|token| (token, at)),
                 "mailbox" => evidence.mailbox = Some(at),
                 _ => return Err(row.broken("kind")),
             }
@@ -296,6 +297,8 @@ pub enum Proven {
     Password,
     /// A passcode of this authenticator.
     Otp(TokenId),
+    /// A passcode of this authenticator beside a PIN that must be changed.
+    OldPin(TokenId),
     /// The mailbox.
     Mailbox,
 }
@@ -305,6 +308,7 @@ pub fn proven(tenant: TenantId, id: LoginId, proven: Proven, now: Timestamp) -> 
     let (kind, token) = match proven {
         Proven::Password => ("password", None),
         Proven::Otp(token) => ("otp", Some(token.to_string())),
+        Proven::OldPin(token) => ("pin", Some(token.to_string())),
         Proven::Mailbox => ("mailbox", None),
     };
     [

@@ -36,6 +36,7 @@ pub mod registrations;
 pub mod restored;
 mod row;
 pub mod sealed;
+pub mod server_pins;
 pub mod sessions;
 pub mod signing_keys;
 mod sqlite;

@@ -287,6 +287,21 @@ pub async fn accept(
     Ok(done == 1)
 }
 
+/// Uses up a position of an active token without accepting it: its passcode was right and what was typed beside it wrong
+/// . Says whether it was still free.
+pub async fn spend(connection: &mut Connection, tenant: TenantId, id: TokenId, position: i64) -> Result<bool> {
+    let done = Statement::new(
+        "UPDATE token SET last_position = ? WHERE tenant_id = ? AND id = ? AND state = 'active' AND last_position < ?",
+    )
+    .bind(position)
+    .shown(tenant)
+    .shown(id)
+    .bind(position)
+    .run(connection)
+    .await?;
+    Ok(done == 1)
+}
+
 /// Counts a wrong passcode against the active tokens of a person; at `most` a token locks, and only recovery
 /// helps (AC-25). Says how many are locked by this.
 pub async fn fail(

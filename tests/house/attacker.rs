@@ -16,12 +16,13 @@ use crate::visitor::{Seen, Visitor};
 use crate::world::{BOTH, On, World};
 
 /// Everything that a form of the login can be sent to.
-const FORMS: [&str; 14] = [
+const FORMS: [&str; 15] = [
     "username",
     "forget-user",
     "password",
     "switch-user",
     "passcode",
+    "new-pin",
     "add-authenticator",
     "code",
     "resend-code",

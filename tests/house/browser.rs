@@ -80,11 +80,21 @@ pub struct Eyes {
     agent: &'static str,
 }
 
+impl Eyes {
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub const fn scripts(&self) -> bool {
+        self.scripts
+    }
+}
+
 pub const DESKTOP: Eyes =
     Eyes { name: "desktop", width: 1280, height: 1000, dark: false, scripts: true, language: "en", agent: "" };
-const PHONE: Eyes =
+pub const PHONE: Eyes =
     Eyes { name: "phone", width: 360, height: 780, dark: true, scripts: true, language: "de", agent: "" };
-const PLAIN: Eyes =
+pub const PLAIN: Eyes =
     Eyes { name: "plain", width: 1024, height: 900, dark: false, scripts: false, language: "zh-TW", agent: "" };
 
 pub struct Chromium {
@@ -140,7 +150,7 @@ impl Chromium {
     }
 
     /// Takes a picture, if somebody wants to look.
-    async fn look(&mut self, what: &str) {
+    pub async fn look(&mut self, what: &str) {
         let Some(folder) = &self.shots else { return };
         std::fs::create_dir_all(folder).unwrap();
         self.shot += 1;
@@ -198,7 +208,7 @@ impl Chromium {
     }
 
     /// Nothing is wider than the window, and the page says in which language it is (WCAG 1.4.10, R-534).
-    async fn is_well_made(&self) {
+    pub async fn is_well_made(&self) {
         if !self.eyes.scripts {
             return;
         }
@@ -555,7 +565,7 @@ async fn to_choice(browser: &mut Chromium, world: &World, name: &str) {
 
 impl Chromium {
     /// Whether something is there to be seen.
-    async fn shows(&self, css: &str) -> bool {
+    pub async fn shows(&self, css: &str) -> bool {
         match self.client.find(Locator::Css(css)).await {
             Ok(element) => element.is_displayed().await.unwrap(),
             Err(_) => false,

@@ -24,6 +24,7 @@ mod oidc_refresh;
 mod oidc_registration;
 mod oidc_requests;
 mod pins;
+mod pins_pages;
 mod races;
 mod relying_party;
 mod rules;

@@ -44,6 +44,14 @@ impl Seen {
         self.find(&format!("[data-action={action}]")).is_some()
     }
 
+    /// Where the link leads that carries `action`.
+    pub fn link(&self, action: &str) -> String {
+        let page = Html::parse_document(&self.body);
+        let link = Selector::parse(&format!("a[data-action={action}]")).unwrap();
+        let link = page.select(&link).next().and_then(|link| link.attr("href"));
+        link.unwrap_or_else(|| panic!("no link {action} on \"{}\":\n{}", self.title(), self.body)).to_owned()
+    }
+
     /// The form with the button that carries `action`: address and hidden fields, the button's own among them.
     pub fn form(&self, action: &str) -> (String, Vec<(String, String)>) {
         let page = Html::parse_document(&self.body);

@@ -112,14 +112,37 @@ impl World {
 
     /// What a help desk command prints, run as a program of its own on the same database.
     pub fn command(&self, arguments: &[&str]) -> String {
-        let run = std::process::Command::new(env!("CARGO_BIN_EXE_vestibule"))
+        self.command_with(arguments, "")
+    }
+
+    /// The same, with something on its standard input.
+    pub fn command_with(&self, arguments: &[&str], input: &str) -> String {
+        let run = self.run(arguments, input);
+        assert!(run.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&run.stderr));
+        String::from_utf8(run.stdout).unwrap()
+    }
+
+    /// What a help desk command that is refused says.
+    pub fn refused_command(&self, arguments: &[&str], input: &str) -> String {
+        let run = self.run(arguments, input);
+        assert_eq!(run.status.code(), Some(1), "{arguments:?}: {}", String::from_utf8_lossy(&run.stdout));
+        String::from_utf8(run.stderr).unwrap()
+    }
+
+    fn run(&self, arguments: &[&str], input: &str) -> std::process::Output {
+        use std::io::Write as _;
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_vestibule"))
             .args(arguments)
             .env("VESTIBULE__DATABASE__URL", &self.database)
             .env("VESTIBULE__KEYS__KEY_ENCRYPTION_KEY_FILE", self.folder.path().join("kek"))
-            .output()
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
             .unwrap();
-        assert!(run.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&run.stderr));
-        String::from_utf8(run.stdout).unwrap()
+        // A command that reads nothing may have ended already.
+        drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
+        child.wait_with_output().unwrap()
     }
 
     pub async fn apply(&self, file: &str) {

@@ -1,5 +1,7 @@
 //! What was wrong with what a person entered, as a value: pages turn it into words (part D1).
 
+use crate::domain::authenticator::pin::Broken;
+
 /// Something a person entered was not accepted. The same page is shown again with the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Complaint {
@@ -23,6 +25,12 @@ pub enum Complaint {
     },
     /// Right but far off: the following passcode is needed too.
     PasscodeNext,
+    /// A passcode without the PIN that belongs beside it.
+    PinMissing,
+    /// A new PIN and its repetition differ.
+    PinMismatch,
+    /// A new PIN breaks these rules.
+    PinRules(Broken),
     /// The mailed code is not right.
     CodeWrong {
         /// Tries that are left for this code.

@@ -39,6 +39,9 @@ pub struct Evidence {
     pub otp: Option<Proof>,
     /// The authenticator that gave the passcode.
     pub token: Option<TokenId>,
+    /// The authenticator that gave a passcode, in this login, beside a PIN that was right and must be changed: good for
+    /// choosing another one and for nothing else.
+    pub old_pin: Option<(TokenId, Timestamp)>,
     /// The mailbox, in this login. Confirms an enrollment; never an authentication factor.
     pub mailbox: Option<Timestamp>,
 }

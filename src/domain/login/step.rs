@@ -4,6 +4,7 @@
 //! anything is said about locks, tokens or enrollment (part B1, ordering rule), so that a stranger
 //! learns nothing but "the name or the password is wrong".
 
+use crate::domain::authenticator::server_pin::Due;
 use crate::domain::enrollment;
 use crate::domain::lockout::Lock;
 use crate::domain::login::evidence::Evidence;
@@ -62,6 +63,8 @@ pub struct Facts<'a> {
     pub evidence: Evidence,
     /// What authenticators there are.
     pub tokens: Tokens,
+    /// Why the server-side PIN that was proven in this login must be changed, if it must.
+    pub new_pin: Option<Due>,
     /// Whether enrollment is offered to this person.
     pub offer: Offer,
     /// How far the open enrollment of this login is, if there is one.
@@ -77,6 +80,8 @@ pub enum Step {
     Password,
     /// Ask for a passcode of an authenticator that exists.
     Passcode,
+    /// Ask for a new server-side PIN; a fresh passcode with it is asked for after that.
+    NewPin(Due),
     /// Explain that an authenticator is needed and offer to add one.
     Offer,
     /// Ask for the code that was mailed.
@@ -173,7 +178,7 @@ fn account_step(facts: &Facts<'_>, requirements: &[Requirement], password_lackin
 /// The questions about authenticators, once the password is proven where one is asked for.
 fn otp_step(facts: &Facts<'_>) -> Step {
     match (facts.tokens, facts.offer) {
-        (Tokens::Usable, _) => Step::Passcode,
+        (Tokens::Usable, _) => facts.new_pin.map_or(Step::Passcode, Step::NewPin),
         (Tokens::Blocked, _) => Step::Refused(Refusal::AuthenticatorsBlocked),
         (Tokens::None, Offer::AfterPassword) => Step::Password,
         (Tokens::None, Offer::Refused(refusal)) => Step::Refused(Refusal::NotOffered(refusal)),
@@ -260,9 +265,24 @@ mod tests {
             decision,
             evidence: Evidence { password: PROVEN, ..Evidence::default() },
             tokens: Tokens::None,
+            new_pin: None,
             offer: Offer::Offered,
             enrollment: None,
         }
+    }
+
+    /// a new PIN comes after password and passcode with the old one, and before the passcode that counts.
+    #[test]
+    fn a_pin_that_is_due_is_changed_before_the_passcode_counts() {
+        let (login, decision) = (login(), decision(both()));
+        let base = Facts { tokens: Tokens::Usable, new_pin: Some(Due::FirstUse), ..new_user(&login, &decision) };
+        assert_eq!(next_step(&base), Step::NewPin(Due::FirstUse));
+        assert_eq!(next_step(&Facts { evidence: Evidence::default(), ..base }), Step::Password);
+        assert_eq!(next_step(&Facts { new_pin: None, ..base }), Step::Passcode);
+        let blocked = Facts { tokens: Tokens::Blocked, ..base };
+        assert_eq!(next_step(&blocked), Step::Refused(Refusal::AuthenticatorsBlocked));
+        let proven = Evidence { otp: PROVEN, ..base.evidence };
+        assert_eq!(next_step(&Facts { evidence: proven, ..base }), Step::Complete, "another authenticator did it");
     }
 
     ///

@@ -3,6 +3,7 @@
 
 pub mod keys;
 pub mod people;
+pub mod pins;
 pub mod reseal;
 pub mod tenants;
 

@@ -3,6 +3,7 @@
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
+use super::second_factor::Beside;
 use super::view::{self, Login};
 use crate::domain::activation::string::ActivationString;
 use crate::domain::ids::LoginId;
@@ -73,6 +74,7 @@ struct StandardAppPage {
     qr: String,
     on_phone: bool,
     digits: u8,
+    pin: Beside,
 }
 
 /// How far the device is.
@@ -156,6 +158,7 @@ async fn standard_app(call: &Call, case: &Case, complaint: Option<Complaint>) ->
         link,
         on_phone: on_phone(call),
         digits: app.digits,
+        pin: Beside::of_enrollment(call, case).await?,
         login,
     })
 }

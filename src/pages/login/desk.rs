@@ -3,7 +3,7 @@
 use actix_web::web;
 
 use super::view::{self, form_targets};
-use super::{activation, email, offer, password, platform, refused, second_factor, username};
+use super::{activation, email, new_pin, offer, password, platform, refused, second_factor, username};
 use crate::domain::ids::LoginId;
 use crate::domain::login::complaint::Complaint;
 use crate::domain::login::step::Step;
@@ -40,6 +40,7 @@ pub async fn page_of(call: &Call, case: &Case, complaint: Option<Complaint>) -> 
         Step::Identify => username::page(call, case, complaint)?,
         Step::Password => password::page(call, case, complaint)?,
         Step::Passcode => second_factor::page(call, case, complaint, None).await?,
+        Step::NewPin(due) => new_pin::page(call, case, due, complaint)?,
         Step::FirstPasscode(platform) => second_factor::page(call, case, complaint, Some(platform)).await?,
         Step::Offer => offer::page(call, case, complaint)?,
         Step::EmailCode => email::page(call, case, complaint, false).await?,

@@ -4,13 +4,14 @@ mod activation;
 mod desk;
 mod email;
 mod events;
+mod new_pin;
 mod offer;
 mod password;
 mod platform;
 mod refused;
 mod second_factor;
 mod username;
-mod view;
+pub(super) mod view;
 
 use actix_web::web;
 
@@ -25,6 +26,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/password", web::post().to(password::post))
         .route("/switch-user", web::post().to(username::switch))
         .route("/passcode", web::post().to(second_factor::post))
+        .route("/new-pin", web::post().to(new_pin::post))
         .route("/add-authenticator", web::post().to(offer::post))
         .route("/code", web::post().to(email::post))
         .route("/resend-code", web::post().to(email::resend))

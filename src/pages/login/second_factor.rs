@@ -4,11 +4,14 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use super::view::{self, Login};
+use crate::domain::authenticator::server_pin::Order;
+use crate::domain::authenticator::template::{PinType, TokenTemplate};
 use crate::domain::ids::LoginId;
 use crate::domain::login::complaint::Complaint;
 use crate::domain::policy::platform::Platform;
+use crate::domain::secret::ExposeSecret as _;
 use crate::flow::case::Case;
-use crate::flow::second_factor;
+use crate::flow::{second_factor, server_pin};
 use crate::http::page::Frame;
 use crate::http::{Answer, Call, Fault, Form, page};
 use crate::storage::tokens::State;
@@ -23,6 +26,65 @@ struct Page {
     /// will do, so nothing need be chosen first.
     several: Vec<(String, String)>,
     first: bool,
+    pin: Beside,
+}
+
+/// The PIN that is typed beside the passcode, as the page tells of it.
+#[derive(Debug, Default)]
+pub struct Beside {
+    /// The key of the label of the one field for both; empty if no PIN is typed here.
+    pub label: &'static str,
+    /// The key of the words that say where the PIN goes.
+    pub hint: &'static str,
+    /// The initial PIN, on the last page of an enrollment only.
+    pub initial: String,
+    /// Whether it must be changed in the next step.
+    pub change: bool,
+    /// Whether it was just changed.
+    pub changed: bool,
+}
+
+impl Beside {
+    /// No PIN, as far as one can tell.
+    pub fn is_none(&self) -> bool {
+        self.label.is_empty()
+    }
+
+    /// The one that a new authenticator begins with.
+    pub async fn of_enrollment(call: &Call, case: &Case) -> Result<Self, Fault> {
+        let Some(pin) = server_pin::shown(&call.site.house, &call.realm, case).await? else {
+            return Ok(Self::default());
+        };
+        let change = call.realm.config.settings.server_side_pin.change_on_first_use;
+        Ok(Self { initial: pin.expose_secret().to_owned(), change, ..Self::at(call, true) })
+    }
+
+    /// The one of the authenticators that there are. Before anything is proven nothing is said about somebody's own: then
+    /// the virtual server's templates tell whether there may be one.
+    fn of_login(call: &Call, case: &Case) -> Self {
+        let has_pin = |template: &TokenTemplate| template.pin_type == PinType::ServerSide;
+        let templates = &call.realm.config.settings.token_templates;
+        let common = has_pin(&templates.app) || has_pin(&templates.oath_app);
+        if case.evidence.password.is_none() {
+            return if common { Self::at(call, false) } else { Self::default() };
+        }
+        let active = case.tokens.iter().filter(|token| token.state == State::Active);
+        let with = active.clone().filter(|token| has_pin(&token.template)).count();
+        let beside = match active.count() {
+            _ if with == 0 => Self::default(),
+            all => Self::at(call, all == with),
+        };
+        Self { changed: case.evidence.old_pin.is_some(), ..beside }
+    }
+
+    fn at(call: &Call, certain: bool) -> Self {
+        let (label, sure, perhaps) = match call.realm.config.settings.server_side_pin.order {
+            Order::Prepend => ("pin-label-before", "pin-hint-before", "pin-hint-some-before"),
+            Order::Append => ("pin-label-after", "pin-hint-after", "pin-hint-some-after"),
+        };
+        let label = if certain { label } else { "passcode-label" };
+        Self { label, hint: if certain { sure } else { perhaps }, ..Self::default() }
+    }
 }
 
 /// The page. After an enrollment it says that the authenticator is connected.
@@ -44,8 +106,9 @@ pub async fn page(
         several.clear();
     }
     let (title, step) = if first.is_some() { ("first-passcode-title", 4) } else { ("passcode-title", 0) };
+    let pin = if first.is_some() { Beside::of_enrollment(call, case).await? } else { Beside::of_login(call, case) };
     let login = Login::of(call, case, title, step, complaint);
-    page::page(&Page { frame: login.frame.clone(), login, name, several, first: first.is_some() })
+    page::page(&Page { frame: login.frame.clone(), login, name, several, first: first.is_some(), pin })
 }
 
 /// `POST …/passcode`.

@@ -3,6 +3,7 @@
 use actix_web::HttpResponse;
 
 use crate::domain::application::{Application, Protocol};
+use crate::domain::authenticator::pin::Rule;
 use crate::domain::ids::LoginId;
 use crate::domain::login::complaint::Complaint;
 use crate::flow::case::{self, Case};
@@ -113,6 +114,12 @@ pub fn done(call: &Call, id: LoginId, result: flow::Result<()>) -> Answer {
 /// A complaint in words (part D1).
 pub fn words(call: &Call, complaint: Complaint) -> String {
     let (key, value) = match complaint {
+        Complaint::PinRules(broken) => {
+            let rules: Vec<String> = broken.rules().map(|rule| rule_words(call, rule)).collect();
+            return rules.join(" ");
+        }
+        Complaint::PinMissing => ("complaint-pin-missing", None),
+        Complaint::PinMismatch => ("complaint-pin-mismatch", None),
         Complaint::NameEmpty => ("complaint-name-empty", None),
         Complaint::PasswordWrong => ("complaint-password-wrong", None),
         Complaint::Wait { seconds } if seconds > 90 => {
@@ -132,6 +139,28 @@ pub fn words(call: &Call, complaint: Complaint) -> String {
     };
     let values: Vec<(&'static str, Value)> =
         value.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
+    call.site.texts.plain(call.language, key, &values)
+}
+
+/// The rules that a new server-side PIN must keep, in words.
+pub fn pin_rules(call: &Call) -> Vec<String> {
+    let rules = call.realm.config.settings.server_side_pin.rules();
+    rules.all().into_iter().map(|rule| rule_words(call, rule)).collect()
+}
+
+/// A rule for PINs in words.
+fn rule_words(call: &Call, rule: Rule) -> String {
+    let (key, value) = match rule {
+        Rule::Characters => ("pin-rule-characters", None),
+        Rule::AtLeast(least) => ("pin-rule-least", Some(least)),
+        Rule::AtMost(most) => ("pin-rule-most", Some(most)),
+        Rule::NotTrivial => ("pin-rule-trivial", None),
+        Rule::LetterAndDigit => ("pin-rule-letter-digit", None),
+        Rule::Strong => ("pin-rule-strong", None),
+        Rule::NotUsedBefore => ("pin-rule-new", None),
+    };
+    let values: Vec<(&'static str, Value)> =
+        value.into_iter().map(|value| ("digits", Value::from(u64::from(value)))).collect();
     call.site.texts.plain(call.language, key, &values)
 }
 

@@ -1,5 +1,7 @@
 //! The user portal (D2): the applications that one may use, and one's own authenticators.
 
+mod pin;
+
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
@@ -12,7 +14,7 @@ use crate::domain::policy::platform::Platform;
 use crate::domain::timestamp::Timestamp;
 use crate::flow::federation::{self, Asked, Proven, Receipt, Silent};
 use crate::flow::login::{self, NewLogin};
-use crate::flow::{case, consent, logout, session};
+use crate::flow::{case, consent, logout, server_pin, session};
 use crate::http::page::Frame;
 use crate::http::{Answer, Call, Fault, Form, cookies, form, page};
 use crate::i18n::Language;
@@ -25,6 +27,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/", web::get().to(home))
         .route("", web::get().to(with_slash))
         .route("/portal/resume/{login}", web::get().to(resume))
+        .route("/portal/pin/{token}", web::get().to(pin::show))
+        .route("/portal/pin/{token}", web::post().to(pin::change))
         .route("/portal/consents/{application}/withdraw", web::post().to(withdraw))
         .route("/portal/logout", web::post().to(log_out));
 }
@@ -39,6 +43,7 @@ struct HomePage {
     tokens: Vec<TokenEntry>,
     consents: Vec<ConsentEntry>,
     logout: String,
+    pin_changed: bool,
 }
 
 /// An application that the person has allowed to learn something.
@@ -59,6 +64,8 @@ struct TokenEntry {
     state: &'static str,
     platform: &'static str,
     last_used: String,
+    /// Where its PIN is changed; empty if there is none to change.
+    pin: String,
 }
 
 impl TokenEntry {
@@ -85,11 +92,18 @@ async fn home(mut call: Call, request: actix_web::HttpRequest) -> Answer {
     let (site, realm) = (&call.site, &call.realm);
     let asked = Asked { application, wishes: &wishes, once: None };
     let silent = federation::from_session(&site.house, realm, &call.visit, &call.browser, asked, nothing).await?;
-    let Silent::Complete(proven) = silent else { return begin(&call, &request, application, wishes).await };
+    let Silent::Complete(proven) = silent else {
+        return begin(&call, &request, application, wishes, String::new()).await;
+    };
+    speak(&mut call, &proven);
+    show(&call, &proven, request.query_string() == "pin=changed").await
+}
+
+/// Uses the person's own language, unless another was chosen.
+fn speak(call: &mut Call, proven: &Proven) {
     if let Some(tag) = proven.member.user.language.as_deref().filter(|_| call.chosen.is_none()) {
         call.language = Language::of_tag(tag).unwrap_or(call.language);
     }
-    show(&call, &proven).await
 }
 
 /// The portal's own entry among the applications.
@@ -98,13 +112,15 @@ fn portal(call: &Call) -> Result<&Application, Fault> {
     found.ok_or(Fault::NotFound)
 }
 
+/// Begins a login that leads to the portal, or to the page of it that `then` names.
 async fn begin(
     call: &Call,
     request: &actix_web::HttpRequest,
     application: crate::domain::ids::ApplicationId,
     wishes: Wishes,
+    then: String,
 ) -> Answer {
-    let new = NewLogin { origin: Origin::Portal, application, wishes, request: String::new(), once: None };
+    let new = NewLogin { origin: Origin::Portal, application, wishes, request: then, once: None };
     let begun = login::begin(&call.site.house, &call.realm, &call.visit, &call.browser, &new).await?;
     let urls = &call.site.urls;
     let mut response = page::see(&urls.desk(call.realm.code(), begun.login));
@@ -115,7 +131,7 @@ async fn begin(
     Ok(response)
 }
 
-async fn show(call: &Call, proven: &Proven) -> Answer {
+async fn show(call: &Call, proven: &Proven, pin_changed: bool) -> Answer {
     let (realm, user) = (&call.realm, &proven.member.user);
     let tenant = realm.tenant();
     let found = call.site.house.db.read(async |connection| {
@@ -140,7 +156,8 @@ async fn show(call: &Call, proven: &Proven) -> Answer {
         name: user.display_name(),
         username: user.username.clone(),
         applications: applications.collect(),
-        tokens: tokens.iter().filter(|token| token.state.counts()).map(entry).collect(),
+        tokens: tokens.iter().filter(|token| token.state.counts()).map(|token| entry(call, token)).collect(),
+        pin_changed,
         consents: consents.collect(),
         logout: format!("/t/{}/portal/logout", realm.code()),
         frame,
@@ -159,13 +176,14 @@ fn day(at: Timestamp) -> String {
     at.rfc3339().chars().take(10).collect()
 }
 
-fn entry(token: &Token) -> TokenEntry {
+fn entry(call: &Call, token: &Token) -> TokenEntry {
     TokenEntry {
         name: token.name.clone(),
         serial: token.serial.clone(),
         state: token.state.id(),
         platform: token.platform.map_or("hardware", Platform::id),
         last_used: token.last_used_at.map(day).unwrap_or_default(),
+        pin: if server_pin::can_change(token) { pin::path(call, token.id) } else { String::new() },
     }
 }
 
@@ -187,7 +205,9 @@ async fn resume(call: Call, path: web::Path<(String, LoginId)>) -> Answer {
             Err(error) => return Err(error.into()),
         }
     }
-    let mut response = page::see(&site.urls.portal(realm.code()));
+    let token = seen.login().request.strip_prefix("pin/").and_then(|token| token.parse().ok());
+    let next = token.map_or_else(|| site.urls.portal(realm.code()), |token| pin::path(&call, token));
+    let mut response = page::see(&next);
     let gone = cookies::gone(&site.urls, cookies::Kind::Login(id));
     response.add_cookie(&gone).map_err(|error| Fault::Internal(error.to_string()))?;
     Ok(response)
