@@ -10,7 +10,7 @@ use crate::domain::authenticator::lifecycle::{Move, State};
 use crate::domain::ids::{CorrelationId, TenantId, TokenId, UserId};
 use crate::domain::timestamp::Timestamp;
 use crate::storage::tokens::{self, Moved, Token};
-use crate::storage::{self, Connection, grants, logout_notices, sessions, users};
+use crate::storage::{self, Connection, grants, logout_notices, server_pins, sessions, users};
 
 /// Who does it, from where and when: every move says so (part B2).
 #[derive(Debug, Clone)]
@@ -66,6 +66,10 @@ pub async fn carry_out(
     let Moved::To(to) = moved else { return Ok(moved) };
     if let (Some(user), true) = (token.user, token.state == State::Active && to != State::Active) {
         end_sessions(connection, by, token.tenant, (user, token.id), ending).await?;
+    }
+    if matches!(step, Move::Revoke(_) | Move::Release) {
+        // Whoever has it next gets a PIN that its last owner does not know.
+        server_pins::forgotten(token.tenant, token.id).run(connection).await?;
     }
     if let (Some(user), Move::Activate) = (token.user, step) {
         users::remember_enrollment(connection, token.tenant, user, by.now).await?;
