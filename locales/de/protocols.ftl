@@ -11,6 +11,7 @@ consent-lead = { $application } möchte Folgendes über Sie wissen:
 consent-openid = Dass Sie es sind: eine Kennung Ihres Kontos
 consent-profile = Ihren Namen, Benutzernamen und Ihre Sprache
 consent-email = Ihre E-Mail-Adresse
+consent-phone = Ihre Telefonnummer
 consent-groups = Die Gruppen, denen Sie angehören
 consent-offline-access = Zugriff, während Sie nicht angemeldet sind, bis Sie ihn zurücknehmen
 consent-note = Ihre Antwort wird gespeichert. Sie können sie jederzeit auf der Seite mit Ihren Anwendungen zurücknehmen.

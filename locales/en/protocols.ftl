@@ -11,6 +11,7 @@ consent-lead = { $application } would like to know the following about you:
 consent-openid = That it is you: an identifier of your account
 consent-profile = Your name, user name and language
 consent-email = Your email address
+consent-phone = Your telephone number
 consent-groups = The groups you belong to
 consent-offline-access = Access while you are not logged in, until you take it back
 consent-note = Your answer is remembered. You can take it back at any time on the page with your applications.

@@ -11,6 +11,7 @@ consent-lead = { $application } quiere saber lo siguiente sobre usted:
 consent-openid = Que es usted: un identificador de su cuenta
 consent-profile = Su nombre, su nombre de usuario y su idioma
 consent-email = Su dirección de correo electrónico
+consent-phone = Su número de teléfono
 consent-groups = Los grupos a los que pertenece
 consent-offline-access = Acceso mientras no ha iniciado sesión, hasta que lo retire
 consent-note = Se recuerda su respuesta. Puede retirarla en cualquier momento en la página de sus aplicaciones.

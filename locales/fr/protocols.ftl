@@ -11,6 +11,7 @@ consent-lead = { $application } souhaite connaître les informations suivantes �
 consent-openid = Que c’est bien vous : un identifiant de votre compte
 consent-profile = Votre nom, votre nom d’utilisateur et votre langue
 consent-email = Votre adresse e-mail
+consent-phone = Votre numéro de téléphone
 consent-groups = Les groupes dont vous faites partie
 consent-offline-access = L’accès lorsque vous n’êtes pas connecté, jusqu’à ce que vous le retiriez
 consent-note = Votre réponse est conservée. Vous pouvez la retirer à tout moment sur la page de vos applications.

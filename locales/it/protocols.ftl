@@ -11,6 +11,7 @@ consent-lead = { $application } vorrebbe sapere quanto segue su di lei:
 consent-openid = Che è lei: un identificativo del suo account
 consent-profile = Il suo nome, il nome utente e la lingua
 consent-email = Il suo indirizzo e-mail
+consent-phone = Il suo numero di telefono
 consent-groups = I gruppi di cui fa parte
 consent-offline-access = L’accesso quando non ha effettuato l’accesso, finché non lo revoca
 consent-note = La sua risposta viene ricordata. Può revocarla in qualsiasi momento nella pagina delle sue applicazioni.

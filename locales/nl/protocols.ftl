@@ -11,6 +11,7 @@ consent-lead = { $application } wil het volgende over u weten:
 consent-openid = Dat u het bent: een kenmerk van uw account
 consent-profile = Uw naam, gebruikersnaam en taal
 consent-email = Uw e-mailadres
+consent-phone = Uw telefoonnummer
 consent-groups = De groepen waar u bij hoort
 consent-offline-access = Toegang terwijl u niet bent aangemeld, totdat u die intrekt
 consent-note = Uw antwoord wordt onthouden. U kunt het altijd intrekken op de pagina met uw toepassingen.

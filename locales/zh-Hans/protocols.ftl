@@ -11,6 +11,7 @@ consent-lead = { $application } 想了解您的以下信息：
 consent-openid = 确认是您本人：您帐户的标识符
 consent-profile = 您的姓名、用户名和语言
 consent-email = 您的电子邮件地址
+consent-phone = 您的电话号码
 consent-groups = 您所属的群组
 consent-offline-access = 在您未登录时访问，直到您撤回
 consent-note = 您的回答会被记住。您随时可以在应用页面上撤回。

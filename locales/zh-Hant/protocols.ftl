@@ -11,6 +11,7 @@ consent-lead = { $application } 想了解您的以下資訊：
 consent-openid = 確認是您本人：您帳戶的識別碼
 consent-profile = 您的姓名、使用者名稱和語言
 consent-email = 您的電子郵件地址
+consent-phone = 您的電話號碼
 consent-groups = 您所屬的群組
 consent-offline-access = 在您未登入時存取，直到您撤回
 consent-note = 您的回答會被記住。您隨時可以在應用程式頁面上撤回。

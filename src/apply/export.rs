@@ -155,6 +155,7 @@ fn user(names: &Names<'_>, person: &user::User) -> Table {
     set(&mut entry, "username", person.username.as_str());
     let texts = [
         ("email", person.email.as_deref()),
+        ("phone", person.phone.as_ref().map(|phone| phone.number.as_str())),
         ("first_name", Some(person.first_name.as_str())),
         ("last_name", Some(person.last_name.as_str())),
         ("language", person.language.as_deref()),
@@ -163,6 +164,9 @@ fn user(names: &Names<'_>, person: &user::User) -> Table {
         if let Some(text) = text.filter(|text| !text.is_empty()) {
             set(&mut entry, key, text);
         }
+    }
+    if person.phone.as_ref().is_some_and(|phone| phone.verified) {
+        set(&mut entry, "phone_verified", true);
     }
     if person.status == user::Status::Disabled {
         set(&mut entry, "enabled", false);

@@ -81,6 +81,10 @@ pub struct User {
     pub username: String,
     /// Where codes go.
     pub email: Option<String>,
+    /// The telephone number, international.
+    pub phone: Option<String>,
+    /// Whether the organization has proven that the number is the person's; not unless it is said.
+    pub phone_verified: Option<bool>,
     /// Given name.
     pub first_name: Option<String>,
     /// Family name.

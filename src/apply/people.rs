@@ -16,7 +16,7 @@ use crate::domain::name::{checked, key_of};
 use crate::domain::oath::Algorithm;
 use crate::domain::policy::platform::Platform;
 use crate::domain::secret::{ExposeSecret as _, SecretBytes, SecretString};
-use crate::domain::user::{Status, User, checked_email};
+use crate::domain::user::{Phone, Status, User, checked_email, checked_phone};
 use crate::flow::administration::Desk;
 use crate::i18n::Language;
 use crate::keys::password;
@@ -117,6 +117,7 @@ fn user(
         tenant: current.config.tenant.id,
         username: String::new(),
         email: None,
+        phone: None,
         first_name: String::new(),
         last_name: String::new(),
         language: None,
@@ -133,6 +134,7 @@ fn user(
             Err(words) => document.fault(&format!("{place}.email"), words),
         }
     }
+    phone(document, place, entry, &mut user);
     for (key, typed, field) in
         [("first_name", &entry.first_name, &mut user.first_name), ("last_name", &entry.last_name, &mut user.last_name)]
     {
@@ -157,10 +159,31 @@ fn user(
     user
 }
 
+/// The telephone number. Another number is not verified any more unless the file says so of it.
+fn phone(document: &mut Document<'_>, place: &str, entry: &file::User, user: &mut User) {
+    match entry.phone.as_deref().map(str::trim) {
+        None => {}
+        Some("") => user.phone = None,
+        Some(typed) => match checked_phone(typed) {
+            Ok(number) if user.phone.as_ref().is_some_and(|phone| phone.number == number) => {}
+            Ok(number) => user.phone = Some(Phone { number, verified: false }),
+            Err(words) => document.fault(&format!("{place}.phone"), words),
+        },
+    }
+    match (&mut user.phone, entry.phone_verified) {
+        (Some(phone), Some(verified)) => phone.verified = verified,
+        (None, Some(true)) if entry.phone.as_deref().is_none_or(|typed| typed.trim().is_empty()) => {
+            document.fault(&format!("{place}.phone_verified"), "needs a phone");
+        }
+        _ => {}
+    }
+}
+
 fn differences(before: &User, after: &User) -> Vec<&'static str> {
     [
         ("username", before.username != after.username),
         ("email", before.email != after.email),
+        ("phone", before.phone != after.phone),
         ("first_name", before.first_name != after.first_name),
         ("last_name", before.last_name != after.last_name),
         ("language", before.language != after.language),

@@ -30,6 +30,8 @@ username = "ada"
 email = "ada@acme.test"
 first_name = "Ada"
 last_name = "Lovelace"
+phone = "+44 20 7946-0018"
+phone_verified = true
 password = "correct horse battery staple"
 groups = ["Pilot"]
 language = "de"
@@ -66,7 +68,7 @@ client_credentials = true
 device_authorization = true
 require_pushed_authorization_requests = true
 dpop_bound_access_tokens = true
-scopes = ["openid", "profile", "email", "groups", "offline_access"]
+scopes = ["openid", "profile", "email", "phone", "groups", "offline_access"]
 
 [[tenant.resource]]
 identifier = "https://orders.acme.test/"
@@ -206,6 +208,7 @@ async fn what_is_applied_is_there_and_its_export_applies_without_a_change() {
     for secret in ["correct horse", "argon2", "a secret of Notes", "JBSW", "digest"] {
         assert!(!export.contains(secret), "{secret} in\n{export}");
     }
+    assert!(export.contains("phone = \"+442079460018\"\nphone_verified = true"), "{export}");
     let changes = fixture.apply_with(&export, Run::Real, Prune::Remove).await;
     assert_eq!(changes.expect("applies"), Vec::<String>::new(), "{export}");
 }

@@ -23,6 +23,8 @@ pub enum Scope {
     Profile,
     /// The mail address.
     Email,
+    /// The telephone number.
+    Phone,
     /// The names of the groups.
     Groups,
     /// Access when the person is away: a refresh token that outlives the session (OIDC Core 11).
@@ -31,7 +33,8 @@ pub enum Scope {
 
 impl Scope {
     /// All of them, in the order in which they are written.
-    pub const ALL: [Self; 5] = [Self::Openid, Self::Profile, Self::Email, Self::Groups, Self::OfflineAccess];
+    pub const ALL: [Self; 6] =
+        [Self::Openid, Self::Profile, Self::Email, Self::Phone, Self::Groups, Self::OfflineAccess];
 
     /// The word in the parameter `scope`.
     #[must_use]
@@ -40,6 +43,7 @@ impl Scope {
             Self::Openid => "openid",
             Self::Profile => "profile",
             Self::Email => "email",
+            Self::Phone => "phone",
             Self::Groups => "groups",
             Self::OfflineAccess => "offline_access",
         }
@@ -645,7 +649,7 @@ mod tests {
         let client = draft(NOTES).check(digest).expect("nothing is wrong");
         assert!(client.require_pkce && client.is_complete() && !client.is_public());
         assert_eq!(client.id_token_algorithm, SignatureAlgorithm::Rs256);
-        assert_eq!(client.scopes.len(), 5);
+        assert_eq!(client.scopes.len(), 6);
         assert!(!client.may_have(Scope::OfflineAccess), "R-511: opt-in");
         let stored = serde_json::to_string(&client).expect("JSON");
         assert!(!stored.contains("a secret of Notes"), "secrets are stored hashed (R-516)");

@@ -18,6 +18,8 @@ pub enum Source {
     Username,
     /// The mail address.
     Email,
+    /// The telephone number in the form of E.164.
+    Phone,
     /// The first name.
     FirstName,
     /// The last name.
@@ -38,9 +40,10 @@ pub enum Source {
 }
 
 /// The plain sources by the word that stands for them in an apply file.
-const WORDS: [(&str, Source); 9] = [
+const WORDS: [(&str, Source); 10] = [
     ("username", Source::Username),
     ("email", Source::Email),
+    ("phone", Source::Phone),
     ("first_name", Source::FirstName),
     ("last_name", Source::LastName),
     ("display_name", Source::DisplayName),
@@ -76,7 +79,7 @@ impl fmt::Display for Source {
 /// A text that names no source.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no source: username, email, first_name, last_name, display_name, language, groups, \
+    "`{0}` is no source: username, email, phone, first_name, last_name, display_name, language, groups, \
      authenticator_enrolled_at, authenticator_age or constant(…) is"
 )]
 pub struct UnknownSource(String);
@@ -121,6 +124,10 @@ pub struct Person<'a> {
     pub username: &'a str,
     /// The mail address, if there is one.
     pub email: Option<&'a str>,
+    /// The telephone number, if there is one.
+    pub phone: Option<&'a str>,
+    /// Whether it was proven to be the person's.
+    pub phone_verified: bool,
     /// The first name, if known.
     pub first_name: Option<&'a str>,
     /// The last name, if known.
@@ -164,6 +171,7 @@ pub fn values(source: &Source, person: &Person<'_>) -> Vec<String> {
     let mut values = match source {
         Source::Username => one(Some(person.username)),
         Source::Email => one(person.email),
+        Source::Phone => one(person.phone),
         Source::FirstName => one(person.first_name),
         Source::LastName => one(person.last_name),
         Source::DisplayName => person.shown_name().into_iter().collect(),
@@ -193,6 +201,7 @@ mod tests {
         for text in [
             "username",
             "email",
+            "phone",
             "first_name",
             "last_name",
             "display_name",

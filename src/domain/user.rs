@@ -14,6 +14,8 @@ pub struct User {
     pub username: String,
     /// Where verification codes go. `None` stops self-provisioning.
     pub email: Option<String>,
+    /// The telephone number, which is told to applications and used for nothing else.
+    pub phone: Option<Phone>,
     /// Given name.
     pub first_name: String,
     /// Family name.
@@ -46,6 +48,15 @@ impl User {
     pub fn masked_email(&self) -> Option<String> {
         self.email.as_deref().map(masked)
     }
+}
+
+/// A telephone number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Phone {
+    /// As [`checked_phone`] gives it.
+    pub number: String,
+    /// Whether the organization says that it has proven that the number is the person's.
+    pub verified: bool,
 }
 
 /// Whether an account may be used.
@@ -98,6 +109,36 @@ pub fn checked_email(address: &str) -> Result<String, &'static str> {
     Ok(stored)
 }
 
+/// Checks a telephone number and gives the form that is stored and told (OIDC Core 5.1): `+`, 7 to 15 digits of which
+/// the first is none (E.164), and where there is one an extension of 1 to 8 digits as RFC 3966 writes it,
+/// `+41446681800;ext=12`. Blanks, dots, hyphens and brackets may be typed between the digits.
+///
+/// # Errors
+/// A sentence's end that says what is wrong.
+pub fn checked_phone(typed: &str) -> Result<String, &'static str> {
+    let (number, extension) = match typed.trim().split_once(";ext=") {
+        Some((number, extension)) => (number, Some(extension)),
+        None => (typed.trim(), None),
+    };
+    let number: String = number.chars().filter(|c| !" .-()/\u{a0}".contains(*c)).collect();
+    let Some(digits) = number.strip_prefix('+') else {
+        return Err("is not an international telephone number: it must begin with + and the code of the country");
+    };
+    let all_digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    if !all_digits(digits) || !(7..=15).contains(&digits.len()) || digits.starts_with('0') {
+        return Err(
+            "is not an international telephone number: after the + there must be 7 to 15 digits, the first not 0",
+        );
+    }
+    match extension {
+        None => Ok(number),
+        Some(extension) if all_digits(extension) && (1..=8).contains(&extension.len()) => {
+            Ok(format!("{number};ext={extension}"))
+        }
+        Some(_) => Err("is not an international telephone number: ;ext= must be followed by 1 to 8 digits"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,6 +148,39 @@ mod tests {
     fn an_address_is_shown_by_first_character_and_domain() {
         assert_eq!(masked("jane.doe@example.org"), "j…@example.org");
         assert_eq!(masked("é@example.org"), "é…@example.org");
+    }
+
+    ///
+    #[test]
+    fn a_telephone_number_has_one_form() {
+        for (typed, stored) in [
+            ("+41446681800", "+41446681800"),
+            (" +41 (44) 668-18.00 ", "+41446681800"),
+            ("+1 604 555 1234;ext=5678", "+16045551234;ext=5678"),
+            ("+1234567", "+1234567"),
+            ("+123456789012345", "+123456789012345"),
+        ] {
+            assert_eq!(checked_phone(typed).as_deref(), Ok(stored));
+        }
+        for bad in [
+            "",
+            "+",
+            "044 668 18 00",
+            "0041446681800",
+            "+0446681800",
+            "+123456",
+            "+1234567890123456",
+            "+41446681800;ext=",
+            "+41446681800;ext=123456789",
+            "+41446681800;ext=1;ext=2",
+            "+4144668x800",
+            "+41446681800\r\n1",
+            "++41446681800",
+            "+\u{664}1446681800",
+            "tel:+41446681800",
+        ] {
+            assert!(checked_phone(bad).is_err(), "{bad:?}");
+        }
     }
 
     /// T-26.

@@ -144,6 +144,7 @@ const fn bit_of(scope: Scope) -> u8 {
         Scope::Email => 4,
         Scope::Groups => 8,
         Scope::OfflineAccess => 16,
+        Scope::Phone => 32,
     }
 }
 

@@ -23,8 +23,9 @@ pub fn subject(client: &OidcClient, tenant: TenantId, user: UserId, pairwise: &K
     }
 }
 
-/// The claims that each scope stands for (OIDC Core 5.4), besides `email_verified`.
-const STANDARD: [(Scope, &str, Source); 8] = [
+/// The claims that each scope stands for (OIDC Core 5.4), besides the values of `email_verified` and
+/// `phone_number_verified`.
+const STANDARD: [(Scope, &str, Source); 10] = [
     (Scope::Profile, "name", Source::DisplayName),
     (Scope::Profile, "given_name", Source::FirstName),
     (Scope::Profile, "family_name", Source::LastName),
@@ -32,6 +33,8 @@ const STANDARD: [(Scope, &str, Source); 8] = [
     (Scope::Profile, "locale", Source::Language),
     (Scope::Email, "email", Source::Email),
     (Scope::Email, "email_verified", Source::Email),
+    (Scope::Phone, "phone_number", Source::Phone),
+    (Scope::Phone, "phone_number_verified", Source::Phone),
     (Scope::Groups, "groups", Source::Groups),
 ];
 
@@ -68,6 +71,10 @@ pub fn about(
     // The address was given by the organization or proven by a code; there is no other kind here.
     if let Some(verified) = claims.get_mut("email_verified") {
         *verified = Value::Bool(true);
+    }
+    // A telephone number is proven where the organization says so; we never call one.
+    if let Some(verified) = claims.get_mut("phone_number_verified") {
+        *verified = Value::Bool(person.phone_verified);
     }
     for Rule { name, source } in &client.claims {
         insert(&mut claims, name, source, person);

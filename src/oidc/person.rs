@@ -15,6 +15,8 @@ pub(super) fn of<'a>(user: &'a User, groups: &'a [String]) -> Person<'a> {
     Person {
         username: &user.username,
         email: user.email.as_deref(),
+        phone: user.phone.as_ref().map(|phone| phone.number.as_str()),
+        phone_verified: user.phone.as_ref().is_some_and(|phone| phone.verified),
         first_name: given(&user.first_name),
         last_name: given(&user.last_name),
         display_name: None,

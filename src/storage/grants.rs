@@ -122,9 +122,10 @@ pub fn with_code(tenant: TenantId, id: GrantId, code_hash: &str) -> Question<Opt
     let statement = Statement::new(
         "SELECT oidc_grant.id AS grant_id, application_id, oidc_grant.user_id AS user_id, session_id, details, \
          expires_at, redeemed_at, revoked_at, oidc_grant.ends_at AS ends_at, user_account.tenant_id AS tenant_id, \
-         username, email, first_name, last_name, language, status, user_account.security_version AS security_version, \
-         first_enrolled_at, may_enroll_again, sso_session.security_version AS session_version, started_at, ended_at, generation, \
-         offline, idle_until, oidc_family.ends_at AS family_ends_at, (SELECT GROUP_CONCAT(group_id) FROM group_member \
+         username, email, phone, phone_verified, first_name, last_name, language, status, \
+         user_account.security_version AS security_version, first_enrolled_at, may_enroll_again, \
+         sso_session.security_version AS session_version, started_at, ended_at, generation, offline, idle_until, \
+         oidc_family.ends_at AS family_ends_at, (SELECT GROUP_CONCAT(group_id) FROM group_member \
          WHERE group_member.tenant_id = user_account.tenant_id AND group_member.user_id = user_account.id) AS group_ids \
          FROM oidc_grant JOIN user_account ON user_account.tenant_id = oidc_grant.tenant_id \
          AND user_account.id = oidc_grant.user_id LEFT JOIN sso_session ON sso_session.tenant_id = oidc_grant.tenant_id \
@@ -140,9 +141,10 @@ pub fn with_id(tenant: TenantId, id: GrantId) -> Question<Option<Standing>> {
     let statement = Statement::new(
         "SELECT oidc_grant.id AS grant_id, application_id, oidc_grant.user_id AS user_id, session_id, details, \
          expires_at, redeemed_at, revoked_at, oidc_grant.ends_at AS ends_at, user_account.tenant_id AS tenant_id, \
-         username, email, first_name, last_name, language, status, user_account.security_version AS security_version, \
-         first_enrolled_at, may_enroll_again, sso_session.security_version AS session_version, started_at, ended_at, generation, \
-         offline, idle_until, oidc_family.ends_at AS family_ends_at, (SELECT GROUP_CONCAT(group_id) FROM group_member \
+         username, email, phone, phone_verified, first_name, last_name, language, status, \
+         user_account.security_version AS security_version, first_enrolled_at, may_enroll_again, \
+         sso_session.security_version AS session_version, started_at, ended_at, generation, offline, idle_until, \
+         oidc_family.ends_at AS family_ends_at, (SELECT GROUP_CONCAT(group_id) FROM group_member \
          WHERE group_member.tenant_id = user_account.tenant_id AND group_member.user_id = user_account.id) AS group_ids \
          FROM oidc_grant JOIN user_account ON user_account.tenant_id = oidc_grant.tenant_id \
          AND user_account.id = oidc_grant.user_id LEFT JOIN sso_session ON sso_session.tenant_id = oidc_grant.tenant_id \

@@ -6,7 +6,7 @@ use super::{Connection, Engine, Result};
 use crate::domain::ids::{GroupId, TenantId, UserId};
 use crate::domain::name::key_of;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::user::{Member, Status, User};
+use crate::domain::user::{Member, Phone, Status, User};
 
 fn user(row: Record) -> Result<User> {
     let row = Row::of("user_account", row);
@@ -20,6 +20,10 @@ fn user_of(row: &Row, id: &'static str) -> Result<User> {
         tenant: row.parsed("tenant_id")?,
         username: row.text("username")?,
         email: row.text_or_none("email")?,
+        phone: match row.text_or_none("phone")? {
+            Some(number) => Some(Phone { number, verified: row.flag("phone_verified")? }),
+            None => None,
+        },
         first_name: row.text("first_name")?,
         last_name: row.text("last_name")?,
         language: row.text_or_none("language")?,
@@ -44,8 +48,8 @@ const fn status(status: Status) -> &'static str {
 /// The account with this name, compared by [`key_of`].
 pub async fn named(connection: &mut Connection, tenant: TenantId, name: &str) -> Result<Option<User>> {
     let row = Statement::new(
-        "SELECT id, tenant_id, username, email, first_name, last_name, language, status, security_version, \
-         first_enrolled_at, may_enroll_again FROM user_account WHERE tenant_id = ? AND username_key = ?",
+        "SELECT id, tenant_id, username, email, phone, phone_verified, first_name, last_name, language, status, \
+         security_version, first_enrolled_at, may_enroll_again FROM user_account WHERE tenant_id = ? AND username_key = ?",
     )
     .shown(tenant)
     .bind(key_of(name))
@@ -57,8 +61,8 @@ pub async fn named(connection: &mut Connection, tenant: TenantId, name: &str) ->
 /// The account with this identifier.
 pub async fn with_id(connection: &mut Connection, tenant: TenantId, id: UserId) -> Result<Option<User>> {
     let row = Statement::new(
-        "SELECT id, tenant_id, username, email, first_name, last_name, language, status, security_version, \
-         first_enrolled_at, may_enroll_again FROM user_account WHERE tenant_id = ? AND id = ?",
+        "SELECT id, tenant_id, username, email, phone, phone_verified, first_name, last_name, language, status, \
+         security_version, first_enrolled_at, may_enroll_again FROM user_account WHERE tenant_id = ? AND id = ?",
     )
     .shown(tenant)
     .shown(id)
@@ -70,8 +74,8 @@ pub async fn with_id(connection: &mut Connection, tenant: TenantId, id: UserId) 
 /// All accounts of a virtual server, by name; for export, help desk lists and the demo.
 pub async fn all(connection: &mut Connection, tenant: TenantId) -> Result<Vec<User>> {
     let rows = Statement::new(
-        "SELECT id, tenant_id, username, email, first_name, last_name, language, status, security_version, \
-         first_enrolled_at, may_enroll_again FROM user_account WHERE tenant_id = ? ORDER BY username_key",
+        "SELECT id, tenant_id, username, email, phone, phone_verified, first_name, last_name, language, status, \
+         security_version, first_enrolled_at, may_enroll_again FROM user_account WHERE tenant_id = ? ORDER BY username_key",
     )
     .shown(tenant)
     .rows(connection)
@@ -116,9 +120,9 @@ pub(super) fn member_of(row: &Row, id: &'static str) -> Result<Member> {
 /// An account with its groups: one question, for nearly every page asks it.
 pub fn member(tenant: TenantId, id: UserId) -> Question<Option<Member>> {
     let statement = Statement::new(
-        "SELECT id, tenant_id, username, email, first_name, last_name, language, status, security_version, \
-         first_enrolled_at, may_enroll_again, (SELECT GROUP_CONCAT(group_id) FROM group_member WHERE group_member.tenant_id = \
-         user_account.tenant_id AND group_member.user_id = user_account.id) AS group_ids \
+        "SELECT id, tenant_id, username, email, phone, phone_verified, first_name, last_name, language, status, \
+         security_version, first_enrolled_at, may_enroll_again, (SELECT GROUP_CONCAT(group_id) FROM group_member \
+         WHERE group_member.tenant_id = user_account.tenant_id AND group_member.user_id = user_account.id) AS group_ids \
          FROM user_account WHERE tenant_id = ? AND id = ?",
     );
     Question::new(statement.shown(tenant).shown(id), |rows| {
@@ -130,14 +134,17 @@ pub fn member(tenant: TenantId, id: UserId) -> Question<Option<Member>> {
 /// Stores a new account. Fails with a duplicate if the name is taken (R-577).
 pub async fn insert(connection: &mut Connection, user: &User, now: Timestamp) -> Result<()> {
     Statement::new(
-        "INSERT INTO user_account (tenant_id, id, username, username_key, email, first_name, last_name, language, status, \
-         security_version, first_enrolled_at, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO user_account (tenant_id, id, username, username_key, email, phone, phone_verified, first_name, \
+         last_name, language, status, security_version, first_enrolled_at, created_at, updated_at) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .shown(user.tenant)
     .shown(user.id)
     .bind(&user.username)
     .bind(key_of(&user.username))
     .bind(&user.email)
+    .bind(user.phone.as_ref().map(|phone| phone.number.as_str()))
+    .bind(i64::from(user.phone.as_ref().is_some_and(|phone| phone.verified)))
     .bind(&user.first_name)
     .bind(&user.last_name)
     .bind(&user.language)
@@ -155,12 +162,15 @@ pub async fn insert(connection: &mut Connection, user: &User, now: Timestamp) ->
 /// when address or status changed (INV-11).
 pub async fn update(connection: &mut Connection, user: &User, now: Timestamp) -> Result<()> {
     Statement::new(
-        "UPDATE user_account SET username = ?, username_key = ?, email = ?, first_name = ?, last_name = ?, language = ?, \
-         status = ?, security_version = ?, updated_at = ? WHERE tenant_id = ? AND id = ?",
+        "UPDATE user_account SET username = ?, username_key = ?, email = ?, phone = ?, phone_verified = ?, \
+         first_name = ?, last_name = ?, language = ?, status = ?, security_version = ?, updated_at = ? \
+         WHERE tenant_id = ? AND id = ?",
     )
     .bind(&user.username)
     .bind(key_of(&user.username))
     .bind(&user.email)
+    .bind(user.phone.as_ref().map(|phone| phone.number.as_str()))
+    .bind(i64::from(user.phone.as_ref().is_some_and(|phone| phone.verified)))
     .bind(&user.first_name)
     .bind(&user.last_name)
     .bind(&user.language)

@@ -15,6 +15,7 @@ fn person(tenant: TenantId, bits: u128, username: &str) -> User {
         tenant,
         username: username.to_owned(),
         email: None,
+        phone: None,
         first_name: "Zoë 🦉 ".to_owned(),
         last_name: "O'Brien \\ \"x\"; DROP TABLE login".to_owned(),
         language: None,

@@ -290,6 +290,54 @@ async fn the_authenticators_story_stands_in_the_token() {
     }
 }
 
+/// R-509, OIDC Core 5.4: the telephone number by its scope or by name, with the truth about its proof.
+#[actix_web::test]
+async fn the_telephone_number_is_told_to_whoever_may_know_it() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        world.apply(&application("app", SECRET)).await;
+        world.apply(&application("narrow", &format!("{SECRET}scopes = [\"openid\", \"email\"]\n"))).await;
+        let (app, narrow, mut linus) = (Rp::new(&world, "app"), Rp::new(&world, "narrow"), linus(&world).await);
+        let with = |more: &str| {
+            format!(
+                "[[tenant]]\ncode = \"acme\"\n[[tenant.user]]\nusername = \"linus\"\ngroups = [\"pilot\"]\n{more}\n"
+            )
+        };
+        let told = async |app: &Rp<'_>, visitor: &mut Visitor, scope: &str, more: &str| {
+            let tokens = app.tokens(visitor, scope, more).await;
+            let person = app.userinfo(&tokens.text("access_token")).await.body;
+            (person["phone_number"].clone(), person["phone_number_verified"].clone(), tokens)
+        };
+        let (none, unknown, _) = told(&app, &mut linus, "openid phone", "").await;
+        assert_eq!((none, unknown), (json!(null), json!(null)), "{on:?}: what is not known is left out");
+        world.apply(&with("phone = \"+358 (9) 123-4567\"")).await;
+        let (number, verified, tokens) = told(&app, &mut linus, "openid phone", "").await;
+        assert_eq!((number, verified), (json!("+35891234567"), json!(false)), "{on:?}");
+        assert_eq!((tokens.text("scope"), &tokens.claims()["phone_number"]), ("openid phone".to_owned(), &json!(null)));
+        world.apply(&with("phone_verified = true")).await;
+        assert_eq!(told(&app, &mut linus, "openid phone", "").await.1, json!(true), "{on:?}");
+        world.apply(&with("phone = \"+358 9 123 4567\"")).await;
+        assert_eq!(told(&app, &mut linus, "openid phone", "").await.1, json!(true), "{on:?}: the same number");
+        world.apply(&with("phone = \"+358 9 123 4568\"")).await;
+        assert_eq!(told(&app, &mut linus, "openid phone", "").await.1, json!(false), "{on:?}: another number");
+        let claims = encoded("{\"id_token\":{\"phone_number\":null},\"userinfo\":{\"phone_number\":null}}");
+        let single = format!("&claims={claims}");
+        let (number, verified, tokens) = told(&app, &mut linus, "openid", &single).await;
+        assert_eq!((&number, verified), (&json!("+35891234568"), json!(null)), "{on:?}");
+        assert_eq!(tokens.claims()["phone_number"], number, "{on:?}");
+        for scope in ["openid phone", "openid"] {
+            let (number, _, tokens) = told(&narrow, &mut linus, scope, &single).await;
+            assert_eq!((number, tokens.text("scope")), (json!(null), "openid".to_owned()), "{on:?}: it may not know");
+        }
+        let bad = world.try_apply(&with("phone = \"09 123 4567\"")).await.unwrap_err();
+        assert!(bad.contains("phone") && bad.contains("begin with +"), "{bad}");
+        world.apply(&with("phone = \"\"")).await;
+        let bad = world.try_apply(&with("phone_verified = true")).await.unwrap_err();
+        assert!(bad.contains("needs a phone"), "{bad}");
+        world.stop().await;
+    }
+}
+
 /// R-517, T-67: the key set has a tag and an age; in an emergency all keys change at once, and what the old ones signed is
 /// worth nothing.
 #[actix_web::test]
