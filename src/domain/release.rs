@@ -35,12 +35,15 @@ pub enum Source {
     AuthenticatorEnrolledAt,
     /// How old that authenticator is, in whole seconds.
     AuthenticatorAge,
+    /// How it became the person's: `mailbox` if the person enrolled it alone, proving password and mailbox, `operator` if
+    /// it was brought along from another system.
+    AuthenticatorBoundBy,
     /// The same text for everybody.
     Constant(String),
 }
 
 /// The plain sources by the word that stands for them in an apply file.
-const WORDS: [(&str, Source); 10] = [
+const WORDS: [(&str, Source); 11] = [
     ("username", Source::Username),
     ("email", Source::Email),
     ("phone", Source::Phone),
@@ -51,6 +54,7 @@ const WORDS: [(&str, Source); 10] = [
     ("groups", Source::Groups),
     ("authenticator_enrolled_at", Source::AuthenticatorEnrolledAt),
     ("authenticator_age", Source::AuthenticatorAge),
+    ("authenticator_bound_by", Source::AuthenticatorBoundBy),
 ];
 
 impl Source {
@@ -63,7 +67,7 @@ impl Source {
     /// Whether its value is known only at the moment of a login, about the authenticator that was used.
     #[must_use]
     pub const fn is_of_authenticator(&self) -> bool {
-        matches!(self, Self::AuthenticatorEnrolledAt | Self::AuthenticatorAge)
+        matches!(self, Self::AuthenticatorEnrolledAt | Self::AuthenticatorAge | Self::AuthenticatorBoundBy)
     }
 }
 
@@ -80,7 +84,7 @@ impl fmt::Display for Source {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is no source: username, email, phone, first_name, last_name, display_name, language, groups, \
-     authenticator_enrolled_at, authenticator_age or constant(…) is"
+     authenticator_enrolled_at, authenticator_age, authenticator_bound_by or constant(…) is"
 )]
 pub struct UnknownSource(String);
 
@@ -138,17 +142,33 @@ pub struct Person<'a> {
     pub language: Option<&'a str>,
     /// The names of the user's groups.
     pub groups: &'a [String],
-    /// The authenticator that gave the passcode of this login, where one did and the protocol tells at that moment.
+    /// The authenticator that gave the passcode of the login, if one did.
     pub authenticator: Option<Authenticator>,
 }
 
-/// An authenticator at the moment of a login.
+/// The authenticator of a login, at the moment when an application is told of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Authenticator {
     /// Since when the person has it.
     pub enrolled_at: Timestamp,
-    /// The time of the login's answer.
+    /// Whether the person enrolled it alone, proving no more than password and mailbox.
+    pub by_mailbox: bool,
+    /// The time of the answer.
     pub now: Timestamp,
+}
+
+impl Authenticator {
+    /// How old it is, in whole seconds; never negative.
+    #[must_use]
+    pub fn age_seconds(self) -> u64 {
+        self.now.since(self.enrolled_at).as_secs()
+    }
+
+    /// How it became the person's, in a word: `mailbox` or `operator`.
+    #[must_use]
+    pub const fn bound_by(self) -> &'static str {
+        if self.by_mailbox { "mailbox" } else { "operator" }
+    }
 }
 
 impl Person<'_> {
@@ -181,10 +201,8 @@ pub fn values(source: &Source, person: &Person<'_>) -> Vec<String> {
             let second = |at: Timestamp| Timestamp::from_seconds(at.seconds()).rfc3339();
             person.authenticator.map(|authenticator| second(authenticator.enrolled_at)).into_iter().collect()
         }
-        Source::AuthenticatorAge => {
-            let age = |it: Authenticator| it.now.since(it.enrolled_at).as_secs().to_string();
-            person.authenticator.map(age).into_iter().collect()
-        }
+        Source::AuthenticatorAge => person.authenticator.map(|it| it.age_seconds().to_string()).into_iter().collect(),
+        Source::AuthenticatorBoundBy => one(person.authenticator.map(Authenticator::bound_by)),
         Source::Constant(text) => one(Some(text)),
     };
     values.retain(|value| !value.is_empty());
@@ -207,6 +225,9 @@ mod tests {
             "display_name",
             "language",
             "groups",
+            "authenticator_enrolled_at",
+            "authenticator_age",
+            "authenticator_bound_by",
             "constant(a(b))",
             "constant()",
         ] {
@@ -231,7 +252,22 @@ mod tests {
         assert_eq!(values(&Source::Groups, &ada), ["pilot", "staff"]);
         assert_eq!(values(&Source::DisplayName, &ada), ["Ada"]);
         assert_eq!(values(&Source::Constant("eu".to_owned()), &ada), ["eu"]);
-        for source in [Source::Email, Source::LastName, Source::Language, Source::Constant(String::new())] {
+        let authenticator = Authenticator {
+            enrolled_at: Timestamp::from_seconds(1000),
+            by_mailbox: true,
+            now: Timestamp::from_seconds(1090),
+        };
+        let now = Person { authenticator: Some(authenticator), ..ada };
+        assert_eq!(values(&Source::AuthenticatorAge, &now), ["90"]);
+        assert_eq!(values(&Source::AuthenticatorBoundBy, &now), ["mailbox"]);
+        assert_eq!(values(&Source::AuthenticatorEnrolledAt, &now), ["1970-01-01T00:16:40Z"]);
+        for source in [
+            Source::AuthenticatorAge,
+            Source::Email,
+            Source::LastName,
+            Source::Language,
+            Source::Constant(String::new()),
+        ] {
             assert!(values(&source, &ada).is_empty(), "{source}");
         }
     }

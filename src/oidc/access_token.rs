@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use super::id_token::verified;
+use super::id_token::{AuthenticatorClaim, verified};
 use crate::domain::ids::{ApplicationId, GrantId, Id, TenantId, UserId};
 use crate::domain::oidc_client::Scope;
 use crate::domain::timestamp::Timestamp;
@@ -165,8 +165,22 @@ pub struct About<'a> {
     pub subject: &'a str,
     /// The client.
     pub client_id: &'a str,
-    /// When the person was authenticated, how surely and how.
-    pub authenticated: Option<(i64, &'a str, &'a [&'static str])>,
+    /// The person's login; none if there is no person.
+    pub authenticated: Option<Authenticated<'a>>,
+}
+
+/// When a person was authenticated, how surely and by what (RFC 9068, 2.2.1; RFC 9470, 6.1).
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Authenticated<'a> {
+    /// In seconds.
+    pub auth_time: i64,
+    /// The level.
+    pub acr: &'a str,
+    /// What was done.
+    pub amr: &'a [&'static str],
+    /// The authenticator that gave the passcode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authenticator: Option<AuthenticatorClaim>,
 }
 
 #[derive(Serialize)]
@@ -182,12 +196,8 @@ struct JwtClaims<'a> {
     /// The grant, by which we find it again when we are asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     gid: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    auth_time: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    acr: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    amr: Option<&'a [&'static str]>,
+    #[serde(flatten)]
+    authenticated: Option<Authenticated<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cnf: Option<Confirmation>,
 }
@@ -213,9 +223,7 @@ impl AccessToken {
             jti: self.id.to_string(),
             scope: self.scope(),
             gid: self.grant.map(|grant| grant.to_string()),
-            auth_time: about.authenticated.map(|(at, ..)| at),
-            acr: about.authenticated.map(|(_, acr, _)| acr),
-            amr: about.authenticated.map(|(.., amr)| amr),
+            authenticated: about.authenticated,
             cnf: self.jkt.clone().map(|jkt| Confirmation { jkt }),
         };
         let claims = serde_json::to_vec(&claims).map_err(|_| SigningKeyError::Library("write claims"))?;
@@ -330,7 +338,8 @@ mod tests {
         let key = SigningKey::generate(SigningKeyId::from_bits(1), SignatureAlgorithm::Es256, RsaSize::Bits2048);
         let key = Arc::new(key.expect("generates"));
         let ring = KeyRing::of(vec![(KeyStage::Current, Arc::clone(&key))]);
-        let about = About { issuer: ISSUER, subject: "s", client_id: "app", authenticated: Some((900, "x", &["pwd"])) };
+        let login = Authenticated { auth_time: 900, acr: "x", amr: &["pwd"], authenticator: None };
+        let about = About { issuer: ISSUER, subject: "s", client_id: "app", authenticated: Some(login) };
         let jwt = token().sign(about, &key).expect("signs");
         let application = |id: &str| (id == "app").then_some(ApplicationId::from_bits(3));
         let read = |jwt: &str, now| read_jwt(jwt, ISSUER, &ring, now, application);

@@ -100,7 +100,11 @@ fn insert(claims: &mut Map<String, Value>, name: &str, source: &Source, person: 
         Value::from(values)
     } else {
         let Some(value) = values.pop() else { return };
-        Value::String(value)
+        // In SAML everything is a text; here a number is one.
+        match value.parse::<u64>() {
+            Ok(number) if *source == Source::AuthenticatorAge => Value::from(number),
+            _ => Value::String(value),
+        }
     };
     claims.insert(name.to_owned(), value);
 }

@@ -12,6 +12,7 @@ use super::acr::{self, Level};
 use super::request::{AuthorizationRequest, RequestedClaims};
 use crate::domain::ids::{GrantId, TenantId};
 use crate::domain::oidc_client::Scope;
+use crate::domain::release::Authenticator;
 use crate::domain::secret::{ExposeSecret as _, SecretString};
 use crate::domain::timestamp::Timestamp;
 use crate::flow::House;
@@ -49,12 +50,21 @@ pub(super) struct Details {
     /// What they may open there.
     #[serde(default)]
     pub more_scopes: BTreeSet<String>,
-    /// The authenticator that gave the passcode: since when it is the person's, in seconds, and how it became that.
+    /// The authenticator that gave the passcode: since when it is the person's, in seconds, and whether the person
+    /// enrolled it alone.
     #[serde(default)]
     pub authenticator: Option<(i64, bool)>,
     /// The key that must be proven with the code (RFC 9449, 10).
     #[serde(default)]
     pub dpop_jkt: Option<String>,
+}
+
+impl Details {
+    /// The authenticator that gave the passcode, as applications are told of it at `now`.
+    pub fn authenticator(&self, now: Timestamp) -> Option<Authenticator> {
+        let (enrolled_at, by_mailbox) = self.authenticator?;
+        Some(Authenticator { enrolled_at: Timestamp::from_seconds(enrolled_at), by_mailbox, now })
+    }
 }
 
 /// A code that was drawn but not given out yet.

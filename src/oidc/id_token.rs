@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::domain::ids::SigningKeyId;
+use crate::domain::release::Authenticator;
 use crate::domain::signing_key::SignatureAlgorithm;
 use crate::domain::timestamp::Timestamp;
 use crate::keys::ring::KeyRing;
@@ -30,9 +31,15 @@ pub struct AuthenticatorClaim {
     /// Since when it is the person's, in seconds.
     pub enrolled_at: i64,
     /// How long that was when the token was made, in seconds.
-    pub age: i64,
+    pub age: u64,
     /// `mailbox`: the person enrolled it alone; `operator`: it was brought along from another system.
     pub bound_by: &'static str,
+}
+
+impl From<Authenticator> for AuthenticatorClaim {
+    fn from(it: Authenticator) -> Self {
+        Self { enrolled_at: it.enrolled_at.seconds(), age: it.age_seconds(), bound_by: it.bound_by() }
+    }
 }
 
 /// The claims of an ID Token (OIDC Core 2, R-506). Members that are `None` are left out.

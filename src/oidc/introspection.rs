@@ -10,6 +10,7 @@ use super::client::{self, authenticate};
 use super::code::Details;
 use super::endpoint::{broken, failed, json, needed, one, read, refusal};
 use super::error::{TokenError, TokenErrorCode as Code};
+use super::id_token::AuthenticatorClaim;
 use super::refresh_token::RefreshToken;
 use super::standing::{is_good, may_refresh};
 use crate::domain::application::{Application, Protocol};
@@ -165,6 +166,9 @@ impl Asking<'_> {
             ("amr", value!(super::acr::methods(details.password, details.otp))),
         ] {
             answer.insert(name.to_owned(), value);
+        }
+        if let Some(authenticator) = details.authenticator(self.call.visit.now) {
+            answer.insert("authenticator".to_owned(), value!(AuthenticatorClaim::from(authenticator)));
         }
         Ok(answer)
     }

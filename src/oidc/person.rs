@@ -1,6 +1,6 @@
 //! A person as claims are made of it.
 
-use crate::domain::release::Person;
+use crate::domain::release::{Authenticator, Person};
 use crate::domain::user::{Member, User};
 use crate::flow::Realm;
 
@@ -9,8 +9,8 @@ pub(super) fn groups(realm: &Realm, member: &Member) -> Vec<String> {
     member.groups.iter().filter_map(|id| realm.config.group_name(*id)).map(str::to_owned).collect()
 }
 
-/// What is known of a person.
-pub(super) fn of<'a>(user: &'a User, groups: &'a [String]) -> Person<'a> {
+/// What is known of a person; `authenticator` is the one of the login in which it was granted.
+pub(super) fn of<'a>(user: &'a User, groups: &'a [String], authenticator: Option<Authenticator>) -> Person<'a> {
     let given = |text: &'a str| (!text.is_empty()).then_some(text);
     Person {
         username: &user.username,
@@ -22,7 +22,6 @@ pub(super) fn of<'a>(user: &'a User, groups: &'a [String]) -> Person<'a> {
         display_name: None,
         language: user.language.as_deref(),
         groups,
-        // Tokens and userinfo are made after the login, when nobody knows any more what was used in it.
-        authenticator: None,
+        authenticator,
     }
 }

@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
-use super::access_token::{self, About, AccessToken};
+use super::access_token::{self, About, AccessToken, Authenticated};
 use super::claims::{by_name, subject};
 use super::client::authenticate;
 use super::code::{self, Details};
@@ -282,7 +282,7 @@ impl Asking<'_> {
         access: &AccessToken,
         resource: Option<&Resource>,
         subject: &str,
-        authenticated: Option<(i64, &str, &[&'static str])>,
+        authenticated: Option<Authenticated<'_>>,
     ) -> Result<String, TokenError> {
         let (house, realm) = (&self.call.site.house, &self.call.realm);
         let Some(resource) = resource.filter(|resource| resource.access_token == TokenFormat::Jwt) else {
@@ -329,8 +329,14 @@ impl Asking<'_> {
         };
         let sub = subject(self.client, realm.tenant(), member.user.id, &house.derived.pairwise);
         let amr = acr::methods(details.password, details.otp);
-        let auth_time = details.auth_time.seconds();
-        let access_token = self.written(&access, resource, &sub, Some((auth_time, &details.acr, &amr)))?;
+        let (auth_time, authenticator) = (details.auth_time.seconds(), details.authenticator(now));
+        let login = Authenticated {
+            auth_time,
+            acr: &details.acr,
+            amr: &amr,
+            authenticator: authenticator.map(AuthenticatorClaim::from),
+        };
+        let access_token = self.written(&access, resource, &sub, Some(login))?;
         let algorithm = self.client.id_token_algorithm;
         let key = realm.oidc_keys.signing(algorithm);
         let key = key.ok_or_else(|| broken(format!("no key for {}", algorithm.name())))?;
@@ -346,14 +352,10 @@ impl Asking<'_> {
             nonce,
             acr: &details.acr,
             amr: &amr,
-            authenticator: details.authenticator.map(|(enrolled_at, by_mailbox)| AuthenticatorClaim {
-                enrolled_at,
-                age: now.seconds().saturating_sub(enrolled_at).max(0),
-                bound_by: if by_mailbox { "mailbox" } else { "operator" },
-            }),
+            authenticator: authenticator.map(AuthenticatorClaim::from),
             sid: &sid,
             at_hash: at_hash(&access_token, algorithm),
-            others: by_name(&person::of(&member.user, &groups), self.client, &details.claims.id_token),
+            others: by_name(&person::of(&member.user, &groups, authenticator), self.client, &details.claims.id_token),
         };
         let refresh = generation.map(|generation| RefreshToken { grant: grant.id, generation, jkt: self.bound_to() });
         Ok(Tokens {

@@ -13,6 +13,7 @@ use super::claims::{about, subject};
 use super::code::Details;
 use super::dpop::{self, DpopError};
 use super::error::BearerError;
+use super::id_token::AuthenticatorClaim;
 use super::parameters::Parameters;
 use super::person;
 use super::standing::is_good;
@@ -122,7 +123,14 @@ async fn tell(call: &Call, request: &HttpRequest, body: &[u8]) -> Result<Result<
     };
     let details: Details = serde_json::from_str(&grant.details).map_err(|error| Fault::Internal(error.to_string()))?;
     let groups = person::groups(realm, &member);
-    let mut claims = about(&person::of(&member.user, &groups), client, &token.scopes, &details.claims.userinfo);
+    let authenticator = details.authenticator(call.visit.now);
+    let person = person::of(&member.user, &groups, authenticator);
+    let mut claims = about(&person, client, &token.scopes, &details.claims.userinfo);
+    // It stands in the ID Token by itself; here for whoever asks, since it says something of a login, not of a person.
+    if let Some(authenticator) = authenticator.filter(|_| details.claims.userinfo.contains("authenticator")) {
+        let claim = serde_json::to_value(AuthenticatorClaim::from(authenticator));
+        claims.insert("authenticator".to_owned(), claim.map_err(|error| Fault::Internal(error.to_string()))?);
+    }
     let sub = subject(client, tenant, member.user.id, &house.derived.pairwise);
     claims.insert("sub".to_owned(), Value::String(sub));
     let Some(algorithm) = client.userinfo_algorithm else { return Ok(Ok(Told::Plain(claims))) };

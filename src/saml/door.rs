@@ -402,7 +402,11 @@ async fn used(
     let (tenant, user) = (call.realm.tenant(), proven.member.user.id);
     let all = call.site.house.db.read(async |connection| tokens::of_user(tenant, user).ask(connection).await).await?;
     Ok(all.into_iter().find(|token| token.id == id).map(|token| Used {
-        authenticator: Authenticator { enrolled_at: token.enrolled_at, now: call.visit.now },
+        authenticator: Authenticator {
+            enrolled_at: token.enrolled_at,
+            by_mailbox: token.enrolled_by.by_mailbox(),
+            now: call.visit.now,
+        },
         by_time: token.template.synchronization == Synchronization::Time && token.template.mode == Mode::QuickLog,
     }))
 }

@@ -283,9 +283,34 @@ async fn the_authenticators_story_stands_in_the_token() {
             (later["authenticator"]["age"].clone(), later["authenticator"]["enrolled_at"].clone()),
             (json!(100), json!(enrolled))
         );
+        // The same to whoever introspects, in tokens for APIs, from UserInfo for whoever asks, and under names of one's own.
+        let told = app.post("introspect", &[("token", &tokens.text("access_token"))]).await;
+        assert_eq!((&told.body["authenticator"]["age"], &told.body["acr"]), (&json!(100), &claims["acr"]), "{on:?}");
+        let person = app.userinfo(&tokens.text("access_token")).await;
+        assert_eq!(person.body["authenticator"], json!(null), "{on:?}: nobody asked");
+        let own = "claims = [{ name = \"https://rp.example/age\", source = \"authenticator_age\" }, \
+                   { name = \"proven_by\", source = \"authenticator_bound_by\" }]\nresources = [\"https://api.example/\"]\n";
+        let resource = "[[tenant.resource]]\nidentifier = \"https://api.example/\"\nscopes = [\"read\"]\n";
+        world.apply(&format!("[[tenant]]\ncode = \"acme\"\n{resource}")).await;
+        world.apply(&application("own", &format!("{SECRET}{own}"))).await;
+        let (own, wanted) = (Rp::new(&world, "own"), json!({ "authenticator": null, "proven_by": null }));
+        let wanted = json!({ "userinfo": wanted, "id_token": wanted }).to_string();
+        let tokens = own.tokens(&mut ada, "openid", &format!("&claims={}", encoded(&wanted))).await;
+        let person = own.userinfo(&tokens.text("access_token")).await.body;
+        assert_eq!(
+            (&person["https://rp.example/age"], &person["proven_by"]),
+            (&json!(100), &json!("mailbox")),
+            "{on:?}"
+        );
+        assert_eq!(person["authenticator"], later["authenticator"], "{on:?}");
+        assert_eq!(tokens.claims()["proven_by"], "mailbox", "{on:?}");
+        let api = own.tokens(&mut ada, "openid read", "&resource=https%3A%2F%2Fapi.example%2F").await;
+        let api = crate::story::claims_of(&json!({ "id_token": api.text("access_token") }));
+        assert_eq!(api["authenticator"], later["authenticator"], "{on:?}: {api}");
         let mut linus = linus(&world).await;
-        let claims = app.tokens(&mut linus, "openid", "").await.claims();
-        assert_eq!(claims["authenticator"]["bound_by"], "operator", "{on:?}");
+        let tokens = own.tokens(&mut linus, "openid", "").await;
+        assert_eq!(tokens.claims()["authenticator"]["bound_by"], "operator", "{on:?}");
+        assert_eq!(own.userinfo(&tokens.text("access_token")).await.body["proven_by"], "operator", "{on:?}");
         world.stop().await;
     }
 }
