@@ -134,6 +134,7 @@ pub fn doors(config: &mut web::ServiceConfig) {
         )
         .configure(assets::configure)
         .configure(pages::association::configure)
+        .configure(oidc::configure_above)
         .default_service(web::route().to(headers::nothing_here));
 }
 

@@ -39,6 +39,14 @@ mod userinfo;
 use actix_web::http::Method;
 use actix_web::web;
 
+/// Registers what stands above the virtual servers: a library that knows no more than OAuth puts the well-known path
+/// between the issuer's host and path (RFC 8414, 3.1).
+pub fn configure_above(config: &mut web::ServiceConfig) {
+    config
+        .app_data(web::Data::new(documents::Documents::default()))
+        .route("/.well-known/oauth-authorization-server/t/{tenant}", web::get().to(documents::configuration));
+}
+
 /// Registers the routes below `/t/{tenant}`.
 pub fn configure(config: &mut web::ServiceConfig) {
     // Fixed addresses first, the busiest before the others: whatever stands before a route is compared before it.
@@ -72,8 +80,5 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/consent/{login}", web::post().to(consent::post))
         .route("/device/confirm/{login}", web::post().to(device::confirm))
         .route("/logout/{parked}", web::get().to(logout::parked));
-    config
-        .app_data(web::Data::new(documents::Documents::default()))
-        .service(door)
-        .route("/.well-known/openid-configuration", web::get().to(documents::configuration));
+    config.service(door).route("/.well-known/openid-configuration", web::get().to(documents::configuration));
 }

@@ -363,6 +363,30 @@ async fn the_telephone_number_is_told_to_whoever_may_know_it() {
     }
 }
 
+/// RFC 8414, 3.1: the metadata of the authorization server, where a library that knows no more than OAuth looks for it.
+#[actix_web::test]
+async fn the_metadata_is_where_oauth_looks_for_it() {
+    let world = World::new(On::Sqlite).await;
+    let get =
+        async |url: String, tag: &str| Told::of(reqwest::Client::new().get(url).header("if-none-match", tag)).await;
+    let oidc = get(format!("{}/.well-known/openid-configuration", world.base()), "").await;
+    let address = format!("{}/.well-known/oauth-authorization-server/t/acme", world.url);
+    let oauth = get(address.clone(), "").await;
+    assert_eq!((oauth.status, &oauth.body["issuer"]), (200, &json!(world.base())), "{}", oauth.text);
+    assert_eq!(oauth.text, oidc.text);
+    for name in ["content-type", "cache-control", "etag", "access-control-allow-origin"] {
+        assert_eq!((oauth.header(name), oauth.header(name).is_empty()), (oidc.header(name), false), "{name}");
+    }
+    assert!(oauth.body["scopes_supported"].as_array().unwrap().contains(&json!("phone")));
+    assert!(oauth.body["claims_supported"].as_array().unwrap().contains(&json!("phone_number_verified")));
+    assert_eq!(get(address.clone(), oauth.header("etag")).await.status, 304);
+    for other in ["nobody", "acme/x", ""] {
+        let told = get(address.replace("/t/acme", &format!("/t/{other}")), "").await;
+        assert_eq!(told.status, 404, "{other}");
+    }
+    world.stop().await;
+}
+
 /// R-517, T-67: the key set has a tag and an age; in an emergency all keys change at once, and what the old ones signed is
 /// worth nothing.
 #[actix_web::test]
