@@ -57,8 +57,13 @@ pub fn code_of(seen: &Seen) -> (String, String) {
 
 /// Redeems a code as Notes.
 pub async fn redeem(world: &World, code: &str) -> (u16, serde_json::Value) {
+    redeem_at(&world.url, code).await
+}
+
+/// The same at one of several instances.
+pub async fn redeem_at(instance: &str, code: &str) -> (u16, serde_json::Value) {
     let answer = reqwest::Client::new()
-        .post(format!("{}/oidc/token", world.base()))
+        .post(format!("{instance}/t/acme/oidc/token"))
         .basic_auth("notes", Some("a%20secret%20of%20notes"))
         .form(&[
             ("grant_type", "authorization_code"),
