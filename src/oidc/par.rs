@@ -66,6 +66,10 @@ async fn push(call: &Call, http: &HttpRequest, body: &[u8]) -> Result<Reference,
         let words = format!("the parameter request: {why}");
         Refused::Request(AuthorizationError::new(AuthorizationErrorCode::InvalidRequestObject, words))
     };
+    if client.require_signed_request_object && one(&parameters, "request")?.is_none() {
+        let why = "this client must sign its requests: the parameter request is missing";
+        return Err(Refused::Request(AuthorizationError::new(AuthorizationErrorCode::InvalidRequest, why)));
+    }
     let parameters = unpacked(call, client, parameters).await.map_err(object)?;
     // Who asks was proven; what stands in the request must not be somebody else's.
     if one(&parameters, "client_id")?.is_some_and(|id| id != client.client_id) {

@@ -141,6 +141,12 @@ async fn a_signed_request_counts_alone() {
         .apply(&application("strict", &format!("{SECRET}jwks = '{keys}'\nrequire_signed_request_object = true\n")))
         .await;
     world.apply(&application("plain", SECRET)).await;
+    let pushed = push(&Rp::new(&world, "strict"), "").await;
+    assert_eq!(
+        (pushed.status, pushed.error()),
+        (400, "invalid_request"),
+        "RFC 9101, 10.5: pushed ones are signed, too"
+    );
     let (app, mut linus) = (Rp::new(&world, "app"), linus(&world).await);
     let header = json!({ "alg": "ES256", "kid": mine.id().to_string(), "typ": "oauth-authz-req+jwt" });
     let good = json!({
