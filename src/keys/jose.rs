@@ -214,29 +214,30 @@ impl KeySet {
     }
 }
 
-/// The header of a JWS as far as it is understood; the rest is ignored, unless it would change the meaning.
+/// The header of a JWS as far as it is understood; the rest is ignored, unless it would change the meaning. A member that
+/// is `null` is of the wrong type, not absent (T-51).
 #[derive(Debug, Deserialize)]
 struct Header {
     alg: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     kid: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     typ: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     jwk: Option<Map<String, Value>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     jku: Option<Value>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     x5u: Option<Value>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     x5c: Option<Value>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     crit: Option<Value>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     zip: Option<Value>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     b64: Option<Value>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     enc: Option<Value>,
 }
 

@@ -1,10 +1,13 @@
 //! Signed request objects, by value (RFC 9101, OpenID Connect Core 6.1): an authorization request that nobody on the way
 //! can change, and that only its application can have made. Nothing is fetched from an address in a request (T-52).
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use super::parameters::Parameters;
 use crate::domain::timestamp::Timestamp;
@@ -32,7 +35,32 @@ struct Claims {
     iat: Option<NumericDate>,
     client_id: String,
     #[serde(flatten)]
-    others: Map<String, Value>,
+    others: Others,
+}
+
+/// The parameters of the request. A name that comes twice could be read in two ways, so it is an error (RFC 8725, 2.4).
+struct Others(BTreeMap<String, Value>);
+
+impl<'de> Deserialize<'de> for Others {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Others;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Others, A::Error> {
+                let mut others = BTreeMap::new();
+                while let Some((name, value)) = members.next_entry::<String, Value>()? {
+                    if others.insert(name, value).is_some() {
+                        return Err(A::Error::custom("a parameter is there twice"));
+                    }
+                }
+                Ok(Others(others))
+            }
+        }
+        deserializer.deserialize_map(Reader)
+    }
 }
 
 /// The parameters in a request object of `client_id`. What stands beside the object counts for nothing (RFC 9101, 6.3).
@@ -68,11 +96,11 @@ pub(super) fn unpack(
     if [claims.nbf, claims.iat].into_iter().flatten().any(|time| at(time) > now.plus(LEEWAY)) {
         return Err("it is from the future");
     }
-    if claims.others.contains_key("request") || claims.others.contains_key("request_uri") {
+    if claims.others.0.contains_key("request") || claims.others.0.contains_key("request_uri") {
         return Err("it must not contain another request");
     }
     let mut pairs = vec![("client_id".to_owned(), claims.client_id)];
-    for (name, value) in claims.others {
+    for (name, value) in claims.others.0 {
         // Several resources are written as a list; nothing else is one (RFC 8707, 2.1).
         match value {
             Value::Array(list) if name == "resource" => {
