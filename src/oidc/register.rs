@@ -13,6 +13,7 @@ use crate::domain::application::{Application, Assignment, Protocol};
 use crate::domain::name::checked;
 use crate::domain::oidc_client::{ClientAuthentication, OidcClient, OidcClientDraft, Scope};
 use crate::domain::secret::{ExposeSecret as _, SecretString};
+use crate::domain::signing_key::SignatureAlgorithm;
 use crate::flow::{self, registration};
 use crate::http::{Call, Fault};
 use crate::keys::jose::KeySet;
@@ -24,6 +25,8 @@ const LONGEST: usize = 32 * 1024;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Metadata {
+    client_id: Option<String>,
+    client_secret: Option<SecretString>,
     redirect_uris: Vec<String>,
     token_endpoint_auth_method: Option<ClientAuthentication>,
     grant_types: Option<Vec<String>>,
@@ -183,10 +186,24 @@ struct Registered<'a> {
     response_types: [&'static str; 1],
     scope: String,
     id_token_signed_response_alg: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    userinfo_signed_response_alg: Option<&'static str>,
     subject_type: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jwks: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jwks_uri: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    post_logout_redirect_uris: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backchannel_logout_uri: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frontchannel_logout_uri: Option<&'a str>,
+    require_pushed_authorization_requests: bool,
+    dpop_bound_access_tokens: bool,
 }
 
-/// What is registered, as far as the application can read it.
+/// What is registered (RFC 7591, 3.2.1: all of it).
 fn told<'a>(call: &Call, application: &'a Application, client: &'a OidcClient) -> Registered<'a> {
     let mut grant_types = vec!["authorization_code"];
     if client.refresh.is_some() {
@@ -206,7 +223,15 @@ fn told<'a>(call: &Call, application: &'a Application, client: &'a OidcClient) -
         response_types: ["code"],
         scope: client.scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(" "),
         id_token_signed_response_alg: client.id_token_algorithm.name(),
+        userinfo_signed_response_alg: client.userinfo_algorithm.map(SignatureAlgorithm::name),
         subject_type: value!(client.subject_type),
+        jwks: client.jwks.as_deref().and_then(|keys| serde_json::from_str(keys).ok()),
+        jwks_uri: client.jwks_uri.as_deref(),
+        post_logout_redirect_uris: client.post_logout_redirect_uris.iter().map(|uri| uri.as_str()).collect(),
+        backchannel_logout_uri: client.backchannel_logout_uri.as_deref(),
+        frontchannel_logout_uri: client.frontchannel_logout_uri.as_deref(),
+        require_pushed_authorization_requests: client.require_pushed_authorization_requests,
+        dpop_bound_access_tokens: client.dpop_bound_access_tokens,
     }
 }
 
@@ -288,6 +313,7 @@ async fn change(
 ) -> Result<HttpResponse, Refused> {
     let (application, before) = own(call, request, id).await?;
     let metadata = read(request, body)?;
+    check_identity(call, &metadata, before)?;
     let secret = registration::new_secret(&call.site.house);
     let mut after = client(call, &metadata, &before.client_id, &secret)?;
     let renewed = after.authentication.has_secret() && before.secrets.is_empty();
@@ -297,7 +323,15 @@ async fn change(
     // What an operator has added stays: an application cannot take it away by leaving it out, nor get it by naming it.
     after.resources.clone_from(&before.resources);
     after.claims.clone_from(&before.claims);
+    after.sector_identifier.clone_from(&before.sector_identifier);
     after.consent = before.consent;
+    after.require_pkce = before.require_pkce || after.is_public();
+    after.client_credentials = before.client_credentials && !after.is_public();
+    after.device_authorization = before.device_authorization;
+    after.require_signed_request_object = before.require_signed_request_object;
+    if after.refresh.is_some() && before.refresh.is_some() {
+        after.refresh = before.refresh;
+    }
     let name = name_of(&metadata, &application.name)?;
     let protocol = Protocol::Oidc(Box::new(after.clone()));
     let changed = Application { name, protocol, ..application.clone() };
@@ -307,6 +341,20 @@ async fn change(
         client_secret_expires_at: renewed.then_some(0),
         ..told(call, &changed, &after)
     }))
+}
+
+/// Whoever names itself must be itself, and cannot choose its secret (RFC 7592, 2.2).
+fn check_identity(call: &Call, metadata: &Metadata, before: &OidcClient) -> Result<(), Refused> {
+    if metadata.client_id.as_ref().is_some_and(|id| *id != before.client_id) {
+        return Err(Refused::Metadata("client_id is not the one of this application".to_owned()));
+    }
+    let Some(secret) = &metadata.client_secret else { return Ok(()) };
+    let hash = &call.site.house.derived.client_secrets;
+    let digest = secret_digest(hash, call.realm.tenant(), &before.client_id, secret);
+    if before.valid_secrets(call.visit.now).any(|valid| valid == digest) {
+        return Ok(());
+    }
+    Err(Refused::Metadata("client_secret is not the one of this application; it cannot be chosen".to_owned()))
 }
 
 /// `DELETE {base}/oidc/register/{application}` (RFC 7592, 2.3).

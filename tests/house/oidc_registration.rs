@@ -111,6 +111,35 @@ async fn an_application_registers_itself_with_permission() {
             put.text
         );
         assert_eq!(linus.get(&url).await.status, 400, "{on:?}: the old address is not registered any more");
+        // RFC 7592, 2.2: it stays who it is, does not choose its secret, and keeps what an operator has added.
+        for (name, text, good) in [
+            ("client_id", id.as_str(), true),
+            ("client_id", "notes", false),
+            ("client_secret", secret.as_str(), true),
+            ("client_secret", "a secret of its own choice", false),
+        ] {
+            let mut metadata = changed.clone();
+            metadata[name] = text.into();
+            let put = Told::of(client.put(&place).bearer_auth(&own).json(&metadata)).await;
+            assert_eq!(put.status == 200, good, "{on:?} {name}: {}", put.text);
+        }
+        let more = "redirect_uris = [\"https://rp.example/new\"]\nrefresh_tokens = true\nscopes = [\"openid\", \"email\"]\n\
+                    device_authorization = true\nsector_identifier = \"example.com\"\n";
+        let table =
+            application("Self-made", more).replace("client_id = \"Self-made\"", &format!("client_id = \"{id}\""));
+        world.apply(&table).await;
+        changed["userinfo_signed_response_alg"] = "ES256".into();
+        changed["jwks_uri"] = "https://rp.example/keys".into();
+        changed["dpop_bound_access_tokens"] = true.into();
+        let put = Told::of(client.put(&place).bearer_auth(&own).json(&changed)).await;
+        let read = Told::of(client.get(&place).bearer_auth(&own)).await;
+        assert_eq!((put.status, put.body), (200, read.body.clone()), "{on:?}");
+        for name in ["userinfo_signed_response_alg", "jwks_uri", "dpop_bound_access_tokens", "redirect_uris"] {
+            assert_eq!(read.body[name], changed[name], "{on:?}: RFC 7591, 3.2.1");
+        }
+        let device = client.post(format!("{}/oidc/device_authorization", world.base()));
+        let device = Told::of(device.basic_auth(&id, Some(&secret)).form(&[("scope", "openid")])).await;
+        assert_eq!(device.status, 200, "{on:?}: {}", device.text);
         assert_eq!(register(&world, &token, &good).await.status, 401, "{on:?}: used up");
         assert_eq!(Told::of(client.delete(&place).bearer_auth(&own)).await.status, 204, "{on:?}");
         assert_eq!(Told::of(client.get(&place).bearer_auth(&own)).await.status, 401, "{on:?}");
