@@ -94,6 +94,17 @@ impl Urls {
     }
 }
 
+/// The endpoints that applications call, below a virtual server's base: what goes wrong there is told in the words of OAuth.
+pub const FOR_APPLICATIONS: [&str; 7] = [
+    "/oidc/token",
+    "/oidc/revoke",
+    "/oidc/introspect",
+    "/oidc/par",
+    "/oidc/device_authorization",
+    "/oidc/userinfo",
+    "/oidc/register",
+];
+
 /// The path of the desk, for the `Location` of our own answers and the action of forms.
 #[must_use]
 pub fn desk_path(tenant: &TenantCode, login: LoginId) -> String {

@@ -15,7 +15,7 @@ use super::{Fault, Site, cookies, visit};
 use crate::domain::ids::CorrelationId;
 use crate::flow::Realm;
 use crate::i18n::{Language, Preferences, negotiate};
-use crate::urls::Urls;
+use crate::urls::{FOR_APPLICATIONS, Urls};
 
 /// Where the forms of a page may lead, besides ourselves; browsers hold redirects after a form against it.
 #[derive(Debug, Clone)]
@@ -163,6 +163,11 @@ impl Asked {
         self.uri.path().contains("/api/")
     }
 
+    fn is_for_applications(&self) -> bool {
+        let below = self.uri.path().strip_prefix("/t/").and_then(|rest| rest.find('/').and_then(|at| rest.get(at..)));
+        below.is_some_and(|path| FOR_APPLICATIONS.contains(&path))
+    }
+
     /// The path for the language selector; none for a form that was sent. The query is not repeated on the page: a
     /// stranger may have written it. The script of the pages keeps it.
     fn path(&self) -> &str {
@@ -189,6 +194,9 @@ impl Asked {
 /// What happened and what to do, as a page or a problem document (RFC 9457).
 fn explanation(fault: &Fault, asked: &Asked, site: &Site, correlation: CorrelationId) -> HttpResponse {
     let status = fault.status_code();
+    if asked.is_for_applications() {
+        return for_applications(fault);
+    }
     if !asked.is_for_programs() {
         let realm = asked.realm(site);
         let language = asked.language(&site.urls, realm.as_deref());
@@ -204,6 +212,17 @@ fn explanation(fault: &Fault, asked: &Asked, site: &Site, correlation: Correlati
     let body = serde_json::json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "code": code,
         "correlation": correlation.to_string() });
     HttpResponse::build(status).insert_header((header::CONTENT_TYPE, "application/problem+json")).body(body.to_string())
+}
+
+/// What happened, as OAuth tells it (RFC 6749, 5.2).
+fn for_applications(fault: &Fault) -> HttpResponse {
+    let (error, description) = match fault {
+        Fault::Internal(_) => ("server_error", "the server failed; try again".to_owned()),
+        Fault::Busy => ("temporarily_unavailable", "the server is busy; try again in some seconds".to_owned()),
+        fault => ("invalid_request", fault.to_string()),
+    };
+    let body = serde_json::json!({ "error": error, "error_description": description });
+    HttpResponse::build(fault.status_code()).insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")).json(body)
 }
 
 fn log(fault: &Fault, request: &HttpRequest, correlation: CorrelationId) {

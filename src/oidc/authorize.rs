@@ -163,8 +163,22 @@ fn refuse(call: &Call, refused: Refused) -> Answer {
     }
 }
 
-/// Answers a checked request from the session, or begins a login.
+/// Answers a checked request. When we fail the application hears of it (RFC 6749, 4.1.2.1): it may be waiting in a frame
+/// that nobody sees.
 async fn start(call: &Call, request: &HttpRequest, stored: &Stored) -> Answer {
+    let (code, why) = match answered(call, request, stored).await {
+        Err(Fault::Busy) => (Code::TemporarilyUnavailable, "the server is busy; try again in some seconds"),
+        Err(Fault::Internal(reason)) => {
+            tracing::error!(correlation = %call.visit.correlation, reason, "an authorization request failed");
+            (Code::ServerError, "the server failed; try again")
+        }
+        answer => return answer,
+    };
+    respond::error(call, &stored.request.return_to, &AuthorizationError::new(code, why))
+}
+
+/// Answers from the session, or begins a login.
+async fn answered(call: &Call, request: &HttpRequest, stored: &Stored) -> Answer {
     let found = client_of(call, &stored.request.client_id);
     let (application, client) = found.ok_or_else(|| shown(call, &ShownError::ClientUnknown))?;
     let prompt = stored.request.prompt;

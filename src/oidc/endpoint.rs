@@ -4,7 +4,7 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA,
     RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
@@ -23,6 +23,12 @@ pub(super) async fn preflight() -> HttpResponse {
         .insert_header((ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type, dpop"))
         .insert_header((ACCESS_CONTROL_MAX_AGE, "3600"))
         .finish()
+}
+
+/// Whoever comes by another method than POST (RFC 9110, 15.5.6).
+pub(super) async fn wrong_method() -> HttpResponse {
+    let error = invalid("this endpoint is called by POST");
+    json(StatusCode::METHOD_NOT_ALLOWED).insert_header((ALLOW, "POST, OPTIONS")).json(error)
 }
 
 /// The beginning of a JSON answer that nobody keeps.

@@ -213,15 +213,20 @@ impl BearerError {
         }
     }
 
-    /// The values of the header `WWW-Authenticate`: one for each way in which a token may come.
+    /// The values of the header `WWW-Authenticate`: one for each way in which a token may come, or for the one in which it
+    /// came; `dpop` says which that is (RFC 9449, 7.1).
     #[must_use]
-    pub fn challenges(self) -> Vec<String> {
+    pub fn challenges(self, dpop: bool) -> Vec<String> {
         let algorithms = JwsAlgorithm::ALL.map(JwsAlgorithm::name).join(" ");
         let with = |scheme: &str, error: &str| format!("{scheme} error=\"{error}\", error_description=\"{self}\"");
+        let own = |error: &str| {
+            let bound = || format!("{}, algs=\"{algorithms}\"", with("DPoP", error));
+            vec![if dpop { bound() } else { with("Bearer", error) }]
+        };
         match self {
             Self::Missing => vec!["Bearer".to_owned(), format!("DPoP algs=\"{algorithms}\"")],
-            Self::InvalidRequest(_) => vec![with("Bearer", "invalid_request")],
-            Self::InvalidToken => vec![with("Bearer", "invalid_token")],
+            Self::InvalidRequest(_) => own("invalid_request"),
+            Self::InvalidToken => own("invalid_token"),
             Self::InvalidProof(_) => vec![format!("{}, algs=\"{algorithms}\"", with("DPoP", "invalid_dpop_proof"))],
             Self::UseNonce => vec![format!("{}, algs=\"{algorithms}\"", with("DPoP", "use_dpop_nonce"))],
         }
@@ -241,7 +246,8 @@ mod tests {
         );
         assert_eq!(error.error.status(), 401);
         assert_eq!(TokenErrorCode::InvalidGrant.status(), 400);
-        assert_eq!(BearerError::Missing.challenges().first().map(String::as_str), Some("Bearer"));
-        assert!(BearerError::InvalidToken.challenges().concat().starts_with("Bearer error=\"invalid_token\""));
+        assert_eq!(BearerError::Missing.challenges(false).first().map(String::as_str), Some("Bearer"));
+        assert!(BearerError::InvalidToken.challenges(false).concat().starts_with("Bearer error=\"invalid_token\""));
+        assert!(BearerError::InvalidToken.challenges(true).concat().starts_with("DPoP error=\"invalid_token\""));
     }
 }

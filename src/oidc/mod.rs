@@ -37,7 +37,7 @@ pub mod token_request;
 mod userinfo;
 
 use actix_web::http::Method;
-use actix_web::web;
+use actix_web::{Resource, web};
 
 /// Registers what stands above the virtual servers: a library that knows no more than OAuth puts the well-known path
 /// between the issuer's host and path (RFC 8414, 3.1).
@@ -47,28 +47,33 @@ pub fn configure_above(config: &mut web::ServiceConfig) {
         .route("/.well-known/oauth-authorization-server/t/{tenant}", web::get().to(documents::configuration));
 }
 
+/// An endpoint that applications call: pages of other sites may ask first, and other methods are told so.
+fn called(path: &str) -> Resource {
+    let other = web::route().to(endpoint::wrong_method);
+    web::resource(path).route(web::method(Method::OPTIONS).to(endpoint::preflight)).default_service(other)
+}
+
 /// Registers the routes below `/t/{tenant}`.
 pub fn configure(config: &mut web::ServiceConfig) {
     // Fixed addresses first, the busiest before the others: whatever stands before a route is compared before it.
-    let preflight = || web::method(Method::OPTIONS).to(endpoint::preflight);
     let door = web::scope("/oidc")
-        .service(web::resource("/token").route(web::post().to(token::post)).route(preflight()))
+        .service(called("/token").route(web::post().to(token::post)))
         .route("/authorize", web::get().to(authorize::get))
         .service(
             web::resource("/userinfo")
                 .route(web::get().to(userinfo::answer))
                 .route(web::post().to(userinfo::answer))
-                .route(preflight()),
+                .route(web::method(Method::OPTIONS).to(endpoint::preflight)),
         )
-        .route("/introspect", web::post().to(introspection::post))
+        .service(called("/introspect").route(web::post().to(introspection::post)))
         .route("/jwks", web::get().to(documents::jwks))
         .route("/authorize", web::post().to(authorize::post))
-        .service(web::resource("/revoke").route(web::post().to(revocation::post)).route(preflight()))
-        .route("/par", web::post().to(par::post))
+        .service(called("/revoke").route(web::post().to(revocation::post)))
+        .service(called("/par").route(web::post().to(par::post)))
         .route("/logout", web::get().to(logout::get))
         .route("/logout", web::post().to(logout::post))
         .route("/logout/confirm", web::post().to(logout::confirm))
-        .route("/device_authorization", web::post().to(device::authorization))
+        .service(called("/device_authorization").route(web::post().to(device::authorization)))
         .route("/device", web::get().to(device::enter))
         .route("/device", web::post().to(device::typed))
         .route("/register", web::post().to(register::post))

@@ -36,7 +36,9 @@ pub(super) async fn answer(call: Call, request: HttpRequest, body: web::Bytes) -
     };
     let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::UNAUTHORIZED);
     let mut response = HttpResponse::build(status);
-    for challenge in refusal.challenges() {
+    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let dpop = header.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("dpop "));
+    for challenge in refusal.challenges(dpop) {
         response.append_header((WWW_AUTHENTICATE, challenge));
     }
     if refusal == BearerError::UseNonce {
