@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -14,6 +15,7 @@ use vestibule::apply::plan::Prune;
 use vestibule::apply::run::Run;
 use vestibule::config::Settings;
 use vestibule::demo;
+use vestibule::domain::oidc_client::OidcClient;
 use vestibule::telemetry;
 
 /// Identity provider and self-provisioning portal.
@@ -215,6 +217,16 @@ enum Client {
         #[command(flatten)]
         tenant: OfTenant,
     },
+    /// Make a new secret for an OpenID Connect application and print it, once. The one before stays valid for a day.
+    Secret {
+        /// The application's client_id.
+        client_id: String,
+        /// The secret before may be stolen: it ends at once.
+        #[arg(long)]
+        at_once: bool,
+        #[command(flatten)]
+        tenant: OfTenant,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -345,6 +357,10 @@ async fn carry_out(command: Command, settings: Settings) -> anyhow::Result<ExitC
         }
         Command::Client(Client::Permit { uses, days, tenant }) => {
             helpdesk::permit_registration(settings, tenant.tenant.as_deref(), uses, days).await?
+        }
+        Command::Client(Client::Secret { client_id, at_once, tenant }) => {
+            let grace = if at_once { Duration::ZERO } else { OidcClient::SECRET_GRACE };
+            helpdesk::new_client_secret(settings, tenant.tenant.as_deref(), &client_id, grace).await?
         }
     };
     print(lines);

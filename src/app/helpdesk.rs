@@ -2,6 +2,8 @@
 
 pub mod alerts;
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 
 use super::commands::{desk, tenant};
@@ -16,6 +18,7 @@ use crate::flow::administration::people;
 use crate::flow::lifecycle::{self, By, Ending};
 use crate::flow::registration;
 use crate::http::Site;
+use crate::oidc::client::secret_digest;
 use crate::storage::tokens::{self, Moved, State, Token};
 use crate::storage::{self, Connection, tenants, users};
 
@@ -52,9 +55,31 @@ pub async fn permit_registration(
     days: u32,
 ) -> anyhow::Result<Vec<String>> {
     let place = Place::of(settings, code).await?;
-    let life = std::time::Duration::from_secs(u64::from(days) * 86_400);
+    let life = Duration::from_secs(u64::from(days) * 86_400);
     let token = registration::permit(&desk(&place.site), place.tenant, i64::from(uses), life).await?;
     Ok(vec![token.expose_secret().to_owned()])
+}
+
+/// Makes a new secret for an OpenID Connect application; it is shown once. The one before stays valid for `grace`.
+///
+/// # Errors
+/// If there is no such application, it has no secret to prove itself with, or the database fails.
+pub async fn new_client_secret(
+    settings: &Settings,
+    code: Option<&str>,
+    client_id: &str,
+    grace: Duration,
+) -> anyhow::Result<Vec<String>> {
+    let place = Place::of(settings, code).await?;
+    let house = &place.site.house;
+    let secret = registration::new_secret(house);
+    let digest = secret_digest(&house.derived.client_secrets, place.tenant, client_id, &secret);
+    let changed = registration::replace_secret(&desk(&place.site), place.tenant, client_id, digest, grace).await?;
+    anyhow::ensure!(
+        changed,
+        "there is no application with the client_id \"{client_id}\" that proves itself by a secret"
+    );
+    Ok(vec![secret.expose_secret().to_owned()])
 }
 
 /// A virtual server that a help desk command works in.

@@ -21,10 +21,6 @@ use crate::keys::x509::Certificate;
 use crate::oidc::client::secret_digest;
 use crate::saml::{described, encrypt};
 
-/// How long a client secret that was replaced stays valid, so that the application can be changed over without an
-/// outage.
-const GRACE: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
-
 /// The largest metadata file that is read.
 const LARGEST_METADATA: u64 = 4 * 1024 * 1024;
 
@@ -181,7 +177,7 @@ fn client(
         if let Some(given) =
             given.first().filter(|given| before.secrets.first().map(|it| it.digest) != Some(given.digest))
         {
-            client.replace_secret(given.digest, GRACE, desk.now);
+            client.replace_secret(given.digest, OidcClient::SECRET_GRACE, desk.now);
         }
     }
     if !client.is_complete() {

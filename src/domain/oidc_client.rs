@@ -238,6 +238,9 @@ pub struct OidcClient {
 impl OidcClient {
     /// How many secrets may be valid at once while one replaces the other.
     pub const MOST_SECRETS: usize = 2;
+    /// How long a secret that was replaced stays valid, so that the application can be changed over without an outage
+    ///
+    pub const SECRET_GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 
     /// The registered address that `presented` is, if any.
     #[must_use]

@@ -8,9 +8,10 @@ use serde_json::json;
 use super::administration::{Desk, tenants};
 use super::house::text;
 use super::{Error, House, Realm, Result, Visit};
-use crate::domain::application::Application;
+use crate::domain::application::{Application, Protocol};
 use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::ids::{ApplicationId, TenantId};
+use crate::domain::oidc_client::SecretDigest;
 use crate::domain::secret::{ExposeSecret as _, SecretString};
 use crate::storage::{self, registrations};
 
@@ -99,6 +100,46 @@ pub async fn change(house: &House, realm: &Realm, visit: &Visit, application: &A
     taken(changed.await)?;
     house.forget_realms();
     Ok(())
+}
+
+/// Gives an application another secret, known here by its digest; the one before stays valid for `grace`.
+/// Says `false` if there is no application with this `client_id` that proves itself by a secret.
+///
+/// # Errors
+/// If the database fails.
+pub async fn replace_secret(
+    desk: &Desk<'_>,
+    tenant: TenantId,
+    client_id: &str,
+    digest: SecretDigest,
+    grace: Duration,
+) -> Result<bool> {
+    let house = desk.house;
+    let replaced = house.db.write(async |connection| {
+        let code = storage::tenants::code_of(tenant).ask(connection).await?;
+        let config = match code {
+            Some(code) => storage::tenants::config(connection, &code).await?,
+            None => None,
+        };
+        let found = config.into_iter().flat_map(|config| config.applications).find_map(|application| match application
+            .protocol
+            .clone()
+        {
+            Protocol::Oidc(client) if client.client_id == client_id && client.authentication.has_secret() => {
+                Some((application, client))
+            }
+            _ => None,
+        });
+        let Some((application, mut client)) = found else { return Ok(false) };
+        client.replace_secret(digest, grace, desk.now);
+        let application = Application { protocol: Protocol::Oidc(client), ..application };
+        tenants::put_application(desk, connection, tenant, &application, false).await?;
+        storage::tenants::raise_version(connection, tenant, desk.now).await?;
+        Ok(true)
+    });
+    let replaced = replaced.await?;
+    house.forget_realms();
+    Ok(replaced)
 }
 
 /// Removes an application that manages itself.
