@@ -17,6 +17,7 @@ mod door_saml;
 mod foreign;
 mod mariadb;
 mod messages;
+mod oidc_bounds;
 mod oidc_device;
 mod oidc_logout;
 mod oidc_profiles;
