@@ -27,7 +27,7 @@ mod person;
 pub mod refresh_token;
 mod register;
 pub mod request;
-mod request_object;
+pub mod request_object;
 mod respond;
 mod revocation;
 mod standing;

@@ -67,7 +67,7 @@ impl<'de> Deserialize<'de> for Others {
 ///
 /// # Errors
 /// What is wrong, for the developer.
-pub(super) fn unpack(
+pub fn unpack(
     object: &str,
     client_id: &str,
     keys: &KeySet,
