@@ -247,7 +247,7 @@ pub struct Jws<'a> {
     header: Header,
     algorithm: JwsAlgorithm,
     message: &'a str,
-    payload: Vec<u8>,
+    payload: String,
     signature: Vec<u8>,
 }
 
@@ -264,7 +264,9 @@ impl<'a> Jws<'a> {
         let (message, signature) = text.rsplit_once('.').ok_or(form.clone())?;
         let (header, payload) = message.split_once('.').ok_or(form.clone())?;
         let decoded = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| form.clone());
-        let header: Header = serde_json::from_slice(&decoded(header)?)
+        // All of it is text, also what is ignored (RFC 8725, 3.7).
+        let text = |part: &str| String::from_utf8(decoded(part)?).map_err(|_| JoseFault("the token is not UTF-8"));
+        let header: Header = serde_json::from_str(&text(header)?)
             .map_err(|_| JoseFault("the token's header is not what RFC 7515 describes"))?;
         let algorithm = JwsAlgorithm::of_name(&header.alg)
             .ok_or(JoseFault("the token is not signed by RS256, PS256, ES256 or EdDSA"))?;
@@ -276,7 +278,7 @@ impl<'a> Jws<'a> {
                 "the token's header brings keys of its own (jku, x5u, x5c); only registered keys count",
             ));
         }
-        Ok(Self { algorithm, message, payload: decoded(payload)?, signature: decoded(signature)?, header })
+        Ok(Self { algorithm, message, payload: text(payload)?, signature: decoded(signature)?, header })
     }
 
     /// The type in the header, as compared: in lower case and without `application/`.
@@ -326,7 +328,7 @@ impl<'a> Jws<'a> {
     }
 
     fn read<T: for<'de> Deserialize<'de>>(&self) -> Result<T, JoseFault> {
-        serde_json::from_slice(&self.payload)
+        serde_json::from_str(&self.payload)
             .map_err(|_| JoseFault("a claim is missing, is there twice or has the wrong JSON type"))
     }
 }
@@ -434,6 +436,9 @@ mod tests {
                 serde_json::json!({ "alg": name, "kid": kid, "crit": ["exp"] }),
                 serde_json::json!({ "alg": name, "kid": kid, "b64": false }),
                 serde_json::json!({ "alg": name, "kid": kid, "zip": "DEF" }),
+                serde_json::json!({ "alg": name, "kid": null }),
+                serde_json::json!({ "alg": name, "kid": kid, "jku": null }),
+                serde_json::json!({ "alg": name, "kid": kid, "crit": null }),
             ] {
                 assert!(claims(&signed(&key, &bad, "{}")).is_err(), "{bad}");
             }
@@ -444,6 +449,19 @@ mod tests {
                 assert!(claims(&bad).is_err(), "{bad}");
             }
             assert!(Jws::split(&token, 10).is_err());
+            // What is ignored is text as well: found by fuzzing.
+            let octets = |header: &[u8], payload: &[u8]| {
+                let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
+                let signature = key.sign(message.as_bytes()).expect("signs");
+                claims(&format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
+            };
+            let header = format!("{{\"alg\":\"{name}\",\"x\":\"?\"}}");
+            let broken = |text: &str| text.bytes().map(|b| if b == b'?' { 0xf0 } else { b }).collect::<Vec<_>>();
+            assert!(octets(header.as_bytes(), b"{\"x\":\"?\"}").is_ok());
+            assert!(
+                octets(&broken(&header), b"{}").is_err()
+                    && octets(header.as_bytes(), &broken("{\"x\":\"?\"}")).is_err()
+            );
         }
     }
 
