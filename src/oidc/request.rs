@@ -88,6 +88,7 @@ impl AuthorizationRequest {
             silent: self.prompt.none,
             freshness,
             methods,
+            otherwise: Vec::new(),
             hint: self.login_hint.clone(),
             languages: self.ui_locales.clone(),
             choose_account: self.prompt.select_account,

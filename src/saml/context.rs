@@ -144,21 +144,32 @@ impl Wanted {
         self.classes.iter().any(|name| name == TIME_SYNC)
     }
 
-    /// What must be proven for it, beyond what the access policies ask.
+    /// The ways to meet it, beyond what the access policies ask: the one that is wanted most first. The classes of a
+    /// request are in the order of preference (core 3.3.2.2.1); where a person cannot go the first way, the next is tried.
     #[must_use]
-    pub fn methods(&self) -> Vec<Method> {
-        let all = vec![Method::Password, Method::Otp];
-        let named = match self.comparison {
-            // The first is the one that is wanted most.
-            Comparison::Exact => self.classes.first().and_then(|name| class(name)),
+    pub fn ways(&self) -> Vec<Vec<Method>> {
+        let named = || self.classes.iter().filter_map(|name| class(name));
+        let wanted: Vec<&Class> = match self.comparison {
+            Comparison::Exact => named().collect(),
+            // What is stronger will do as well; of that, the weakest first.
             Comparison::Minimum => {
-                let weakest = self.strengths().min().unwrap_or(0);
-                self.classes.iter().filter_map(|name| class(name)).find(|class| class.strength == weakest)
+                let least = self.strengths().min().unwrap_or(0);
+                named().chain(CLASSES.iter().rev().filter(|class| class.strength > least)).collect()
             }
-            Comparison::Better => return if self.strongest() == 0 { vec![Method::Password] } else { all },
-            Comparison::Maximum => None,
+            // Of what is stronger than the password, only both together says so with every kind of authenticator.
+            Comparison::Better if self.strongest() == 0 => CLASSES.iter().rev().filter(|it| it.strength > 0).collect(),
+            Comparison::Better => CLASSES.iter().filter(|class| class.strength == 3).collect(),
+            // As strong as possible.
+            Comparison::Maximum if self.classes.is_empty() => Vec::new(),
+            Comparison::Maximum => CLASSES.iter().filter(|class| class.strength <= self.strongest()).collect(),
         };
-        named.map(|class| class.needs.to_vec()).unwrap_or_default()
+        let mut ways: Vec<Vec<Method>> = Vec::new();
+        for class in wanted {
+            if !ways.iter().any(|way| way == class.needs) {
+                ways.push(class.needs.to_vec());
+            }
+        }
+        ways
     }
 
     /// What is claimed of what was done; `None` if that is not what was wanted.
@@ -249,13 +260,44 @@ mod tests {
         ] {
             assert_eq!(wanted(comparison, classes), None, "{comparison:?} {classes:?}");
         }
-        let methods = |comparison, classes: &[&str]| wanted(comparison, classes).expect("reachable").methods();
-        let both = vec![Method::Password, Method::Otp];
-        assert_eq!(methods(Exact, &[REFEDS, PASSWORD]), both);
-        assert_eq!(methods(Exact, &[TIME_SYNC]), [Method::Otp]);
-        assert_eq!(methods(Minimum, &[REFEDS, PASSWORD]), [Method::Password]);
-        assert_eq!(methods(Better, &[PASSWORD]), both);
-        assert_eq!(methods(Maximum, &[REFEDS]), []);
         assert_eq!(Comparison::named(Some("Exact")), None);
+    }
+    /// every comparison names its ways in the order in which they are wanted (core 3.3.2.2.1).
+    #[test]
+    fn what_cannot_be_reached_has_another_way_if_one_is_listed() {
+        use Comparison::{Better, Exact, Maximum, Minimum};
+        const UNKNOWN: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:SmartcardPKI";
+        const P: Method = Method::Password;
+        const O: Method = Method::Otp;
+        let ways: [(_, &[&str], &[&[Method]]); 18] = [
+            (Exact, &[REFEDS, PASSWORD], &[&[P, O], &[P]]),
+            (Exact, &[PASSWORD, REFEDS], &[&[P], &[P, O]]),
+            (Exact, &[REFEDS, MULTI_FACTOR], &[&[P, O]]),
+            (Exact, &[TIME_SYNC], &[&[O]]),
+            (Exact, &[UNKNOWN, TIME_SYNC, UNSPECIFIED], &[&[O], &[]]),
+            (Minimum, &[REFEDS], &[&[P, O]]),
+            (Minimum, &[REFEDS, PASSWORD], &[&[P, O], &[P], &[O]]),
+            (Minimum, &[PASSWORD], &[&[P], &[O], &[P, O]]),
+            (Minimum, &[TIME_SYNC], &[&[O], &[P, O]]),
+            (Minimum, &[UNSPECIFIED], &[&[], &[P], &[O], &[P, O]]),
+            (Better, &[UNSPECIFIED], &[&[P], &[O], &[P, O]]),
+            (Better, &[PASSWORD], &[&[P, O]]),
+            (Better, &[TIME_SYNC, PASSWORD], &[&[P, O]]),
+            (Maximum, &[REFEDS], &[&[P, O], &[O], &[P], &[]]),
+            (Maximum, &[PASSWORD, TIME_SYNC], &[&[O], &[P], &[]]),
+            (Maximum, &[PASSWORD], &[&[P], &[]]),
+            (Maximum, &[UNSPECIFIED], &[&[]]),
+            (Maximum, &[UNKNOWN, PASSWORD], &[&[P], &[]]),
+        ];
+        for (comparison, classes, expected) in ways {
+            let wanted = wanted(comparison, classes).expect("reachable");
+            assert_eq!(wanted.ways(), expected, "{comparison:?} {classes:?}");
+            // Whoever goes one of the ways, with an authenticator that counts time, gets what was wanted.
+            for way in expected {
+                let done = Done { password: way.contains(&P), otp: way.contains(&O), by_time: true };
+                assert!(wanted.claimed(done).is_some(), "{comparison:?} {classes:?} {way:?}");
+            }
+        }
+        assert_eq!(Wanted::default().ways(), Vec::<Vec<Method>>::new());
     }
 }

@@ -236,10 +236,12 @@ impl AuthnRequest {
     /// What the request wishes, in the words of the login.
     #[must_use]
     pub fn wishes(&self) -> Wishes {
+        let mut ways = self.wanted.ways().into_iter();
         Wishes {
             silent: self.passive,
             freshness: if self.force { Freshness::ThisLogin } else { Freshness::Any },
-            methods: self.wanted.methods(),
+            methods: ways.next().unwrap_or_default(),
+            otherwise: ways.collect(),
             hint: self.subject.as_ref().filter(|subject| !subject.opaque).map(|subject| subject.name.clone()),
             languages: Vec::new(),
             choose_account: false,

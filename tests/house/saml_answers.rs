@@ -342,3 +342,63 @@ async fn metadata_at_an_address_is_followed_if_it_is_signed() {
     running.abort();
     world.stop().await;
 }
+
+/// where the context that is wanted most cannot be reached, another one of the request is; and none else.
+#[actix_web::test]
+async fn a_context_that_cannot_be_reached_gives_way_to_another_that_was_asked_for() {
+    const REFEDS: &str = "https://refeds.org/profile/mfa";
+    const PASSWORD: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport";
+    let world = World::new(On::Sqlite).await;
+    world.apply(&ACME.replace("require = [\"password\", \"otp\"]", "require = [\"password\"]")).await;
+    world.advance(3);
+    let wanted = |comparison: &str, classes: &[&str]| {
+        let class = |name: &&str| format!("<saml:AuthnContextClassRef>{name}</saml:AuthnContextClassRef>");
+        let classes: String = classes.iter().map(class).collect();
+        format!("<samlp:RequestedAuthnContext Comparison=\"{comparison}\">{classes}</samlp:RequestedAuthnContext>")
+    };
+    let claims = |xml: &str, class: &str| xml.contains(&format!(">{class}</saml:AuthnContextClassRef>"));
+    // Barbara has no authenticator, and may not have one.
+    for (comparison, classes, class) in [
+        ("exact", &[REFEDS, PASSWORD][..], Some(PASSWORD)),
+        ("minimum", &[REFEDS, PASSWORD], Some(PASSWORD)),
+        ("maximum", &[REFEDS], Some(PASSWORD)),
+        ("exact", &[REFEDS], None),
+        ("minimum", &[REFEDS], None),
+        ("better", &[PASSWORD], None),
+    ] {
+        let mut barbara = Visitor::new(&world.url);
+        let seen = barbara.get(&redirect(&world, &request(&world, "", &wanted(comparison, classes)))).await;
+        let seen = barbara.press(&seen, "continue", &[("username", "barbara")]).await;
+        let seen = barbara.press(&seen, "continue", &[("password", "not in the rollout")]).await;
+        match class {
+            Some(class) => assert!(claims(&posted(&seen).1, class), "{comparison} {classes:?}: {}", seen.body),
+            None => {
+                let xml = posted(&barbara.press(&seen, "return", &[]).await).1;
+                assert!(status_of(&xml)[1].ends_with(":NoAuthnContext"), "{comparison} {classes:?}: {xml}");
+            }
+        }
+    }
+    // Linus has one: he is asked, unless nothing may be asked.
+    let mut linus = Visitor::new(&world.url);
+    let seen = linus.get(&redirect(&world, &request(&world, "", ""))).await;
+    let seen = linus.press(&seen, "continue", &[("username", "linus")]).await;
+    let seen = linus.press(&seen, "continue", &[("password", "has a token already")]).await;
+    assert!(claims(&posted(&seen).1, PASSWORD), "{}", seen.body);
+    let both = wanted("exact", &[REFEDS, PASSWORD]);
+    assert!(claims(&answer(&world, &mut linus, "IsPassive=\"true\"", &both).await, PASSWORD));
+    let seen = linus.get(&redirect(&world, &request(&world, "", &both))).await;
+    let code = crate::story::passcode_of_linus(&world);
+    let seen = linus.press(&seen, "continue", &[("code", &code)]).await;
+    assert!(claims(&posted(&seen).1, REFEDS), "{}", seen.body);
+    // And now that it was done, it is told wherever it is wanted most.
+    for (comparison, classes, class) in [
+        ("exact", &[REFEDS, PASSWORD][..], REFEDS),
+        ("exact", &[PASSWORD, REFEDS], PASSWORD),
+        ("maximum", &[PASSWORD], PASSWORD),
+        ("better", &[PASSWORD], "urn:oasis:names:tc:SAML:2.0:ac:classes:MobileTwoFactorContract"),
+    ] {
+        let xml = answer(&world, &mut linus, "IsPassive=\"true\"", &wanted(comparison, classes)).await;
+        assert!(claims(&xml, class), "{comparison} {classes:?}: {xml}");
+    }
+    world.stop().await;
+}

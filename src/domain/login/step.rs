@@ -108,17 +108,26 @@ pub enum Step {
     Answered,
 }
 
-/// What this login must prove: the policy's requirements and what the application wishes beyond them.
-#[must_use]
-pub fn requirements(login: &Login, decision: &Decision) -> Vec<Requirement> {
-    let mut requirements = decision.verdict.requirements().to_vec();
-    for method in &login.wishes.methods {
-        if !decision.verdict.requires(*method) {
-            requirements.push(Requirement::once_per_session(*method));
+/// What this login must prove: the policy's requirements and what the application wishes beyond them, in every way that it
+/// would take, most wanted first. There is always one.
+pub fn ways<'a>(login: &'a Login, decision: &'a Decision) -> impl Iterator<Item = Vec<Requirement>> + 'a {
+    login.wishes.ways().map(|methods| {
+        let mut requirements = decision.verdict.requirements().to_vec();
+        for method in methods {
+            if !decision.verdict.requires(*method) {
+                requirements.push(Requirement::once_per_session(*method));
+            }
         }
-    }
-    requirements.sort_by_key(|requirement| requirement.method);
-    requirements
+        requirements.sort_by_key(|requirement| requirement.method);
+        requirements
+    })
+}
+
+/// The requirements that were met, of the most wanted way; `None` if those of no way were.
+#[must_use]
+pub fn met(login: &Login, decision: &Decision, evidence: Evidence, now: Timestamp) -> Option<Vec<Requirement>> {
+    let meets = |requirement: &Requirement| evidence.meets(*requirement, login.wishes.freshness, now);
+    ways(login, decision).find(|requirements| requirements.iter().all(meets))
 }
 
 /// The first thing that is lacking.
@@ -133,13 +142,24 @@ pub fn next_step(facts: &Facts<'_>) -> Step {
     if facts.login.expired(facts.now) {
         return Step::Expired;
     }
-    let requirements = requirements(facts.login, facts.decision);
+    // The first way that this person can go. Where no page may be shown, that is one that lies behind them already.
+    let passable = |step: &Step| match step {
+        Step::Refused(Refusal::AuthenticatorsBlocked | Refusal::NotOffered(_)) => false,
+        step => !facts.login.wishes.silent || *step == Step::Complete,
+    };
+    let mut steps = ways(facts.login, facts.decision).map(|requirements| step_towards(facts, &requirements));
+    let first = steps.next().unwrap_or(Step::Refused(Refusal::Denied));
+    if passable(&first) { first } else { steps.find(passable).unwrap_or(first) }
+}
+
+/// The first thing that is lacking for these requirements.
+fn step_towards(facts: &Facts<'_>, requirements: &[Requirement]) -> Step {
     let lacking = |method| {
         requirements.iter().any(|requirement| {
             requirement.method == method && !facts.evidence.meets(*requirement, facts.login.wishes.freshness, facts.now)
         })
     };
-    if let Some(step) = account_step(facts, &requirements, lacking(Method::Password)) {
+    if let Some(step) = account_step(facts, requirements, lacking(Method::Password)) {
         return step;
     }
     if facts.decision.verdict == Verdict::Deny {
@@ -409,6 +429,39 @@ mod tests {
         let facts = new_user(&fresh, &password_only);
         let facts = Facts { evidence: Evidence { password: earlier, ..facts.evidence }, ..facts };
         assert_eq!(next_step(&facts), Step::Password);
+    }
+
+    /// whoever cannot go the way that is wanted most goes another one that will do; and only then.
+    #[test]
+    fn another_way_is_taken_where_the_first_is_closed() {
+        let wishes = Wishes {
+            methods: vec![Method::Password, Method::Otp],
+            otherwise: vec![vec![Method::Password]],
+            ..Wishes::default()
+        };
+        let password_only = decision(only(Method::Password));
+        let wished = Login { wishes: wishes.clone(), ..login() };
+        let base = new_user(&wished, &password_only);
+        let closed = Facts { offer: Offer::Refused(provisioning::Refusal::NoEmail), ..base };
+        let blocked = Facts { tokens: Tokens::Blocked, ..base };
+        assert_eq!(next_step(&base), Step::Offer, "an authenticator can be had");
+        assert_eq!(next_step(&Facts { tokens: Tokens::Usable, ..base }), Step::Passcode);
+        assert_eq!((next_step(&closed), next_step(&blocked)), (Step::Complete, Step::Complete));
+        assert_eq!(next_step(&Facts { evidence: Evidence::default(), ..closed }), Step::Password);
+        // What the policy demands is not given up for it.
+        let demanded = decision(both());
+        let refused = Step::Refused(Refusal::NotOffered(provisioning::Refusal::NoEmail));
+        assert_eq!(next_step(&Facts { decision: &demanded, ..closed }), refused);
+        assert_eq!(next_step(&Facts { decision: &decision(Verdict::Deny), ..closed }), Step::Refused(Refusal::Denied));
+        // Without a page, what was proven before is enough, if one of the ways says so.
+        let silent = Login { wishes: Wishes { silent: true, ..wishes }, ..login() };
+        let silent = Facts { login: &silent, tokens: Tokens::Usable, ..base };
+        assert_eq!(next_step(&silent), Step::Complete);
+        assert_eq!(next_step(&Facts { evidence: Evidence::default(), ..silent }), Step::Password);
+        assert_eq!(met(&wished, &demanded, base.evidence, NOW), None);
+        let of = |evidence| met(&wished, &password_only, evidence, NOW).map(|found| found.len());
+        assert_eq!(of(base.evidence), Some(1));
+        assert_eq!(of(Evidence { otp: PROVEN, ..base.evidence }), Some(2));
     }
 
     #[test]

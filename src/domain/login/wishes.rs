@@ -21,12 +21,23 @@ pub struct Wishes {
     /// Methods that must be proven beyond what the policy asks: an essential `acr`, a
     /// RequestedAuthnContext. Never fewer than the policy's.
     pub methods: Vec<Method>,
+    /// What would do instead of these, most wanted first, for a person who cannot prove them: further contexts of a
+    /// RequestedAuthnContext.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub otherwise: Vec<Vec<Method>>,
     /// The user name to fill in: `login_hint`, a SAML Subject.
     pub hint: Option<String>,
     /// Languages that the application asks for, most wanted first: `ui_locales`.
     pub languages: Vec<String>,
     /// The person shall be able to pick another account: `prompt=select_account`.
     pub choose_account: bool,
+}
+
+impl Wishes {
+    /// The sets of methods of which one must be proven, most wanted first.
+    pub fn ways(&self) -> impl Iterator<Item = &[Method]> {
+        std::iter::once(&self.methods).chain(&self.otherwise).map(Vec::as_slice)
+    }
 }
 
 /// How recent proofs must be.
