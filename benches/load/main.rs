@@ -12,6 +12,7 @@ mod drive;
 mod pieces;
 mod report;
 mod rows;
+mod saml;
 mod server;
 mod world;
 
@@ -26,6 +27,7 @@ use vestibule::demo::smtp::{self, Mailbox};
 use drive::{Window, quantile};
 use report::{Costs, Idle, Line, Style};
 use rows::{Driven, Row};
+use saml::Peer;
 use server::{Database, Hello, Server};
 use world::{People, Sizes};
 
@@ -108,7 +110,7 @@ fn main() -> Result<()> {
     let (bare, hash) = crypto::measure(arguments.repeats)?;
     let mail = mail_server()?;
     let pieces = pieces::measure(arguments.repeats, mail.0)?;
-    let costs = Costs { bare, pieces, request: bare_request(&arguments)? };
+    let costs = Costs { bare, pieces, saml: saml::measure(arguments.repeats)?, request: bare_request(&arguments)? };
     let mut errors = 0;
     for database in arguments.databases() {
         errors += measured(&arguments, *database, &costs, &hash, &mail, style)?;
@@ -139,7 +141,8 @@ fn measured(
     let without = OFFERS * arguments.clients * arguments.repeats;
     let people = People::new(Sizes { with_authenticator: PEOPLE, without });
     let mut server = Server::new(database, *mail_at, arguments.program.as_deref())?;
-    server.apply(&people.apply_file(hash)?)?;
+    let peer = Peer::new()?;
+    server.apply(&people.apply_file(hash, &peer.certificate())?)?;
     let mut starts = Vec::new();
     for _ in 0..STARTS {
         starts.push(server.start()?.as_secs_f64() * 1000.0);
@@ -151,7 +154,7 @@ fn measured(
     let memory = server.memory()?;
     let mut lines = Vec::new();
     for row in arguments.rows() {
-        let driven = Driven { row, server: &server, people: &people, mail, offers: OFFERS };
+        let driven = Driven { row, server: &server, people: &people, mail, peer: &peer, offers: OFFERS };
         let line = repeated(arguments, &driven)?;
         lines.push(line);
     }

@@ -6,6 +6,7 @@ use crate::crypto::Bare;
 use crate::drive::{Measured, quantile};
 use crate::pieces::Pieces;
 use crate::rows::{Parts, Row};
+use crate::saml::Saml;
 use crate::server::{Database, Memory};
 
 /// Milliseconds that one commit of one row takes with MariaDB beyond what it takes with SQLite: client and server, where
@@ -17,6 +18,7 @@ const COMMIT_MARIADB: f64 = 0.08;
 pub struct Costs {
     pub bare: Bare,
     pub pieces: Pieces,
+    pub saml: Saml,
     pub request: f64,
 }
 
@@ -105,7 +107,7 @@ pub fn rows(lines: &[Line], costs: &Costs, database: Database, style: Style) -> 
 
 /// The bare costs and the idle process.
 pub fn rest(costs: &Costs, idle: &Idle, style: Style) -> String {
-    let Costs { bare, pieces, request } = costs;
+    let Costs { bare, pieces, saml, request } = costs;
     let line = |name: &str, value: String| vec![name.to_owned(), value];
     let table = [
         line("beside it", "figure".to_owned()),
@@ -118,6 +120,14 @@ pub fn rest(costs: &Costs, idle: &Idle, style: Style) -> String {
             format!("{:.4} / {:.4} ms", pieces.commit, pieces.durable_commit),
         ),
         line("a row of SQLite by its key", format!("{:.4} ms", pieces.lookup)),
+        line(
+            "a signed SAML request read, by redirect / by form",
+            format!("{:.4} / {:.4} ms", saml.read_redirect, saml.read_form),
+        ),
+        line(
+            "8 threads against one: signing SAML / reading signed SAML",
+            format!("{:.2} / {:.2} ×", saml.signing, saml.reading),
+        ),
         line("a mail handed over", format!("{:.3} ms", pieces.mail)),
         line("a request to bare actix-web", format!("{request:.4} ms")),
         line("idle memory, PSS (RSS)", format!("{:.1} ({:.1}) MiB", idle.memory.pss, idle.memory.rss)),

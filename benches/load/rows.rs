@@ -10,6 +10,7 @@ use vestibule::demo::smtp::Mailbox;
 
 use crate::client::{Browser, Seen};
 use crate::drive::{Load, Progress};
+use crate::saml::Peer;
 use crate::server::{HELLO, Hello, Server};
 use crate::world::{self, CALLBACK, PASSWORD, People, TENANT, VERIFIER};
 
@@ -35,6 +36,10 @@ pub enum Row {
     Metadata,
     /// W7: a SAML response from the session.
     Saml,
+    /// W7 with the response signed as well as the assertion.
+    SamlTwice,
+    /// W7 for a request that is signed and verified.
+    SamlSigned,
     /// W8: introspection of an access token.
     Introspection,
     /// W9 as we mean it: from the offer to the first passcode, with a real mail, a standard app.
@@ -66,6 +71,8 @@ impl Row {
             Self::Userinfo => "W5 UserInfo",
             Self::Metadata => "W6 discovery + JWKS",
             Self::Saml => "W7 SAML response from session",
+            Self::SamlTwice => "W7 the same, two signatures",
+            Self::SamlSigned => "W7 one, the request is signed",
             Self::Introspection => "W8 introspection",
             Self::Provisioning => "W9 self-provisioning, offer to passcode",
         }
@@ -95,6 +102,8 @@ impl Row {
             Self::Userinfo => Parts { requests: 1.0, lookups: 1.0, ..none },
             Self::Metadata => Parts { requests: 2.0, ..none },
             Self::Saml => Parts { requests: 1.0, lookups: 1.0, rs256: 1.0, else_ms: 0.02, ..none },
+            Self::SamlTwice => Parts { requests: 1.0, lookups: 1.0, rs256: 2.0, else_ms: 0.02, ..none },
+            Self::SamlSigned => Parts { requests: 1.0, lookups: 1.0, rs256: 1.0, else_ms: 0.03, ..none },
             Self::Introspection => Parts { requests: 1.0, lookups: 1.0, ..none },
             Self::Provisioning => {
                 Parts { requests: 5.0, commits: 5.0, lookups: 10.0, mails: 1.0, else_ms: 0.001, ..none }
@@ -110,6 +119,8 @@ pub struct Driven<'a> {
     pub server: &'a Server,
     pub people: &'a People,
     pub mail: &'a Mailbox,
+    /// The service provider that signs.
+    pub peer: &'a Peer,
     /// Enrollments that each client brings to the offer before the window.
     pub offers: usize,
 }
@@ -136,7 +147,13 @@ impl Load for Driven<'_> {
         let (access_token, refresh_token) = (String::new(), String::new());
         let mut worker = Worker { client, browser, access_token, refresh_token, offers: Vec::new(), number };
         match self.row {
-            Row::SsoRs256 | Row::SsoEs256 | Row::Saml | Row::Userinfo | Row::Introspection => {
+            Row::SsoRs256
+            | Row::SsoEs256
+            | Row::Saml
+            | Row::SamlTwice
+            | Row::SamlSigned
+            | Row::Userinfo
+            | Row::Introspection => {
                 let (browser, code) = self.log_in(&worker, "notes").await?;
                 worker.browser = browser;
                 worker.access_token = self.redeem(&worker, "notes", &code).await?;
@@ -175,7 +192,7 @@ impl Load for Driven<'_> {
             Row::Userinfo => self.userinfo(worker).await?,
             Row::Introspection => self.introspect(worker).await?,
             Row::Metadata => self.metadata(worker).await?,
-            Row::Saml => self.saml(worker).await?,
+            Row::Saml | Row::SamlTwice | Row::SamlSigned => self.saml(worker).await?,
             Row::Provisioning => {
                 let Some((name, browser, seen)) = worker.offers.pop() else { return Ok(Progress::UsedUp) };
                 self.enroll(&name, browser, &seen).await?;
@@ -276,12 +293,22 @@ impl Driven<'_> {
 
     async fn saml(&self, worker: &mut Worker) -> Result<()> {
         worker.number += 1;
-        let seen = worker.browser.get(&world::saml_request(worker.number)?).await?;
+        let request = match self.row {
+            Row::SamlSigned => {
+                let address = format!("{}/t/{TENANT}/saml/sso", self.server.url);
+                format!("/t/{TENANT}/saml/sso?{}", self.peer.query(world::ENTITY_SIGNS, &address, worker.number)?)
+            }
+            Row::SamlTwice => world::saml_request(world::ENTITY_TWICE, worker.number)?,
+            _ => world::saml_request(world::ENTITY, worker.number)?,
+        };
+        let seen = worker.browser.get(&request).await?;
         let response = seen.field("SAMLResponse").with_context(|| format!("no response: {}", seen.told()))?;
         let xml = String::from_utf8(base64::engine::general_purpose::STANDARD.decode(response)?)?;
         for part in ["<saml:Assertion", "SignatureValue", &format!("InResponseTo=\"_r{}\"", worker.number)] {
             ensure!(xml.contains(part), "no {part} in {xml}");
         }
+        let signatures = if self.row == Row::SamlTwice { 2 } else { 1 };
+        ensure!(xml.matches("<ds:Signature ").count() == signatures, "not {signatures} signatures in {xml}");
         Ok(())
     }
 

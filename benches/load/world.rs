@@ -11,10 +11,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::Digest as _;
 use vestibule::domain::oath::hotp;
 use vestibule::domain::oath::uri::OtpAuth;
+
+use crate::saml;
 
 /// The tenant's code.
 pub const TENANT: &str = "bench";
@@ -26,6 +28,10 @@ pub const VERIFIER: &str = "a-verifier-that-is-long-enough-for-the-rules-of-rfc-
 pub const CALLBACK: &str = "http://127.0.0.1:9000/callback";
 /// The SAML service provider.
 pub const ENTITY: &str = "https://wiki.example.com/sp";
+/// One that gets the response signed as well.
+pub const ENTITY_TWICE: &str = "https://twice.example.com/sp";
+/// One that signs its requests.
+pub const ENTITY_SIGNS: &str = "https://signs.example.com/sp";
 /// The secret of everybody's authenticator.
 const SECRET: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
 /// Seconds of a time step.
@@ -94,8 +100,8 @@ impl People {
     }
 
     /// The apply file: the whole virtual server.
-    pub fn apply_file(&self, password_hash: &str) -> Result<String> {
-        let mut file = String::from(SERVER);
+    pub fn apply_file(&self, password_hash: &str, certificate: &str) -> Result<String> {
+        let mut file = SERVER.replace("CERTIFICATE", certificate);
         for at in 0..self.sizes.with_authenticator {
             let person = format!("person{at:05}");
             write!(
@@ -143,22 +149,9 @@ pub fn authorize(client: &str) -> String {
     )
 }
 
-/// An authentication request of the service provider, by redirect.
-pub fn saml_request(number: u64) -> Result<String> {
-    use std::io::Write as _;
-    let seconds = i64::try_from(now_seconds())?;
-    let now = time::OffsetDateTime::from_unix_timestamp(seconds)?;
-    let now = now.format(&time::format_description::well_known::Rfc3339)?;
-    let xml = format!(
-        "<samlp:AuthnRequest xmlns:samlp=\"urn:oasis:names:tc:SAML:2.0:protocol\" \
-         xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\" ID=\"_r{number}\" Version=\"2.0\" IssueInstant=\"{now}\">\
-         <saml:Issuer>{ENTITY}</saml:Issuer></samlp:AuthnRequest>"
-    );
-    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
-    encoder.write_all(xml.as_bytes())?;
-    let message = STANDARD.encode(encoder.finish()?);
-    let query = form_urlencoded::Serializer::new(String::new()).append_pair("SAMLRequest", &message).finish();
-    Ok(format!("/t/{TENANT}/saml/sso?{query}"))
+/// An authentication request of a service provider, by redirect.
+pub fn saml_request(entity: &str, number: u64) -> Result<String> {
+    Ok(format!("/t/{TENANT}/saml/sso?{}", saml::query(entity, number)?))
 }
 
 const SERVER: &str = r#"
@@ -218,6 +211,27 @@ entity_id = "https://wiki.example.com/sp"
 acs_urls = ["https://wiki.example.com/acs"]
 name_id_format = "persistent"
 attributes = [{ name = "mail", source = "email" }, { name = "uid", source = "username" }]
+
+[[tenant.application]]
+name = "Wiki, signed twice"
+assigned_to = "everyone"
+[tenant.application.saml]
+entity_id = "https://twice.example.com/sp"
+acs_urls = ["https://twice.example.com/acs"]
+name_id_format = "persistent"
+attributes = [{ name = "mail", source = "email" }, { name = "uid", source = "username" }]
+signed = "both"
+
+[[tenant.application]]
+name = "Wiki, which signs"
+assigned_to = "everyone"
+[tenant.application.saml]
+entity_id = "https://signs.example.com/sp"
+acs_urls = ["https://signs.example.com/acs"]
+name_id_format = "persistent"
+attributes = [{ name = "mail", source = "email" }, { name = "uid", source = "username" }]
+certificates = ["CERTIFICATE"]
+require_signed_requests = true
 
 [tenant.global_policy]
 require = ["password", "otp"]
