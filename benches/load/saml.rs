@@ -107,7 +107,7 @@ pub fn measure(repeats: usize) -> Result<Saml> {
     let application = Arc::new(application(entity, &peer)?);
     let query: Arc<str> = peer.query(entity, NOWHERE, 1)?.into();
     let form: Arc<str> = peer.form(entity, NOWHERE, 1)?.into();
-    let sign = {
+    let signing = {
         let peer = Arc::clone(&peer);
         move || {
             let xml = peer.signer().signed(asked("x", 1)?, "_r1", 1)?;
@@ -115,15 +115,15 @@ pub fn measure(repeats: usize) -> Result<Saml> {
             Ok(())
         }
     };
-    let read = {
+    let reading = {
         let (application, form) = (Arc::clone(&application), Arc::clone(&form));
         move || read(&application, None, &form)
     };
     Ok(Saml {
         read_redirect: median(repeats, || read(&application, Some(&query), ""))?,
         read_form: median(repeats, || read(&application, None, &form))?,
-        signing: at_once(sign)?,
-        reading: at_once(read)?,
+        signing: at_once(signing)?,
+        reading: at_once(reading)?,
     })
 }
 

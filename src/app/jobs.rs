@@ -16,6 +16,7 @@ use crate::http::Site;
 use crate::mail::outbox::Worker;
 use crate::mail::transport::Transport;
 use crate::oidc::backchannel;
+use crate::saml::notices;
 use crate::storage::{self, leases, purge, tenants};
 
 /// How often expired rows are removed.
@@ -40,6 +41,7 @@ pub fn start(settings: &Settings, site: &web::Data<Site>, transport: Transport) 
     vec![
         rt::spawn(worker.run()),
         rt::spawn(tell_forever(site.clone())),
+        rt::spawn(tell_by_saml_forever(site.clone())),
         rt::spawn(purge_forever(site.clone(), owner)),
         rt::spawn(rotate_forever(site.clone(), owner, settings.rotation)),
         rt::spawn(look_forever(site.clone(), owner)),
@@ -49,6 +51,11 @@ pub fn start(settings: &Settings, site: &web::Data<Site>, transport: Transport) 
 /// Tells applications of the ends of sessions.
 async fn tell_forever(site: web::Data<Site>) {
     backchannel::run(&site).await;
+}
+
+/// Tells service providers of the ends of sessions.
+async fn tell_by_saml_forever(site: web::Data<Site>) {
+    notices::run(&site).await;
 }
 
 async fn purge_forever(site: web::Data<Site>, owner: CorrelationId) {

@@ -5,13 +5,15 @@ use serde::{Deserialize, Serialize};
 use crate::domain::ids::{ApplicationId, SessionId, UserId};
 use crate::domain::service_provider::NameIdFormat;
 
-/// A service provider that heard of a session, and by what kind of name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A service provider that heard of a session, and by what name.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Participant {
     /// The service provider.
     pub application: ApplicationId,
     /// The kind of name that it got for the person.
     pub format: NameIdFormat,
+    /// The name; empty if it is too long to be kept.
+    pub name: String,
 }
 
 /// How far one service provider is.
@@ -75,7 +77,7 @@ impl Logout {
             self.untold = true;
             return;
         }
-        let Participant { application, format } = participant;
+        let Participant { application, format, .. } = participant;
         let same = |stop: &&mut Stop| stop.application == application && stop.user == user && stop.format == format;
         match self.stops.iter_mut().find(same) {
             Some(stop) => stop.sessions.push(session),
@@ -118,12 +120,13 @@ mod tests {
     fn each_is_told_once_and_whoever_is_not_makes_it_partial() {
         let (wiki, shop) = (ApplicationId::from_bits(1), ApplicationId::from_bits(2));
         let (user, first, second) = (UserId::from_bits(1), SessionId::from_bits(1), SessionId::from_bits(2));
-        let persistent = |application| Participant { application, format: NameIdFormat::Persistent };
+        let named = |application, format| Participant { application, format, name: String::new() };
+        let persistent = |application| named(application, NameIdFormat::Persistent);
         let mut logout = Logout::default();
         assert!(!logout.is_partial(), "nobody is to be told");
         logout.heard(persistent(wiki), user, first, true);
         logout.heard(persistent(wiki), user, second, true);
-        logout.heard(Participant { application: wiki, format: NameIdFormat::Transient }, user, first, true);
+        logout.heard(named(wiki, NameIdFormat::Transient), user, first, true);
         assert_eq!(logout.stops.len(), 2);
         assert_eq!(logout.next().map(|(at, stop)| (at, stop.sessions.len())), Some((0, 2)));
         assert!(logout.is_partial(), "not yet");

@@ -9,7 +9,7 @@ use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::ids::{ApplicationId, CorrelationId, GrantId, LoginId, SessionId, TenantId, TokenId, UserId};
 use crate::domain::lockout::Lock;
 use crate::domain::login::evidence::{Authenticator, Evidence};
-use crate::domain::login::step::{Account, Facts, Step, next_step, requirements};
+use crate::domain::login::step::{Account, Facts, Step, met, next_step};
 use crate::domain::login::wishes::Wishes;
 use crate::domain::login::{LONGEST, Login, Stage, origin::Origin};
 use crate::domain::logout::Participant;
@@ -68,6 +68,8 @@ pub enum Receipt {
         id: String,
         /// The kind of name that its service provider gets; it will be told by it when the session ends.
         format: NameIdFormat,
+        /// The name; empty if the person has none of this kind.
+        name: String,
     },
     /// Nothing: our own portal needs no more than the session.
     Nothing,
@@ -168,7 +170,8 @@ pub async fn from_session(
             return Ok(Err(Error::Used));
         }
         let evidence = session.evidence();
-        let proven = proven(realm, &login, &decision, member, application, (session.id, evidence, authenticator));
+        let proven =
+            proven((realm, visit), &login, &decision, member, application, (session.id, evidence, authenticator));
         let who = Who { user: Some(session.user), application: application.id, correlation: visit.correlation };
         let mut writes = Vec::new();
         if session.touch_due(realm.config.settings.session, visit.now) {
@@ -189,7 +192,11 @@ fn imagined(realm: &Realm, visit: &Visit, application: &Application, wishes: &Wi
         tenant: realm.tenant(),
         origin: application.protocol.origin(),
         application: application.id,
-        wishes: wishes.clone(),
+        // What would do for people who cannot do what is wanted: whether they can is seen on the pages.
+        wishes: Wishes {
+            otherwise: wishes.otherwise.iter().filter(|_| wishes.silent).cloned().collect(),
+            ..wishes.clone()
+        },
         request: String::new(),
         stage: Stage::Open,
         user: Some(member.user.id),
@@ -261,29 +268,25 @@ async fn proven_again(
     {
         return Ok(None);
     }
-    let wanted = requirements(case.login(), &case.decision);
-    let met = |requirement: &crate::domain::policy::access::Requirement| {
-        case.evidence.meets(*requirement, case.login().wishes.freshness, visit.now)
-    };
-    if !wanted.iter().all(met) {
+    if met(case.login(), &case.decision, case.evidence, visit.now).is_none() {
         return Ok(None);
     }
     let token = case.tokens.iter().find(|token| Some(token.id) == case.evidence.token);
     let authenticator =
         token.map(|token| Authenticator { enrolled_at: token.enrolled_at, by_mailbox: token.enrolled_by.by_mailbox() });
     let known = (session.id, case.evidence, authenticator);
-    Ok(Some(proven(realm, case.login(), &case.decision, member.clone(), application, known)))
+    Ok(Some(proven((realm, visit), case.login(), &case.decision, member.clone(), application, known)))
 }
 
 fn proven(
-    realm: &Realm,
+    (realm, visit): (&Realm, &Visit),
     login: &Login,
     decision: &Decision,
     member: Member,
     application: &Application,
     (session, evidence, authenticator): (SessionId, Evidence, Option<Authenticator>),
 ) -> Proven {
-    let wanted = requirements(login, decision);
+    let wanted = met(login, decision, evidence, visit.now).unwrap_or_default();
     let groups = member.groups.iter().filter_map(|id| realm.config.group_name(*id)).map(str::to_owned).collect();
     Proven {
         groups,
@@ -326,10 +329,11 @@ fn stored(
             writes.push(grants::insertion(realm.tenant(), &grant, &hash, visit.now));
             new(Action::GrantIssued).on("grant", id)
         }
-        Receipt::Assertion { id, format } => {
-            let (tenant, participant) = (realm.tenant(), Participant { application: proven.application.id, format });
+        Receipt::Assertion { id, format, name } => {
+            let participant = Participant { application: proven.application.id, format, name };
+            let tenant = realm.tenant();
             let engine = house.db.engine();
-            writes.push(logouts::participation(engine, tenant, proven.session, participant, visit.now));
+            writes.push(logouts::participation(engine, tenant, proven.session, &participant, visit.now));
             new(Action::AssertionIssued).on("assertion", id)
         }
         Receipt::Nothing => return writes,

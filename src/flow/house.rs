@@ -62,6 +62,8 @@ pub struct House {
     pub mail_waits: Arc<Notify>,
     /// Wakes the worker that tells applications of logouts.
     pub notices_wait: Arc<Notify>,
+    /// Wakes the one that tells service providers.
+    pub saml_notices_wait: Arc<Notify>,
     realms: Realms,
 }
 
@@ -106,6 +108,7 @@ impl House {
             settings,
             mail_waits: Arc::new(Notify::new()),
             notices_wait: Arc::new(Notify::new()),
+            saml_notices_wait: Arc::new(Notify::new()),
             realms: Realms::default(),
         })
     }
@@ -145,6 +148,12 @@ impl House {
     /// The statement of [`House::record`], for a batch.
     pub(super) fn entry(&self, event: &Event) -> Statement {
         audit::entry(self.new_id(event.at), event)
+    }
+
+    /// Wakes those who tell applications, server to server, that sessions have ended.
+    pub(super) fn wake_notices(&self) {
+        self.notices_wait.notify_one();
+        self.saml_notices_wait.notify_one();
     }
 
     /// A new value for a cookie: 256 random bits.

@@ -4,13 +4,13 @@
 use serde_json::json;
 
 use super::administration::Desk;
-use super::{House, Visit};
+use super::{House, Visit, session};
 use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::authenticator::lifecycle::{Move, State};
 use crate::domain::ids::{CorrelationId, TenantId, TokenId, UserId};
 use crate::domain::timestamp::Timestamp;
 use crate::storage::tokens::{self, Moved, Token};
-use crate::storage::{self, Connection, grants, logout_notices, server_pins, sessions, users};
+use crate::storage::{self, Connection, server_pins, sessions, users};
 
 /// Who does it, from where and when: every move says so (part B2).
 #[derive(Debug, Clone)]
@@ -130,16 +130,12 @@ async fn end_sessions(
     match ending {
         Ending::All => {
             users::raise_security_version(connection, tenant, user, by.now).await?;
-            logout_notices::of_user(tenant, user, by.now).run(connection).await?;
-            sessions::end_all_of(connection, tenant, user, REASON, by.now).await?;
-            grants::revoke_all_of(connection, tenant, user, by.now).await?;
+            session::all_ended(connection, tenant, user, REASON, by.now).await?;
         }
         Ending::ItsOwn => {
             let living = sessions::living_of(tenant, user).ask(connection).await?;
-            for session in living.into_iter().filter(|session| session.token == Some(token)) {
-                logout_notices::of_session(tenant, user, session.id, by.now).run(connection).await?;
-                sessions::end(connection, tenant, session.id, REASON, by.now).await?;
-                grants::revoke_in_session(connection, tenant, (user, session.id), by.now).await?;
+            for its in living.into_iter().filter(|session| session.token == Some(token)) {
+                session::one_ended(connection, &its, REASON, by.now).await?;
             }
         }
     }

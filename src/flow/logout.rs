@@ -5,12 +5,15 @@ use std::time::Duration;
 use super::{House, Realm, Result, Visit, session};
 use crate::domain::application::Protocol;
 use crate::domain::ids::LogoutId;
-use crate::domain::logout::{Asker, Logout};
+use crate::domain::logout::{Asker, Logout, Told};
 use crate::domain::session::Session;
-use crate::storage::logouts;
+use crate::storage::{logouts, saml_notices};
 
 /// How long a browser may take on its way through the service providers.
 const LIFETIME: Duration = Duration::from_secs(10 * 60);
+/// A service provider that can be told from server to server is told when the browser begins its way. If it never does, or
+/// the call fails, it is told after this time, and again and again.
+const GRACE: Duration = Duration::from_secs(30);
 
 /// What happens when everybody was told.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +54,10 @@ pub async fn begin(
                 let application = realm.config.application(participant.application);
                 let Some(application) = application.filter(|_| !is_asker) else { continue };
                 let Protocol::Saml(provider) = &application.protocol else { continue };
+                if provider.logout.soap.is_some() {
+                    let due = visit.now.plus(GRACE);
+                    saml_notices::insertion(tenant, ended.id, &participant, due).run(connection).await?;
+                }
                 logout.heard(participant, ended.user, ended.id, provider.logout.is_offered());
             }
         }
@@ -62,7 +69,7 @@ pub async fn begin(
     });
     let begun = begun.await?;
     // Relying parties are told server to server.
-    house.notices_wait.notify_one();
+    house.wake_notices();
     Ok(begun)
 }
 
@@ -75,12 +82,23 @@ pub async fn look(house: &House, realm: &Realm, visit: &Visit, id: LogoutId) -> 
     Ok(house.db.read(question).await?)
 }
 
-/// Stores how far a logout is. Says `false` if another request was faster; then the caller looks again. It leaves no
+/// Stores how far a logout is; whoever has done it needs no call any more. Says `false` if another request was faster; then the caller looks again. It leaves no
 /// audit event: the sessions ended when it began, and that has one.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn advance(house: &House, realm: &Realm, id: LogoutId, version: i64, logout: &Logout) -> Result<bool> {
-    let work = async |connection: &mut _| logouts::advance(connection, realm.tenant(), id, version, logout).await;
+    let tenant = realm.tenant();
+    let work = async |connection: &mut _| {
+        if !logouts::advance(connection, tenant, id, version, logout).await? {
+            return Ok(false);
+        }
+        for stop in logout.stops.iter().filter(|stop| stop.told == Told::Done) {
+            for session in &stop.sessions {
+                saml_notices::done(tenant, *session, (stop.application, stop.format)).run(connection).await?;
+            }
+        }
+        Ok(true)
+    };
     Ok(house.db.write(work).await?)
 }

@@ -3,8 +3,10 @@
 use super::case::session_cookie_hash;
 use super::{Browser, House, Realm, Result, Visit};
 use crate::domain::audit::{Action, Actor, Event};
+use crate::domain::ids::{TenantId, UserId};
 use crate::domain::session::Session;
-use crate::storage::{self, Connection, grants, logout_notices, sessions, users};
+use crate::domain::timestamp::Timestamp;
+use crate::storage::{self, Connection, grants, logout_notices, saml_notices, sessions, users};
 
 /// The living session of this browser.
 ///
@@ -38,4 +40,36 @@ pub(super) async fn ended(
     let event = Event::new(visit.now, tenant, Actor::User(session.user), Action::SessionEnded);
     house.record(connection, event.on("session", session.id).from_address(visit.address)).await?;
     Ok(true)
+}
+
+/// Ends every session of a person in the transaction of `connection`, notes who is to be told of it, and takes back what
+/// applications were given in them: an access token opened UserInfo for its quarter of an hour otherwise (INV-11, T-11).
+pub(super) async fn all_ended(
+    connection: &mut Connection,
+    tenant: TenantId,
+    user: UserId,
+    reason: &str,
+    now: Timestamp,
+) -> storage::Result<()> {
+    logout_notices::of_user(tenant, user, now).run(connection).await?;
+    saml_notices::of_user(tenant, user, now).run(connection).await?;
+    sessions::end_all_of(connection, tenant, user, reason, now).await?;
+    grants::revoke_all_of(connection, tenant, user, now).await?;
+    Ok(())
+}
+
+/// Ends one session as [`all_ended`] does all of them, if it is alive.
+pub(super) async fn one_ended(
+    connection: &mut Connection,
+    session: &Session,
+    reason: &str,
+    now: Timestamp,
+) -> storage::Result<()> {
+    let Session { tenant, id, user, .. } = *session;
+    if sessions::end(connection, tenant, id, reason, now).await? {
+        logout_notices::of_session(tenant, user, id, now).run(connection).await?;
+        saml_notices::of_session(tenant, id, now).run(connection).await?;
+        grants::revoke_in_session(connection, tenant, (user, id), now).await?;
+    }
+    Ok(())
 }

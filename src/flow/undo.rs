@@ -52,6 +52,6 @@ pub async fn not_me(house: &House, realm: &Realm, visit: &Visit, token: TokenId)
         Ok(moved.done())
     });
     let stopped = stopped.await?;
-    house.notices_wait.notify_one();
+    house.wake_notices();
     Ok(stopped)
 }

@@ -19,8 +19,6 @@ use crate::storage::logout_notices::{self, Notice};
 const EVERY: Duration = Duration::from_secs(5);
 /// Notices that are taken at once.
 const BATCH: i64 = 20;
-/// After so many tries, about a day, an application is not told any more.
-const MOST_TRIES: u32 = 10;
 /// How long a logout token is good; it is read at once.
 const LIFETIME: Duration = Duration::from_secs(120);
 /// What the token is about (Back-Channel Logout 2.4).
@@ -54,17 +52,11 @@ pub async fn round(site: &Site) -> Result<usize, crate::flow::Error> {
     Ok(done)
 }
 
-/// The pause after so many tries: 5 seconds, then three times as long each time, at most six hours.
-fn pause(tries: i64) -> Duration {
-    let tries = u32::try_from(tries).unwrap_or(u32::MAX).min(MOST_TRIES);
-    Duration::from_secs(5_u64.saturating_mul(3_u64.saturating_pow(tries)).min(6 * 3600))
-}
-
 /// Tells one application. Says whether that is over and done with.
 async fn tell(site: &Site, notice: &Notice) -> Result<bool, crate::flow::Error> {
     let house = &site.house;
     let (now, db) = (house.clock.now(), &house.db);
-    let again = now.plus(pause(notice.tries));
+    let again = now.plus(notices::pause(notice.tries));
     if !db.write(async |connection| logout_notices::take(connection, notice, again).await).await? {
         return Ok(false);
     }
@@ -86,7 +78,7 @@ async fn tell(site: &Site, notice: &Notice) -> Result<bool, crate::flow::Error> 
         },
         None => Err("there is no key to sign with".to_owned()),
     };
-    let last = notice.tries + 1 >= i64::from(MOST_TRIES);
+    let last = notice.tries + 1 >= i64::from(notices::MOST_TRIES);
     match outcome {
         Ok(()) => notices::told(house, notice, Action::LogoutDelivered, None).await?,
         Err(reason) if last => {
@@ -133,16 +125,4 @@ fn token(site: &Site, realm: &Realm, client: &OidcClient, notice: &Notice) -> Op
         "events": { EVENT: {} },
     });
     realm.oidc_keys.signing(client.id_token_algorithm)?.sign_typed("logout+jwt", claims.to_string().as_bytes()).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_grow_to_about_a_day() {
-        let all: u64 = (0..i64::from(MOST_TRIES)).map(|tries| pause(tries).as_secs()).sum();
-        assert!(pause(0) == Duration::from_secs(5) && (12 * 3600..30 * 3600).contains(&all), "{all}");
-        assert_eq!(pause(i64::MAX), Duration::from_secs(6 * 3600));
-    }
 }

@@ -20,10 +20,11 @@ use crate::domain::ids::ApplicationId;
 use crate::domain::ids::{LoginId, ParkedId, SigningKeyId};
 use crate::domain::login::Login;
 use crate::domain::login::origin::Origin;
-use crate::domain::login::outcome::Ending;
+use crate::domain::login::outcome::{Ending, Refusal};
 use crate::domain::login::step::Step;
+use crate::domain::policy::access::Method;
 use crate::domain::release::Authenticator;
-use crate::domain::service_provider::ServiceProvider;
+use crate::domain::service_provider::{NameIdFormat, ServiceProvider};
 use crate::domain::signing_key::SignatureAlgorithm;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::User;
@@ -34,13 +35,17 @@ use crate::flow::login::{self, NewLogin};
 use crate::flow::realm::{Certificate, Realm};
 use crate::flow::{parking, session};
 use crate::http::post::{self, Field};
-use crate::http::{Answer, Call, Fault, Form, cookies, page};
+use crate::http::{Answer, Call, Fault, Form, Site, cookies, page};
 use crate::storage::{tokens, users};
 use crate::urls::desk_path;
 
 /// Our addresses.
 pub(super) fn entity_id(call: &Call) -> String {
-    format!("{}/saml/metadata", call.site.urls.base(call.realm.code()))
+    entity_id_of(&call.site, &call.realm)
+}
+
+pub(super) fn entity_id_of(site: &Site, realm: &Realm) -> String {
+    format!("{}/saml/metadata", site.urls.base(realm.code()))
 }
 
 fn sso_address(call: &Call) -> String {
@@ -52,6 +57,11 @@ const METADATA_KEPT: Duration = Duration::from_secs(60 * 60);
 
 pub(super) fn slo_address(call: &Call) -> String {
     format!("{}/saml/slo", call.site.urls.base(call.realm.code()))
+}
+
+/// Where servers of service providers bring their logout requests.
+pub(super) fn soap_address(call: &Call) -> String {
+    format!("{}/soap", slo_address(call))
 }
 
 /// `GET {base}/saml/metadata`: for service providers that look again and again.
@@ -76,7 +86,7 @@ pub(super) async fn our_metadata_as_a_file(call: Call) -> Answer {
 
 fn metadata_text(call: &Call, fetched_at: Option<Timestamp>) -> Result<String, Fault> {
     let realm = &call.realm;
-    let signer = signer(call, SignatureAlgorithm::Rs256, None)?;
+    let signer = signer(realm, SignatureAlgorithm::Rs256, None)?;
     // An ECDSA certificate is shown only where somebody gets such signatures: some service providers stumble over it.
     let algorithms: Vec<SignatureAlgorithm> = saml_providers(realm).map(|(_, provider)| provider.algorithm).collect();
     let wanted = |key: SigningKeyId| {
@@ -92,6 +102,7 @@ fn metadata_text(call: &Call, fetched_at: Option<Timestamp>) -> Result<String, F
         entity_id: &entity_id(call),
         sso: &sso_address(call),
         slo: &slo_address(call),
+        slo_soap: &soap_address(call),
         display_name: (&tenant.name, &tenant.default_language),
         certificates: &ders,
         fetched_at,
@@ -195,7 +206,7 @@ async fn begin(call: &Call, http: &HttpRequest, request: &AuthnRequest) -> Answe
     wishes.choose_account = is_another(call, request, provider).await?;
     let id = new_id(&site.house.entropy);
     let format = request.name_id_format(provider);
-    let receipt = |_: &Proven| Receipt::Assertion { id: id.clone(), format };
+    let receipt = |proven: &Proven| receipt(call, provider, format, proven, &id);
     if !request.force && !wishes.choose_account {
         let asked = Asked { application: application.id, wishes: &wishes, once: once.as_ref() };
         match federation::from_session(&site.house, realm, &call.visit, &call.browser, asked, receipt).await? {
@@ -300,9 +311,10 @@ pub(super) async fn resume(call: Call, path: web::Path<(String, LoginId)>) -> An
     let mut answer = match case.step {
         Step::Granted => {
             let assertion = new_id(&site.house.entropy);
-            let format = provider_of(&call, &request.issuer).map(|(_, provider)| request.name_id_format(provider));
-            let format = format.ok_or_else(|| Fault::shown("error-saml-request"))?;
-            let receipt = |_: &Proven, _: &str| Receipt::Assertion { id: assertion.clone(), format };
+            let known = provider_of(&call, &request.issuer).map(|(_, provider)| provider);
+            let provider = known.ok_or_else(|| Fault::shown("error-saml-request"))?;
+            let format = request.name_id_format(provider);
+            let receipt = |proven: &Proven, _: &str| receipt(&call, provider, format, proven, &assertion);
             let asked = (Origin::Saml, id);
             match federation::from_login(&site.house, realm, &call.visit, &call.browser, asked, receipt).await {
                 Ok((proven, _)) => {
@@ -316,6 +328,17 @@ pub(super) async fn resume(call: Call, path: web::Path<(String, LoginId)>) -> An
         Step::Ended(Ending::Cancelled) => {
             refuse(&call, &request, Status::AuthnFailed, "the person cancelled the login")?
         }
+        // Nothing but the request asks for a passcode, and the person cannot have an authenticator (core 3.3.2.2.1).
+        Step::Ended(Ending::Refused(Refusal::AuthenticatorsBlocked | Refusal::NotOffered(_)))
+            if !case.decision.verdict.requires(Method::Otp) =>
+        {
+            refuse(
+                &call,
+                &request,
+                Status::NoAuthnContext,
+                "the person cannot reach the wanted authentication context",
+            )?
+        }
         Step::Ended(Ending::Refused(_)) => refuse(&call, &request, Status::RequestDenied, "the person has no access")?,
         Step::Ended(_) => refuse(&call, &request, Status::AuthnFailed, "the login has ended")?,
         _ => return Ok(desk()),
@@ -326,26 +349,42 @@ pub(super) async fn resume(call: Call, path: web::Path<(String, LoginId)>) -> An
 }
 
 /// A key that signs: the current one of an algorithm, or the one that a service provider cannot part with yet.
-fn signer(call: &Call, algorithm: SignatureAlgorithm, pinned: Option<SigningKeyId>) -> Result<Signer<'_>, Fault> {
-    let keys = &call.realm.saml_keys;
+fn signer(realm: &Realm, algorithm: SignatureAlgorithm, pinned: Option<SigningKeyId>) -> Result<Signer<'_>, Fault> {
+    let keys = &realm.saml_keys;
     let key = pinned.and_then(|id| keys.named(id)).or_else(|| keys.signing(algorithm));
     let key = key.ok_or_else(|| Fault::Internal("the virtual server has no such SAML key".to_owned()))?;
-    let certificate = call.realm.certificates.iter().find(|certificate| certificate.key == key.id());
+    let certificate = realm.certificates.iter().find(|certificate| certificate.key == key.id());
     let certificate = certificate.ok_or_else(|| Fault::Internal("the SAML key has no certificate".to_owned()))?;
     Ok(Signer { key, certificate: &certificate.der })
 }
 
 pub(super) fn voice<'a>(call: &'a Call, provider: &ServiceProvider, issuer: &'a str) -> Result<Voice<'a>, Fault> {
-    Ok(Voice {
-        issuer,
-        signer: signer(call, provider.algorithm, provider.signing_key)?,
-        now: call.visit.now,
-        entropy: &call.site.house.entropy,
-    })
+    voice_of((&call.site, &call.realm), provider, issuer, call.visit.now)
+}
+
+/// How a virtual server speaks to a service provider.
+pub(super) fn voice_of<'a>(
+    (site, realm): (&'a Site, &'a Realm),
+    provider: &ServiceProvider,
+    issuer: &'a str,
+    now: Timestamp,
+) -> Result<Voice<'a>, Fault> {
+    let signer = signer(realm, provider.algorithm, provider.signing_key)?;
+    Ok(Voice { issuer, signer, now, entropy: &site.house.entropy })
 }
 
 pub(super) fn names(call: &Call) -> Names<'_> {
-    Names { tenant: call.realm.tenant(), pairwise: &call.site.house.derived.pairwise }
+    names_of(&call.site, &call.realm)
+}
+
+pub(super) fn names_of<'a>(site: &'a Site, realm: &Realm) -> Names<'a> {
+    Names { tenant: realm.tenant(), pairwise: &site.house.derived.pairwise }
+}
+
+/// What is left behind of an assertion.
+fn receipt(call: &Call, provider: &ServiceProvider, format: NameIdFormat, proven: &Proven, id: &str) -> Receipt {
+    let name = names(call).of(format, provider, &proven.member.user, proven.session).unwrap_or_default();
+    Receipt::Assertion { id: id.to_owned(), format, name }
 }
 
 async fn assert(call: &Call, request: &AuthnRequest, provider: &ServiceProvider, proven: &Proven, id: &str) -> Answer {

@@ -1,7 +1,8 @@
-//! The one gate: every message that a browser brings is read here, by redirect or by form. What comes out is who
+//! The one gate: every message that comes in is read here, by redirect, by form or in an envelope. What comes out is who
 //! sent it, and the only octets that anybody may look at afterwards (T-31).
 
 use super::message::{self, MessageError};
+use super::soap;
 use super::verify::{self, RawQuery, SignatureError, decoded};
 use crate::domain::application::Application;
 use crate::domain::service_provider::ServiceProvider;
@@ -23,6 +24,8 @@ pub struct Incoming<'a> {
     pub relay_state: Option<String>,
     /// Whether it came as `SAMLRequest`, not as `SAMLResponse`.
     pub is_request: bool,
+    /// Whether a server brought it, not a browser.
+    pub by_server: bool,
 }
 
 /// A message in the query of an address. `find` knows the registered service providers by their entity IDs.
@@ -49,7 +52,15 @@ pub fn redirected<'a>(
     let signed = raw.is_signed(&provider.certificates)?;
     let relay_state = raw.relay_state.map(decoded).transpose()?;
     message::check_relay_state(relay_state.as_deref())?;
-    Ok(Incoming { root, application, provider, signed, relay_state, is_request: name == "SAMLRequest" })
+    Ok(Incoming {
+        root,
+        application,
+        provider,
+        signed,
+        relay_state,
+        is_request: name == "SAMLRequest",
+        by_server: false,
+    })
 }
 
 /// A message in a form that was posted.
@@ -67,15 +78,35 @@ pub fn posted<'a>(
     }
     let is_request = !form.has("SAMLResponse");
     let octets = message::base64(form.text(if is_request { "SAMLRequest" } else { "SAMLResponse" }))?;
-    let unverified = Element::parse(&octets).map_err(SignatureError::Xml)?;
+    let relay_state = form.has("RelayState").then(|| form.text("RelayState").to_owned());
+    message::check_relay_state(relay_state.as_deref())?;
+    Ok(Incoming { relay_state, is_request, ..document(&octets, find)? })
+}
+
+/// A request that a server brought in an envelope (bindings 3.2).
+///
+/// # Errors
+/// See [`MessageError`].
+pub fn enveloped<'a>(
+    octets: &[u8],
+    find: impl Fn(&str) -> Option<(&'a Application, &'a ServiceProvider)>,
+) -> Result<Incoming<'a>, MessageError> {
+    let letter = soap::opened(octets).map_err(SignatureError::Xml)?;
+    Ok(Incoming { by_server: true, ..document(letter.as_bytes(), find)? })
+}
+
+/// A request that may have a signature inside.
+fn document<'a>(
+    octets: &[u8],
+    find: impl Fn(&str) -> Option<(&'a Application, &'a ServiceProvider)>,
+) -> Result<Incoming<'a>, MessageError> {
+    let unverified = Element::parse(octets).map_err(SignatureError::Xml)?;
     let found = message::issuer(&unverified).and_then(find);
     let (application, provider) = found.ok_or(MessageError::Unknown)?;
-    let (root, signed) = verify::posted(&octets, &provider.certificates)?;
+    let (root, signed) = verify::posted(octets, &provider.certificates)?;
     // The signed document is read anew; its issuer must be the one whose certificates were taken.
     if message::issuer(&root) != Some(provider.entity_id.as_str()) {
         return Err(MessageError::Unknown);
     }
-    let relay_state = form.has("RelayState").then(|| form.text("RelayState").to_owned());
-    message::check_relay_state(relay_state.as_deref())?;
-    Ok(Incoming { root, application, provider, signed, relay_state, is_request })
+    Ok(Incoming { root, application, provider, signed, relay_state: None, is_request: true, by_server: false })
 }

@@ -97,7 +97,7 @@ pub fn issuer(root: &Element) -> Option<&str> {
 pub fn head<'a>(
     root: &'a Element,
     kind: &str,
-    (destination, signed): (&str, bool),
+    (destination, must_be_addressed): (&str, bool),
     now: Timestamp,
 ) -> Result<&'a str, MessageError> {
     let content = MessageError::Content;
@@ -107,7 +107,7 @@ pub fn head<'a>(
     let id = root.attribute("ID").filter(|id| is_id(id)).ok_or(content("the message has no usable ID"))?;
     match root.attribute("Destination") {
         Some(named) if named == destination => {}
-        None if !signed => {}
+        None if !must_be_addressed => {}
         None => return Err(content("the message is signed and names no Destination")),
         Some(_) => return Err(content("the Destination of the message is another address")),
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::message::{POST, REDIRECT, written};
+use super::message::{POST, REDIRECT, SOAP, written};
 use super::sign::{ECDSA_SHA256, RSA_SHA256, SHA256, Signer, key_info};
 use super::write::{METADATA, Tag};
 use crate::domain::service_provider::NameIdFormat;
@@ -28,6 +28,8 @@ pub struct Ours<'a> {
     pub sso: &'a str,
     /// Where logout messages come to.
     pub slo: &'a str,
+    /// Where servers bring them.
+    pub slo_soap: &'a str,
     /// What people call us, and the tag of its language.
     pub display_name: (&'a str, &'a str),
     /// Certificates in DER, the one that signs now first: some service providers look at no other.
@@ -76,6 +78,7 @@ impl Ours<'_> {
             .child(interface)
             .children(self.certificates.iter().map(key))
             .children(both("SingleLogoutService", self.slo))
+            .child(service("SingleLogoutService", SOAP, self.slo_soap))
             .children(formats)
             .children(both("SingleSignOnService", self.sso))
     }
@@ -98,6 +101,7 @@ mod tests {
             entity_id: "https://login.example.com/t/acme/saml/metadata",
             sso: "https://login.example.com/t/acme/saml/sso",
             slo: "https://login.example.com/t/acme/saml/slo",
+            slo_soap: "https://login.example.com/t/acme/saml/slo/soap",
             display_name: ("Acme & <Söhne>", "de"),
             certificates: &[b"a", b"b"],
             fetched_at: Some(Timestamp::from_seconds(1_800_000_000)),
@@ -109,7 +113,7 @@ mod tests {
         assert_eq!(read.valid_until.map(|at| at.timestamp()), Some(1_800_000_000 + 14 * 86_400));
         let role = read.idp_sso_descriptors.expect("a role").remove(0);
         assert_eq!((role.key_descriptors.len(), role.single_sign_on_services.len()), (2, 2));
-        assert_eq!(role.single_logout_services.len(), 2);
+        assert_eq!(role.single_logout_services.len(), 3);
         let by_hand = Ours { fetched_at: None, ..ours }.signed(&signer, "_m").expect("signs");
         assert!(!by_hand.contains("validUntil") && !by_hand.contains("cacheDuration"));
     }

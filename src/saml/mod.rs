@@ -12,10 +12,12 @@ pub mod logout;
 pub mod message;
 pub mod metadata;
 pub mod name_id;
+pub mod notices;
 pub mod request;
 pub mod response;
 pub mod sign;
 mod slo;
+pub mod soap;
 pub mod verify;
 pub mod write;
 
@@ -31,6 +33,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/sso", web::post().to(door::by_form))
         .route("/slo", web::get().to(slo::by_redirect))
         .route("/slo", web::post().to(slo::by_form))
+        .route("/slo/soap", web::post().to(slo::by_soap))
         .route("/start", web::get().to(door::unsolicited))
         .route("/sso/{parked}", web::get().to(door::from_form))
         .route("/slo/{parked}", web::get().to(slo::from_form))

@@ -1,16 +1,21 @@
 //! The doors of single logout: a request comes in, sessions end, everybody who heard of them is told, and the one that
 //! asked is answered (profiles 4.4, R-497).
 
-use actix_web::http::header::CONTENT_TYPE;
-use actix_web::{HttpRequest, web};
+use std::collections::BTreeSet;
 
-use super::door::{entity_id, names, provider_of, saml_providers, slo_address, voice};
+use actix_web::http::StatusCode;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::door::{entity_id, names, provider_of, saml_providers, slo_address, soap_address, voice};
 use super::incoming::{self, Incoming};
 use super::logout::{self, Carried, End, LogoutRequest};
 use super::message::{self, MessageError};
 use super::name_id;
+use super::notices::{self, About};
 use super::response::Voice;
-use crate::domain::ids::{LogoutId, ParkedId, SessionId};
+use super::soap::{self, Said};
+use crate::domain::ids::{ApplicationId, LogoutId, ParkedId, SessionId, UserId};
 use crate::domain::login::origin::Origin;
 use crate::domain::logout::{Asker, Logout, Stop};
 use crate::domain::service_provider::{LogoutAddress, LogoutBinding, NameIdFormat, ServiceProvider};
@@ -22,7 +27,7 @@ use crate::flow::logout as flow;
 use crate::flow::{parking, session};
 use crate::http::post::{self, Field};
 use crate::http::{Answer, Call, Fault, Form, cookies, page};
-use crate::storage::{sessions, users};
+use crate::storage::{logouts, sessions, users};
 
 /// `GET {base}/saml/slo`: by redirect.
 pub(super) async fn by_redirect(call: Call, http: HttpRequest) -> Answer {
@@ -79,6 +84,87 @@ fn refused(call: &Call, error: &MessageError) -> Fault {
     Fault::shown("error-saml-logout")
 }
 
+/// `POST {base}/saml/slo/soap`: a server brings a request, and waits for the answer (profiles 4.4.3.2). Whoever can be
+/// told by browsers only is not told, which makes the logout a partial one.
+pub(super) async fn by_soap(call: Call, http: HttpRequest, body: web::Bytes) -> Answer {
+    let kind = http.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    // The first is right for SOAP 1.1; the second is that of SOAP 1.2, which pysaml2 puts on its envelopes of 1.1.
+    if !["text/xml", "application/soap+xml"].iter().any(|known| kind.to_ascii_lowercase().starts_with(known)) {
+        return Ok(envelope(StatusCode::UNSUPPORTED_MEDIA_TYPE, soap::fault("the request is not text/xml")));
+    }
+    let read = incoming::enveloped(&body, |entity_id| provider_of(&call, entity_id));
+    let request = read.and_then(|incoming| logout::check_request(incoming, &soap_address(&call), call.visit.now));
+    let refused = |why: &str| {
+        tracing::info!(correlation = %call.visit.correlation, error = why, "a logout request is refused");
+        // Bindings 3.2.3.3: who refuses to talk says so with this status.
+        Ok(envelope(StatusCode::FORBIDDEN, soap::fault(why)))
+    };
+    let request = match request {
+        Ok(request) => request,
+        Err(error) => return refused(&error.to_string()),
+    };
+    let Some((application, provider)) = provider_of(&call, &request.issuer) else {
+        return refused(&MessageError::Unknown.to_string());
+    };
+    match federation::spend(&call.site.house, &call.realm, &once(&call, &request)).await {
+        Err(crate::flow::Error::Used) => return refused("the request was used before"),
+        result => result?,
+    }
+    let end = ended_by_server(&call, &request, application.id, provider).await?;
+    let issuer = entity_id(&call);
+    let voice = voice(&call, provider, &issuer)?;
+    let id = logout::answer_id(voice);
+    // No address: it goes back the way that the request came.
+    let answer = soap::enveloped(voice, logout::response(voice, &id, None, &request.id, end), &id);
+    Ok(envelope(StatusCode::OK, answer.map_err(|error| Fault::Internal(error.to_string()))?))
+}
+
+fn envelope(status: StatusCode, text: String) -> HttpResponse {
+    HttpResponse::build(status).insert_header((CONTENT_TYPE, soap::CONTENT_TYPE)).body(text)
+}
+
+/// Ends the sessions that a server's request means, and tells other servers.
+async fn ended_by_server(
+    call: &Call,
+    request: &LogoutRequest,
+    application: ApplicationId,
+    provider: &ServiceProvider,
+) -> Result<End, Fault> {
+    let (house, realm) = (&call.site.house, &call.realm);
+    let named = match request.sessions.is_empty() {
+        true => sessions_named(call, request, application).await?,
+        false => Vec::new(),
+    };
+    let Some(ended) = meant(call, request, provider, named).await? else { return Ok(End::UnknownPrincipal) };
+    let asker = Asker { application, request: request.id.clone(), relay_state: None };
+    let Some(id) = flow::begin(house, realm, &call.visit, &ended, flow::End::Answer(&asker)).await? else {
+        return Ok(End::Complete);
+    };
+    let Some((version, mut logout)) = flow::look(house, realm, &call.visit, id).await? else {
+        return Ok(End::Partial);
+    };
+    tell_servers(call, id, &mut logout).await?;
+    flow::advance(house, realm, id, version, &logout).await?;
+    Ok(if logout.is_partial() { End::Partial } else { End::Complete })
+}
+
+/// The living sessions in which a service provider got the name of a request.
+async fn sessions_named(
+    call: &Call,
+    request: &LogoutRequest,
+    application: ApplicationId,
+) -> Result<Vec<Session>, Fault> {
+    let (db, tenant) = (&call.site.house.db, call.realm.tenant());
+    let found = db.read(async |connection| {
+        let mut found = Vec::new();
+        for id in logouts::sessions_named(tenant, application, &request.name).ask(connection).await? {
+            found.extend(sessions::with_id(connection, tenant, id).await?);
+        }
+        Ok(found)
+    });
+    Ok(found.await?)
+}
+
 /// Ends the sessions that a request names, once, and goes on with whoever else is to be told.
 async fn end(call: &Call, request: &LogoutRequest) -> Answer {
     let gone = || Fault::shown("error-saml-logout");
@@ -90,7 +176,12 @@ async fn end(call: &Call, request: &LogoutRequest) -> Answer {
     }
     let asker =
         Asker { application: application.id, request: request.id.clone(), relay_state: request.relay_state.clone() };
-    let Some(ended) = meant(call, request, provider).await? else {
+    // Without a session, it is about the person at this browser.
+    let at_hand = match request.sessions.is_empty() {
+        true => session::current(house, realm, &call.visit, &call.browser).await?,
+        false => None,
+    };
+    let Some(ended) = meant(call, request, provider, at_hand.into_iter().collect()).await? else {
         return report(call, provider, &asker, (End::UnknownPrincipal, false));
     };
     let mine = session::current(house, realm, &call.visit, &call.browser).await?.map(|session| session.id);
@@ -115,23 +206,22 @@ fn once(call: &Call, request: &LogoutRequest) -> Once {
 }
 
 /// The sessions that are meant; `None` if the name is not the one that this service provider got for their person, which
-/// it must be for every single one of them (T-45). Sessions that nobody knows any more have ended.
+/// it must be for every single one of them (T-45). Sessions that nobody knows any more have ended. A request that names no
+/// session means all of the person whose sessions are `at_hand`.
 async fn meant(
     call: &Call,
     request: &LogoutRequest,
     provider: &ServiceProvider,
+    at_hand: Vec<Session>,
 ) -> Result<Option<Vec<Session>>, Fault> {
     let (db, tenant) = (&call.site.house.db, call.realm.tenant());
     let wanted: Vec<SessionId> = request.sessions.iter().filter_map(|index| logout::session_of_index(index)).collect();
-    let current = match request.sessions.is_empty() {
-        true => session::current(&call.site.house, &call.realm, &call.visit, &call.browser).await?,
-        false => None,
-    };
     let (found, person) = db
         .read(async |connection| {
             let mut found = Vec::new();
-            if let Some(current) = &current {
-                found = sessions::living_of(tenant, current.user).ask(connection).await?;
+            let people: BTreeSet<UserId> = at_hand.iter().map(|session| session.user).collect();
+            for user in people {
+                found.extend(sessions::living_of(tenant, user).ask(connection).await?);
             }
             for id in &wanted {
                 found.extend(sessions::with_id(connection, tenant, *id).await?);
@@ -209,7 +299,7 @@ fn behind_a_form(call: &Call, logout: &Logout) -> bool {
     logout.asker.is_none() || logout.stops.iter().any(|stop| provider_with(call, stop.application).is_some_and(posts))
 }
 
-fn provider_with(call: &Call, application: crate::domain::ids::ApplicationId) -> Option<&ServiceProvider> {
+fn provider_with(call: &Call, application: ApplicationId) -> Option<&ServiceProvider> {
     saml_providers(&call.realm).find(|(known, _)| known.id == application).map(|(_, provider)| provider)
 }
 
@@ -233,7 +323,6 @@ async fn user_of(call: &Call, stop: &Stop) -> Result<Option<User>, Fault> {
 /// browser, if it offers that as well.
 async fn tell_servers(call: &Call, id: LogoutId, logout: &mut Logout) -> Result<(), Fault> {
     logout.servers_told = true;
-    let issuer = entity_id(call);
     let mut calls = Vec::new();
     let mut settled = Vec::new();
     for (at, stop) in logout.stops.iter().enumerate() {
@@ -242,27 +331,20 @@ async fn tell_servers(call: &Call, id: LogoutId, logout: &mut Logout) -> Result<
             continue;
         };
         let user = user_of(call, stop).await?;
-        let name = user.as_ref().and_then(|user| name_of(call, stop, provider, user, &issuer));
-        let Some(name) = name else {
+        let Some(name) = user.as_ref().and_then(|user| name_of(call, stop, provider, user)) else {
             settled.push((at, false));
             continue;
         };
         let by_browser = provider.logout.front.is_some();
         let Some(url) = &provider.logout.soap else { continue };
-        let voice = voice(call, provider, &issuer)?;
         let asked = logout::id_of_stop(id, at);
-        let request = logout::request(voice, &asked, url, name, &stop.sessions);
-        let body = logout::enveloped(voice, request, &asked).map_err(|error| Fault::Internal(error.to_string()))?;
         calls.push(async move {
-            let headers = [("content-type", "text/xml; charset=utf-8"), ("soapaction", SOAP_ACTION)];
-            let answer = call.site.house.egress.exchange(url, &headers, body).await;
-            let done = match &answer {
-                Ok(text) => logout::says_done(text.as_bytes(), &asked),
-                Err(error) => {
-                    tracing::warn!(entity_id = provider.entity_id, %error, "a service provider was not told of a logout");
-                    false
-                }
-            };
+            let about = About { name: &name, format: stop.format, sessions: &stop.sessions };
+            let said = notices::ask(&call.site, &call.realm, (provider, url), &about, &asked).await;
+            if let Err(error) = &said {
+                tracing::warn!(entity_id = provider.entity_id, error, "a service provider was not told of a logout");
+            }
+            let done = said == Ok(Said::Done);
             (done || !by_browser).then_some((at, done))
         });
     }
@@ -273,18 +355,9 @@ async fn tell_servers(call: &Call, id: LogoutId, logout: &mut Logout) -> Result<
     Ok(())
 }
 
-const SOAP_ACTION: &str = "\"http://www.oasis-open.org/committees/security\"";
-
-fn name_of(
-    call: &Call,
-    stop: &Stop,
-    provider: &ServiceProvider,
-    user: &User,
-    issuer: &str,
-) -> Option<super::write::Tag> {
-    let session = *stop.sessions.first()?;
-    let name = names(call).of(stop.format, provider, user, session)?;
-    Some(name_id::element(stop.format, &name, issuer, provider))
+/// What a service provider calls a person.
+fn name_of(call: &Call, stop: &Stop, provider: &ServiceProvider, user: &User) -> Option<String> {
+    names(call).of(stop.format, provider, user, *stop.sessions.first()?)
 }
 
 /// Sends the browser to a service provider with our request.
@@ -297,8 +370,9 @@ fn ask(
 ) -> Answer {
     let issuer = entity_id(call);
     let voice = voice(call, provider, &issuer)?;
-    let name = name_of(call, stop, provider, user, &issuer);
+    let name = name_of(call, stop, provider, user);
     let name = name.ok_or_else(|| Fault::Internal("a person lost the name of a logout".to_owned()))?;
+    let name = name_id::element(stop.format, &name, &issuer, provider);
     let asked = logout::id_of_stop(id, at);
     let request = logout::request(voice, &asked, &front.url, name, &stop.sessions);
     send(call, voice, (request, &asked), ("SAMLRequest", behind_a_form), (front, &front.url), None)
@@ -312,7 +386,7 @@ fn report(call: &Call, provider: &ServiceProvider, asker: &Asker, (end, behind_a
     let issuer = entity_id(call);
     let voice = voice(call, provider, &issuer)?;
     let (id, address) = (logout::answer_id(voice), front.for_responses());
-    let response = logout::response(voice, &id, address, &asker.request, end);
+    let response = logout::response(voice, &id, Some(address), &asker.request, end);
     let name = ("SAMLResponse", behind_a_form);
     send(call, voice, (response, &id), name, (front, address), asker.relay_state.as_deref())
 }

@@ -35,6 +35,7 @@ pub mod pushed;
 pub mod registrations;
 pub mod restored;
 mod row;
+pub mod saml_notices;
 pub mod sealed;
 pub mod server_pins;
 pub mod sessions;

@@ -23,6 +23,7 @@ pub async fn settle(connection: &mut Connection, now: Timestamp) -> Result<u64> 
         "DELETE FROM sso_session",
         "DELETE FROM session_participant",
         "DELETE FROM saml_logout",
+        "DELETE FROM saml_notice",
         "DELETE FROM email_code",
         "DELETE FROM activation",
         "DELETE FROM logout_notice",

@@ -145,7 +145,7 @@ fn samael_patience() -> chrono::Duration {
 }
 
 /// T-39, R-487, R-498: bad requests are shown, never answered.
-/// T-31, T-35, T-37, T-39.
+/// T-31, T-35, T-37, T-39, AC-44.
 #[actix_web::test]
 async fn bad_requests_are_never_answered() {
     let world = World::new(On::Sqlite).await;

@@ -14,11 +14,11 @@ use crate::saml_signer::Signer;
 use crate::visitor::{Seen, Visitor};
 use crate::world::{ACME, BOTH, On, World};
 
-const WIKI: &str = "https://wiki.example.com";
-const SHOP: &str = "https://shop.example.com";
+pub const WIKI: &str = "https://wiki.example.com";
+pub const SHOP: &str = "https://shop.example.com";
 
 /// Wiki and shop, both with this certificate, and with these lines about their logout.
-async fn register(world: &World, signer: &Signer, wiki: &str, shop: &str) {
+pub async fn register(world: &World, signer: &Signer, wiki: &str, shop: &str) {
     let certificate = format!("certificates = [\"{}\"]", signer.certificate);
     let file = ACME
         .replace("name_id_format = \"persistent\"", &format!("name_id_format = \"persistent\"\n{certificate}\n{wiki}"));
@@ -30,18 +30,18 @@ async fn register(world: &World, signer: &Signer, wiki: &str, shop: &str) {
     world.advance(3);
 }
 
-fn by(binding: &str, at: &str) -> String {
+pub fn by(binding: &str, at: &str) -> String {
     format!("logout_url = \"{at}/slo\"\nlogout_binding = \"{binding}\"")
 }
 
 /// NameID and SessionIndex of an assertion, as elements of a logout request.
-fn subject(xml: &str) -> (String, String) {
+pub fn subject(xml: &str) -> (String, String) {
     let name = &xml[xml.find("<saml:NameID").unwrap()..xml.find("</saml:NameID>").unwrap()];
     let index = xml.split("SessionIndex=\"").nth(1).unwrap().split('"').next().unwrap();
     (format!("{name}</saml:NameID>"), format!("<samlp:SessionIndex>{index}</samlp:SessionIndex>"))
 }
 
-fn message(world: &World, kind: &str, issuer: &str, id: &str, attributes: &str, inside: &str) -> String {
+pub fn message(world: &World, kind: &str, issuer: &str, id: &str, attributes: &str, inside: &str) -> String {
     let now: String = world.clock_now().rfc3339().chars().take(19).collect();
     format!(
         "<samlp:{kind} xmlns:samlp=\"urn:oasis:names:tc:SAML:2.0:protocol\" xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\" \
@@ -57,12 +57,12 @@ fn success(status: &str) -> String {
     )
 }
 
-fn id_of(xml: &str) -> String {
+pub fn id_of(xml: &str) -> String {
     xml.split(" ID=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
 }
 
 /// Logs in at the wiki and, without being asked anything, at the shop; gives both assertions.
-async fn both(world: &World, visitor: &mut Visitor) -> (String, String) {
+pub async fn both(world: &World, visitor: &mut Visitor) -> (String, String) {
     let wiki = posted(&log_in(world, visitor, &redirect(world, &request(world, "", ""))).await).1;
     let shop = request(world, "", "").replace(WIKI, SHOP);
     let shop = posted(&visitor.get(&redirect(world, &shop)).await).1;
@@ -72,18 +72,22 @@ async fn both(world: &World, visitor: &mut Visitor) -> (String, String) {
 }
 
 /// Whether somebody is still logged in here.
-async fn lives(world: &World, visitor: &mut Visitor) -> bool {
+pub async fn lives(world: &World, visitor: &mut Visitor) -> bool {
     let silent = visitor.get(&redirect(world, &request(world, "IsPassive=\"true\"", ""))).await;
     posted(&silent).1.contains("<saml:Assertion")
+}
+
+/// The certificate of our metadata.
+pub async fn certificate(world: &World) -> String {
+    let metadata = reqwest::get(format!("{}/saml/metadata", world.base())).await.unwrap().text().await.unwrap();
+    metadata.split("<ds:X509Certificate>").nth(1).unwrap().split('<').next().unwrap().to_owned()
 }
 
 /// The message in an address, whose signature must be ours.
 async fn sent(world: &World, address: &str) -> (String, Option<String>) {
     let query = address.split_once('?').unwrap().1;
     let raw = RawQuery::split(query).unwrap();
-    let metadata = reqwest::get(format!("{}/saml/metadata", world.base())).await.unwrap().text().await.unwrap();
-    let certificate = metadata.split("<ds:X509Certificate>").nth(1).unwrap().split('<').next().unwrap().to_owned();
-    assert_eq!(raw.is_signed(&[certificate]), Ok(true), "{address}");
+    assert_eq!(raw.is_signed(&[certificate(world).await]), Ok(true), "{address}");
     let pairs: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let of = |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     let message = of("SAMLRequest").or_else(|| of("SAMLResponse")).unwrap();
@@ -274,9 +278,7 @@ async fn a_logout_by_forms_and_from_the_portal() {
     let (action, fields) = seen.form("continue");
     assert_eq!((action, seen.title().as_str()), (format!("{SHOP}/slo"), "You are being logged out"), "{}", seen.body);
     let asked = STANDARD.decode(&fields.iter().find(|(name, _)| name == "SAMLRequest").unwrap().1).unwrap();
-    let metadata = reqwest::get(format!("{}/saml/metadata", world.base())).await.unwrap().text().await.unwrap();
-    let certificate = metadata.split("<ds:X509Certificate>").nth(1).unwrap().split('<').next().unwrap().to_owned();
-    assert!(verify::posted(&asked, &[certificate]).unwrap().1, "signed");
+    assert!(verify::posted(&asked, &[certificate(&world).await]).unwrap().1, "signed");
     let asked = String::from_utf8(asked).unwrap();
     assert!(!lives(&world, &mut linus).await);
     let to = format!("InResponseTo=\"{}\"", id_of(&asked));

@@ -66,8 +66,17 @@ impl Peer {
     }
 }
 
+/// How a peer logs out.
+#[derive(Clone, Copy, PartialEq)]
+enum Out {
+    /// The browser carries the request.
+    ByBrowser,
+    /// Its server asks ours.
+    ByServer,
+}
+
 /// Logs in and out: the peer's own metadata is registered, its own request asks, its own code judges what we answer.
-async fn in_and_out(command: Vec<PathBuf>, algorithm: &str, class: &str) {
+async fn in_and_out(command: Vec<PathBuf>, (algorithm, class): (&str, &str), out: Out) {
     let world = World::at_this_time(On::Sqlite).await;
     let signer = Signer::new();
     let peer = Peer::new(command, &signer, "https://peer.example.com");
@@ -99,6 +108,12 @@ async fn in_and_out(command: Vec<PathBuf>, algorithm: &str, class: &str) {
     assert!(accepted["attributes"].to_string().contains("linus@acme.test"), "{accepted}");
     assert_eq!(accepted["class"], class, "{accepted}");
 
+    if out == Out::ByServer {
+        let ended = peer.ask("logout_by_server", &json!({}));
+        assert_eq!((&ended["ok"], world.events("session_ended").await), (&json!(true), 1), "{ended}");
+        world.stop().await;
+        return;
+    }
     let leaving = peer.ask("logout", &json!({}));
     let seen = linus.get(leaving["url"].as_str().unwrap()).await;
     // By redirect or by form, as its metadata says.
@@ -128,14 +143,15 @@ fn python(script: &str) -> Vec<PathBuf> {
 #[actix_web::test]
 async fn pysaml2_logs_in_and_out() {
     let class = "urn:oasis:names:tc:SAML:2.0:ac:classes:MobileTwoFactorContract";
-    in_and_out(python("pysaml2_sp.py"), "RS256", class).await;
+    in_and_out(python("pysaml2_sp.py"), ("RS256", class), Out::ByBrowser).await;
+    in_and_out(python("pysaml2_sp.py"), ("RS256", class), Out::ByServer).await;
 }
 
 /// AC-45: python3-saml, strict.
 #[actix_web::test]
 async fn python3_saml_logs_in_and_out() {
     let class = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport";
-    in_and_out(python("python3_saml_sp.py"), "RS256", class).await;
+    in_and_out(python("python3_saml_sp.py"), ("RS256", class), Out::ByBrowser).await;
 }
 
 /// AC-45: node-saml, which asks for the multi-factor profile of REFEDS.
@@ -145,7 +161,8 @@ async fn node_saml_logs_in_and_out() {
     // The packages are looked for beside the script.
     let script = peers.join("node_saml_sp.js");
     std::fs::copy(root().join("tests/peers/node_saml_sp.js"), &script).unwrap();
-    in_and_out(vec![PathBuf::from("node"), script], "RS256", "https://refeds.org/profile/mfa").await;
+    let class = "https://refeds.org/profile/mfa";
+    in_and_out(vec![PathBuf::from("node"), script], ("RS256", class), Out::ByBrowser).await;
 }
 
 /// Apache with mod_auth_mellon, in a folder of its own.

@@ -71,6 +71,11 @@ impl World {
         Self { url, site, mail, clock, database, folder, handle, mail_at }
     }
 
+    /// Where the database and the key file of this world are.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     /// A second instance on the same database, with the same clock.
     pub async fn second(&self) -> (String, Data<Site>) {
         let (url, site, _) = serve(&self.folder, &self.database, self.mail_at, &self.clock).await;

@@ -11,16 +11,13 @@ use crate::domain::secret::SecretBytes;
 use crate::domain::tenant::TenantConfig;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{Status, User};
-use crate::flow::House;
 use crate::flow::case::{enrollment_subject, name_subject};
 use crate::flow::letters::NOTICE;
 use crate::flow::lifecycle::{self, By, Ending};
+use crate::flow::{House, session};
 use crate::keys::sealing::Place;
 use crate::storage::tokens::Token;
-use crate::storage::{
-    self, Connection, activations, address_changes, enrollments, failures, grants, logout_notices, sessions, tokens,
-    users,
-};
+use crate::storage::{self, Connection, activations, address_changes, enrollments, failures, logouts, tokens, users};
 
 /// Stores a new account.
 ///
@@ -30,21 +27,6 @@ pub async fn create(desk: &Desk<'_>, connection: &mut Connection, user: &User) -
     users::insert(connection, user, desk.now).await?;
     let object = ("user", user.id.to_string());
     desk.record(connection, user.tenant, Action::UserCreated, object, json!({ "username": user.username })).await
-}
-
-/// Ends every session of a person, and takes back what applications were given in them: an access token opened
-/// UserInfo for its quarter of an hour otherwise (INV-11, T-11).
-async fn end_all(
-    desk: &Desk<'_>,
-    connection: &mut Connection,
-    tenant: TenantId,
-    user: UserId,
-    reason: &str,
-) -> storage::Result<()> {
-    logout_notices::of_user(tenant, user, desk.now).run(connection).await?;
-    sessions::end_all_of(connection, tenant, user, reason, desk.now).await?;
-    grants::revoke_all_of(connection, tenant, user, desk.now).await?;
-    Ok(())
 }
 
 /// Stores changed fields. A changed address or status ends every open login and session (INV-11); a changed address is
@@ -73,7 +55,7 @@ async fn store(desk: &Desk<'_>, connection: &mut Connection, before: &User, afte
     let version = before.security_version + i64::from(sensitive);
     users::update(connection, &User { security_version: version, ..after.clone() }, desk.now).await?;
     if sensitive {
-        end_all(desk, connection, after.tenant, after.id, "account changed").await?;
+        session::all_ended(connection, after.tenant, after.id, "account changed", desk.now).await?;
     }
     let detail = json!({ "username": after.username, "sensitive": sensitive, "email_changed": moved });
     desk.record(connection, after.tenant, Action::UserChanged, ("user", after.id.to_string()), detail).await
@@ -117,7 +99,7 @@ pub async fn set_password(
 ) -> storage::Result<()> {
     users::set_password_hash(connection, tenant, user, hash, desk.now).await?;
     users::raise_security_version(connection, tenant, user, desk.now).await?;
-    end_all(desk, connection, tenant, user, "password changed").await?;
+    session::all_ended(connection, tenant, user, "password changed", desk.now).await?;
     let object = ("user", user.to_string());
     desk.record(connection, tenant, Action::UserChanged, object, json!({ "changed": "password" })).await
 }
@@ -157,7 +139,8 @@ pub async fn remove(
     }
     enrollments::cancel_all_of(connection, tenant, user, desk.now).await?;
     activations::void_all_of(connection, tenant, user).await?;
-    end_all(desk, connection, tenant, user, "account removed").await?;
+    session::all_ended(connection, tenant, user, "account removed", desk.now).await?;
+    logouts::nameless(tenant, user).run(connection).await?;
     address_changes::forgotten(tenant, user).run(connection).await?;
     users::remove(connection, tenant, user).await?;
     desk.record(connection, tenant, Action::UserRemoved, ("user", user.to_string()), json!({})).await
