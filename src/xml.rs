@@ -52,7 +52,7 @@ pub enum XmlError {
     /// Deeper, wider or with more elements than any message of SAML.
     #[error("the document is deeper or larger than a SAML message")]
     TooMuch,
-    /// A document type, a processing instruction, a comment inside the root or a CDATA section.
+    /// A document type, a processing instruction, a comment inside or behind the root or a CDATA section.
     #[error("the document has a document type, comment, processing instruction or CDATA section")]
     Forbidden,
     /// Not well-formed.
@@ -179,9 +179,9 @@ impl Reading {
                         return Err(XmlError::Encoding);
                     }
                 }
-                // Before and behind the root there is nothing that a comment could cut in two, and some service
-                // providers sign their messages with their name there. Inside, it is an attack (T-33).
-                Event::Comment(_) if self.open.is_empty() => {}
+                // Before the root there is nothing that a comment could cut in two, and some service providers sign
+                // their messages with their name there. Inside, it is an attack (T-33); behind the root stands nothing.
+                Event::Comment(_) if self.open.is_empty() && self.root.is_none() => {}
                 Event::Decl(_) | Event::DocType(_) | Event::PI(_) | Event::Comment(_) | Event::CData(_) => {
                     return Err(XmlError::Forbidden);
                 }
@@ -347,7 +347,7 @@ mod tests {
 
     #[test]
     fn a_document_becomes_a_tree() {
-        let text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!-- by a tool -->\n<a:r xmlns:a=\"urn:a\" ID=\"x\" v=\"1 &amp; 2\"><a:c>t&#233;&lt;x</a:c><d/></a:r>\n<!---->\n";
+        let text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!-- by a tool -->\n<a:r xmlns:a=\"urn:a\" ID=\"x\" v=\"1 &amp; 2\"><a:c>t&#233;&lt;x</a:c><d/></a:r>\n";
         let root = Element::parse(text.as_bytes()).expect("a tree");
         assert!(root.is("urn:a", "r"));
         assert_eq!((root.attribute("v"), root.attribute("ID")), (Some("1 & 2"), Some("x")));
@@ -370,6 +370,8 @@ mod tests {
             ("<a x=\"&nbsp;\"/>", XmlError::Malformed),
             ("<a/><b/>", XmlError::Malformed),
             ("<a/>junk", XmlError::Malformed),
+            ("<a/><!-- c -->", XmlError::Forbidden),
+            ("<a/><?pi x?>", XmlError::Forbidden),
             ("<a></b>", XmlError::Malformed),
             ("<a>", XmlError::Malformed),
             ("", XmlError::Malformed),
