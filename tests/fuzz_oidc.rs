@@ -154,6 +154,18 @@ fn header_of(key: &SigningKey, name: &str) -> String {
     file(name).replace("KID", &key.id().to_string())
 }
 
+/// Reads a document that the program has read. Where it has passed over a number that is larger than any that can be held
+/// there is nothing to compare with; the document is one all the same (RFC 8259, 6).
+fn json(octets: &[u8]) -> Option<Value> {
+    match serde_json::from_slice(octets) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            assert!(error.to_string().contains("number out of range"), "what is believed is no JSON: {error}");
+            None
+        }
+    }
+}
+
 /// Whether an address is a registered one, told in another way than the program does.
 fn is_registered(address: &str) -> bool {
     if address == ADDRESSES[0] {
@@ -270,7 +282,7 @@ fn a_request_object() {
             assert_eq!(text.rsplit_once('.').unwrap().0, message, "nobody has signed this");
         }
         let Ok(parameters) = unpack(&signed(&key, header.as_bytes(), octets)) else { return };
-        let claims: Value = serde_json::from_slice(octets).unwrap();
+        let Some(claims) = json(octets) else { return };
         assert_eq!((&claims["iss"], &claims["client_id"]), (&Value::from("app"), &Value::from("app")), "RFC 9101, 6.3");
         let aud = &claims["aud"];
         assert!(*aud == ISSUER || aud.as_array().is_some_and(|all| all.iter().any(|one| one == ISSUER)), "{aud}");
@@ -380,8 +392,9 @@ fn a_client_assertion() {
             assert_eq!(text.rsplit_once('.').unwrap().0, message, "AC-49: nobody has signed this");
         }
         // Another header over good claims.
-        if believed(&signed(&key, octets, claims.as_bytes())) {
-            let header: Value = serde_json::from_slice(octets).unwrap();
+        if believed(&signed(&key, octets, claims.as_bytes()))
+            && let Some(header) = json(octets)
+        {
             assert_eq!(header["alg"], "ES256", "T-51");
             let kid = header.get("kid");
             assert!(kid.is_none_or(|kid| *kid == key.id().to_string()), "T-51: {kid:?}");
@@ -390,8 +403,9 @@ fn a_client_assertion() {
             }
         }
         // A good header over other claims.
-        if believed(&signed(&key, header.as_bytes(), octets)) {
-            let claims: Value = serde_json::from_slice(octets).unwrap();
+        if believed(&signed(&key, header.as_bytes(), octets))
+            && let Some(claims) = json(octets)
+        {
             assert_eq!((&claims["iss"], &claims["sub"]), (&Value::from("robot"), &Value::from("robot")));
             let aud = &claims["aud"];
             assert!(*aud == ISSUER || aud.as_array().is_some_and(|all| all.iter().any(|one| one == ISSUER)), "{aud}");
