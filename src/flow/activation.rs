@@ -11,7 +11,7 @@ use crate::domain::activation::handshake::{
 use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::authenticator::template::TokenTemplate;
 use crate::domain::enrollment::State as EnrollmentState;
-use crate::domain::ids::ActivationId;
+use crate::domain::ids::{ActivationId, EnrollmentId};
 use crate::domain::login::Stage;
 use crate::domain::login::step::Tokens;
 use crate::domain::secret::SecretBytes;
@@ -91,6 +91,9 @@ struct Kept {
     device_mac: [u8; MAC_LENGTH],
     server_mac: [u8; MAC_LENGTH],
     otp_secret: Vec<u8>,
+    /// Empty in what was kept before devices had one.
+    #[serde(default)]
+    calls: Vec<u8>,
     template: TokenTemplate,
     serial: String,
 }
@@ -313,6 +316,7 @@ fn agreed(
         device_mac: keys.device_mac(&transcript),
         server_mac: keys.server_mac(&transcript),
         otp_secret: keys.otp_secret.expose().to_vec(),
+        calls: keys.calls.expose().to_vec(),
         serial: parameters.serial,
         transcript,
         template,
@@ -342,6 +346,24 @@ async fn again(
         Some(kept) if same_key && kept.claim.as_slice() == mac => Ok(Ok(Ok(kept.answer))),
         _ => refuse(connection, house, realm, visit, activation, Refused::Used).await,
     }
+}
+
+/// The key for the calls of the device that has completed the activation of an enrollment, if that device is this one.
+pub(super) async fn calls_key(
+    connection: &mut Connection,
+    house: &House,
+    realm: &Realm,
+    enrollment: EnrollmentId,
+    device_key: &[u8],
+) -> storage::Result<Result<Option<SecretBytes>>> {
+    let newest = activations::newest_of(connection, realm.tenant(), enrollment).await?;
+    let newest = newest.filter(|it| it.state == State::Completed && it.device_key.as_deref() == Some(device_key));
+    let Some((id, sealed)) = newest.and_then(|it| Some((it.id, it.handshake_sealed?))) else { return Ok(Ok(None)) };
+    let kept = match opened(house, realm, "handshake_sealed", id, &sealed) {
+        Ok(kept) => serde_json::from_slice::<Kept>(kept.expose()).ok(),
+        Err(error) => return Ok(Err(error)),
+    };
+    Ok(Ok(kept.filter(|kept| !kept.calls.is_empty()).map(|kept| SecretBytes::new(kept.calls))))
 }
 
 fn opened(house: &House, realm: &Realm, column: &'static str, id: ActivationId, sealed: &[u8]) -> Result<SecretBytes> {

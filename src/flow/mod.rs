@@ -4,6 +4,7 @@
 pub mod activation;
 pub mod administration;
 pub mod alerts;
+pub mod app_calls;
 mod attempts;
 pub mod case;
 pub mod consent;

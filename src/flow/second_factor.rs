@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::case::Case;
 use super::login::{event, hold, one_by_one, stepped_up};
 use super::server_pin::{self, Checked, Initial, Pin, Typed, has_pin};
-use super::{Browser, Error, House, Posted, Realm, Result, Visit, alerts, attempts, house, letters, undo};
+use super::{Browser, Error, House, Posted, Realm, Result, Visit, alerts, app_calls, attempts, house, letters, undo};
 use crate::domain::alert::Kind;
 use crate::domain::audit::Action;
 use crate::domain::authenticator::lifecycle::{self, EnrolledBy};
@@ -328,6 +328,11 @@ async fn first_passcode(
                 let done = enrolled(connection, house, realm, visit, &case, enrollment, &new, &cookie).await?;
                 if let (Ok(_), Some(initial)) = (&done, initial) {
                     initial.store(connection, house, realm, visit, new.id).await?;
+                }
+                if done.is_ok()
+                    && let Err(error) = app_calls::adopt(connection, house, realm, enrollment.id, &new).await?
+                {
+                    return Ok(Err(error));
                 }
                 Ok(done)
             }

@@ -13,6 +13,7 @@ pub mod activations;
 pub mod address_changes;
 pub mod alerts;
 pub mod audit;
+pub mod call_keys;
 pub mod consents;
 pub mod devices;
 pub mod email_codes;

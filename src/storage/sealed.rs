@@ -31,7 +31,7 @@ pub struct Cell {
 }
 
 /// Every column with sealed values but the installation's root. A test holds this list against the migrations.
-pub const COLUMNS: [Column; 7] = [
+pub const COLUMNS: [Column; 8] = [
     Column {
         table: "signing_key",
         column: "private_sealed",
@@ -66,6 +66,12 @@ pub const COLUMNS: [Column; 7] = [
         page: "SELECT tenant_id, id, secret_sealed AS sealed FROM token \
                WHERE secret_sealed IS NOT NULL AND id > ? ORDER BY id LIMIT 500",
         replace: "UPDATE token SET secret_sealed = ? WHERE tenant_id = ? AND id = ? AND secret_sealed = ?",
+    },
+    Column {
+        table: "token_call_key",
+        column: "key_sealed",
+        page: "SELECT tenant_id, id, key_sealed AS sealed FROM token_call_key WHERE id > ? ORDER BY id LIMIT 500",
+        replace: "UPDATE token_call_key SET key_sealed = ? WHERE tenant_id = ? AND id = ? AND key_sealed = ?",
     },
     Column {
         table: "token_server_pin",

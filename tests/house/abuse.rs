@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use vestibule::apply::plan::Prune;
 use vestibule::apply::run::{Run, text};
-use vestibule::domain::activation::handshake::{Hello, Pair, claim_mac, transcript};
+use vestibule::domain::activation::handshake::{Hello, Keys, Pair, claim_mac, transcript};
 use vestibule::domain::activation::string::ActivationString;
 use vestibule::domain::audit::Actor;
 use vestibule::domain::oath::{Algorithm, hotp};
@@ -224,14 +224,19 @@ impl Device {
         self.call("claim", &body).await
     }
 
-    /// Confirms what was claimed; the OTP secret in base32.
-    pub async fn confirm(&self, claimed: &serde_json::Value) -> (u16, String) {
+    /// The keys that follow from what the server answered, and all that was said.
+    pub fn keys(&self, claimed: &serde_json::Value) -> (Keys, [u8; 32]) {
         let octets = |name: &str| URL_SAFE_NO_PAD.decode(claimed[name].as_str().unwrap()).unwrap();
         let (key, nonce) = (octets("server_key"), octets("nonce"));
         let said = transcript(&self.base, &self.hello, &key, &nonce, claimed["parameters"].as_str().unwrap());
         let parameters: serde_json::Value = serde_json::from_str(claimed["parameters"].as_str().unwrap()).unwrap();
         let length = if parameters["template"]["algorithm"] == "SHA512" { 64 } else { 32 };
-        let keys = self.pair.keys(&key, &self.secret, &said, length).unwrap();
+        (self.pair.keys(&key, &self.secret, &said, length).unwrap(), said)
+    }
+
+    /// Confirms what was claimed; the OTP secret in base32.
+    pub async fn confirm(&self, claimed: &serde_json::Value) -> (u16, String) {
+        let (keys, said) = self.keys(claimed);
         let mac = URL_SAFE_NO_PAD.encode(keys.device_mac(&said));
         let body = serde_json::json!({ "activation": self.hello.activation.to_string(), "mac": mac });
         let (status, _) = self.call("confirm", &body).await;

@@ -4,6 +4,8 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use vestibule::domain::activation::call::Call;
+
 use crate::abuse::acme;
 use crate::story::{PASSWORD, after_password, code_of, oathtool, to_platforms};
 use crate::visitor::{Seen, Visitor};
@@ -144,6 +146,131 @@ async fn guesses_at_once_are_counted_one_by_one() {
     assert_eq!(exits.iter().filter(|exit| **exit == 4).count(), 12, "{exits:?}");
     assert_eq!(app(folder.path(), &["passcode", "--pin-stdin"], &["8432"]).0, 4, "R-251");
     world.stop().await;
+}
+
+/// the server hears of the lock, operators see it with its reason, and only revoking helps.
+#[actix_web::test]
+async fn the_app_tells_the_server_that_it_is_locked() {
+    for on in BOTH {
+        let world = World::at_this_time(on).await;
+        world.apply(&acme("[tenant.token_template.app]\npin_type = \"user_selected\"\nmax_pin_attempts = 1\n")).await;
+        let (folder, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut ada = Visitor::new(&world.url);
+        let (exit, out) = activated(&world, &mut ada, folder.path(), &["8432"]).await;
+        assert_eq!(exit, 0, "{out}");
+        let (_, out) = app(folder.path(), &["passcode", "--pin-stdin"], &["8432"]);
+        let seen = desk_of_ada(&world, &mut ada).await;
+        let seen = ada.press(&seen, "continue", &[("code", &passcode(&out))]).await;
+        assert!(!code_of(&seen).0.is_empty(), "{on:?}: {}", seen.body);
+        for file in std::fs::read_dir(folder.path()).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
+        }
+        let store = folder.path().to_owned();
+        let locked = tokio::task::spawn_blocking(move || app(&store, &["passcode", "--pin-stdin"], &["7531"]).0);
+        assert_eq!(locked.await.unwrap(), 4, "R-251");
+        let mine = "SELECT lock_reason AS t FROM token WHERE enrolled_by = 'self'";
+        assert_eq!(world.text(mine).await, "pin", "R-253 {on:?}: {}", app(folder.path(), &["log"], &[]).1);
+        assert_eq!(world.events("token_locked").await, 1, "{on:?}");
+        let serial = world.text("SELECT serial AS t FROM token WHERE enrolled_by = 'self'").await;
+        let mut again = Visitor::new(&world.url);
+        let seen = after_password(&world, &mut again, "ada", PASSWORD).await;
+        assert_eq!(seen.title(), "Your authenticator cannot be used", "{on:?}: {}", seen.body);
+        world.refused_command(&["token", "resume", &serial], "");
+        // A store that was copied before has another counter; its report is taken, and changes nothing.
+        let store = copy.path().to_owned();
+        let locked = tokio::task::spawn_blocking(move || app(&store, &["passcode", "--pin-stdin"], &["7531"]).0);
+        assert_eq!(locked.await.unwrap(), 4);
+        let (_, log) = app(copy.path(), &["log"], &[]);
+        assert!(log.contains("is locked") && !log.contains("not reported"), "{log}");
+        assert_eq!(world.events("token_locked").await, 1, "{on:?}: once");
+        world.command(&["token", "revoke", &serial]);
+        world.stop().await;
+    }
+}
+
+/// without a network the app locks all the same, and tells it later.
+#[actix_web::test]
+async fn an_app_without_a_network_locks_all_the_same() {
+    let world = World::at_this_time(On::Sqlite).await;
+    world.apply(&acme("[tenant.token_template.app]\npin_type = \"user_selected\"\nmax_pin_attempts = 1\n")).await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut ada = Visitor::new(&world.url);
+    let (exit, out) = activated(&world, &mut ada, folder.path(), &["8432"]).await;
+    assert_eq!(exit, 0, "{out}");
+    world.stop().await;
+    let store = folder.path().to_owned();
+    let locked = tokio::task::spawn_blocking(move || app(&store, &["passcode", "--pin-stdin"], &["7531"]).0);
+    assert_eq!(locked.await.unwrap(), 4, "R-251");
+    assert!(app(folder.path(), &["log"], &[]).1.contains("not reported yet"), "R-253");
+}
+
+/// R-253, T-19: calls are made by the device alone, once each, and tell a stranger nothing.
+#[actix_web::test]
+async fn nobody_else_locks_an_authenticator() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let mut ada = Visitor::new(&world.url);
+        let seen = to_platforms(&world, &mut ada).await;
+        let seen = ada.press(&seen, "platform-command_line", &[]).await;
+        let device = crate::abuse::Device::new(&seen.find("[data-activation-string]").unwrap(), "command_line");
+        let (_, claimed) = device.claim().await;
+        let (status, secret) = device.confirm(&claimed).await;
+        assert_eq!(status, 200);
+        let seen = ada.press(&seen, "check-now", &[]).await;
+        let seen = ada.press(&seen, "continue", &[("code", &oathtool(&world, &secret, "--totp=sha256", "6"))]).await;
+        assert!(!code_of(&seen).0.is_empty(), "{on:?}: {}", seen.body);
+        let parameters: serde_json::Value = serde_json::from_str(claimed["parameters"].as_str().unwrap()).unwrap();
+        let serial = parameters["serial"].as_str().unwrap();
+        let right = Call {
+            base: world.base(),
+            path: "token/pin-locked",
+            serial: serial.to_owned(),
+            counter: 5,
+            request: "{\"wrong_pins\":5}".to_owned(),
+        };
+        let key = device.keys(&claimed).0.calls;
+        let call = async |call: &Call, mac: &[u8]| {
+            use base64::Engine as _;
+            let mac = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(mac);
+            let body = serde_json::json!({ "serial": call.serial, "counter": call.counter, "request": call.request, "mac": mac });
+            let address = format!("{}/api/authenticator/v1/token/pin-locked", world.base());
+            let answer = reqwest::Client::new().post(address).json(&body).send().await.unwrap();
+            (answer.status().as_u16(), answer.json::<serde_json::Value>().await.unwrap())
+        };
+        let mac = right.mac(&key);
+        let stranger = call(&Call { serial: "VT00000000".to_owned(), ..right.clone() }, &mac).await;
+        assert_eq!(stranger.0, 403, "{on:?}: {stranger:?}");
+        for forged in [
+            Call { counter: 6, ..right.clone() },
+            Call { request: "{\"wrong_pins\":6}".to_owned(), ..right.clone() },
+            Call { serial: "VT00000001".to_owned(), ..right.clone() },
+        ] {
+            assert_eq!(call(&forged, &mac).await, stranger, "{on:?}: {forged:?}");
+        }
+        let elsewhere = Call { base: "https://evil.example.com/t/acme".to_owned(), ..right.clone() };
+        assert_eq!(call(&right, &elsewhere.mac(&key)).await, stranger, "{on:?}: bound to the server");
+        for (body, status) in [("{}", 400), ("[]", 400), ("{\"wrong_pins\":-1}", 400)] {
+            let odd = Call { request: body.to_owned(), ..right.clone() };
+            assert_eq!(call(&odd, &odd.mac(&key)).await.0, status, "{on:?} {body}");
+        }
+        let state = "SELECT state AS t FROM token WHERE enrolled_by = 'self'";
+        assert_eq!(world.text(state).await, "active", "{on:?}");
+        // Sixteen copies of one call: one is made.
+        let copies = futures_util::future::join_all((0..16).map(|_| call(&right, &mac))).await;
+        assert_eq!(copies.iter().filter(|(status, _)| *status == 200).count(), 1, "{on:?}: {copies:?}");
+        assert!(copies.iter().all(|(status, _)| matches!(status, 200 | 409)), "{on:?}: {copies:?}");
+        assert_eq!(world.text(state).await, "locked", "{on:?}");
+        let late = call(&right, &mac).await;
+        assert_eq!((late.0, late.1["last_counter"].as_i64()), (409, Some(5)), "{on:?}: {late:?}");
+        let next = Call { counter: 6, ..right.clone() };
+        assert_eq!(call(&next, &next.mac(&key)).await.1["state"], "locked", "{on:?}: told twice");
+        assert_eq!(world.events("token_locked").await, 1, "{on:?}");
+        world.command(&["token", "revoke", serial]);
+        let next = Call { counter: 7, ..right };
+        assert_eq!(call(&next, &next.mac(&key)).await.1["state"], "revoked", "R-349 {on:?}");
+        world.stop().await;
+    }
 }
 
 /// Standard apps whose PIN the server asks for, and a lockout that stays out of the way.

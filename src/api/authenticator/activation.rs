@@ -103,7 +103,7 @@ pub(super) async fn confirm(call: Call, body: web::Bytes) -> Answer {
 }
 
 /// Reads a body. Members that are not known are tolerated: a newer app may send more.
-fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, String> {
+pub(super) fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, String> {
     if body.len() > LONGEST {
         return Err("the body is longer than 8 KiB".to_owned());
     }

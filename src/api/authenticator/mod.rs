@@ -2,6 +2,7 @@
 
 mod activation;
 mod problem;
+mod token;
 
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpResponse, web};
@@ -17,7 +18,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/api/authenticator/v1/openapi.json", web::get().to(openapi))
         .route("/api/authenticator/v1/info", web::get().to(info))
         .route("/api/authenticator/v1/activation/claim", web::post().to(activation::claim))
-        .route("/api/authenticator/v1/activation/confirm", web::post().to(activation::confirm));
+        .route("/api/authenticator/v1/activation/confirm", web::post().to(activation::confirm))
+        .route("/api/authenticator/v1/token/pin-locked", web::post().to(token::pin_locked));
 }
 
 async fn openapi() -> HttpResponse {

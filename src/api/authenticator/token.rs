@@ -41,8 +41,13 @@ pub(super) async fn pin_locked(call: Call, body: web::Bytes) -> Answer {
         return Ok(problem::bad_call(&format!("request is not the JSON text that is expected: {error}")));
     }
     let base = call.site.urls.base(call.realm.code());
-    let made =
-        call::Call { base, path: app_calls::PIN_LOCKED, serial: body.serial, counter: body.counter, request: body.request };
+    let made = call::Call {
+        base,
+        path: app_calls::PIN_LOCKED,
+        serial: body.serial,
+        counter: body.counter,
+        request: body.request,
+    };
     let answer = app_calls::pin_locked(&call.site.house, &call.realm, &call.visit, (&made, &mac)).await?;
     Ok(match answer {
         Ok(state) => HttpResponse::Ok().json(serde_json::json!({ "state": state.id() })),

@@ -97,6 +97,9 @@ fn standard(store: &Store, text: &str, wanted: &Activate) -> Result<Entry, Failu
         added: Clock::System.now().rfc3339(),
         secret: Kept::Plain(URL_SAFE_NO_PAD.encode(app.secret.expose())),
         wrong_pins: 0,
+        calls: None,
+        call_counter: 0,
+        reported: false,
     })
 }
 
@@ -169,6 +172,9 @@ async fn ours(store: &Store, string: &ActivationString, wanted: &Activate) -> Re
         added: Clock::System.now().rfc3339(),
         secret,
         wrong_pins: 0,
+        calls: Some(URL_SAFE_NO_PAD.encode(keys.calls.expose())),
+        call_counter: 0,
+        reported: false,
     })
 }
 

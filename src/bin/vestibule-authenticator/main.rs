@@ -6,6 +6,7 @@
 mod activate;
 mod passcode;
 mod pin;
+mod report;
 mod store;
 
 use std::path::PathBuf;
@@ -171,6 +172,7 @@ fn main() -> ExitCode {
         if let Err(failure) = &result {
             store.log(&failure.to_string());
         }
+        report::locks(&store);
         result
     });
     match result {

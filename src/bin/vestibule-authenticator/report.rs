@@ -20,7 +20,9 @@ pub fn locks(store: &Store) {
     for entry in entries.iter().filter(|entry| entry.locked() && !entry.reported && entry.calls.is_some()) {
         match told(store, entry) {
             Ok(true) => store.log(&format!("told {} that {} is locked", entry.server, entry.serial)),
-            Ok(false) => store.log(&format!("{} does not take the report that {} is locked", entry.server, entry.serial)),
+            Ok(false) => {
+                store.log(&format!("{} does not take the report that {} is locked", entry.server, entry.serial))
+            }
             Err(failure) => store.log(&format!("the lock of {} is not reported yet: {failure}", entry.serial)),
         }
     }
@@ -48,7 +50,8 @@ fn told(store: &Store, entry: &Entry) -> Result<bool, Failure> {
             let status = answer.status().as_u16();
             if status == 409 {
                 let problem: serde_json::Value = answer.json().await.map_err(failed)?;
-                let last = problem["last_counter"].as_u64().ok_or_else(|| failed("the server's answer is malformed"))?;
+                let last = problem.get("last_counter").and_then(serde_json::Value::as_u64);
+                let last = last.ok_or_else(|| failed("the server's answer is malformed"))?;
                 store.alone(|| {
                     let mut entry = store.find(Some(&entry.serial))?;
                     entry.call_counter = entry.call_counter.max(last);

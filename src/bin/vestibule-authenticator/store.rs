@@ -14,7 +14,7 @@ use vestibule::domain::secret::SecretBytes;
 use super::{Failure, failed, pin};
 
 /// One authenticator as it lies in the store.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Entry {
     /// The name its owner gave it; unique in the store.
     pub name: String,
@@ -36,6 +36,21 @@ pub struct Entry {
     pub secret: Kept,
     /// Wrong PINs in a row.
     pub wrong_pins: u32,
+    /// The key for calls to the server, which no PIN seals: a locked authenticator must be able to say so.
+    #[serde(default)]
+    pub calls: Option<String>,
+    /// The counter of the last call.
+    #[serde(default)]
+    pub call_counter: u64,
+    /// Whether the server knows that it is locked, or does not want to.
+    #[serde(default)]
+    pub reported: bool,
+}
+
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Entry({})", self.serial)
+    }
 }
 
 /// A secret in the store.

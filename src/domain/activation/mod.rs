@@ -3,5 +3,6 @@
 //! `docs/activation-protocol.md` describes it for people who write apps; the test vectors in
 //! `tests/vectors/` hold this code to that description.
 
+pub mod call;
 pub mod handshake;
 pub mod string;
