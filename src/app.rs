@@ -11,6 +11,7 @@ pub mod helpdesk;
 pub mod jobs;
 pub mod kek;
 pub mod metrics;
+pub mod recovery;
 mod tls;
 pub mod token_pin;
 

@@ -171,6 +171,7 @@ struct TypedPasswords {
 #[serde(default, deny_unknown_fields)]
 struct TypedLimits {
     wrong_secrets_per_address: i64,
+    wrong_secrets_per_tenant: i64,
     claims_per_address: i64,
 }
 
@@ -267,6 +268,8 @@ impl Settings {
         let limits = &typed.limits;
         let wrong =
             number(document, "limits.wrong_secrets_per_address", limits.wrong_secrets_per_address, 1, 1_000_000);
+        let of_tenant =
+            number(document, "limits.wrong_secrets_per_tenant", limits.wrong_secrets_per_tenant, 1, 100_000_000);
         let claims = number(document, "limits.claims_per_address", limits.claims_per_address, 1, 1_000_000);
         let apps = apps(&typed.apps, document);
         let (telemetry, metrics) = telemetry(&typed.telemetry, document);
@@ -280,6 +283,7 @@ impl Settings {
             hashing,
             limits: HouseSettings {
                 wrong_secrets_per_address: i64::try_from(wrong).ok()?,
+                wrong_secrets_per_tenant: i64::try_from(of_tenant).ok()?,
                 claims_per_address: i64::try_from(claims).ok()?,
             },
             apps,
@@ -542,7 +546,7 @@ mod tests {
             &[],
         );
         let known: Vec<&str> = unknown.split('`').skip(1).step_by(2).filter(|word| *word != "x").collect();
-        assert_eq!(known.len(), 9 + 1 + 1 + 2 + 5 + 4 + 2 + 5 + 3 + 9, "{known:?}");
+        assert_eq!(known.len(), 9 + 1 + 1 + 2 + 5 + 4 + 3 + 5 + 3 + 9, "{known:?}");
         for word in known {
             let there = table.contains_key(word) || table.values().any(|section| section.get(word).is_some());
             assert!(there, "{word} is not documented in config/default.toml");

@@ -10,7 +10,7 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use vestibule::app::commands::{self, Rotate};
 use vestibule::app::helpdesk::{self, TokenAction, UserAction};
-use vestibule::app::{self, Schema, token_pin};
+use vestibule::app::{self, Schema, recovery, token_pin};
 use vestibule::apply::plan::Prune;
 use vestibule::apply::run::Run;
 use vestibule::config::Settings;
@@ -60,6 +60,20 @@ enum Command {
     },
     /// Write an apply file of a virtual server, without secrets.
     Export {
+        #[command(flatten)]
+        tenant: OfTenant,
+    },
+    /// Show the last changes of a table of a virtual server's settings, such as `lockout`.
+    Changes {
+        /// The table, as apply files name it.
+        #[arg(default_value = "lockout", value_name = "TABLE")]
+        table: String,
+        /// How many.
+        #[arg(long, default_value_t = 5, value_name = "NUMBER")]
+        count: u8,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         tenant: OfTenant,
     },
@@ -159,6 +173,42 @@ enum User {
     Enable(Named),
     /// Stop an account and end its sessions.
     Disable(Named),
+    /// Tell what a person would meet at a login that asks for a passcode, and why.
+    Explain {
+        /// The address that the person would come from.
+        #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
+        address: std::net::IpAddr,
+        #[command(flatten)]
+        helped: Helped,
+    },
+    /// Open enrollment at the login again: the window begins anew, and the account is not dormant.
+    ReopenEnrollment(Helped),
+    /// Print a pass that opens enrollment for one login, for a few minutes.
+    Pass(Helped),
+    /// Confirm a pass that another operator has made.
+    ConfirmPass(Helped),
+    /// Print codes that stand in for passcodes, for somebody whose authenticator is gone.
+    TemporaryCode {
+        /// For how many hours.
+        #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=72), value_name = "HOURS")]
+        hours: u8,
+        /// How many; each works once.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=20), value_name = "NUMBER")]
+        count: u8,
+        #[command(flatten)]
+        helped: Helped,
+    },
+    /// Void the recovery codes, temporary codes and passes of a person.
+    VoidCodes(Helped),
+}
+
+#[derive(Debug, Args)]
+struct Helped {
+    #[command(flatten)]
+    named: Named,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -329,6 +379,9 @@ async fn carry_out(command: Command, settings: Settings) -> anyhow::Result<ExitC
             say(&commands::export(settings, tenant.tenant.as_deref()).await?);
             Vec::new()
         }
+        Command::Changes { table, count, json, tenant } => {
+            recovery::changes(settings, tenant.tenant.as_deref(), &table, count).await?.printed(json)
+        }
         Command::Check => {
             let checks = commands::check(settings).await;
             print(checks.iter().map(ToString::to_string));
@@ -373,9 +426,45 @@ async fn of_user(settings: &Settings, user: User) -> anyhow::Result<Vec<String>>
         User::Unlock(named) => (named, UserAction::Unlock),
         User::Enable(named) => (named, UserAction::Enable),
         User::Disable(named) => (named, UserAction::Disable),
+        other => return of_somebody_without(settings, other).await,
     };
     let tenant = named.tenant.tenant.as_deref();
     Ok(vec![helpdesk::change_user(settings, tenant, &named.username, action).await?])
+}
+
+/// For somebody who cannot enroll, or whose authenticator is gone.
+async fn of_somebody_without(settings: &Settings, user: User) -> anyhow::Result<Vec<String>> {
+    fn parts(helped: &Helped) -> (Option<&str>, &str) {
+        (helped.named.tenant.tenant.as_deref(), helped.named.username.as_str())
+    }
+    let (said, json) = match &user {
+        User::Explain { address, helped } => {
+            let (tenant, name) = parts(helped);
+            (recovery::explain(settings, tenant, name, *address).await?, helped.json)
+        }
+        User::TemporaryCode { hours, count, helped } => {
+            let (tenant, name) = parts(helped);
+            (recovery::temporary(settings, tenant, name, (*hours, *count)).await?, helped.json)
+        }
+        User::ReopenEnrollment(helped) => {
+            let (tenant, name) = parts(helped);
+            (recovery::reopen(settings, tenant, name).await?, helped.json)
+        }
+        User::Pass(helped) => {
+            let (tenant, name) = parts(helped);
+            (recovery::pass(settings, tenant, name).await?, helped.json)
+        }
+        User::ConfirmPass(helped) => {
+            let (tenant, name) = parts(helped);
+            (recovery::confirm_pass(settings, tenant, name).await?, helped.json)
+        }
+        User::VoidCodes(helped) => {
+            let (tenant, name) = parts(helped);
+            (recovery::void(settings, tenant, name).await?, helped.json)
+        }
+        User::List { .. } | User::Unlock(_) | User::Enable(_) | User::Disable(_) => return Ok(Vec::new()),
+    };
+    Ok(said.printed(json))
 }
 
 async fn of_token(settings: &Settings, token: Token) -> anyhow::Result<Vec<String>> {

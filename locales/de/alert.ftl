@@ -12,3 +12,7 @@ alert-account-lockout = Ein Konto ist gesperrt
 alert-account-lockout-text = Es gab zu viele falsche Anmeldeversuche. Deshalb ist das Konto gesperrt.
 alert-token-lockout = Ein Authenticator ist gesperrt
 alert-token-lockout-text = Es wurden zu viele falsche Passcodes nacheinander eingegeben. Deshalb ist der Authenticator gesperrt. Warten hilft nicht: Er muss neu eingerichtet oder von einem Administrator wieder freigegeben werden.
+alert-enrollment-withheld = Eine Einrichtung wurde verweigert
+alert-enrollment-withheld-text = Jemand mit dem richtigen Passwort wollte einen Authenticator hinzufügen und stand vor einer geschlossenen Schranke. Vielleicht ist es die Person selbst, die den Helpdesk braucht; vielleicht jemand, der das Passwort eines Kontos gestohlen hat, auf das niemand achtet.
+alert-attack-suspected = Viele Fehlversuche von überall
+alert-attack-suspected-text = Es gibt weit mehr falsche Passwörter, Passcodes und Codes als sonst, bei vielen Konten. Bis es vorbei ist, warten Browser länger, die noch niemand benutzt hat.

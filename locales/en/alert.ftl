@@ -12,3 +12,7 @@ alert-account-lockout = An account is locked
 alert-account-lockout-text = There were too many wrong attempts to log in, so the account is locked.
 alert-token-lockout = An authenticator is locked
 alert-token-lockout-text = There were too many wrong passcodes in a row, so the authenticator is locked. Waiting does not help: it has to be enrolled again, or an operator lets it work again.
+alert-enrollment-withheld = Enrollment was withheld
+alert-enrollment-withheld-text = Somebody with the right password wanted to add an authenticator and met a closed gate. It may be the person, who needs the help desk; or somebody who has stolen the password of an account that nobody watches.
+alert-attack-suspected = Many wrong attempts from everywhere
+alert-attack-suspected-text = There are far more wrong passwords, passcodes and codes than usual, for many accounts. Delays are longer for browsers that nobody has used before, until it is over.

@@ -12,3 +12,7 @@ alert-account-lockout = Una cuenta está bloqueada
 alert-account-lockout-text = Hubo demasiados intentos erróneos de iniciar sesión, por lo que la cuenta está bloqueada.
 alert-token-lockout = Un autenticador está bloqueado
 alert-token-lockout-text = Se introdujeron demasiados códigos erróneos seguidos, por lo que el autenticador está bloqueado. Esperar no sirve: hay que registrarlo de nuevo o un administrador debe reactivarlo.
+alert-enrollment-withheld = Se ha denegado un registro
+alert-enrollment-withheld-text = Alguien con la contraseña correcta quería añadir un autenticador y encontró una barrera cerrada. Puede ser la propia persona, que necesita el servicio de asistencia; o alguien que ha robado la contraseña de una cuenta que nadie vigila.
+alert-attack-suspected = Muchos intentos erróneos desde todas partes
+alert-attack-suspected-text = Hay muchas más contraseñas y códigos erróneos de lo habitual, en muchas cuentas. Hasta que termine, las esperas son más largas para los navegadores que nadie ha usado antes.

@@ -12,3 +12,7 @@ alert-account-lockout = Un compte est verrouillé
 alert-account-lockout-text = Il y a eu trop de tentatives de connexion erronées ; le compte est donc verrouillé.
 alert-token-lockout = Un authentificateur est verrouillé
 alert-token-lockout-text = Trop de codes erronés ont été saisis à la suite ; l’authentificateur est donc verrouillé. Attendre ne sert à rien : il faut l’enregistrer à nouveau, ou un administrateur doit le réactiver.
+alert-enrollment-withheld = Un enregistrement a été refusé
+alert-enrollment-withheld-text = Quelqu’un qui connaît le mot de passe voulait ajouter un authentificateur et a rencontré une barrière fermée. C’est peut-être la personne elle-même, qui a besoin du service d’assistance ; ou quelqu’un qui a volé le mot de passe d’un compte que personne ne surveille.
+alert-attack-suspected = De nombreuses tentatives erronées de partout
+alert-attack-suspected-text = Il y a beaucoup plus de mots de passe et de codes erronés que d’habitude, pour de nombreux comptes. En attendant, les délais sont plus longs pour les navigateurs que personne n’a encore utilisés.

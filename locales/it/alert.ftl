@@ -12,3 +12,7 @@ alert-account-lockout = Un account è bloccato
 alert-account-lockout-text = Ci sono stati troppi tentativi di accesso errati, perciò l’account è bloccato.
 alert-token-lockout = Un autenticatore è bloccato
 alert-token-lockout-text = Sono stati inseriti troppi codici errati di seguito, perciò l’autenticatore è bloccato. Attendere non serve: va registrato di nuovo oppure riattivato da un amministratore.
+alert-enrollment-withheld = Una registrazione è stata rifiutata
+alert-enrollment-withheld-text = Qualcuno con la password giusta voleva aggiungere un autenticatore e ha trovato una barriera chiusa. Forse è la persona stessa, che ha bisogno del servizio di assistenza; forse qualcuno che ha rubato la password di un account che nessuno sorveglia.
+alert-attack-suspected = Molti tentativi errati da ogni parte
+alert-attack-suspected-text = Ci sono molti più password e codici errati del solito, per molti account. Finché dura, le attese sono più lunghe per i browser che nessuno ha ancora usato.

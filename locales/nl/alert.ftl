@@ -12,3 +12,7 @@ alert-account-lockout = Een account is geblokkeerd
 alert-account-lockout-text = Er waren te veel verkeerde inlogpogingen. Daarom is het account geblokkeerd.
 alert-token-lockout = Een authenticator is geblokkeerd
 alert-token-lockout-text = Er zijn te veel verkeerde toegangscodes na elkaar ingevoerd. Daarom is de authenticator geblokkeerd. Wachten helpt niet: hij moet opnieuw worden geregistreerd of door een beheerder worden vrijgegeven.
+alert-enrollment-withheld = Een registratie is geweigerd
+alert-enrollment-withheld-text = Iemand met het juiste wachtwoord wilde een authenticator toevoegen en stuitte op een gesloten poort. Misschien is het de persoon zelf, die de helpdesk nodig heeft; misschien iemand die het wachtwoord heeft gestolen van een account waar niemand op let.
+alert-attack-suspected = Veel mislukte pogingen van overal
+alert-attack-suspected-text = Er zijn veel meer onjuiste wachtwoorden en codes dan gewoonlijk, bij veel accounts. Tot het voorbij is, moeten browsers die nog niemand heeft gebruikt langer wachten.

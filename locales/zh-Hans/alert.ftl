@@ -12,3 +12,7 @@ alert-account-lockout = 帐户已被锁定
 alert-account-lockout-text = 登录的错误尝试次数过多，因此该帐户已被锁定。
 alert-token-lockout = 身份验证器已被锁定
 alert-token-lockout-text = 连续输入错误的一次性密码次数过多，因此该身份验证器已被锁定。等待没有用：必须重新注册，或由管理员恢复使用。
+alert-enrollment-withheld = 注册被拒绝
+alert-enrollment-withheld-text = 有人用正确的密码想要添加身份验证器，但遇到了关闭的关卡。可能是本人需要技术支持人员的帮助，也可能是有人盗用了无人留意的账户的密码。
+alert-attack-suspected = 来自各处的大量错误尝试
+alert-attack-suspected-text = 许多账户出现的错误密码和代码远多于平时。在结束之前，无人使用过的浏览器需要等待更长时间。

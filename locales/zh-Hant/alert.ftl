@@ -12,3 +12,7 @@ alert-account-lockout = 帳戶已遭鎖定
 alert-account-lockout-text = 登入的錯誤嘗試次數過多，因此該帳戶已遭鎖定。
 alert-token-lockout = 驗證器已遭鎖定
 alert-token-lockout-text = 連續輸入錯誤的一次性密碼次數過多，因此該驗證器已遭鎖定。等待沒有用：必須重新註冊，或由管理員恢復使用。
+alert-enrollment-withheld = 註冊被拒絕
+alert-enrollment-withheld-text = 有人用正確的密碼想要新增驗證器，但遇到了關閉的關卡。可能是本人需要技術支援中心的協助，也可能是有人盜用了無人留意的帳號的密碼。
+alert-attack-suspected = 來自各處的大量錯誤嘗試
+alert-attack-suspected-text = 許多帳號出現的錯誤密碼和代碼遠多於平時。在結束之前，無人使用過的瀏覽器需要等待更長時間。

@@ -13,6 +13,7 @@ use crate::domain::authenticator::lifecycle::{Disposition, Move};
 use crate::domain::ids::TenantId;
 use crate::domain::policy::platform::Platform;
 use crate::domain::secret::ExposeSecret as _;
+use crate::domain::tenant::TenantConfig;
 use crate::domain::user::{Status, User};
 use crate::flow::administration::people;
 use crate::flow::lifecycle::{self, By, Ending};
@@ -83,18 +84,19 @@ pub async fn new_client_secret(
 }
 
 /// A virtual server that a help desk command works in.
-struct Place {
-    site: Site,
-    tenant: TenantId,
+pub(super) struct Place {
+    pub(super) site: Site,
+    pub(super) tenant: TenantId,
+    pub(super) config: TenantConfig,
 }
 
 impl Place {
-    async fn of(settings: &Settings, code: Option<&str>) -> anyhow::Result<Self> {
+    pub(super) async fn of(settings: &Settings, code: Option<&str>) -> anyhow::Result<Self> {
         let site = open(settings, Schema::Expect, Nature::default()).await?;
         let code = tenant(&site.house.db, code).await?;
         let config = site.house.db.read(async |connection| tenants::config(connection, &code).await).await?;
         let config = config.with_context(|| format!("there is no tenant \"{code}\""))?;
-        Ok(Self { tenant: config.tenant.id, site })
+        Ok(Self { tenant: config.tenant.id, config, site })
     }
 
     async fn is_locked(&self, user: &User) -> anyhow::Result<bool> {
@@ -103,7 +105,7 @@ impl Place {
         Ok(house.db.read(async |connection| people::is_locked(house, connection, user, now).await).await?)
     }
 
-    async fn user(&self, name: &str) -> anyhow::Result<User> {
+    pub(super) async fn user(&self, name: &str) -> anyhow::Result<User> {
         let question = async |connection: &mut Connection| users::named(connection, self.tenant, name).await;
         let user = self.site.house.db.read(question).await?;
         user.with_context(|| format!("there is no user \"{name}\"; `vestibule user list` shows who there is"))

@@ -83,6 +83,8 @@ fn written(current: &Current) -> Tenant {
     let names = Names { current };
     let (tenant, settings) = (&current.config.tenant, &current.config.settings);
     let mut self_provisioning = table(&settings.self_provisioning);
+    // Written by the service.
+    self_provisioning.remove("earlier");
     set_list(
         &mut self_provisioning,
         "groups",

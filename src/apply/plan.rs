@@ -127,6 +127,10 @@ pub(super) async fn plan(
         groups.add(&group.name, group.id);
     }
     plan_settings(document, path, typed, &mut after, &groups);
+    if exists {
+        let provisioning = std::mem::take(&mut after.settings.self_provisioning);
+        after.settings.self_provisioning = provisioning.after(&current.config.settings.self_provisioning, desk.now);
+    }
     let crowd = people::plan(desk, document, path, &typed.user, &current, &groups).await?;
     let mut removals = Vec::new();
     let mut users = crowd.names;
@@ -289,6 +293,8 @@ fn plan_self_provisioning(
 ) {
     let place = format!("{path}.self_provisioning");
     let mut table = typed.self_provisioning.clone();
+    // The service writes down what was before; no file says so.
+    let earlier = std::mem::take(&mut settings.self_provisioning.earlier);
     // The file names groups; the settings hold their identifiers, so that renaming a group keeps them.
     if let Some(listed) = table.remove("groups") {
         let key = format!("{place}.groups");
@@ -298,6 +304,7 @@ fn plan_self_provisioning(
         }
     }
     settings.self_provisioning = settings::overlaid(document, &place, &settings.self_provisioning, &table);
+    settings.self_provisioning.earlier = earlier;
     for (key, words) in settings.self_provisioning.faults() {
         document.fault(&format!("{place}.{key}"), words);
     }

@@ -22,16 +22,22 @@ pub enum Kind {
     AccountLockout,
     /// An authenticator is locked for good after too many wrong passcodes.
     TokenLockout,
+    /// Somebody with the password wanted to enroll and met a closed gate (AC-02).
+    EnrollmentWithheld,
+    /// There are so many wrong secrets in the whole virtual server that it is an attack.
+    AttackSuspected,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::PasscodeReuse,
         Self::EnrollmentLockout,
         Self::ExpiredReservation,
         Self::AccountLockout,
         Self::TokenLockout,
+        Self::EnrollmentWithheld,
+        Self::AttackSuspected,
     ];
 
     /// The published name.
@@ -43,6 +49,8 @@ impl Kind {
             Self::ExpiredReservation => "expired_reservation",
             Self::AccountLockout => "account_lockout",
             Self::TokenLockout => "token_lockout",
+            Self::EnrollmentWithheld => "enrollment_withheld",
+            Self::AttackSuspected => "attack_suspected",
         }
     }
 

@@ -74,6 +74,27 @@ pub enum Letter {
         /// From which address.
         address: String,
     },
+    /// New recovery codes were made; those before no longer work.
+    RecoveryCodesMade {
+        /// When.
+        at: Timestamp,
+        /// From which address.
+        address: String,
+    },
+    /// A recovery code was used.
+    RecoveryCodeUsed {
+        /// When.
+        at: Timestamp,
+        /// From which address.
+        address: String,
+        /// How many are left.
+        left: u64,
+    },
+    /// The help desk gave out a pass or temporary codes.
+    HelpDeskCode {
+        /// When.
+        at: Timestamp,
+    },
     /// A test by an operator.
     Test,
 }
@@ -90,6 +111,9 @@ impl Letter {
             Self::PasscodeReused { .. } => "passcode_reused",
             Self::AddressChanged { .. } => "address_changed",
             Self::Alert { .. } => "alert",
+            Self::RecoveryCodesMade { .. } => "recovery_codes_made",
+            Self::RecoveryCodeUsed { .. } => "recovery_code_used",
+            Self::HelpDeskCode { .. } => "help_desk_code",
             Self::Test => "test",
         }
     }

@@ -30,6 +30,8 @@ pub struct LockoutSettings {
     pub count_passcodes: bool,
     /// Whether a right passcode with a wrong server-side PIN counts.
     pub count_pins: bool,
+    /// Whether a wrong recovery code, temporary code or pass counts.
+    pub count_recovery_codes: bool,
     /// Whether the person gets a mail when the account locks.
     pub alert_on_lock: bool,
     /// Whether the person gets a mail at the next success after a lock.
@@ -45,6 +47,7 @@ impl Default for LockoutSettings {
             count_passwords: true,
             count_passcodes: true,
             count_pins: true,
+            count_recovery_codes: true,
             alert_on_lock: true,
             alert_on_unlock: true,
         }
@@ -115,15 +118,29 @@ impl Failures {
         }
     }
 
-    /// How long the next attempt must wait: 0, 0, 1, 2, 4 … 30 seconds after the last failure (part B1).
+    /// How long the next attempt must wait: 0, 0, 1, 2, 4 … 30 seconds after the last failure (part B1). While the whole
+    /// virtual server is `under_attack` the delays begin with the first failure, at two seconds.
     #[must_use]
-    pub fn wait(&self, now: Timestamp) -> Duration {
+    pub fn wait(&self, under_attack: bool, now: Timestamp) -> Duration {
         let Some(last) = self.last_at else { return Duration::ZERO };
-        let seconds = match self.count {
+        let sooner = if under_attack && self.count > 0 { 3 } else { 0 };
+        let seconds = match self.count + sooner {
             ..=2 => 0,
             n => 1_u64.checked_shl(u32::try_from(n - 3).unwrap_or(u32::MAX)).unwrap_or(30).min(30),
         };
         last.plus(Duration::from_secs(seconds)).since(now)
+    }
+
+    /// What is remembered after a failure of a kind that does not count. It counts only for the hundred that there are
+    /// at all, whatever the settings say, and makes nobody wait.
+    #[must_use]
+    pub const fn after_uncounted(self, now: Timestamp) -> Self {
+        let last_at = match self.last_at {
+            // What makes the next attempt wait is the last failure that counted.
+            Some(at) => Some(at),
+            None => Some(now),
+        };
+        Self { total: self.total + 1, last_at, ..self }
     }
 
     /// What is remembered after one more failure at `now`. Counting starts anew after a lock (part B6).
@@ -176,12 +193,24 @@ mod tests {
         assert_eq!(after(4, by_hand).lock(), Lock::Operator);
     }
 
+    /// what does not count locks nobody, until it is the hundredth.
+    #[test]
+    fn what_does_not_count_is_still_bounded() {
+        let uncounted = |times: u32| (0..times).fold(Failures::default(), |f, _| f.after_uncounted(START));
+        let many = uncounted(99);
+        assert_eq!((many.lock(), many.wait(false, START), many.count), (Lock::Open, Duration::ZERO, 0));
+        assert_eq!(uncounted(100).lock(), Lock::Operator);
+        let mixed = after(2, LockoutSettings::default()).after_uncounted(START);
+        assert_eq!((mixed.count, mixed.total), (2, 3));
+    }
+
     ///
     #[test]
     fn the_wait_doubles_and_stops_at_thirty_seconds() {
         let never = LockoutSettings { threshold: 0, ..LockoutSettings::default() };
-        let waits: Vec<u64> = (0..10).map(|n| after(n, never).wait(START).as_secs()).collect();
-        assert_eq!(waits, [0, 0, 0, 1, 2, 4, 8, 16, 30, 30]);
-        assert_eq!(after(4, never).wait(START.plus(Duration::from_secs(2))), Duration::ZERO);
+        let waits = |attack| (0..10).map(|n| after(n, never).wait(attack, START).as_secs()).collect::<Vec<_>>();
+        assert_eq!(waits(false), [0, 0, 0, 1, 2, 4, 8, 16, 30, 30]);
+        assert_eq!(waits(true), [0, 2, 4, 8, 16, 30, 30, 30, 30, 30], "nobody waits who was never wrong");
+        assert_eq!(after(4, never).wait(false, START.plus(Duration::from_secs(2))), Duration::ZERO);
     }
 }

@@ -17,6 +17,7 @@ pub mod name;
 pub mod oath;
 pub mod oidc_client;
 pub mod policy;
+pub mod recovery_code;
 pub mod redirect_uri;
 pub mod release;
 pub mod resource;

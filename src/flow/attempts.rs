@@ -1,58 +1,120 @@
 //! Attempts that may fail: the wait before the next one, the count of those that did (A16).
 
 use super::case::Case;
-use super::house::window_start;
+use super::house::{text, window_start};
 use super::login::event;
 use super::{House, Realm, Result, Visit, alerts, letters};
-use crate::domain::alert::Kind;
-use crate::domain::audit::Action;
+use crate::domain::alert::{Alert, Kind};
+use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::letter::Letter;
 use crate::domain::lockout::{Failures, Lock, LockoutSettings};
 use crate::domain::login::complaint::Complaint;
-use crate::storage::{self, Connection, failures, throttle};
+use crate::domain::timestamp::Timestamp;
+use crate::storage::logins::Proven;
+use crate::storage::{self, Connection, failures, logins, statement, throttle};
 
 /// The window in which wrong secrets from one address are counted, in seconds (part B1).
 const WINDOW: i64 = 600;
 
-/// Whether the next attempt must wait, because of the name or because of the address.
+/// Rows in which the wrong secrets of a whole virtual server are counted: one row would be every failing login's turn.
+const SHARDS: u8 = 16;
+
+/// Whether the next attempt must wait, because of the name, of the address, or because the whole virtual server is under
+/// attack. In a browser that the person is known in only the person's own failures there count (T-17).
 pub(super) async fn must_wait(house: &House, realm: &Realm, visit: &Visit, case: &Case) -> Result<Option<Complaint>> {
-    let wait = case.lane.failures.wait(visit.now);
+    let start = window_start(visit.now, WINDOW);
+    let attacked = !case.lane.known && under_attack(house, realm, start).await?;
+    let wait = case.lane.failures.wait(attacked, visit.now);
     if !wait.is_zero() {
         return Ok(Some(Complaint::Wait { seconds: wait.as_secs().max(1) }));
     }
     let subject = house.address_subject(realm.tenant(), "wrong secrets", visit.address);
-    let start = window_start(visit.now, WINDOW);
     let hits =
         house.db.read(async |connection| throttle::hits(connection, realm.tenant(), &subject, start).await).await?;
     let over = start.plus(std::time::Duration::from_secs(WINDOW.unsigned_abs())).since(visit.now);
-    let many = hits >= house.settings.wrong_secrets_per_address;
-    Ok(many.then(|| Complaint::Wait { seconds: over.as_secs().max(1) }))
+    // Guesses that come from many addresses come a few from each.
+    let most = house.settings.wrong_secrets_per_address;
+    let most = if attacked { (most / 10).max(1) } else { most };
+    Ok((hits >= most).then(|| Complaint::Wait { seconds: over.as_secs().max(1) }))
 }
 
-/// Counts a wrong secret for the address and, if `for_name`, for the name; tells the person when it locks. `false` if
-/// another request has locked the name at the same moment: then this one was no try any more (INV-5).
+fn shard(house: &House, realm: &Realm, number: u8) -> String {
+    let parts: [&[u8]; 3] = [b"wrong secrets of all", &realm.tenant().to_bytes(), &[number % SHARDS]];
+    text(&house.derived.throttle.of(&parts))
+}
+
+/// Whether there were so many wrong secrets in the window that began at `start` that it is an attack.
+async fn under_attack(house: &House, realm: &Realm, start: Timestamp) -> Result<bool> {
+    let subjects: Vec<String> = (0..SHARDS).map(|number| shard(house, realm, number)).collect();
+    let question =
+        async |connection: &mut Connection| throttle::sum(connection, realm.tenant(), &subjects, start).await;
+    Ok(house.db.read(question).await? >= house.settings.wrong_secrets_per_tenant)
+}
+
+/// Counts a wrong secret for the address and the virtual server, and for nobody: there is no name that it was a guess at.
+pub(super) async fn count_address(
+    connection: &mut Connection,
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+) -> storage::Result<()> {
+    let subject = house.address_subject(realm.tenant(), "wrong secrets", visit.address);
+    let start = window_start(visit.now, WINDOW);
+    throttle::hit(connection, realm.tenant(), &subject, start).await?;
+    let number = visit.correlation.to_bytes().last().copied().unwrap_or_default() % SHARDS;
+    let hits = throttle::hit(connection, realm.tenant(), &shard(house, realm, number), start).await?;
+    // One of the rows stands for all of them, so this is said once in a window.
+    if number == 0 && hits == (house.settings.wrong_secrets_per_tenant / i64::from(SHARDS)).max(1) {
+        let event = Event::new(visit.now, realm.tenant(), Actor::System, Action::AttackSuspected);
+        house.record(connection, event.on("tenant", realm.tenant())).await?;
+        alerts::raise(connection, house, &realm.config, &attack(visit)).await?;
+    }
+    Ok(())
+}
+
+/// The alert that is about nobody.
+fn attack(visit: &Visit) -> Alert {
+    Alert {
+        kind: Kind::AttackSuspected,
+        at: visit.now,
+        user: None,
+        username: String::new(),
+        serial: String::new(),
+        application: String::new(),
+        address: String::new(),
+        correlation: None,
+    }
+}
+
+/// Counts a wrong secret for the address and for the name; tells the person when it locks. A kind that the settings do not
+/// count (`counts`, R-328) still counts for the hundred that there are at all. `false` if another request has locked
+/// the name at the same moment: then this one was no try any more (INV-5).
 pub(super) async fn count(
     connection: &mut Connection,
     house: &House,
     realm: &Realm,
     visit: &Visit,
     case: &Case,
-    for_name: bool,
+    counts: bool,
 ) -> storage::Result<bool> {
-    let subject = house.address_subject(realm.tenant(), "wrong secrets", visit.address);
-    let start = window_start(visit.now, WINDOW);
-    throttle::hit(connection, realm.tenant(), &subject, start).await?;
-    if !for_name || case.lane.subject.is_empty() {
+    count_address(connection, house, realm, visit).await?;
+    if case.lane.subject.is_empty() {
         return Ok(true);
     }
     let settings = realm.config.settings.lockout;
-    let (before, after) = add(connection, realm, visit, &case.lane.subject, settings).await?;
+    let next = |before: Failures| {
+        if counts { before.after_failure(settings, visit.now) } else { before.after_uncounted(visit.now) }
+    };
+    let (before, after) = change(connection, realm, visit, &case.lane.subject, next).await?;
     if before.lock().refusal(visit.now).is_some() {
         return Ok(false);
     }
-    if after.lock() == Lock::Open {
+    // A lock that is over says when it was.
+    if after.lock().refusal(visit.now).is_none() {
         return Ok(true);
     }
+    let knocked = logins::proven(realm.tenant(), case.login().id, Proven::Knocked, visit.now);
+    statement::run_all(connection, knocked.to_vec()).await?;
     house.record(connection, event(case, visit, Action::AccountLocked)).await?;
     let alert = alerts::about(case, visit, Kind::AccountLockout, "");
     alerts::raise(connection, house, &realm.config, &alert).await?;
@@ -75,6 +137,17 @@ pub(super) async fn add(
     subject: &str,
     settings: LockoutSettings,
 ) -> storage::Result<(Failures, Failures)> {
+    change(connection, realm, visit, subject, |before| before.after_failure(settings, visit.now)).await
+}
+
+/// Changes the counter of `subject` to what is `next`, unless it is locked.
+async fn change(
+    connection: &mut Connection,
+    realm: &Realm,
+    visit: &Visit,
+    subject: &str,
+    next: impl Fn(Failures) -> Failures,
+) -> storage::Result<(Failures, Failures)> {
     let tenant = realm.tenant();
     let mut before = failures::of(tenant, subject).ask(connection).await?;
     // Another request may count at the same moment; then what it wrote is read and counted on. Every round
@@ -83,7 +156,7 @@ pub(super) async fn add(
         if before.lock().refusal(visit.now).is_some() {
             return Ok((before, before));
         }
-        let after = before.after_failure(settings, visit.now);
+        let after = next(before);
         if failures::replace(connection, tenant, subject, before, after).await? {
             return Ok((before, after));
         }

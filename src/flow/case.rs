@@ -8,18 +8,21 @@ use crate::domain::enrollment::{Enrollment, Progress};
 use crate::domain::ids::{LoginId, ParkedId, TenantId, UserId};
 use crate::domain::lockout::{Failures, LockoutSettings};
 use crate::domain::login::evidence::Evidence;
-use crate::domain::login::step::{Account, Facts, Step, next_step};
+use crate::domain::login::step::{Account, Facts, Step, Tokens, next_step};
 use crate::domain::login::{Login, Stage};
 use crate::domain::name::key_of;
 use crate::domain::policy::access::{Attempt, Decision, Method, decide};
 use crate::domain::policy::provisioning::{self, Offer};
+use crate::domain::policy::rollout::Asked;
 use crate::domain::secret::{ExposeSecret as _, SecretString};
 use crate::domain::session::Session;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::Member;
 use crate::storage::logins::LoginRow;
 use crate::storage::tokens::{State, Token, summary};
-use crate::storage::{self, Connection, address_changes, enrollments, failures, logins, sessions, tokens, users};
+use crate::storage::{
+    self, Connection, address_changes, enrollments, failures, logins, recovery_codes, rollout, sessions, tokens, users,
+};
 
 /// How long the cookie before a step up is still good, for an answer that was lost on the way (K03).
 const LOST_ANSWER: std::time::Duration = std::time::Duration::from_secs(30);
@@ -45,6 +48,10 @@ pub struct Case {
     pub enrollment: Option<Enrollment>,
     /// Which counter failed attempts go to, and what it shows.
     pub lane: Lane,
+    /// Whether the person is offered to enroll.
+    pub offer: Offer,
+    /// Why, line by line.
+    pub trace: Vec<String>,
     /// What is lacking.
     pub step: Step,
 }
@@ -56,6 +63,8 @@ pub struct Lane {
     pub subject: String,
     /// What is remembered.
     pub failures: Failures,
+    /// Whether it is that of a browser in which the person has logged in before (T-17).
+    pub known: bool,
 }
 
 impl Case {
@@ -111,7 +120,7 @@ pub(crate) fn name_subject(house: &House, tenant: TenantId, name: &str) -> Strin
 }
 
 /// The counter of wrong secrets for a person in a browser that the person has used before (T-17).
-fn browser_subject(house: &House, tenant: TenantId, user: UserId, browser_hash: &str) -> String {
+pub(crate) fn browser_subject(house: &House, tenant: TenantId, user: UserId, browser_hash: &str) -> String {
     text(&house.derived.throttle.of(&[b"browser", &tenant.to_bytes(), &user.to_bytes(), browser_hash.as_bytes()]))
 }
 
@@ -218,7 +227,17 @@ async fn of_row(
     }
     let application = realm.config.application(login.application).cloned();
     let decision = decision(realm, visit, application.as_ref(), member.as_ref());
-    let offer = offer(connection, realm, visit, member.as_ref(), &decision, evidence, found.codes).await?;
+    let (offer, trace) = offer(
+        connection,
+        realm,
+        visit,
+        member.as_ref(),
+        Standing { decision: &decision, evidence, tokens: summary(&tokens), codes: found.codes },
+    )
+    .await?;
+    let sheet = realm.config.settings.self_provisioning.recovery_codes
+        && evidence.otp.is_some_and(|proof| proof.here)
+        && recovery_codes::sheet_of(tenant, login.id, visit.now).ask(connection).await?.is_some();
     let new_pin = super::server_pin::due(connection, realm, visit, evidence, &tokens).await?;
     let step = next_step(&Facts {
         now: visit.now,
@@ -230,8 +249,9 @@ async fn of_row(
         new_pin,
         offer,
         enrollment: enrollment.as_ref().map(|enrollment| still_allowed(realm, enrollment)),
+        sheet,
     });
-    Ok(Case { row, application, member, session, decision, evidence, tokens, enrollment, lane, step })
+    Ok(Case { offer, trace, row, application, member, session, decision, evidence, tokens, enrollment, lane, step })
 }
 
 /// How far an enrollment is. A platform that was withdrawn after it was chosen counts as not chosen (T-10).
@@ -316,11 +336,13 @@ impl Found {
             Some((user, hash)) => users::knows_browser(tenant, *user, hash).ask(connection).await?,
             None => false,
         };
-        let lane = match (name, allowance.filter(|_| login.named.is_some() && is_known)) {
+        let allowance = allowance.filter(|_| login.named.is_some() && is_known);
+        let known = allowance.is_some();
+        let lane = match (name, allowance) {
             (_, Some(subject)) | (Some(subject), None) => {
-                Lane { failures: failures::of(tenant, &subject).ask(connection).await?, subject }
+                Lane { failures: failures::of(tenant, &subject).ask(connection).await?, subject, known }
             }
-            (None, None) => Lane { subject: String::new(), failures: Failures::default() },
+            (None, None) => Lane { subject: String::new(), failures: Failures::default(), known },
         };
         let session = match cookie {
             Some(hash) => sessions::with_cookie(tenant, &hash).ask(connection).await?,
@@ -346,16 +368,23 @@ impl Found {
     }
 }
 
+/// How far the person has come, as far as an offer to enroll depends on it.
+struct Standing<'a> {
+    decision: &'a Decision,
+    evidence: Evidence,
+    tokens: Tokens,
+    /// Wrong mail codes.
+    codes: Failures,
+}
+
 async fn offer(
     connection: &mut Connection,
     realm: &Realm,
     visit: &Visit,
     member: Option<&Member>,
-    decision: &Decision,
-    evidence: Evidence,
-    codes: Failures,
-) -> storage::Result<Offer> {
-    let Some(member) = member else { return Ok(Offer::AfterPassword) };
+    Standing { decision, evidence, tokens, codes }: Standing<'_>,
+) -> storage::Result<(Offer, Vec<String>)> {
+    let Some(member) = member else { return Ok((Offer::AfterPassword, Vec::new())) };
     let has_password = decision.verdict.requires(Method::Password)
         || users::password_hash(connection, realm.tenant(), member.user.id).await?.is_some();
     let settings = &realm.config.settings.self_provisioning;
@@ -364,6 +393,10 @@ async fn offer(
     } else {
         address_changes::last_of(realm.tenant(), member.user.id).ask(connection).await?
     };
+    // Whoever has an authenticator is not offered another one, unless somebody vouches for it.
+    let asked = tokens == Tokens::None || evidence.vouched();
+    let (gate, mut trace) =
+        if asked { gate(connection, realm, visit, member, evidence).await? } else { (None, Vec::new()) };
     let facts = provisioning::Facts {
         groups: &member.groups,
         any_platform: !realm.config.settings.platforms.allowed().is_empty(),
@@ -372,8 +405,31 @@ async fn offer(
         address_is_new: settings.must_wait(changed_at, visit.now),
         password_proven: evidence.password.is_some(),
         has_password,
+        gate,
     };
-    Ok(provisioning::decide(settings, facts).0)
+    let (offer, lines) = provisioning::decide(settings, facts);
+    trace.extend(lines);
+    Ok((offer, trace))
+}
+
+/// The gate that is closed for this person at this moment, and a line about each (T-01).
+async fn gate(
+    connection: &mut Connection,
+    realm: &Realm,
+    visit: &Visit,
+    member: &Member,
+    evidence: Evidence,
+) -> storage::Result<(Option<provisioning::Refusal>, Vec<String>)> {
+    let settings = &realm.config.settings.self_provisioning;
+    // Most virtual servers have none, and most people never had an authenticator: nothing is read then.
+    if !settings.gates.any() && member.user.first_enrolled_at.is_none() {
+        return Ok((None, Vec::new()));
+    }
+    let Some(past) = rollout::past(connection, realm.tenant(), member.user.id).await? else {
+        return Ok((None, Vec::new()));
+    };
+    let (now, address, groups) = (visit.now, visit.address, member.groups.as_slice());
+    Ok(settings.closed_gate(Asked { now, address, groups, past: &past, vouched: evidence.vouched() }))
 }
 
 /// How far an enrollment is, for pages.

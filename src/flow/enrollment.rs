@@ -49,6 +49,7 @@ fn at(case: &Case, wanted: impl Fn(Step) -> bool) -> std::result::Result<(), Err
         | Step::Install(_)
         | Step::Activate(_)
         | Step::FirstPasscode(_)
+        | Step::RecoveryCodes
         | Step::Complete
         | Step::Granted
         | Step::Answered
@@ -56,7 +57,7 @@ fn at(case: &Case, wanted: impl Fn(Step) -> bool) -> std::result::Result<(), Err
         | Step::Ended(_)
         | Step::Identify => Err(Error::WrongMoment),
         // The password is lacking, there is an authenticator already, or enrollment is not offered.
-        Step::Password | Step::Passcode | Step::NewPin(_) | Step::Refused(_) => Err(Error::Forbidden),
+        Step::Password | Step::Passcode | Step::NewPin(_) | Step::Pass(_) | Step::Refused(_) => Err(Error::Forbidden),
     }
 }
 
@@ -72,29 +73,43 @@ pub async fn begin(house: &House, realm: &Realm, visit: &Visit, browser: &Browse
         if let Err(error) = at(&case, |step| step == Step::Offer) {
             return Ok(Err(error));
         }
-        let Some(member) = &case.member else { return Ok(Err(Error::Forbidden)) };
-        let enrollment = Enrollment {
-            id: house.new_id(visit.now),
-            tenant: realm.tenant(),
-            login: id,
-            user: member.user.id,
-            state: State::Open,
-            platform: None,
-            installed: false,
-            activated: false,
-            created_at: visit.now,
-        };
-        enrollments::insert(connection, &enrollment).await?;
-        storage::logins::touch(connection, realm.tenant(), id, deadline(&case, visit)).await?;
-        house
-            .record(connection, event(&case, visit, Action::EnrollmentStarted).on("enrollment", enrollment.id))
-            .await?;
-        send_code(connection, house, realm, visit, &case, &member.user, Action::CodeSent).await?;
+        if case.member.is_none() {
+            return Ok(Err(Error::Forbidden));
+        }
+        open(connection, house, realm, visit, &case).await?;
         Ok(Ok(Posted::accepted()))
     });
     let begun = begun.await?;
     house.mail_waits.notify_one();
     begun
+}
+
+/// Opens the enrollment of a login whose person is offered one, and sends the first code.
+pub(super) async fn open(
+    connection: &mut Connection,
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    case: &Case,
+) -> storage::Result<()> {
+    let Some(member) = &case.member else { return Ok(()) };
+    let login = case.login().id;
+    let enrollment = Enrollment {
+        id: house.new_id(visit.now),
+        tenant: realm.tenant(),
+        login,
+        user: member.user.id,
+        state: State::Open,
+        platform: None,
+        installed: false,
+        activated: false,
+        created_at: visit.now,
+    };
+    enrollments::insert(connection, &enrollment).await?;
+    storage::logins::touch(connection, realm.tenant(), login, deadline(case, visit)).await?;
+    house.record(connection, event(case, visit, Action::EnrollmentStarted).on("enrollment", enrollment.id)).await?;
+    send_code(connection, house, realm, visit, case, &member.user, Action::CodeSent).await?;
+    Ok(())
 }
 
 /// Sends another code; the one before it stops working.
@@ -254,7 +269,7 @@ async fn wrong_code(
     house.record(connection, event(case, visit, Action::CodeRejected)).await?;
     let subject = enrollment_subject(house, realm.tenant(), user);
     let (before, after) = attempts::add(connection, realm, visit, &subject, enrollment_lockout()).await?;
-    attempts::count(connection, house, realm, visit, case, false).await?;
+    attempts::count_address(connection, house, realm, visit).await?;
     if after.lock() != Lock::Open && before.lock().refusal(visit.now).is_none() {
         house.record(connection, event(case, visit, Action::EnrollmentLocked)).await?;
     }

@@ -38,6 +38,8 @@ pub struct Proven {
     pub otp: bool,
     /// The authenticator that gave it.
     pub token: Option<TokenId>,
+    /// Whether a recovery code or a temporary code stood in for a passcode in this login.
+    pub recovery: bool,
     /// The authenticator that gave the passcode, if one did and it is still there.
     pub authenticator: Option<Authenticator>,
     /// The oldest of the proofs that were required: `auth_time`, AuthnInstant.
@@ -160,6 +162,7 @@ pub async fn from_session(
             // Nobody enrolls without a page; what would be offered there is not asked here.
             offer: Offer::Refused(provisioning::Refusal::NotTargeted),
             enrollment: None,
+            sheet: false,
         });
         if step != Step::Complete {
             return Ok(Ok(Silent::Lacking(step)));
@@ -294,6 +297,7 @@ fn proven(
         session,
         password: evidence.password.is_some(),
         otp: evidence.otp.is_some(),
+        recovery: evidence.stand_in().is_some(),
         token: evidence.token.filter(|_| evidence.otp.is_some()),
         authenticator: authenticator.filter(|_| evidence.otp.is_some()),
         authenticated_at: evidence.authenticated_at(&wanted).unwrap_or(login.created_at),
@@ -374,7 +378,8 @@ fn accessed(
     (result, reason): (&'static str, &str),
 ) -> Statement {
     let proven = [(Method::Password, "password"), (Method::Otp, "otp")];
-    let methods: Vec<&str> = proven.iter().filter(|(m, _)| evidence.of(*m).is_some()).map(|(_, name)| *name).collect();
+    let given = proven.iter().filter(|(m, _)| evidence.of(*m).is_some()).map(|(_, name)| *name);
+    let methods: Vec<&str> = given.chain(evidence.stand_in().map(|_| "recovery")).collect();
     let entry = access_log::Entry {
         tenant: realm.tenant(),
         at: visit.now,

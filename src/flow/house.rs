@@ -29,13 +29,17 @@ pub struct HouseSettings {
     /// waits. A company's people may all come from one address on the first Monday, so the limit is far above
     /// what one person needs and far below what guessing needs.
     pub wrong_secrets_per_address: i64,
+    /// Wrong secrets of a whole virtual server in ten minutes. Beyond that it is an attack by many addresses: a tenth of the
+    /// limit counts for each of them, and delays begin with the first failure. Browsers that their people are known in do
+    /// not notice (T-17), and whoever is right at once does not wait.
+    pub wrong_secrets_per_tenant: i64,
     /// Device calls with an activation from one address in ten minutes (part B3).
     pub claims_per_address: i64,
 }
 
 impl Default for HouseSettings {
     fn default() -> Self {
-        Self { wrong_secrets_per_address: 300, claims_per_address: 60 }
+        Self { wrong_secrets_per_address: 300, wrong_secrets_per_tenant: 3000, claims_per_address: 60 }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::domain::authenticator::lifecycle::{Move, State};
 use crate::domain::ids::{CorrelationId, TenantId, TokenId, UserId};
 use crate::domain::timestamp::Timestamp;
 use crate::storage::tokens::{self, Moved, Token};
-use crate::storage::{self, Connection, server_pins, sessions, users};
+use crate::storage::{self, Connection, rollout, server_pins, sessions, users};
 
 /// Who does it, from where and when: every move says so (part B2).
 #[derive(Debug, Clone)]
@@ -113,6 +113,10 @@ pub async fn set_may_enroll_again(
 ) -> storage::Result<()> {
     if !users::set_may_enroll_again(connection, tenant, user, allowed, by.now).await? {
         return Ok(());
+    }
+    if allowed == Some(true) {
+        // Who lets somebody enroll again means it now, however long ago the person came into the rollout.
+        rollout::reopened(connection, tenant, user, by.now).await?;
     }
     let event = event(by, tenant, Action::UserChanged).on("user", user);
     house.record(connection, event.with(json!({ "may_enroll_again": allowed }))).await

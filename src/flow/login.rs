@@ -6,6 +6,7 @@ use super::{Browser, Error, House, Posted, Realm, Result, Visit, attempts, lette
 use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::ids::{ApplicationId, LoginId, SessionId, UserId};
 use crate::domain::letter::Letter;
+use crate::domain::lockout::MOST_FAILURES;
 use crate::domain::login::complaint::Complaint;
 use crate::domain::login::evidence::Evidence;
 use crate::domain::login::origin::Origin;
@@ -118,7 +119,7 @@ async fn somebody(
 /// An event of this login, by its person or by a stranger.
 pub(super) fn event(case: &Case, visit: &Visit, action: Action) -> Event {
     let actor = match case.user() {
-        Some(user) if case.evidence.password.is_some() || case.evidence.otp.is_some() => Actor::User(user),
+        Some(user) if case.evidence.of_anybody() => Actor::User(user),
         _ => Actor::Stranger,
     };
     let event = Event::new(visit.now, case.login().tenant, actor, action).on("login", case.login().id);
@@ -127,7 +128,7 @@ pub(super) fn event(case: &Case, visit: &Visit, action: Action) -> Event {
 
 /// The deadline of the page that follows now.
 pub(super) fn deadline(case: &Case, visit: &Visit) -> crate::domain::timestamp::Timestamp {
-    let enrolling = case.enrollment.is_some() || matches!(case.step, Step::Offer);
+    let enrolling = case.enrollment.is_some() || matches!(case.step, Step::Offer | Step::Pass(_) | Step::RecoveryCodes);
     page_deadline(visit.now, enrolling, case.login().absolute_expires_at)
 }
 
@@ -225,6 +226,15 @@ pub async fn submit_password(
         };
         if case.step != Step::Password || case.user() != named {
             return Ok(Err(Error::WrongMoment));
+        }
+        if case.lane.failures.lock().refusal(visit.now).is_some() {
+            // Right and wrong are answered alike, and are no tries.
+            attempts::count_address(connection, house, realm, visit).await?;
+            let ignored = event(&case, visit, Action::PasswordIgnored);
+            let mut writes = logins::proven(realm.tenant(), id, Proven::Knocked, visit.now).to_vec();
+            writes.push(house.entry(&ignored));
+            statement::run_all(connection, writes).await?;
+            return Ok(Ok(Posted::accepted()));
         }
         let (true, Some(user)) = (verdict.right, case.user()) else {
             let counts = realm.config.settings.lockout.count_passwords;
@@ -462,7 +472,8 @@ async fn after_success(
 ) -> storage::Result<Vec<Statement>> {
     let tenant = realm.tenant();
     // Only somebody who proved something in this very login shows that the person is back.
-    if !case.evidence.password.is_some_and(|proof| proof.here) && !case.evidence.otp.is_some_and(|proof| proof.here) {
+    let here = [case.evidence.password, case.evidence.otp, case.evidence.stand_in()];
+    if !here.into_iter().flatten().any(|proof| proof.here) {
         return Ok(Vec::new());
     }
     let was_locked = failures::forget(connection, tenant, &case.lane.subject).await?;
@@ -473,8 +484,13 @@ async fn after_success(
         }
     }
     let browser = browser_hash(house, tenant, known);
-    Ok(vec![
+    let mut writes = vec![
         users::login_remembered(tenant, user, visit.now),
         users::browser_remembered(connection.engine(), tenant, user, &browser, visit.now),
-    ])
+    ];
+    if let (true, Some(name)) = (case.lane.known, &case.login().named) {
+        let subject = case::name_subject(house, tenant, name);
+        writes.push(failures::not_consecutive(tenant, &subject, MOST_FAILURES));
+    }
+    Ok(writes)
 }

@@ -20,6 +20,7 @@ pub mod notices;
 pub mod parking;
 pub mod pushed;
 pub mod realm;
+pub mod recovery;
 pub mod refresh;
 pub mod registration;
 pub mod second_factor;

@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::case::Case;
 use super::login::{event, hold, one_by_one, stepped_up};
 use super::server_pin::{self, Checked, Initial, Pin, Typed, has_pin};
-use super::{Browser, Error, House, Posted, Realm, Result, Visit, alerts, app_calls, attempts, house, letters, undo};
+use super::{
+    Browser, Error, House, Posted, Realm, Result, Visit, alerts, app_calls, attempts, house, letters, recovery, undo,
+};
 use crate::domain::alert::Kind;
 use crate::domain::audit::Action;
 use crate::domain::authenticator::lifecycle::{self, EnrolledBy};
@@ -285,7 +287,7 @@ async fn first_passcode(
             return Ok(Err(Error::NotThisBrowser));
         };
         if !matches!(case.step, Step::FirstPasscode(_) | Step::Activate(Platform::OathApp))
-            || tokens::summary(&case.tokens) != Tokens::None
+            || (tokens::summary(&case.tokens) != Tokens::None && !case.evidence.vouched())
         {
             return Ok(Err(Error::WrongMoment));
         }
@@ -343,7 +345,7 @@ async fn first_passcode(
             }
             Verdict::Reused | Verdict::Wrong => {
                 house.record(connection, event(&case, visit, Action::PasscodeRejected)).await?;
-                attempts::count(connection, house, realm, visit, &case, false).await?;
+                attempts::count_address(connection, house, realm, visit).await?;
                 Ok(Ok(Posted::complaint(Complaint::PasscodeWrong)))
             }
         }
@@ -402,6 +404,13 @@ async fn enrolled(
         return Ok(Err(Error::WrongMoment));
     }
     tokens::insert(connection, token).await?;
+    recovery::replaced(connection, house, realm, visit, case, enrollment.user).await?;
+    if realm.config.settings.self_provisioning.recovery_codes
+        && let Some(member) = &case.member
+    {
+        let until = case.login().absolute_expires_at;
+        recovery::issue(connection, house, realm, visit, &member.user, case.login().id, until).await?;
+    }
     enrollments::cancel_others_of(connection, tenant, enrollment.user, enrollment.id, visit.now).await?;
     activations::void_of(connection, tenant, enrollment.id).await?;
     users::remember_enrollment(connection, tenant, enrollment.user, visit.now).await?;

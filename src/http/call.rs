@@ -44,7 +44,7 @@ impl Call {
     /// preference counts once the password is right: before, it would tell that there is such an account.
     pub fn speak_for(&mut self, case: &Case) {
         let login = case.login();
-        let proven = case.evidence.password.is_some() || case.evidence.otp.is_some();
+        let proven = case.evidence.of_anybody();
         let user = case.member.as_ref().filter(|_| proven).and_then(|member| member.user.language.as_deref());
         self.language = negotiate(&Preferences {
             chosen: self.chosen.as_deref().or(login.language.as_deref()),

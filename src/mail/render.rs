@@ -171,9 +171,20 @@ fn parts(words: &Writer, urls: &Urls, envelope: &Envelope) -> Parts {
         Letter::AccountUnlocked | Letter::Test => {
             parts.before.push(words.say(&key("before"), &base));
         }
-        Letter::AddressChanged { at } => {
+        Letter::AddressChanged { at } | Letter::HelpDeskCode { at } => {
             parts.before.push(words.say(&key("before"), &base));
             parts.facts = facts(words, &[("mail-when", words.time(*at))]);
+            parts.after.push(words.say(&key("after"), &[]));
+        }
+        Letter::RecoveryCodesMade { at, address } => {
+            parts.before.push(words.say(&key("before"), &base));
+            parts.facts = facts(words, &[("mail-when", words.time(*at)), ("mail-address", address.clone())]);
+            parts.after.push(words.say(&key("after"), &[]));
+        }
+        Letter::RecoveryCodeUsed { at, address, left } => {
+            parts.before.push(words.say(&key("before"), &base));
+            parts.facts = facts(words, &[("mail-when", words.time(*at)), ("mail-address", address.clone())]);
+            parts.after.push(words.say(&key("left"), &[("left", Value::Number(*left))]));
             parts.after.push(words.say(&key("after"), &[]));
         }
         Letter::PasscodeReused { application, at, address } => {
@@ -217,6 +228,9 @@ mod tests {
             Letter::AccountUnlocked,
             Letter::PasscodeReused { application: "Notes".to_owned(), at, address: "192.0.2.7".to_owned() },
             Letter::AddressChanged { at },
+            Letter::RecoveryCodesMade { at, address: "192.0.2.7".to_owned() },
+            Letter::RecoveryCodeUsed { at, address: "192.0.2.7".to_owned(), left: 9 },
+            Letter::HelpDeskCode { at },
             Letter::Test,
         ]
         .into_iter()

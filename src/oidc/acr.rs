@@ -46,15 +46,22 @@ pub fn claimed(wanted: &[String], reached: Level) -> &str {
     wanted.iter().map(String::as_str).find(|acr| level_of(acr).is_some_and(|level| level <= reached)).unwrap_or(own)
 }
 
+/// The `amr` of a recovery code or a temporary code of the help desk; RFC 8176 has no name for it. It is never told to be a
+/// passcode, and raises no `acr`.
+pub const RECOVERY: &str = "urn:vestibule:amr:recovery";
+
 /// What was done, in the words of RFC 8176.
 #[must_use]
-pub fn methods(password: bool, passcode: bool) -> Vec<&'static str> {
+pub fn methods(password: bool, passcode: bool, recovery: bool) -> Vec<&'static str> {
     let mut amr = Vec::with_capacity(3);
     if password {
         amr.push("pwd");
     }
     if passcode {
         amr.push("otp");
+    }
+    if recovery {
+        amr.push(RECOVERY);
     }
     if password && passcode {
         amr.push("mfa");
@@ -79,8 +86,9 @@ mod tests {
         ] {
             assert_eq!(claimed(&wanted(list), reached), acr, "{list:?} {reached:?}");
         }
-        assert_eq!(methods(true, true), ["pwd", "otp", "mfa"]);
-        assert_eq!(methods(true, false), ["pwd"]);
+        assert_eq!(methods(true, true, false), ["pwd", "otp", "mfa"]);
+        assert_eq!(methods(true, false, false), ["pwd"]);
+        assert_eq!(methods(true, false, true), ["pwd", RECOVERY]);
         assert!(ALL.iter().all(|acr| level_of(acr).is_some()));
     }
 }

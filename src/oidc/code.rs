@@ -40,6 +40,9 @@ pub(super) struct Details {
     pub password: bool,
     /// Whether a passcode was proven.
     pub otp: bool,
+    /// Whether a recovery code stood in for a passcode.
+    #[serde(default)]
+    pub recovery: bool,
     /// When the person was authenticated.
     pub auth_time: Timestamp,
     /// Claims asked for one by one.
@@ -119,6 +122,7 @@ pub(super) fn details_of(proven: &Proven, acr_values: &[String]) -> Details {
         acr: acr::claimed(acr_values, level).to_owned(),
         password: proven.password,
         otp: proven.otp,
+        recovery: proven.recovery,
         auth_time: proven.authenticated_at,
         authenticator: proven.authenticator.map(|it| (it.enrolled_at.seconds(), it.by_mailbox)),
         claims: RequestedClaims::default(),

@@ -163,7 +163,7 @@ impl Asking<'_> {
             // RFC 9470, 6.2: so that an API can ask for more.
             ("auth_time", value!(details.auth_time.seconds())),
             ("acr", value!(details.acr)),
-            ("amr", value!(super::acr::methods(details.password, details.otp))),
+            ("amr", value!(super::acr::methods(details.password, details.otp, details.recovery))),
         ] {
             answer.insert(name.to_owned(), value);
         }

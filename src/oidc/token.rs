@@ -328,7 +328,7 @@ impl Asking<'_> {
             expires_at: now.plus(lifetime),
         };
         let sub = subject(self.client, realm.tenant(), member.user.id, &house.derived.pairwise);
-        let amr = acr::methods(details.password, details.otp);
+        let amr = acr::methods(details.password, details.otp, details.recovery);
         let (auth_time, authenticator) = (details.auth_time.seconds(), details.authenticator(now));
         let login = Authenticated {
             auth_time,

@@ -90,3 +90,15 @@ pub async fn forget(connection: &mut Connection, tenant: TenantId, subject: &str
         .await?;
     Ok(due)
 }
+
+/// The statement after a success in a browser that the person is known in: failures elsewhere are not consecutive any more
+/// (R-327, R-334), so strangers do not add up to the hundred over the months. Locks and delays stay as they are.
+pub fn not_consecutive(tenant: TenantId, subject: &str, most: i64) -> Statement {
+    Statement::new(
+        "UPDATE failure SET failed_total = failed_count WHERE tenant_id = ? AND subject = ? \
+         AND failed_total > failed_count AND failed_total < ?",
+    )
+    .shown(tenant)
+    .bind(subject)
+    .bind(most)
+}

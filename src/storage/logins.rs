@@ -194,6 +194,14 @@ pub fn stepped_up(
     .shown(id)
 }
 
+/// The statement that lets a login go on which has itself changed its account: every other one ends (T-11).
+pub fn follow(tenant: TenantId, id: LoginId, security_version: i64) -> Statement {
+    Statement::new("UPDATE login SET security_version = ? WHERE tenant_id = ? AND id = ? AND stage = 'open'")
+        .bind(security_version)
+        .shown(tenant)
+        .shown(id)
+}
+
 /// Moves the page's deadline of an open login.
 pub async fn touch(connection: &mut Connection, tenant: TenantId, id: LoginId, expires_at: Timestamp) -> Result<()> {
     Statement::new("UPDATE login SET expires_at = ? WHERE tenant_id = ? AND id = ? AND stage = 'open'")
@@ -283,6 +291,10 @@ pub fn evidence(tenant: TenantId, id: LoginId) -> Question<Evidence> {
                 }
                 "pin" => evidence.old_pin = row.parsed_or_none("token_id")?.map(|token| (token, at)),
                 "mailbox" => evidence.mailbox = Some(at),
+                "recovery" => evidence.recovery = Some(Proof { at, here: true }),
+                "temporary" => evidence.temporary = Some(Proof { at, here: true }),
+                "knocked" => evidence.knocked = Some(at),
+                "pass" => evidence.pass = Some(at),
                 _ => return Err(row.broken("kind")),
             }
         }
@@ -301,6 +313,14 @@ pub enum Proven {
     OldPin(TokenId),
     /// The mailbox.
     Mailbox,
+    /// A recovery code.
+    Recovery,
+    /// A temporary code of the help desk.
+    Temporary,
+    /// A pass of the help desk.
+    Pass,
+    /// Nothing: a password was given while the account was locked.
+    Knocked,
 }
 
 /// The statements that write down that something was proven. A second proof of the same kind replaces the first.
@@ -310,6 +330,10 @@ pub fn proven(tenant: TenantId, id: LoginId, proven: Proven, now: Timestamp) -> 
         Proven::Otp(token) => ("otp", Some(token.to_string())),
         Proven::OldPin(token) => ("pin", Some(token.to_string())),
         Proven::Mailbox => ("mailbox", None),
+        Proven::Recovery => ("recovery", None),
+        Proven::Temporary => ("temporary", None),
+        Proven::Pass => ("pass", None),
+        Proven::Knocked => ("knocked", None),
     };
     [
         Statement::new("DELETE FROM evidence WHERE tenant_id = ? AND login_id = ? AND kind = ?")

@@ -49,6 +49,10 @@ pub async fn run(connection: &mut Connection, now: Timestamp) -> Result<u64> {
         // No wait after a change of address is longer.
         ("DELETE FROM address_change WHERE changed_at < ?", month),
         ("DELETE FROM alert WHERE at < ?", now.minus(Duration::from_secs(400 * 86_400)).micros()),
+        ("DELETE FROM help_desk_code WHERE expires_at < ?", month),
+        ("DELETE FROM recovery_sheet WHERE expires_at < ?", now.micros()),
+        // No window is longer (domain::policy::rollout).
+        ("DELETE FROM rollout_change WHERE at < ?", now.minus(Duration::from_secs(366 * 24 * 60 * 60)).micros()),
         ("DELETE FROM outbox WHERE state <> 'waiting' AND created_at < ?", month),
         ("DELETE FROM known_browser WHERE last_used_at < ?", now.minus(Duration::from_secs(400 * 86_400)).micros()),
     ] {

@@ -31,7 +31,14 @@ pub struct Cell {
 }
 
 /// Every column with sealed values but the installation's root. A test holds this list against the migrations.
-pub const COLUMNS: [Column; 8] = [
+pub const COLUMNS: [Column; 9] = [
+    Column {
+        table: "recovery_sheet",
+        column: "codes_sealed",
+        page: "SELECT tenant_id, id, codes_sealed AS sealed FROM recovery_sheet \
+               WHERE codes_sealed IS NOT NULL AND id > ? ORDER BY id LIMIT 500",
+        replace: "UPDATE recovery_sheet SET codes_sealed = ? WHERE tenant_id = ? AND id = ? AND codes_sealed = ?",
+    },
     Column {
         table: "signing_key",
         column: "private_sealed",

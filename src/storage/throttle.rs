@@ -45,3 +45,26 @@ pub async fn hits(
         .await?;
     row.map_or(Ok(0), |row| Row::of("throttle", row).integer("hits"))
 }
+
+/// How many hits of sixteen subjects there are in the window, together.
+///
+/// # Errors
+/// If the database fails.
+pub async fn sum(
+    connection: &mut Connection,
+    tenant: TenantId,
+    subjects: &[String],
+    window_start: Timestamp,
+) -> Result<i64> {
+    let mut statement = Statement::new(
+        "SELECT hits FROM throttle WHERE tenant_id = ? AND window_start = ? \
+         AND subject IN (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .shown(tenant)
+    .bind(window_start.micros());
+    for number in 0..16 {
+        statement = statement.bind(subjects.get(number).map_or("", String::as_str));
+    }
+    let rows = statement.rows(connection).await?;
+    rows.into_iter().map(|row| Row::of("throttle", row).integer("hits")).sum()
+}

@@ -322,6 +322,15 @@ pub fn knows_browser(tenant: TenantId, id: UserId, browser: &str) -> Question<bo
     Question::new(statement.shown(tenant).shown(id).shown(browser), |rows| Ok(!rows.is_empty()))
 }
 
+/// The hashed cookies of the browsers in which this person has completed a login.
+pub fn browsers_of(tenant: TenantId, id: UserId) -> Question<Vec<String>> {
+    let statement =
+        Statement::new("SELECT user_id, browser_hash FROM known_browser WHERE tenant_id = ? AND user_id = ?");
+    Question::new(statement.shown(tenant).shown(id), |rows| {
+        rows.into_iter().map(|row| Row::of("known_browser", row).text("browser_hash")).collect()
+    })
+}
+
 /// The statement that remembers a browser in which this person has completed a login.
 pub fn browser_remembered(engine: Engine, tenant: TenantId, id: UserId, browser: &str, now: Timestamp) -> Statement {
     let statement = match engine {

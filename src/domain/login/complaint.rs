@@ -45,6 +45,10 @@ pub enum Complaint {
         /// Seconds to wait, at least 1.
         seconds: u64,
     },
+    /// The recovery code, temporary code or pass is not one that works.
+    RecoveryCodeWrong,
+    /// None was given.
+    RecoveryCodeEmpty,
     /// The chosen platform is not allowed.
     PlatformNotAllowed,
     /// The device has not finished yet.

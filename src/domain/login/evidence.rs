@@ -44,6 +44,16 @@ pub struct Evidence {
     pub old_pin: Option<(TokenId, Timestamp)>,
     /// The mailbox, in this login. Confirms an enrollment; never an authentication factor.
     pub mailbox: Option<Timestamp>,
+    /// A recovery code of the person, in this very login: it stands in for a passcode where the virtual server's own policy
+    /// asks for one, is never told to be one, and vouches for the enrollment of another authenticator.
+    pub recovery: Option<Proof>,
+    /// A temporary code of the help desk, in this very login: it stands in for a passcode, too, and vouches for nothing.
+    pub temporary: Option<Proof>,
+    /// A pass of the help desk, in this login. Opens the gates of enrollment; proves nothing.
+    pub pass: Option<Timestamp>,
+    /// A password, right or wrong, was given in this login while the account was locked. It proves nothing; the lock may be
+    /// told from then on.
+    pub knocked: Option<Timestamp>,
 }
 
 impl Evidence {
@@ -54,6 +64,24 @@ impl Evidence {
             Method::Password => self.password,
             Method::Otp => self.otp,
         }
+    }
+
+    /// Whether anything was proven that tells who the person is.
+    #[must_use]
+    pub fn of_anybody(&self) -> bool {
+        self.password.is_some() || self.otp.is_some() || self.stand_in().is_some()
+    }
+
+    /// What stands in for a passcode in this login.
+    #[must_use]
+    pub fn stand_in(&self) -> Option<Proof> {
+        self.recovery.or(self.temporary)
+    }
+
+    /// Whether an operator or a recovery code vouches for an enrollment in this login.
+    #[must_use]
+    pub const fn vouched(&self) -> bool {
+        self.pass.is_some() || self.recovery.is_some()
     }
 
     /// Whether `requirement` is met at `now`, given how recent the application wants proofs to be.
@@ -73,7 +101,12 @@ impl Evidence {
     /// application is never told of a fresher login than there was (`auth_time`, AuthnInstant).
     #[must_use]
     pub fn authenticated_at(&self, requirements: &[Requirement]) -> Option<Timestamp> {
-        requirements.iter().filter_map(|requirement| self.of(requirement.method)).map(|proof| proof.at).min()
+        let used = |requirement: &Requirement| match requirement.method {
+            Method::Password => self.password,
+            // A recovery code is of this login, and was needed only because no passcode of this login was there.
+            Method::Otp => self.otp.filter(|proof| proof.here).or(self.stand_in()).or(self.otp),
+        };
+        requirements.iter().filter_map(used).map(|proof| proof.at).min()
     }
 }
 
@@ -112,10 +145,21 @@ mod tests {
         }
     }
 
+    /// A login is told to be as old as the recovery code that was used in it, not as an earlier passcode.
+    #[test]
+    fn a_recovery_code_dates_the_login_that_it_is_used_in() {
+        let at = |seconds, here| Some(Proof { at: Timestamp::from_seconds(seconds), here });
+        let evidence = Evidence { otp: at(50, false), recovery: at(90, true), ..Evidence::default() };
+        let requirements = [Requirement::once_per_session(Method::Otp)];
+        assert_eq!(evidence.authenticated_at(&requirements), Some(Timestamp::from_seconds(90)));
+        let enrolled = Evidence { otp: at(95, true), ..evidence };
+        assert_eq!(enrolled.authenticated_at(&requirements), Some(Timestamp::from_seconds(95)));
+    }
+
     ///
     #[test]
     fn a_mail_code_meets_nothing() {
-        let evidence = Evidence { mailbox: Some(NOW), ..Evidence::default() };
+        let evidence = Evidence { mailbox: Some(NOW), pass: Some(NOW), ..Evidence::default() };
         for method in [Method::Password, Method::Otp] {
             assert!(!evidence.meets(Requirement::once_per_session(method), Freshness::Any, NOW));
         }

@@ -12,7 +12,7 @@ use crate::domain::login::outcome::{Ending, Refusal};
 use crate::domain::login::{Login, Stage};
 use crate::domain::policy::access::{Decision, Method, Requirement, Verdict};
 use crate::domain::policy::platform::Platform;
-use crate::domain::policy::provisioning::Offer;
+use crate::domain::policy::provisioning::{self, Offer};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::Status;
 
@@ -69,6 +69,8 @@ pub struct Facts<'a> {
     pub offer: Offer,
     /// How far the open enrollment of this login is, if there is one.
     pub enrollment: Option<enrollment::Progress>,
+    /// Whether new recovery codes of this login are still to be kept.
+    pub sheet: bool,
 }
 
 /// What the browser shows or does next.
@@ -84,6 +86,8 @@ pub enum Step {
     NewPin(Due),
     /// Explain that an authenticator is needed and offer to add one.
     Offer,
+    /// Explain which gate is closed and ask for the help desk's pass.
+    Pass(provisioning::Refusal),
     /// Ask for the code that was mailed.
     EmailCode,
     /// Ask where the authenticator shall live.
@@ -94,6 +98,8 @@ pub enum Step {
     Activate(Platform),
     /// Ask for the first passcode of the new authenticator.
     FirstPasscode(Platform),
+    /// Show the recovery codes that came with the new authenticator.
+    RecoveryCodes,
     /// Everything required was proven: complete the login.
     Complete,
     /// Completed: the door answers.
@@ -126,8 +132,17 @@ pub fn ways<'a>(login: &'a Login, decision: &'a Decision) -> impl Iterator<Item 
 /// The requirements that were met, of the most wanted way; `None` if those of no way were.
 #[must_use]
 pub fn met(login: &Login, decision: &Decision, evidence: Evidence, now: Timestamp) -> Option<Vec<Requirement>> {
-    let meets = |requirement: &Requirement| evidence.meets(*requirement, login.wishes.freshness, now);
+    let meets = |requirement: &Requirement| is_met(login, *requirement, &evidence, now);
     ways(login, decision).find(|requirements| requirements.iter().all(meets))
+}
+
+/// Whether `requirement` is met. A recovery code stands in for a passcode where the policy asks for one; an application that
+/// names a level means it, and what it is told is never more than was proven.
+#[must_use]
+pub fn is_met(login: &Login, requirement: Requirement, evidence: &Evidence, now: Timestamp) -> bool {
+    let named = login.wishes.methods.contains(&Method::Otp);
+    evidence.meets(requirement, login.wishes.freshness, now)
+        || (requirement.method == Method::Otp && !named && evidence.stand_in().is_some())
 }
 
 /// The first thing that is lacking.
@@ -156,7 +171,7 @@ pub fn next_step(facts: &Facts<'_>) -> Step {
 fn step_towards(facts: &Facts<'_>, requirements: &[Requirement]) -> Step {
     let lacking = |method| {
         requirements.iter().any(|requirement| {
-            requirement.method == method && !facts.evidence.meets(*requirement, facts.login.wishes.freshness, facts.now)
+            requirement.method == method && !is_met(facts.login, *requirement, &facts.evidence, facts.now)
         })
     };
     if let Some(step) = account_step(facts, requirements, lacking(Method::Password)) {
@@ -165,16 +180,28 @@ fn step_towards(facts: &Facts<'_>, requirements: &[Requirement]) -> Step {
     if facts.decision.verdict == Verdict::Deny {
         return Step::Refused(if facts.decision.unassigned { Refusal::Unassigned } else { Refusal::Denied });
     }
-    if lacking(Method::Otp) { otp_step(facts) } else { Step::Complete }
+    if lacking(Method::Otp) || replaces(facts) {
+        return otp_step(facts);
+    }
+    if facts.sheet { Step::RecoveryCodes } else { Step::Complete }
+}
+
+/// Whether the person, let in by a recovery code, wants another authenticator as well.
+fn replaces(facts: &Facts<'_>) -> bool {
+    let enrolled = facts.evidence.otp.is_some_and(|proof| proof.here);
+    facts.evidence.recovery.is_some() && facts.enrollment.is_some() && facts.offer == Offer::Offered && !enrolled
 }
 
 /// The questions about the account and its password; `None` when all are answered.
 fn account_step(facts: &Facts<'_>, requirements: &[Requirement], password_lacking: bool) -> Option<Step> {
     // A denial has no requirements, but is told only to somebody who proved to be that person.
     let denial_unproven = requirements.is_empty() && facts.evidence.password.is_none();
+    // A lock is told to somebody who has given a password, right or wrong: not to whoever types a name.
+    let knocks = (password_lacking || denial_unproven) && facts.evidence.knocked.is_none();
     match facts.account {
         Account::NotNamed => Some(Step::Identify),
         Account::Unknown { lock } => Some(match lock.refusal(facts.now) {
+            Some(_) if knocks => Step::Password,
             Some(refusal) => Step::Refused(refusal),
             // An account that does not exist has no passcode either: the page asks, and no answer is right.
             None if password_lacking || denial_unproven => Step::Password,
@@ -182,7 +209,7 @@ fn account_step(facts: &Facts<'_>, requirements: &[Requirement], password_lackin
         }),
         Account::Known { status, lock, unchanged } => {
             if let Some(refusal) = lock.refusal(facts.now) {
-                return Some(Step::Refused(refusal));
+                return Some(if knocks { Step::Password } else { Step::Refused(refusal) });
             }
             if password_lacking || denial_unproven {
                 return Some(Step::Password);
@@ -197,10 +224,15 @@ fn account_step(facts: &Facts<'_>, requirements: &[Requirement], password_lackin
 
 /// The questions about authenticators, once the password is proven where one is asked for.
 fn otp_step(facts: &Facts<'_>) -> Step {
+    // Whoever has lost the authenticator gets another one when somebody vouches for it; the mailbox alone never does.
+    let recovering = facts.evidence.pass.is_some() || (facts.evidence.recovery.is_some() && facts.enrollment.is_some());
     match (facts.tokens, facts.offer) {
+        (Tokens::Usable | Tokens::Blocked, Offer::Offered) if recovering => enrollment_step(facts),
+        (Tokens::Usable | Tokens::Blocked, Offer::AfterPassword) if recovering => Step::Password,
         (Tokens::Usable, _) => facts.new_pin.map_or(Step::Passcode, Step::NewPin),
         (Tokens::Blocked, _) => Step::Refused(Refusal::AuthenticatorsBlocked),
         (Tokens::None, Offer::AfterPassword) => Step::Password,
+        (Tokens::None, Offer::Gated(gate)) => Step::Pass(gate),
         (Tokens::None, Offer::Refused(refusal)) => Step::Refused(Refusal::NotOffered(refusal)),
         (Tokens::None, Offer::Offered) => enrollment_step(facts),
     }
@@ -230,7 +262,6 @@ mod tests {
     use crate::domain::login::evidence::Proof;
     use crate::domain::login::origin::Origin;
     use crate::domain::login::wishes::{Freshness, Wishes};
-    use crate::domain::policy::provisioning;
 
     const NOW: Timestamp = Timestamp::from_seconds(100_000);
 
@@ -288,6 +319,7 @@ mod tests {
             new_pin: None,
             offer: Offer::Offered,
             enrollment: None,
+            sheet: false,
         }
     }
 
@@ -382,6 +414,61 @@ mod tests {
         assert_eq!(next_step(&facts), Step::Ended(Ending::AccountChanged));
     }
 
+    /// AC-02, AC-03, T-01, T-09: a closed gate asks for a pass; a pass replaces an authenticator that is lost, a mailbox does
+    /// not.
+    #[test]
+    fn a_gate_is_opened_by_a_pass_and_by_nothing_else() {
+        let (login, decision) = (login(), decision(both()));
+        let base = new_user(&login, &decision);
+        let dormant = provisioning::Refusal::Dormant;
+        let open = Some(Progress { platform: None, installed: false, activated: false });
+        for tokens in [Tokens::Usable, Tokens::Blocked] {
+            for evidence in [base.evidence, Evidence { mailbox: Some(NOW), ..base.evidence }] {
+                let facts = Facts { tokens, evidence, enrollment: open, ..base };
+                let expected = match tokens {
+                    Tokens::Usable => Step::Passcode,
+                    _ => Step::Refused(Refusal::AuthenticatorsBlocked),
+                };
+                assert_eq!(next_step(&facts), expected);
+            }
+            let passed = Evidence { pass: Some(NOW), ..base.evidence };
+            assert_eq!(next_step(&Facts { tokens, evidence: passed, ..base }), Step::Offer);
+            let facts = Facts { tokens, evidence: passed, enrollment: open, ..base };
+            assert_eq!(next_step(&facts), Step::EmailCode);
+            let refused = Offer::Refused(provisioning::Refusal::NoEmail);
+            assert_ne!(next_step(&Facts { offer: refused, ..facts }), Step::EmailCode);
+        }
+        assert_eq!(next_step(&Facts { offer: Offer::Gated(dormant), ..base }), Step::Pass(dormant));
+        let refused = Step::Refused(Refusal::NotOffered(dormant));
+        assert_eq!(next_step(&Facts { offer: Offer::Refused(dormant), ..base }), refused);
+    }
+
+    /// A recovery code lets in where the policy asks for a passcode, leads to another authenticator where that is wanted,
+    /// and is not what an application means that names a level.
+    #[test]
+    fn what_a_recovery_code_is_good_for() {
+        let (login, decision) = (login(), decision(both()));
+        let base = new_user(&login, &decision);
+        let evidence = Evidence { recovery: PROVEN, ..base.evidence };
+        let open = Some(Progress { platform: None, installed: false, activated: false });
+        for tokens in [Tokens::Usable, Tokens::None] {
+            let facts = Facts { tokens, evidence, ..base };
+            assert_eq!(next_step(&facts), Step::Complete);
+            assert_eq!(next_step(&Facts { enrollment: open, ..facts }), Step::EmailCode);
+            let enrolled = Evidence { otp: PROVEN, ..evidence };
+            assert_eq!(next_step(&Facts { evidence: enrolled, enrollment: open, ..facts }), Step::Complete);
+            assert_eq!(next_step(&Facts { evidence: enrolled, sheet: true, ..facts }), Step::RecoveryCodes);
+        }
+        let wishes = Wishes { methods: vec![Method::Password, Method::Otp], ..Wishes::default() };
+        let named = Login { wishes, ..login.clone() };
+        let facts = Facts { login: &named, tokens: Tokens::Usable, evidence, ..base };
+        assert_eq!(next_step(&facts), Step::Passcode);
+        assert_eq!(next_step(&Facts { enrollment: open, ..facts }), Step::EmailCode);
+        let password_lacking =
+            Facts { evidence: Evidence { password: None, ..evidence }, tokens: Tokens::Usable, ..base };
+        assert_eq!(next_step(&password_lacking), Step::Password, "it stands in for the passcode only");
+    }
+
     ///
     #[test]
     fn a_denied_login_never_shows_self_provisioning() {
@@ -413,7 +500,11 @@ mod tests {
             [Account::Unknown { lock: until }, Account::Known { status: Status::Enabled, lock: until, unchanged: true }]
         {
             let facts = Facts { account, evidence: Evidence::default(), ..new_user(&login, &decision) };
-            assert_eq!(next_step(&facts), Step::Refused(Refusal::Locked));
+            assert_eq!(next_step(&facts), Step::Password, "R-332: a name alone is told nothing");
+            let knocked = Evidence { knocked: Some(NOW), ..Evidence::default() };
+            assert_eq!(next_step(&Facts { evidence: knocked, ..facts }), Step::Refused(Refusal::Locked));
+            let otp_only = self::decision(only(Method::Otp));
+            assert_eq!(next_step(&Facts { decision: &otp_only, ..facts }), Step::Refused(Refusal::Locked));
         }
     }
 

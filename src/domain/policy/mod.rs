@@ -3,3 +3,4 @@
 pub mod access;
 pub mod platform;
 pub mod provisioning;
+pub mod rollout;

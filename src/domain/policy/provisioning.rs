@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::rollout::{Earlier, Gates};
 use crate::domain::ids::GroupId;
 use crate::domain::timestamp::Timestamp;
 
@@ -58,6 +59,15 @@ pub struct SelfProvisioning {
     /// For how long after a change of the account's mail address nothing is enrolled, in seconds, 0 (not at all) to 30
     /// days: whoever talks a help desk into another address has to wait while the old one is told.
     pub wait_after_address_change_seconds: u32,
+    /// Whether people get recovery codes with an authenticator that they enroll.
+    pub recovery_codes: bool,
+    /// What keeps a stolen password from enrolling (T-01).
+    #[serde(flatten)]
+    pub gates: Gates,
+    /// The target users of earlier settings, for as long as a window may depend on them. Written by the service, see
+    /// [`SelfProvisioning::after`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Earlier>,
 }
 
 /// The longest wait after a change of address, in seconds: 30 days.
@@ -74,6 +84,23 @@ impl Default for SelfProvisioning {
             installer_sha256: None,
             require_password: true,
             wait_after_address_change_seconds: 0,
+            recovery_codes: false,
+            gates: Gates::default(),
+            earlier: Vec::new(),
+        }
+    }
+}
+
+impl TargetUsers {
+    /// Whether a member of `groups` is among them, where `listed` are the groups of the setting.
+    #[must_use]
+    pub fn includes(self, listed: &[GroupId], groups: &[GroupId]) -> bool {
+        let named = || groups.iter().any(|group| listed.contains(group));
+        match self {
+            Self::All => true,
+            Self::MembersOf => named(),
+            Self::AllExcept => !named(),
+            Self::NoUsers => false,
         }
     }
 }
@@ -89,13 +116,7 @@ impl SelfProvisioning {
     /// Whether a member of `groups` is among the target users.
     #[must_use]
     pub fn targets(&self, groups: &[GroupId]) -> bool {
-        let listed = || groups.iter().any(|group| self.groups.contains(group));
-        match self.target_users {
-            TargetUsers::All => true,
-            TargetUsers::MembersOf => listed(),
-            TargetUsers::AllExcept => !listed(),
-            TargetUsers::NoUsers => false,
-        }
+        self.target_users.includes(&self.groups, groups)
     }
 
     /// Checks the settings as a whole and gives every fault as `(key, sentence's end)`.
@@ -123,6 +144,7 @@ impl SelfProvisioning {
         if self.wait_after_address_change_seconds > LONGEST_WAIT {
             faults.push(("wait_after_address_change_seconds", "must be from 0 to 2592000, which is 30 days"));
         }
+        faults.extend(self.gates.faults());
         faults
     }
 }
@@ -175,6 +197,8 @@ pub struct Facts<'a> {
     pub password_proven: bool,
     /// The account can prove a password at all.
     pub has_password: bool,
+    /// The gate that is closed, see [`SelfProvisioning::closed_gate`].
+    pub gate: Option<Refusal>,
 }
 
 /// Whether enrollment is offered.
@@ -184,6 +208,8 @@ pub enum Offer {
     Offered,
     /// It will be, once the password has been proven.
     AfterPassword,
+    /// A gate is closed that an operator's pass opens.
+    Gated(Refusal),
     /// It is not.
     Refused(Refusal),
 }
@@ -203,9 +229,48 @@ pub enum Refusal {
     AddressIsNew,
     /// The account has no password, and enrollment demands one (security finding 3).
     NoPassword,
+    /// A gate: there was an authenticator, and an operator said that the person needs help for another (AC-03).
+    RecoveryNeeded,
+    /// A gate: nobody has logged in with the account for too long (AC-02).
+    Dormant,
+    /// A gate: the person came into the rollout too long ago (T-01).
+    WindowClosed,
+    /// A gate: not from here (T-01).
+    UnknownNetwork,
+    /// A gate: nobody enrolls without an operator's pass (T-01).
+    PassNeeded,
 }
 
 impl Refusal {
+    /// Every refusal.
+    pub const ALL: [Self; 11] = [
+        Self::NotTargeted,
+        Self::NoPlatform,
+        Self::NoEmail,
+        Self::Locked,
+        Self::AddressIsNew,
+        Self::NoPassword,
+        Self::RecoveryNeeded,
+        Self::Dormant,
+        Self::WindowClosed,
+        Self::UnknownNetwork,
+        Self::PassNeeded,
+    ];
+
+    /// Whether this is a gate: the person could enroll if an operator vouched for it.
+    #[must_use]
+    pub const fn is_a_gate(self) -> bool {
+        match self {
+            Self::RecoveryNeeded | Self::Dormant | Self::WindowClosed | Self::UnknownNetwork | Self::PassNeeded => true,
+            Self::NotTargeted
+            | Self::NoPlatform
+            | Self::NoEmail
+            | Self::Locked
+            | Self::AddressIsNew
+            | Self::NoPassword => false,
+        }
+    }
+
     /// A stable name for the trace and the logs.
     #[must_use]
     pub const fn reason(self) -> &'static str {
@@ -216,6 +281,11 @@ impl Refusal {
             Self::Locked => "enrollment_locked",
             Self::AddressIsNew => "address_is_new",
             Self::NoPassword => "no_password",
+            Self::RecoveryNeeded => "recovery_needed",
+            Self::Dormant => "dormant",
+            Self::WindowClosed => "window_closed",
+            Self::UnknownNetwork => "unknown_network",
+            Self::PassNeeded => "pass_needed",
         }
     }
 }
@@ -242,6 +312,10 @@ pub fn decide(settings: &SelfProvisioning, facts: Facts<'_>) -> (Offer, Vec<Stri
     } else if facts.address_is_new {
         trace.push("the mail address was changed too short a while ago".to_owned());
         Offer::Refused(Refusal::AddressIsNew)
+    } else if let Some(gate) = facts.gate {
+        let opens = settings.gates.take_passes();
+        trace.push(format!("the gate {} is closed{}", gate.reason(), if opens { "; a pass opens it" } else { "" }));
+        if opens { Offer::Gated(gate) } else { Offer::Refused(gate) }
     } else {
         trace.push("among the target users, with a mail address and an allowed platform: offered".to_owned());
         Offer::Offered
@@ -269,6 +343,7 @@ mod tests {
             address_is_new: false,
             password_proven: true,
             has_password: true,
+            gate: None,
         }
     }
 
@@ -355,6 +430,7 @@ mod tests {
             installer_sha256: Some("12".to_owned()),
             require_password: true,
             wait_after_address_change_seconds: LONGEST_WAIT + 1,
+            ..SelfProvisioning::default()
         };
         let keys: Vec<_> = broken.faults().into_iter().map(|(key, _)| key).collect();
         assert_eq!(

@@ -4,6 +4,7 @@
 pub mod keys;
 pub mod people;
 pub mod pins;
+pub mod recovery;
 pub mod reseal;
 pub mod tenants;
 

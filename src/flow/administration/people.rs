@@ -11,13 +11,16 @@ use crate::domain::secret::SecretBytes;
 use crate::domain::tenant::TenantConfig;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{Status, User};
-use crate::flow::case::{enrollment_subject, name_subject};
+use crate::flow::case::{browser_subject, enrollment_subject, name_subject};
 use crate::flow::letters::NOTICE;
 use crate::flow::lifecycle::{self, By, Ending};
 use crate::flow::{House, session};
 use crate::keys::sealing::Place;
 use crate::storage::tokens::Token;
-use crate::storage::{self, Connection, activations, address_changes, enrollments, failures, logouts, tokens, users};
+use crate::storage::{
+    self, Connection, activations, address_changes, enrollments, failures, help_desk_codes, logouts, recovery_codes,
+    rollout, tokens, users,
+};
 
 /// Stores a new account.
 ///
@@ -115,6 +118,11 @@ pub async fn set_groups(
     user: UserId,
     groups: &[GroupId],
 ) -> storage::Result<()> {
+    let before = users::groups_of(connection, tenant, user).await?;
+    if before.len() != groups.len() || before.iter().any(|group| !groups.contains(group)) {
+        // The change may bring the person into the rollout, or out of it (T-01).
+        rollout::moved(connection, tenant, user, &before, desk.now).await?;
+    }
     users::set_groups(connection, tenant, user, groups).await?;
     let names: Vec<String> = groups.iter().map(ToString::to_string).collect();
     desk.record(connection, tenant, Action::UserChanged, ("user", user.to_string()), json!({ "groups": names })).await
@@ -141,13 +149,19 @@ pub async fn remove(
     activations::void_all_of(connection, tenant, user).await?;
     session::all_ended(connection, tenant, user, "account removed", desk.now).await?;
     logouts::nameless(tenant, user).run(connection).await?;
-    address_changes::forgotten(tenant, user).run(connection).await?;
+    for statement in [
+        address_changes::forgotten(tenant, user),
+        rollout::forgotten(tenant, user),
+        recovery_codes::void_of(tenant, user),
+        help_desk_codes::forgotten(tenant, user),
+    ] {
+        statement.run(connection).await?;
+    }
     users::remove(connection, tenant, user).await?;
     desk.record(connection, tenant, Action::UserRemoved, ("user", user.to_string()), json!({})).await
 }
 
-/// Forgets all failures of a person, in every browser as far as the name's own counter goes, and of mail codes.
-/// Says whether anything was locked.
+/// Forgets all failures of a person: of the name, in every browser that the person is known in, and of mail codes.
 ///
 /// # Errors
 /// If the database fails.
@@ -155,6 +169,9 @@ pub async fn unlock(desk: &Desk<'_>, connection: &mut Connection, user: &User) -
     let (house, tenant) = (desk.house, user.tenant);
     failures::forget(connection, tenant, &name_subject(house, tenant, &user.username)).await?;
     failures::forget(connection, tenant, &enrollment_subject(house, tenant, user.id)).await?;
+    for browser in users::browsers_of(tenant, user.id).ask(connection).await? {
+        failures::forget(connection, tenant, &browser_subject(house, tenant, user.id, &browser)).await?;
+    }
     desk.record(connection, tenant, Action::AccountUnlocked, ("user", user.id.to_string()), json!({})).await
 }
 

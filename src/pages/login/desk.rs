@@ -3,7 +3,7 @@
 use actix_web::web;
 
 use super::view::{self, form_targets};
-use super::{activation, email, new_pin, offer, password, platform, refused, second_factor, username};
+use super::{activation, email, new_pin, offer, password, platform, recovery, refused, second_factor, username};
 use crate::domain::ids::LoginId;
 use crate::domain::login::complaint::Complaint;
 use crate::domain::login::step::Step;
@@ -18,6 +18,8 @@ pub struct Choice {
     language: Option<String>,
     /// Another mailed code was asked for, see [`email::AGAIN`].
     again: Option<String>,
+    /// The person does not have the authenticator at hand, see [`recovery::RECOVER`].
+    recover: Option<String>,
 }
 
 /// `GET /t/{tenant}/login/{login}`: shows what is lacking, or passes on to the door that asked.
@@ -31,6 +33,10 @@ pub async fn show(mut call: Call, path: web::Path<(String, LoginId)>, choice: we
     if choice.again.is_some() && case.step == Step::EmailCode {
         return email::page(&call, &case, None, true).await;
     }
+    if choice.recover.is_some() && recovery::is_open(&call, &case).await? {
+        let response = recovery::page(&call, &case, None)?;
+        return Ok(page::leading_to(response, form_targets(case.application.as_ref())));
+    }
     page_of(&call, &case, None).await
 }
 
@@ -42,15 +48,21 @@ pub async fn page_of(call: &Call, case: &Case, complaint: Option<Complaint>) -> 
         Step::Passcode => second_factor::page(call, case, complaint, None).await?,
         Step::NewPin(due) => new_pin::page(call, case, due, complaint)?,
         Step::FirstPasscode(platform) => second_factor::page(call, case, complaint, Some(platform)).await?,
-        Step::Offer => offer::page(call, case, complaint)?,
+        Step::Offer => offer::page(call, case, complaint).await?,
+        Step::Pass(gate) => {
+            flow::recovery::tell_withheld(&call.site.house, &call.realm, &call.visit, case).await?;
+            recovery::gate_page(call, case, gate, complaint)?
+        }
         Step::EmailCode => email::page(call, case, complaint, false).await?,
         Step::ChoosePlatform => platform::page(call, case, complaint)?,
         Step::Install(platform) => activation::install_page(call, case, platform, complaint)?,
         Step::Activate(platform) => activation::page(call, case, platform, complaint).await?,
+        Step::RecoveryCodes => recovery::codes_page(call, case).await?,
         Step::Complete => return complete(call, case).await,
         Step::Granted | Step::Ended(_) if refused::passes_on(case) => return Ok(on_to_the_door(call, case)),
         Step::Refused(_) | Step::Expired | Step::Ended(_) | Step::Answered | Step::Granted => {
-            refused::page(call, case)?
+            flow::recovery::tell_withheld(&call.site.house, &call.realm, &call.visit, case).await?;
+            refused::page(call, case).await?
         }
     };
     Ok(page::leading_to(response, form_targets(case.application.as_ref())))

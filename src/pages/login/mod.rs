@@ -8,6 +8,7 @@ mod new_pin;
 mod offer;
 mod password;
 mod platform;
+pub mod recovery;
 mod refused;
 mod second_factor;
 mod username;
@@ -34,6 +35,9 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/change-platform", web::post().to(platform::change))
         .route("/installed", web::post().to(activation::installed))
         .route("/renew", web::post().to(activation::renew))
+        .route("/recovery-code", web::post().to(recovery::post))
+        .route("/codes-kept", web::post().to(recovery::kept))
+        .route("/recovery-codes.txt", web::get().to(recovery::file))
         .route("/extend", web::post().to(desk::extend))
         .route("/cancel", web::post().to(desk::cancel));
     config.service(of_login).route("/activate", web::get().to(activation::opened));

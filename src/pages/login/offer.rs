@@ -3,6 +3,7 @@
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
+use super::recovery;
 use super::view::{self, Login};
 use crate::domain::ids::LoginId;
 use crate::domain::login::complaint::Complaint;
@@ -17,13 +18,17 @@ struct Page {
     frame: Frame,
     login: Login,
     email: String,
+    /// Whether a code of the help desk is a way, too.
+    recover: bool,
 }
 
 /// The page.
-pub fn page(call: &Call, case: &Case, complaint: Option<Complaint>) -> Result<HttpResponse, Fault> {
+pub async fn page(call: &Call, case: &Case, complaint: Option<Complaint>) -> Result<HttpResponse, Fault> {
     let email = case.member.as_ref().and_then(|member| member.user.masked_email()).unwrap_or_default();
     let login = Login::of(call, case, "offer-title", 0, complaint);
-    page::page(&Page { frame: login.frame.clone(), login, email })
+    // Only where the person has such a code: everybody else adds an authenticator.
+    let recover = case.tokens.is_empty() && recovery::has_temporary(call, case).await?;
+    page::page(&Page { frame: login.frame.clone(), login, email, recover })
 }
 
 /// `POST …/add-authenticator`.

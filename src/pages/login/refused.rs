@@ -3,11 +3,11 @@
 use actix_web::HttpResponse;
 use askama::Template;
 
+use super::recovery::{self, RECOVER, gate_text};
 use super::view::Login;
 use crate::domain::login::origin::Origin;
 use crate::domain::login::outcome::{Ending, Refusal};
 use crate::domain::login::step::Step;
-use crate::domain::policy::provisioning;
 use crate::flow::case::Case;
 use crate::http::page::Frame;
 use crate::http::{Call, Fault, page};
@@ -18,6 +18,10 @@ struct Page {
     frame: Frame,
     login: Login,
     text: &'static str,
+    /// Only the help desk helps.
+    gate: bool,
+    /// The page's address for people without their authenticator; empty where there is none.
+    recover: String,
     can_leave: bool,
     can_switch: bool,
     start_again: String,
@@ -35,16 +39,19 @@ pub fn passes_on(case: &Case) -> bool {
 }
 
 /// The page.
-pub fn page(call: &Call, case: &Case) -> Result<HttpResponse, Fault> {
+pub async fn page(call: &Call, case: &Case) -> Result<HttpResponse, Fault> {
     let (title, text) = keys(case.step);
     let open = matches!(case.step, Step::Refused(_) | Step::Ended(Ending::AccountChanged));
     let launch = case.application.as_ref().and_then(|application| application.launch_url.clone());
     let portal = call.site.urls.portal(call.realm.code());
     let login = Login::of(call, case, title, 0, None);
+    let recover = if recovery::is_open(call, case).await? { format!("{}{RECOVER}", login.desk) } else { String::new() };
     page::page(&Page {
         frame: login.frame.clone(),
         login,
         text,
+        gate: matches!(case.step, Step::Refused(Refusal::NotOffered(refusal)) if refusal.is_a_gate()),
+        recover,
         can_leave: open && case.login().origin != Origin::Portal,
         can_switch: matches!(case.step, Step::Refused(_)),
         start_again: launch.unwrap_or(portal),
@@ -60,11 +67,7 @@ const fn keys(step: Step) -> (&'static str, &'static str) {
             Refusal::Locked => ("locked-title", "locked-text"),
             Refusal::LockedByOperator => ("locked-title", "locked-operator-text"),
             Refusal::AuthenticatorsBlocked => ("blocked-title", "blocked-text"),
-            Refusal::NotOffered(provisioning::Refusal::NoEmail) => ("not-offered-title", "no-email-text"),
-            Refusal::NotOffered(provisioning::Refusal::NoPlatform) => ("not-offered-title", "no-platform-text"),
-            Refusal::NotOffered(provisioning::Refusal::Locked) => ("not-offered-title", "enrollment-locked-text"),
-            Refusal::NotOffered(provisioning::Refusal::AddressIsNew) => ("not-offered-title", "address-is-new-text"),
-            Refusal::NotOffered(_) => ("not-offered-title", "not-offered-text"),
+            Refusal::NotOffered(refusal) => ("not-offered-title", gate_text(refusal)),
         },
         Step::Ended(Ending::TooManyCodes) => ("ended-title", "too-many-codes-text"),
         Step::Ended(Ending::AccountChanged) => ("ended-title", "account-changed-text"),

@@ -3,6 +3,7 @@
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
+use super::recovery;
 use super::view::{self, Login};
 use crate::domain::authenticator::server_pin::Order;
 use crate::domain::authenticator::template::{PinType, TokenTemplate};
@@ -27,6 +28,8 @@ struct Page {
     several: Vec<(String, String)>,
     first: bool,
     pin: Beside,
+    /// Whether there is a way without the authenticator.
+    recover: bool,
 }
 
 /// The PIN that is typed beside the passcode, as the page tells of it.
@@ -108,7 +111,8 @@ pub async fn page(
     let (title, step) = if first.is_some() { ("first-passcode-title", 4) } else { ("passcode-title", 0) };
     let pin = if first.is_some() { Beside::of_enrollment(call, case).await? } else { Beside::of_login(call, case) };
     let login = Login::of(call, case, title, step, complaint);
-    page::page(&Page { frame: login.frame.clone(), login, name, several, first: first.is_some(), pin })
+    let recover = first.is_none() && recovery::is_open(call, case).await?;
+    page::page(&Page { frame: login.frame.clone(), login, name, several, first: first.is_some(), pin, recover })
 }
 
 /// `POST …/passcode`.

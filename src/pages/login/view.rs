@@ -134,6 +134,8 @@ pub fn words(call: &Call, complaint: Complaint) -> String {
         Complaint::CodeEmpty => ("complaint-code-empty", None),
         Complaint::CodeExpired => ("complaint-code-expired", None),
         Complaint::CodeCooldown { seconds } => ("complaint-code-cooldown", Some(("seconds", seconds))),
+        Complaint::RecoveryCodeWrong => ("complaint-recovery-wrong", None),
+        Complaint::RecoveryCodeEmpty => ("complaint-recovery-empty", None),
         Complaint::PlatformNotAllowed => ("complaint-platform", None),
         Complaint::StillWaiting => ("complaint-still-waiting", None),
     };

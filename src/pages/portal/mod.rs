@@ -1,6 +1,7 @@
 //! The user portal (D2): the applications that one may use, and one's own authenticators.
 
 mod pin;
+mod recovery;
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -31,6 +32,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/portal/pin/{token}", web::post().to(pin::change))
         .route("/portal/consents/{application}/withdraw", web::post().to(withdraw))
         .route("/portal/logout", web::post().to(log_out));
+    recovery::configure(config);
 }
 
 #[derive(Template)]
@@ -44,6 +46,8 @@ struct HomePage {
     consents: Vec<ConsentEntry>,
     logout: String,
     pin_changed: bool,
+    /// Where the recovery codes are; empty where there are none.
+    recovery: String,
 }
 
 /// An application that the person has allowed to learn something.
@@ -159,6 +163,11 @@ async fn show(call: &Call, proven: &Proven, pin_changed: bool) -> Answer {
         tokens: tokens.iter().filter(|token| token.state.counts()).map(|token| entry(call, token)).collect(),
         pin_changed,
         consents: consents.collect(),
+        recovery: if realm.config.settings.self_provisioning.recovery_codes {
+            recovery::path(call)
+        } else {
+            String::new()
+        },
         logout: format!("/t/{}/portal/logout", realm.code()),
         frame,
     })
@@ -205,8 +214,13 @@ async fn resume(call: Call, path: web::Path<(String, LoginId)>) -> Answer {
             Err(error) => return Err(error.into()),
         }
     }
-    let token = seen.login().request.strip_prefix("pin/").and_then(|token| token.parse().ok());
-    let next = token.map_or_else(|| site.urls.portal(realm.code()), |token| pin::path(&call, token));
+    let request = seen.login().request.as_str();
+    let token = request.strip_prefix("pin/").and_then(|token| token.parse().ok());
+    let next = match token {
+        Some(token) => pin::path(&call, token),
+        None if request == recovery::REQUEST => recovery::path(&call),
+        None => site.urls.portal(realm.code()),
+    };
     let mut response = page::see(&next);
     let gone = cookies::gone(&site.urls, cookies::Kind::Login(id));
     response.add_cookie(&gone).map_err(|error| Fault::Internal(error.to_string()))?;
