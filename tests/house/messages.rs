@@ -81,6 +81,8 @@ async fn name_and_password() {
     let mut visitor = Visitor::new(&world.url);
     let seen = visitor.get(&authorize(&world, "")).await;
     let seen = visitor.press(&seen, "continue", &[("username", "linus")]).await;
+    assert_eq!(seen.title(), "Enter your password", "R-332: a name alone is told nothing");
+    let seen = visitor.press(&seen, "continue", &[("password", LINUS)]).await;
     says(&seen, "Your account is locked", "Only your help desk can unlock the account.");
     world.stop().await;
 }

@@ -120,24 +120,45 @@ impl World {
         self.command_with(arguments, "")
     }
 
-    /// The same, with something on its standard input.
-    pub fn command_with(&self, arguments: &[&str], input: &str) -> String {
-        let run = self.run(arguments, input);
+    /// The same, by the operator of this name.
+    pub fn command_as(&self, operator: &str, arguments: &[&str]) -> String {
+        let run = self.run(operator, arguments, "");
         assert!(run.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&run.stderr));
         String::from_utf8(run.stdout).unwrap()
     }
 
-    /// What a help desk command that is refused says.
-    pub fn refused_command(&self, arguments: &[&str], input: &str) -> String {
-        let run = self.run(arguments, input);
+    /// The same, with something on its standard input.
+    pub fn command_with(&self, arguments: &[&str], input: &str) -> String {
+        let run = self.run("tester", arguments, input);
+        assert!(run.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&run.stderr));
+        String::from_utf8(run.stdout).unwrap()
+    }
+
+    /// What a help desk command says that is refused.
+    pub fn refused(&self, arguments: &[&str]) -> String {
+        self.refused_command(arguments, "")
+    }
+
+    /// The same, by the operator of this name.
+    pub fn refused_as(&self, operator: &str, arguments: &[&str]) -> String {
+        let run = self.run(operator, arguments, "");
         assert_eq!(run.status.code(), Some(1), "{arguments:?}: {}", String::from_utf8_lossy(&run.stdout));
         String::from_utf8(run.stderr).unwrap()
     }
 
-    fn run(&self, arguments: &[&str], input: &str) -> std::process::Output {
+    /// What a help desk command that is refused says.
+    pub fn refused_command(&self, arguments: &[&str], input: &str) -> String {
+        let run = self.run("tester", arguments, input);
+        assert_eq!(run.status.code(), Some(1), "{arguments:?}: {}", String::from_utf8_lossy(&run.stdout));
+        String::from_utf8(run.stderr).unwrap()
+    }
+
+    fn run(&self, operator: &str, arguments: &[&str], input: &str) -> std::process::Output {
         use std::io::Write as _;
         let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_vestibule"))
             .args(arguments)
+            .env_remove("SUDO_USER")
+            .env("LOGNAME", operator)
             .env("VESTIBULE__DATABASE__URL", &self.database)
             .env("VESTIBULE__KEYS__KEY_ENCRYPTION_KEY_FILE", self.folder.path().join("kek"))
             .stdin(std::process::Stdio::piped())
