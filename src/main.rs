@@ -7,10 +7,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use vestibule::app::commands::{self, Rotate};
-use vestibule::app::helpdesk::{self, TokenAction, UserAction};
-use vestibule::app::{self, Schema, recovery, token_pin};
+use vestibule::app::helpdesk::arguments::{OfTenant, Template, Token, User};
+use vestibule::app::helpdesk::{self, Said};
+use vestibule::app::{self, Schema, recovery};
 use vestibule::apply::plan::Prune;
 use vestibule::apply::run::Run;
 use vestibule::config::Settings;
@@ -114,20 +115,15 @@ enum Command {
     /// Help desk: authenticators.
     #[command(subcommand)]
     Token(Token),
+    /// Token templates: what new authenticators are like.
+    #[command(subcommand)]
+    Template(Template),
     /// Applications that register themselves.
     #[command(subcommand)]
     Client(Client),
     /// What operators were to hear of at once.
     #[command(subcommand)]
     Alert(Alert),
-}
-
-/// Which virtual server.
-#[derive(Debug, Args)]
-struct OfTenant {
-    /// The code of the virtual server; not needed where there is only one.
-    #[arg(long, value_name = "CODE")]
-    tenant: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -158,100 +154,6 @@ enum WhichKeys {
     Signing,
     /// Seal every secret anew under the first key-encryption key.
     Sealing,
-}
-
-#[derive(Debug, Subcommand)]
-enum User {
-    /// List accounts.
-    List {
-        #[command(flatten)]
-        tenant: OfTenant,
-    },
-    /// Forget an account's failures.
-    Unlock(Named),
-    /// Let an account be used again.
-    Enable(Named),
-    /// Stop an account and end its sessions.
-    Disable(Named),
-    /// Tell what a person would meet at a login that asks for a passcode, and why.
-    Explain {
-        /// The address that the person would come from.
-        #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
-        address: std::net::IpAddr,
-        #[command(flatten)]
-        helped: Helped,
-    },
-    /// Open enrollment at the login again: the window begins anew, and the account is not dormant.
-    ReopenEnrollment(Helped),
-    /// Print a pass that opens enrollment for one login, for a few minutes.
-    Pass(Helped),
-    /// Confirm a pass that another operator has made.
-    ConfirmPass(Helped),
-    /// Print codes that stand in for passcodes, for somebody whose authenticator is gone.
-    TemporaryCode {
-        /// For how many hours.
-        #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=72), value_name = "HOURS")]
-        hours: u8,
-        /// How many; each works once.
-        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=20), value_name = "NUMBER")]
-        count: u8,
-        #[command(flatten)]
-        helped: Helped,
-    },
-    /// Void the recovery codes, temporary codes and passes of a person.
-    VoidCodes(Helped),
-}
-
-#[derive(Debug, Args)]
-struct Helped {
-    #[command(flatten)]
-    named: Named,
-    /// Print one JSON object.
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Debug, Args)]
-struct Named {
-    /// The user name.
-    username: String,
-    #[command(flatten)]
-    tenant: OfTenant,
-}
-
-#[derive(Debug, Subcommand)]
-enum Token {
-    /// List authenticators.
-    List {
-        /// Of this person only.
-        #[arg(long, value_name = "USERNAME")]
-        user: Option<String>,
-        #[command(flatten)]
-        tenant: OfTenant,
-    },
-    /// Stop an authenticator for a while.
-    Suspend(Numbered),
-    /// Let a suspended or locked authenticator work again.
-    Resume(Numbered),
-    /// End an authenticator for ever.
-    Revoke(Numbered),
-    /// Give an authenticator whose PIN the server checks a new one, and print it.
-    NewPin(NewPin),
-}
-
-#[derive(Debug, Args)]
-struct NewPin {
-    #[command(flatten)]
-    numbered: Numbered,
-    /// Read the PIN from the first line of standard input; only where the policy lets operators choose.
-    #[arg(long)]
-    pin_stdin: bool,
-    /// Have it changed at the next login, whatever the policy says.
-    #[arg(long)]
-    must_change: bool,
-    /// Print JSON for programs.
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -292,14 +194,6 @@ enum Alert {
         #[command(flatten)]
         tenant: OfTenant,
     },
-}
-
-#[derive(Debug, Args)]
-struct Numbered {
-    /// The serial number.
-    serial: String,
-    #[command(flatten)]
-    tenant: OfTenant,
 }
 
 fn main() -> ExitCode {
@@ -403,8 +297,9 @@ async fn carry_out(command: Command, settings: Settings) -> anyhow::Result<ExitC
         }
         Command::Backup { file } => vec![commands::backup(settings, &file).await?],
         Command::Restore { file, replace } => commands::restore(settings, &file, replace).await?,
-        Command::User(user) => of_user(settings, user).await?,
-        Command::Token(token) => of_token(settings, token).await?,
+        Command::User(user) => return Ok(told_by(helpdesk::users::run(settings, user).await?)),
+        Command::Token(token) => return Ok(told_by(helpdesk::tokens::run(settings, token).await?)),
+        Command::Template(template) => return Ok(told_by(helpdesk::templates::run(settings, template).await?)),
         Command::Alert(Alert::List { most, json, tenant }) => {
             helpdesk::alerts::list(settings, tenant.tenant.as_deref(), most, json).await?
         }
@@ -420,68 +315,13 @@ async fn carry_out(command: Command, settings: Settings) -> anyhow::Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-async fn of_user(settings: &Settings, user: User) -> anyhow::Result<Vec<String>> {
-    let (named, action) = match user {
-        User::List { tenant } => return helpdesk::list_users(settings, tenant.tenant.as_deref()).await,
-        User::Unlock(named) => (named, UserAction::Unlock),
-        User::Enable(named) => (named, UserAction::Enable),
-        User::Disable(named) => (named, UserAction::Disable),
-        other => return of_somebody_without(settings, other).await,
-    };
-    let tenant = named.tenant.tenant.as_deref();
-    Ok(vec![helpdesk::change_user(settings, tenant, &named.username, action).await?])
-}
-
-/// For somebody who cannot enroll, or whose authenticator is gone.
-async fn of_somebody_without(settings: &Settings, user: User) -> anyhow::Result<Vec<String>> {
-    fn parts(helped: &Helped) -> (Option<&str>, &str) {
-        (helped.named.tenant.tenant.as_deref(), helped.named.username.as_str())
+/// Prints what a help desk command says; its exit code is 1 unless all was done.
+fn told_by(said: Said) -> ExitCode {
+    print(said.lines);
+    for note in said.notes {
+        eprintln!("{note}");
     }
-    let (said, json) = match &user {
-        User::Explain { address, helped } => {
-            let (tenant, name) = parts(helped);
-            (recovery::explain(settings, tenant, name, *address).await?, helped.json)
-        }
-        User::TemporaryCode { hours, count, helped } => {
-            let (tenant, name) = parts(helped);
-            (recovery::temporary(settings, tenant, name, (*hours, *count)).await?, helped.json)
-        }
-        User::ReopenEnrollment(helped) => {
-            let (tenant, name) = parts(helped);
-            (recovery::reopen(settings, tenant, name).await?, helped.json)
-        }
-        User::Pass(helped) => {
-            let (tenant, name) = parts(helped);
-            (recovery::pass(settings, tenant, name).await?, helped.json)
-        }
-        User::ConfirmPass(helped) => {
-            let (tenant, name) = parts(helped);
-            (recovery::confirm_pass(settings, tenant, name).await?, helped.json)
-        }
-        User::VoidCodes(helped) => {
-            let (tenant, name) = parts(helped);
-            (recovery::void(settings, tenant, name).await?, helped.json)
-        }
-        User::List { .. } | User::Unlock(_) | User::Enable(_) | User::Disable(_) => return Ok(Vec::new()),
-    };
-    Ok(said.printed(json))
-}
-
-async fn of_token(settings: &Settings, token: Token) -> anyhow::Result<Vec<String>> {
-    let (numbered, action) = match token {
-        Token::List { user, tenant } => {
-            return helpdesk::list_tokens(settings, tenant.tenant.as_deref(), user.as_deref()).await;
-        }
-        Token::Suspend(numbered) => (numbered, TokenAction::Suspend),
-        Token::Resume(numbered) => (numbered, TokenAction::Resume),
-        Token::Revoke(numbered) => (numbered, TokenAction::Revoke),
-        Token::NewPin(NewPin { numbered, pin_stdin: from_stdin, must_change, json }) => {
-            let wanted = token_pin::NewPin { serial: &numbered.serial, from_stdin, must_change, json };
-            return Ok(vec![token_pin::new_pin(settings, numbered.tenant.tenant.as_deref(), wanted).await?]);
-        }
-    };
-    let tenant = numbered.tenant.tenant.as_deref();
-    Ok(vec![helpdesk::change_token(settings, tenant, &numbered.serial, action).await?])
+    if said.good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn print(lines: impl IntoIterator<Item = String>) {

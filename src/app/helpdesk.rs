@@ -1,6 +1,11 @@
 //! Help desk actions from the shell: people and their authenticators.
 
 pub mod alerts;
+pub mod arguments;
+pub mod templates;
+pub mod tokens;
+mod told;
+pub mod users;
 
 use std::time::Duration;
 
@@ -9,40 +14,41 @@ use anyhow::Context as _;
 use super::commands::{desk, tenant};
 use super::{Nature, Schema, open};
 use crate::config::Settings;
-use crate::domain::authenticator::lifecycle::{Disposition, Move};
 use crate::domain::ids::TenantId;
-use crate::domain::policy::platform::Platform;
 use crate::domain::secret::ExposeSecret as _;
 use crate::domain::tenant::TenantConfig;
-use crate::domain::user::{Status, User};
-use crate::flow::administration::people;
-use crate::flow::lifecycle::{self, By, Ending};
+use crate::domain::user::User;
+use crate::flow::administration::Desk;
+use crate::flow::lifecycle::By;
 use crate::flow::registration;
 use crate::http::Site;
 use crate::oidc::client::secret_digest;
-use crate::storage::tokens::{self, Moved, State, Token};
-use crate::storage::{self, Connection, tenants, users};
+use crate::storage::tokens::Token;
+use crate::storage::{self, Connection, tenants};
 
-/// What is done to an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UserAction {
-    /// Its failures are forgotten.
-    Unlock,
-    /// It may be used again.
-    Enable,
-    /// It may not be used any more.
-    Disable,
+/// What a command says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// For standard output.
+    pub lines: Vec<String>,
+    /// For standard error.
+    pub notes: Vec<String>,
+    /// Whether everything that was asked for was done; otherwise the exit code is 1.
+    pub good: bool,
 }
 
-/// What is done to an authenticator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenAction {
-    /// It is stopped for a while.
-    Suspend,
-    /// It works again, whether it was suspended or locked.
-    Resume,
-    /// It is ended for ever.
-    Revoke,
+impl Said {
+    /// These lines, and all is well.
+    #[must_use]
+    pub const fn lines(lines: Vec<String>) -> Self {
+        Self { lines, notes: Vec::new(), good: true }
+    }
+
+    /// One line, and all is well.
+    #[must_use]
+    pub fn line(line: String) -> Self {
+        Self::lines(vec![line])
+    }
 }
 
 /// Makes a token with which applications register themselves; it is shown once.
@@ -57,7 +63,7 @@ pub async fn permit_registration(
 ) -> anyhow::Result<Vec<String>> {
     let place = Place::of(settings, code).await?;
     let life = Duration::from_secs(u64::from(days) * 86_400);
-    let token = registration::permit(&desk(&place.site), place.tenant, i64::from(uses), life).await?;
+    let token = registration::permit(&place.desk(), place.tenant, i64::from(uses), life).await?;
     Ok(vec![token.expose_secret().to_owned()])
 }
 
@@ -99,133 +105,30 @@ impl Place {
         Ok(Self { tenant: config.tenant.id, config, site })
     }
 
-    async fn is_locked(&self, user: &User) -> anyhow::Result<bool> {
-        let house = &self.site.house;
-        let now = house.clock.now();
-        Ok(house.db.read(async |connection| people::is_locked(house, connection, user, now).await).await?)
+    fn desk(&self) -> Desk<'_> {
+        desk(&self.site)
+    }
+
+    fn by(&self) -> By {
+        By::desk(&self.desk())
     }
 
     pub(super) async fn user(&self, name: &str) -> anyhow::Result<User> {
-        let question = async |connection: &mut Connection| users::named(connection, self.tenant, name).await;
+        let question = async |connection: &mut Connection| storage::users::named(connection, self.tenant, name).await;
         let user = self.site.house.db.read(question).await?;
         user.with_context(|| format!("there is no user \"{name}\"; `vestibule user list` shows who there is"))
     }
-}
 
-/// `vestibule user list`: one line for each account.
-///
-/// # Errors
-/// If there is no such virtual server, or what the database says.
-pub async fn list_users(settings: &Settings, code: Option<&str>) -> anyhow::Result<Vec<String>> {
-    let place = Place::of(settings, code).await?;
-    let db = &place.site.house.db;
-    let people = db.read(async |connection| users::all(connection, place.tenant).await).await?;
-    let tokens = db.read(async |connection| tokens::all(connection, place.tenant).await).await?;
-    let mut lines = Vec::with_capacity(people.len());
-    for user in people {
-        let status = match user.status {
-            Status::Disabled => "disabled",
-            Status::Enabled if place.is_locked(&user).await? => "locked",
-            Status::Enabled => "enabled",
+    async fn token(&self, serial: &str) -> anyhow::Result<Token> {
+        let serial = serial.trim();
+        let question = async |connection: &mut Connection| {
+            // Ours are in capitals, others' are as their makers write them.
+            match storage::tokens::with_serial(connection, self.tenant, serial).await? {
+                Some(token) => Ok(Some(token)),
+                None => storage::tokens::with_serial(connection, self.tenant, &serial.to_uppercase()).await,
+            }
         };
-        let active = tokens.iter().filter(|token| token.user == Some(user.id) && token.state == State::Active).count();
-        let email = user.email.as_deref().unwrap_or("-");
-        lines.push(format!("{}\t{status}\t{email}\t{active} active authenticators", user.username));
+        let token = self.site.house.db.read(question).await?;
+        token.with_context(|| format!("there is no authenticator {serial}; `vestibule token list` shows them"))
     }
-    Ok(lines)
-}
-
-/// `vestibule user unlock|enable|disable`.
-///
-/// # Errors
-/// If there is no such virtual server or account, or what the database says.
-pub async fn change_user(
-    settings: &Settings,
-    code: Option<&str>,
-    name: &str,
-    action: UserAction,
-) -> anyhow::Result<String> {
-    let place = Place::of(settings, code).await?;
-    let user = place.user(name).await?;
-    let desk = desk(&place.site);
-    let work = async |connection: &mut Connection| match action {
-        UserAction::Unlock => people::unlock(&desk, connection, &user).await,
-        UserAction::Enable => people::set_status(&desk, connection, &user, Status::Enabled).await,
-        UserAction::Disable => people::set_status(&desk, connection, &user, Status::Disabled).await,
-    };
-    place.site.house.db.write(work).await?;
-    let name = &user.username;
-    Ok(match action {
-        UserAction::Unlock => format!("{name} is unlocked"),
-        UserAction::Enable => format!("{name} is enabled"),
-        UserAction::Disable => format!("{name} is disabled; open logins and sessions have ended"),
-    })
-}
-
-/// `vestibule token list`: one line for each authenticator, of one person or of all.
-///
-/// # Errors
-/// If there is no such virtual server or account, or what the database says.
-pub async fn list_tokens(settings: &Settings, code: Option<&str>, name: Option<&str>) -> anyhow::Result<Vec<String>> {
-    let place = Place::of(settings, code).await?;
-    let owner = match name {
-        Some(name) => Some(place.user(name).await?.id),
-        None => None,
-    };
-    let db = &place.site.house.db;
-    let people = db.read(async |connection| users::all(connection, place.tenant).await).await?;
-    let all = db.read(async |connection| tokens::all(connection, place.tenant).await).await?;
-    let mut lines = Vec::new();
-    for token in all.into_iter().filter(|token| owner.is_none_or(|owner| token.user == Some(owner))) {
-        let user = people.iter().find(|user| token.user == Some(user.id));
-        // An account that is locked shows so on its authenticators; unlocking gives them their state back.
-        let locked = match user {
-            Some(user) if token.state == State::Active => place.is_locked(user).await?,
-            _ => false,
-        };
-        let state = if locked { "locked (account)" } else { token.state.id() };
-        let used = token.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("used {}", at.rfc3339()));
-        let (serial, user) = (&token.serial, user.map_or("-", |user| user.username.as_str()));
-        let (platform, enrolled) = (token.platform.map_or(token.kind.id(), Platform::id), token.enrolled_at.rfc3339());
-        lines.push(format!("{serial}\t{user}\t{state}\t{platform}\tenrolled {enrolled}\t{used}"));
-    }
-    Ok(lines)
-}
-
-/// `vestibule token suspend|resume|revoke`.
-///
-/// # Errors
-/// If there is no such virtual server or authenticator, it is in another state, or what the database says.
-pub async fn change_token(
-    settings: &Settings,
-    code: Option<&str>,
-    serial: &str,
-    action: TokenAction,
-) -> anyhow::Result<String> {
-    let place = Place::of(settings, code).await?;
-    let db = &place.site.house.db;
-    let serial = serial.trim().to_uppercase();
-    let question = async |connection: &mut Connection| tokens::with_serial(connection, place.tenant, &serial).await;
-    let token: Option<Token> = db.read(question).await?;
-    let token =
-        token.with_context(|| format!("there is no authenticator {serial}; `vestibule token list` shows them"))?;
-    let (step, done) = match (action, token.state) {
-        (TokenAction::Suspend, _) => (Move::Suspend, "is suspended"),
-        (TokenAction::Resume, State::Locked) => (Move::Unlock, "works again"),
-        (TokenAction::Resume, _) => (Move::Reactivate, "works again"),
-        (TokenAction::Revoke, _) => (Move::Revoke(Disposition::Returned), "is revoked; its secret is erased"),
-    };
-    let by = By::desk(&desk(&place.site));
-    let house = &place.site.house;
-    let moved: storage::Result<Moved> = db
-        .write(async |connection| {
-            lifecycle::carry_out(connection, house, &by, &token, (step, "operator"), Ending::All).await
-        })
-        .await;
-    match moved? {
-        Moved::To(_) => {}
-        Moved::Refused => anyhow::bail!("{serial} is {}; that cannot be done to it", token.state),
-        Moved::Overtaken => anyhow::bail!("somebody else changed {serial} at the same moment; look at it again"),
-    }
-    Ok(format!("{serial} {done}"))
 }

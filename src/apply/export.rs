@@ -35,6 +35,7 @@ struct Tenant {
     platforms: BTreeMap<&'static str, Value>,
     token_template: BTreeMap<&'static str, Table>,
     server_side_pin: Table,
+    tokens: Table,
     email_code: Table,
     lockout: Table,
     session: Table,
@@ -118,8 +119,10 @@ fn written(current: &Current) -> Tenant {
         token_template: BTreeMap::from([
             ("app", template(&templates.app)),
             ("oath_app", template(&templates.oath_app)),
+            ("oath", template(&templates.oath)),
         ]),
         server_side_pin: table(&settings.server_side_pin),
+        tokens: table(&settings.tokens),
         email_code: table(&settings.email_code),
         lockout: table(&settings.lockout),
         session: table(&settings.session),

@@ -49,10 +49,12 @@ pub struct Tenant {
     pub self_provisioning: toml::Table,
     /// Rows of the platform matrix, key by key.
     pub platforms: BTreeMap<String, toml::Table>,
-    /// `app` and `oath_app`, key by key.
+    /// `app`, `oath_app` and `oath`, key by key.
     pub token_template: BTreeMap<String, toml::Table>,
     /// [`crate::domain::authenticator::server_pin::ServerSidePin`], key by key.
     pub server_side_pin: toml::Table,
+    /// [`crate::domain::authenticator::rules::TokenRules`], key by key.
+    pub tokens: toml::Table,
     /// [`crate::domain::email_code::EmailCodeSettings`], key by key.
     pub email_code: toml::Table,
     /// [`crate::domain::lockout::LockoutSettings`], key by key.

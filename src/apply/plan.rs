@@ -8,6 +8,9 @@ use super::current::Current;
 use super::{applications, file, people, policies, settings};
 use crate::config::document::Document;
 use crate::domain::application::{Application, Assignment, Protocol};
+use crate::domain::authenticator::kinds::differences as differences_of;
+use crate::domain::authenticator::lifecycle::Kind;
+use crate::domain::authenticator::template::TokenTemplate;
 use crate::domain::group::Group;
 use crate::domain::ids::{GroupId, Id};
 use crate::domain::name::{checked, key_of};
@@ -126,7 +129,7 @@ pub(super) async fn plan(
     for group in &after.groups {
         groups.add(&group.name, group.id);
     }
-    plan_settings(document, path, typed, &mut after, &groups);
+    let of_templates = plan_settings(document, path, typed, &mut after, &groups);
     if exists {
         let provisioning = std::mem::take(&mut after.settings.self_provisioning);
         after.settings.self_provisioning = provisioning.after(&current.config.settings.self_provisioning, desk.now);
@@ -158,7 +161,7 @@ pub(super) async fn plan(
             document.fault(path, format!("group \"{}\" is not named any more, but settings refer to it", group.name));
         }
     }
-    let warnings = warnings(&after.settings);
+    let warnings = warnings(&after.settings).into_iter().chain(of_templates).collect();
     let what = differences(&current.config, &after);
     if !what.is_empty() {
         let (before, after) = (Box::new(current.config.clone()), Box::new(after.clone()));
@@ -245,7 +248,7 @@ fn plan_settings(
     typed: &file::Tenant,
     after: &mut TenantConfig,
     groups: &Names<GroupId>,
-) {
+) -> Vec<String> {
     match &typed.name {
         Some(name) => match checked(name) {
             Ok(name) => name.clone_into(&mut after.tenant.name),
@@ -274,7 +277,7 @@ fn plan_settings(
     plan_self_provisioning(document, path, typed, settings, groups);
     plan_resources(document, path, typed, settings);
     plan_platforms(document, path, typed, settings);
-    plan_templates(document, path, typed, settings);
+    let warnings = plan_templates(document, path, typed, settings);
     let place = |table: &str| format!("{path}.{table}");
     plan_server_side_pin(document, &place("server_side_pin"), typed, settings);
     settings.email_code = settings::overlaid(document, &place("email_code"), &settings.email_code, &typed.email_code);
@@ -282,6 +285,8 @@ fn plan_settings(
     settings.session = settings::overlaid(document, &place("session"), &settings.session, &typed.session);
     settings.windows = settings::overlaid(document, &place("windows"), &settings.windows, &typed.windows);
     settings.alerts = settings::overlaid(document, &place("alerts"), &settings.alerts, &typed.alerts);
+    settings.tokens = settings::overlaid(document, &place("tokens"), &settings.tokens, &typed.tokens);
+    warnings
 }
 
 fn plan_self_provisioning(
@@ -358,29 +363,39 @@ fn plan_platforms(document: &mut Document<'_>, path: &str, typed: &file::Tenant,
     }
 }
 
-fn plan_templates(document: &mut Document<'_>, path: &str, typed: &file::Tenant, settings: &mut TenantSettings) {
+/// Changes templates; a key that is given and does not apply to what else is set is told, unless it says the default.
+fn plan_templates(
+    document: &mut Document<'_>,
+    path: &str,
+    typed: &file::Tenant,
+    settings: &mut TenantSettings,
+) -> Vec<String> {
+    let mut warnings = Vec::new();
     for (name, table) in &typed.token_template {
         let place = format!("{path}.token_template.{name}");
-        let template = match name.as_str() {
-            "app" => &mut settings.token_templates.app,
-            "oath_app" => &mut settings.token_templates.oath_app,
-            _ => {
-                document.fault(&place, "unknown field, expected `app` or `oath_app`");
+        let kind: Kind = match name.parse() {
+            Ok(kind) => kind,
+            Err(_) => {
+                document.fault(&place, "unknown field, expected `app`, `oath_app` or `oath`");
                 continue;
             }
         };
+        let template = settings.token_templates.of_kind_mut(kind);
         if table.contains_key("version") {
             document.fault(&format!("{place}.version"), "must not be given: the service counts the versions (R-202)");
         }
-        let mut wanted = settings::overlaid(document, &place, template, table);
-        for (key, words) in wanted.faults() {
+        let wanted = settings::overlaid(document, &place, template, table);
+        for (key, words) in wanted.faults().into_iter().chain(wanted.faults_of(kind)) {
             document.fault(&format!("{place}.{key}"), words);
         }
-        if wanted != *template {
-            wanted.version = template.version + 1;
-            *template = wanted;
-        }
+        let told = |(key, words): (&str, &str)| format!("token_template.{name}.{key} {words}");
+        let unusual = differences_of(&TokenTemplate::shipped(kind), &wanted);
+        let idle = wanted.idle().into_iter().filter(|(key, _)| table.contains_key(*key) && unusual.contains_key(*key));
+        warnings.extend(idle.map(told));
+        warnings.extend(wanted.warnings_of(kind).into_iter().map(told));
+        *template = template.changed_to(wanted);
     }
+    warnings
 }
 
 fn plan_server_side_pin(document: &mut Document<'_>, place: &str, typed: &file::Tenant, settings: &mut TenantSettings) {
@@ -411,6 +426,7 @@ fn differences(before: &TenantConfig, after: &TenantConfig) -> Vec<String> {
         ("platforms", old.platforms != new.platforms),
         ("token_template", old.token_templates != new.token_templates),
         ("server_side_pin", old.server_side_pin != new.server_side_pin),
+        ("tokens", old.tokens != new.tokens),
         ("email_code", old.email_code != new.email_code),
         ("lockout", old.lockout != new.lockout),
         ("session", old.session != new.session),

@@ -132,6 +132,8 @@ pub enum Action {
     AlertRaised,
     TenantCreated,
     TenantChanged,
+    TemplateChanged,
+    RenewalAsked,
     GroupCreated,
     GroupRemoved,
     UserCreated,

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::alert::AlertSettings;
 use crate::domain::application::Application;
+use crate::domain::authenticator::lifecycle::Kind;
+use crate::domain::authenticator::rules::TokenRules;
 use crate::domain::authenticator::server_pin::ServerSidePin;
 use crate::domain::authenticator::template::TokenTemplate;
 use crate::domain::email_code::EmailCodeSettings;
@@ -108,6 +110,8 @@ pub struct TenantSettings {
     pub token_templates: TokenTemplates,
     /// The PINs that are typed beside a passcode.
     pub server_side_pin: ServerSidePin,
+    /// How many tokens somebody may have, and what people do with them themselves.
+    pub tokens: TokenRules,
     /// The codes that prove a mailbox.
     pub email_code: EmailCodeSettings,
     /// How often somebody may be wrong.
@@ -122,7 +126,7 @@ pub struct TenantSettings {
     pub resources: Vec<Resource>,
 }
 
-/// One template for each kind of token that self-provisioning makes (A10).
+/// One template for each kind of token (A10).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TokenTemplates {
@@ -130,11 +134,13 @@ pub struct TokenTemplates {
     pub app: TokenTemplate,
     /// For standard TOTP apps.
     pub oath_app: TokenTemplate,
+    /// For hardware and other tokens that are imported.
+    pub oath: TokenTemplate,
 }
 
 impl Default for TokenTemplates {
     fn default() -> Self {
-        Self { app: TokenTemplate::app(), oath_app: TokenTemplate::oath_app() }
+        Self { app: TokenTemplate::app(), oath_app: TokenTemplate::oath_app(), oath: TokenTemplate::oath() }
     }
 }
 
@@ -143,6 +149,26 @@ impl TokenTemplates {
     #[must_use]
     pub const fn of(&self, platform: Platform) -> &TokenTemplate {
         if platform.speaks_our_protocol() { &self.app } else { &self.oath_app }
+    }
+
+    /// The template of a kind of token.
+    #[must_use]
+    pub const fn of_kind(&self, kind: Kind) -> &TokenTemplate {
+        match kind {
+            Kind::App => &self.app,
+            Kind::OathApp => &self.oath_app,
+            Kind::Oath => &self.oath,
+        }
+    }
+
+    /// The template of a kind of token, to be changed.
+    #[must_use]
+    pub const fn of_kind_mut(&mut self, kind: Kind) -> &mut TokenTemplate {
+        match kind {
+            Kind::App => &mut self.app,
+            Kind::OathApp => &mut self.oath_app,
+            Kind::Oath => &mut self.oath,
+        }
     }
 }
 

@@ -17,6 +17,7 @@ pub mod lifecycle;
 pub mod login;
 pub mod logout;
 pub mod notices;
+pub mod owner;
 pub mod parking;
 pub mod pushed;
 pub mod realm;

@@ -47,6 +47,7 @@ pub mod signing_keys;
 mod sqlite;
 pub mod statement;
 mod sync;
+pub mod template_changes;
 pub mod tenants;
 pub mod throttle;
 pub mod tokens;

@@ -1,5 +1,7 @@
 //! Enrolled authenticators.
 
+mod search;
+
 use super::row::{Row, document, micros};
 use super::statement::{Question, Record, Statement};
 use super::{Connection, Result};
@@ -11,6 +13,7 @@ use crate::domain::policy::platform::Platform;
 use crate::domain::timestamp::Timestamp;
 
 pub use crate::domain::authenticator::lifecycle::State;
+pub use search::{Filter, LONGEST_PAGE, Listed, Name, Page, counts, ever_of, outdated, search};
 
 /// An enrolled or imported authenticator.
 #[derive(Debug, Clone)]
@@ -457,10 +460,49 @@ pub async fn accept_call(connection: &mut Connection, tenant: TenantId, id: Toke
     Ok(done == 1)
 }
 
+/// How many tokens a person holds, reserved ones too.
+pub async fn held_by(connection: &mut Connection, tenant: TenantId, user: UserId) -> Result<i64> {
+    let row =
+        Statement::new("SELECT COUNT(*) AS n FROM token WHERE tenant_id = ? AND user_id = ? AND state <> 'revoked'")
+            .shown(tenant)
+            .shown(user)
+            .only(connection)
+            .await?;
+    Row::of("token", row).integer("n")
+}
+
+/// Sets below which version of its template the token's owner is asked to enroll anew; 0 asks for nothing. Says `false` if
+/// the token is revoked.
+pub async fn ask_again(
+    connection: &mut Connection,
+    tenant: TenantId,
+    id: TokenId,
+    before: u32,
+    now: Timestamp,
+) -> Result<bool> {
+    let done = Statement::new(
+        "UPDATE token SET renew_before = ?, updated_at = ? WHERE tenant_id = ? AND id = ? AND state <> 'revoked'",
+    )
+    .bind(i64::from(before))
+    .bind(now.micros())
+    .shown(tenant)
+    .shown(id)
+    .run(connection)
+    .await?;
+    Ok(done == 1)
+}
+
 /// Renames a token.
-pub async fn rename(connection: &mut Connection, tenant: TenantId, id: TokenId, name: &str) -> Result<()> {
-    Statement::new("UPDATE token SET name = ? WHERE tenant_id = ? AND id = ?")
+pub async fn rename(
+    connection: &mut Connection,
+    tenant: TenantId,
+    id: TokenId,
+    name: &str,
+    now: Timestamp,
+) -> Result<()> {
+    Statement::new("UPDATE token SET name = ?, updated_at = ? WHERE tenant_id = ? AND id = ?")
         .bind(name)
+        .bind(now.micros())
         .shown(tenant)
         .shown(id)
         .run(connection)

@@ -83,6 +83,41 @@ pub async fn all(connection: &mut Connection, tenant: TenantId) -> Result<Vec<Us
     rows.into_iter().map(user).collect()
 }
 
+/// A part of the accounts whose user name begins with `start`, by name, after the place that an earlier part gave; and where
+/// the next part begins, if there is one.
+pub async fn search(
+    connection: &mut Connection,
+    tenant: TenantId,
+    start: &str,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<(Vec<User>, Option<String>)> {
+    let mut rows = Statement::new(
+        "SELECT id, tenant_id, username, username_key, email, phone, phone_verified, first_name, last_name, language, \
+         status, security_version, first_enrolled_at, may_enroll_again FROM user_account WHERE tenant_id = ? AND username_key >= ? \
+         AND username_key > ? AND username_key < ? ORDER BY username_key LIMIT ?",
+    )
+    .shown(tenant)
+    .bind(key_of(start))
+    .bind(after.unwrap_or_default())
+    .bind(format!("{}\u{10ffff}", key_of(start)))
+    .bind(i64::from(limit) + 1)
+    .rows(connection)
+    .await?;
+    let mut next = None;
+    if rows.len() > usize::try_from(limit).unwrap_or(usize::MAX) {
+        rows.pop();
+        next = rows
+            .last()
+            .map(|row| row.text("username_key"))
+            .transpose()
+            .unwrap_or_default()
+            .flatten()
+            .map(str::to_owned);
+    }
+    Ok((rows.into_iter().map(user).collect::<Result<_>>()?, next))
+}
+
 /// The groups that an account is in.
 pub async fn groups_of(connection: &mut Connection, tenant: TenantId, id: UserId) -> Result<Vec<GroupId>> {
     let rows = Statement::new("SELECT group_id, user_id FROM group_member WHERE tenant_id = ? AND user_id = ?")

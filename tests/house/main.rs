@@ -43,5 +43,6 @@ mod saml_signer;
 mod saml_tree;
 mod saml_trust;
 mod story;
+mod tokens;
 mod visitor;
 mod world;

@@ -153,6 +153,11 @@ impl World {
         String::from_utf8(run.stderr).unwrap()
     }
 
+    /// What becomes of a help desk command.
+    pub fn tried(&self, arguments: &[&str]) -> std::process::Output {
+        self.run("tester", arguments, "")
+    }
+
     fn run(&self, operator: &str, arguments: &[&str], input: &str) -> std::process::Output {
         use std::io::Write as _;
         let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_vestibule"))

@@ -184,10 +184,10 @@ impl EnrolledBy {
     }
 }
 
-/// A text that names nothing of the kind.
+/// A text that names nothing of the kind; it holds what does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is not one of them")]
-pub struct Unknown;
+#[error("must be {0}")]
+pub struct Unknown(&'static str);
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -198,7 +198,7 @@ impl fmt::Display for Kind {
 impl FromStr for Kind {
     type Err = Unknown;
     fn from_str(text: &str) -> Result<Self, Unknown> {
-        Self::ALL.into_iter().find(|kind| kind.id() == text).ok_or(Unknown)
+        Self::ALL.into_iter().find(|kind| kind.id() == text).ok_or(Unknown("app, oath_app or oath"))
     }
 }
 
@@ -211,28 +211,30 @@ impl fmt::Display for State {
 impl FromStr for State {
     type Err = Unknown;
     fn from_str(text: &str) -> Result<Self, Unknown> {
-        Self::ALL.into_iter().find(|state| state.id() == text).ok_or(Unknown)
+        const STATES: &str = "inventory, assigned, active, suspended, locked or revoked";
+        Self::ALL.into_iter().find(|state| state.id() == text).ok_or(Unknown(STATES))
     }
 }
 
 impl FromStr for LockReason {
     type Err = Unknown;
     fn from_str(text: &str) -> Result<Self, Unknown> {
-        Self::ALL.into_iter().find(|reason| reason.id() == text).ok_or(Unknown)
+        Self::ALL.into_iter().find(|reason| reason.id() == text).ok_or(Unknown("account, attempts, pin or operator"))
     }
 }
 
 impl FromStr for Disposition {
     type Err = Unknown;
     fn from_str(text: &str) -> Result<Self, Unknown> {
-        Self::ALL.into_iter().find(|disposition| disposition.id() == text).ok_or(Unknown)
+        const DISPOSITIONS: &str = "returned, lost, faulty or for_cause";
+        Self::ALL.into_iter().find(|disposition| disposition.id() == text).ok_or(Unknown(DISPOSITIONS))
     }
 }
 
 impl FromStr for EnrolledBy {
     type Err = Unknown;
     fn from_str(text: &str) -> Result<Self, Unknown> {
-        Self::ALL.into_iter().find(|by| by.id() == text).ok_or(Unknown)
+        Self::ALL.into_iter().find(|by| by.id() == text).ok_or(Unknown("self, email, portal, operator, rule or import"))
     }
 }
 
@@ -437,6 +439,6 @@ mod tests {
         for by in EnrolledBy::ALL {
             assert_eq!(by.id().parse(), Ok(by));
         }
-        assert_eq!("Active".parse::<State>(), Err(Unknown));
+        assert!("Active".parse::<State>().is_err());
     }
 }

@@ -6,6 +6,7 @@ pub mod people;
 pub mod pins;
 pub mod recovery;
 pub mod reseal;
+pub mod templates;
 pub mod tenants;
 
 use crate::domain::audit::{Action, Actor, Event};

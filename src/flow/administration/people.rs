@@ -185,7 +185,21 @@ pub async fn is_locked(
     user: &User,
     now: Timestamp,
 ) -> storage::Result<bool> {
-    let failures = failures::of(user.tenant, &name_subject(house, user.tenant, &user.username)).ask(connection).await?;
+    is_name_locked(house, connection, user.tenant, &user.username, now).await
+}
+
+/// As [`is_locked`], by the user name.
+///
+/// # Errors
+/// If the database fails.
+pub async fn is_name_locked(
+    house: &House,
+    connection: &mut Connection,
+    tenant: TenantId,
+    username: &str,
+    now: Timestamp,
+) -> storage::Result<bool> {
+    let failures = failures::of(tenant, &name_subject(house, tenant, username)).ask(connection).await?;
     Ok(failures.lock().refusal(now).is_some())
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Desk, keys};
+use super::{Desk, keys, templates};
 use crate::domain::application::{Application, Assignment, Protocol};
 use crate::domain::audit::Action;
 use crate::domain::group::Group;
@@ -83,6 +83,8 @@ pub async fn change(
     if !tenants::update(connection, tenant, settings, before.version, desk.now).await? {
         return Err(storage::Error::Contended);
     }
+    let (old, new) = (&before.settings.token_templates, &settings.token_templates);
+    templates::record(desk, connection, tenant.id, old, new).await?;
     let detail = json!({ "old": before.settings, "new": settings });
     desk.record(connection, tenant.id, Action::TenantChanged, ("tenant", tenant.id.to_string()), detail).await
 }
