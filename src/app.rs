@@ -11,6 +11,8 @@ pub mod helpdesk;
 pub mod jobs;
 pub mod kek;
 pub mod metrics;
+pub mod provision;
+pub mod provisioning;
 pub mod recovery;
 mod tls;
 pub mod token_pin;

@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use vestibule::app::commands::{self, Rotate};
 use vestibule::app::helpdesk::arguments::{OfTenant, Template, Token, User};
 use vestibule::app::helpdesk::{self, Said};
+use vestibule::app::provision::arguments::{self as provision, Provision};
 use vestibule::app::{self, Schema, recovery};
 use vestibule::apply::plan::Prune;
 use vestibule::apply::run::Run;
@@ -124,6 +125,9 @@ enum Command {
     /// What operators were to hear of at once.
     #[command(subcommand)]
     Alert(Alert),
+    /// Enrollment by mail: tasks, their people, and rules.
+    #[command(subcommand)]
+    Provision(Provision),
 }
 
 #[derive(Debug, Subcommand)]
@@ -310,6 +314,7 @@ async fn carry_out(command: Command, settings: Settings) -> anyhow::Result<ExitC
             let grace = if at_once { Duration::ZERO } else { OidcClient::SECRET_GRACE };
             helpdesk::new_client_secret(settings, tenant.tenant.as_deref(), &client_id, grace).await?
         }
+        Command::Provision(command) => provision::run(settings, command).await?,
     };
     print(lines);
     Ok(ExitCode::SUCCESS)

@@ -5,7 +5,7 @@
 
 use url::Url;
 
-use crate::domain::ids::{ApplicationId, LoginId, LogoutId};
+use crate::domain::ids::{ApplicationId, LinkId, LoginId, LogoutId};
 use crate::domain::login::origin::Origin;
 use crate::domain::tenant::TenantCode;
 
@@ -84,6 +84,13 @@ impl Urls {
     #[must_use]
     pub fn activate(&self, tenant: &TenantCode) -> String {
         format!("{}/t/{tenant}/activate", self.public)
+    }
+
+    /// The page of a link in a self-enrollment mail. Its secret is the fragment: it reaches no log of a server or proxy on
+    /// its way, and a mail scanner that fetches the page does not send it (R-175, T-29).
+    #[must_use]
+    pub fn enroll(&self, tenant: &TenantCode, link: LinkId, secret: &str) -> String {
+        format!("{}/t/{tenant}/enroll/{link}#{secret}", self.public)
     }
 
     /// The page behind "this was not me" in the mail after an enrollment. The statement stands in the

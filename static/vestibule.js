@@ -56,6 +56,14 @@ if (handOver && location.hash.length > 1) {
   handOver.parentElement.hidden = false;
   history.replaceState(null, "", location.pathname);
 }
+// The code of a link from a mail stands behind the "#": it is filled in here, and does not stay in the history once it is
+// sent. Without scripts it is copied from the mail.
+const code = document.querySelector("[data-from-fragment]");
+if (code && location.hash.length > 1) {
+  code.querySelector("input").value = location.hash.slice(1);
+  code.hidden = true;
+  code.closest("form").addEventListener("submit", () => history.replaceState(null, "", location.pathname));
+}
 // A minute before the page is too old, the person may ask for more time.
 const expiry = document.querySelector("[data-expires]");
 if (expiry) {

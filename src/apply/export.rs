@@ -11,6 +11,7 @@ use crate::domain::ids::{ApplicationId, GroupId, UserId};
 use crate::domain::oidc_client::OidcClient;
 use crate::domain::policy::access::{AccessPolicy, Condition, Frequency, Requirement, Verdict};
 use crate::domain::policy::platform::Platform;
+use crate::domain::provisioning_rule::ProvisioningRule;
 use crate::domain::service_provider::ServiceProvider;
 use crate::domain::tenant::{Status, TenantCode};
 use crate::domain::user;
@@ -41,9 +42,11 @@ struct Tenant {
     session: Table,
     windows: Table,
     alerts: Table,
+    enrollment_mail: Table,
     group: Vec<Table>,
     user: Vec<Table>,
     resource: Vec<Table>,
+    provisioning_rule: Vec<Table>,
     application: Vec<Table>,
     global_policy: Table,
     access_policy: Vec<Table>,
@@ -128,13 +131,23 @@ fn written(current: &Current) -> Tenant {
         session: table(&settings.session),
         windows: table(&settings.windows),
         alerts: table(&settings.alerts),
+        enrollment_mail: table(&settings.enrollment_mail),
         group: groups.collect(),
         user: people.into_iter().map(|person| user(&names, person)).collect(),
         resource: settings.resources.iter().map(table).collect(),
+        provisioning_rule: settings.provisioning_rules.iter().map(|rule| rule_entry(&names, rule)).collect(),
         application: current.config.applications.iter().map(|it| application(&names, it)).collect(),
         global_policy: policy(&names, &current.config.policies.global, false),
         access_policy: current.config.policies.exceptions.iter().map(|it| policy(&names, it, true)).collect(),
     }
+}
+
+fn rule_entry(names: &Names<'_>, rule: &ProvisioningRule) -> Table {
+    let mut entry = table(rule);
+    // Names find them again.
+    entry.remove("id");
+    set_list(&mut entry, "groups", rule.groups.iter().filter_map(|id| names.group(*id)));
+    entry
 }
 
 /// A settings document as a table; what is not set is left out.

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::domain::oidc_client::OidcClientDraft;
 use crate::domain::policy::access::Method;
+use crate::domain::provisioning_task::TokenType;
 use crate::domain::resource::Resource;
 use crate::domain::secret::SecretString;
 use crate::domain::service_provider::ServiceProviderDraft;
@@ -65,6 +66,28 @@ pub struct Tenant {
     pub windows: toml::Table,
     /// [`crate::domain::alert::AlertSettings`], key by key.
     pub alerts: toml::Table,
+    /// [`crate::domain::provisioning_task::EnrollmentMail`], key by key.
+    pub enrollment_mail: toml::Table,
+    /// Rules by which groups get authenticators; named, they are all there are.
+    pub provisioning_rule: Option<Vec<ProvisioningRule>>,
+}
+
+/// A provisioning rule.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProvisioningRule {
+    /// Unique in the virtual server; required.
+    pub name: String,
+    /// Whether it is looked at; it is unless given.
+    pub enabled: Option<bool>,
+    /// `app` unless given, or `oath_app`.
+    pub token_type: TokenType,
+    /// Names of groups; at least one.
+    pub groups: Vec<String>,
+    /// Whether people get one who have an authenticator of that type.
+    pub issue_duplicates: bool,
+    /// Whether what it issued is revoked when people leave its groups.
+    pub auto_revoke: bool,
 }
 
 /// A group.

@@ -11,5 +11,6 @@ pub mod file;
 mod people;
 pub mod plan;
 mod policies;
+mod rules;
 pub mod run;
 mod settings;

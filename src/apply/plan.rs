@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::change::Change;
 use super::current::Current;
-use super::{applications, file, people, policies, settings};
+use super::{applications, file, people, policies, rules, settings};
 use crate::config::document::Document;
 use crate::domain::application::{Application, Assignment, Protocol};
 use crate::domain::authenticator::kinds::differences as differences_of;
@@ -134,6 +134,8 @@ pub(super) async fn plan(
         let provisioning = std::mem::take(&mut after.settings.self_provisioning);
         after.settings.self_provisioning = provisioning.after(&current.config.settings.self_provisioning, desk.now);
     }
+    after.settings.provisioning_rules =
+        rules::wanted(document, path, typed, &current.config.settings.provisioning_rules, &groups, &desk.house.entropy);
     let crowd = people::plan(desk, document, path, &typed.user, &current, &groups).await?;
     let mut removals = Vec::new();
     let mut users = crowd.names;
@@ -286,6 +288,8 @@ fn plan_settings(
     settings.windows = settings::overlaid(document, &place("windows"), &settings.windows, &typed.windows);
     settings.alerts = settings::overlaid(document, &place("alerts"), &settings.alerts, &typed.alerts);
     settings.tokens = settings::overlaid(document, &place("tokens"), &settings.tokens, &typed.tokens);
+    settings.enrollment_mail =
+        settings::overlaid(document, &place("enrollment_mail"), &settings.enrollment_mail, &typed.enrollment_mail);
     warnings
 }
 
@@ -411,7 +415,8 @@ fn warnings(settings: &TenantSettings) -> Vec<String> {
         found.into_iter().map(|(key, words)| format!("{section}.{key} {words}")).collect::<Vec<_>>()
     };
     let provisioning = of("self_provisioning", settings.self_provisioning.warnings());
-    provisioning.into_iter().chain(of("lockout", settings.lockout.warnings())).collect()
+    let mail = of("enrollment_mail", settings.enrollment_mail.warnings());
+    provisioning.into_iter().chain(of("lockout", settings.lockout.warnings())).chain(mail).collect()
 }
 
 /// What differs in name, language, status and settings.
@@ -433,6 +438,8 @@ fn differences(before: &TenantConfig, after: &TenantConfig) -> Vec<String> {
         ("windows", old.windows != new.windows),
         ("alerts", old.alerts != new.alerts),
         ("resource", old.resources != new.resources),
+        ("enrollment_mail", old.enrollment_mail != new.enrollment_mail),
+        ("provisioning_rule", old.provisioning_rules != new.provisioning_rules),
     ]
     .into_iter()
     .filter(|(_, differs)| *differs)
@@ -448,6 +455,7 @@ fn is_used(config: &TenantConfig, group: &Group) -> bool {
         Assignment::Chosen { groups, .. } => groups.contains(&group.id),
     };
     config.settings.self_provisioning.groups.contains(&group.id)
+        || config.settings.provisioning_rules.iter().any(|rule| rule.groups.contains(&group.id))
         || policies.into_iter().any(|policy| policy.groups.contains(&group.id))
         || config.applications.iter().any(assigned)
 }

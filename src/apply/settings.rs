@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::config::document::Document;
 
 /// The numbers that the types alone would not refuse: table, key, range.
-const RANGES: [(&str, &str, RangeInclusive<i64>); 17] = [
+const RANGES: [(&str, &str, RangeInclusive<i64>); 20] = [
     ("email_code", "length", 6..=8),
     ("email_code", "lifetime_seconds", 120..=600),
     ("lockout", "threshold", 0..=100),
@@ -29,6 +29,9 @@ const RANGES: [(&str, &str, RangeInclusive<i64>); 17] = [
     ("server_side_pin", "change_every_days", 0..=3650),
     ("server_side_pin", "history", 1..=10),
     ("tokens", "max_per_user", 1..=50),
+    ("enrollment_mail", "days", 1..=90),
+    ("enrollment_mail", "reminder_days", 0..=30),
+    ("enrollment_mail", "attempts", 3..=100),
 ];
 
 /// `base` with the entries of `table` laid over it; `path` is the table's place in the document.

@@ -147,6 +147,17 @@ pub enum Action {
     PolicyRemoved,
     KeyCreated,
     KeyRotated,
+    ProvisioningCreated,
+    ProvisioningChanged,
+    ProvisioningRemoved,
+    ReservationSent,
+    ReservationReminded,
+    ReservationCompleted,
+    ReservationExpired,
+    ReservationLocked,
+    ReservationRemoved,
+    LinkOpened,
+    LinkRefused,
 }
 
 impl Action {

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::domain::ids::{EnrollmentId, LoginId, TenantId, UserId};
+use crate::domain::ids::{EnrollmentId, LoginId, ReservationId, TenantId, UserId};
 use crate::domain::policy::platform::Platform;
 use crate::domain::timestamp::Timestamp;
 
@@ -22,6 +22,8 @@ pub struct Enrollment {
     pub tenant: TenantId,
     /// The login that began it, and that alone can finish it.
     pub login: LoginId,
+    /// The place in a provisioning task that it is for, if a mail began it (A9).
+    pub reservation: Option<ReservationId>,
     /// The person.
     pub user: UserId,
     /// Whether it is still open.

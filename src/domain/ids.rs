@@ -160,6 +160,12 @@ pub mod of {
     pub enum Event {}
     /// An alert to operators.
     pub enum Alert {}
+    /// A person's place in a provisioning task.
+    pub enum Reservation {}
+    /// A link in a self-enrollment mail.
+    pub enum Link {}
+    /// A provisioning rule.
+    pub enum Rule {}
     /// All events of one login, as the user can quote it from an error page.
     pub enum Correlation {}
 }
@@ -200,6 +206,12 @@ pub type MailId = Id<of::Mail>;
 pub type EventId = Id<of::Event>;
 /// Names an alert to operators.
 pub type AlertId = Id<of::Alert>;
+/// Names a person's place in a provisioning task.
+pub type ReservationId = Id<of::Reservation>;
+/// Names a link in a self-enrollment mail.
+pub type LinkId = Id<of::Link>;
+/// Names a provisioning rule.
+pub type RuleId = Id<of::Rule>;
 /// Names everything that one login caused.
 pub type CorrelationId = Id<of::Correlation>;
 

@@ -5,7 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::alert;
+use crate::domain::ids::{ActivationId, LinkId};
 use crate::domain::policy::platform::Platform;
+use crate::domain::provisioning_task::TokenType;
 use crate::domain::timestamp::Timestamp;
 
 /// A letter to one person.
@@ -95,8 +97,29 @@ pub enum Letter {
         /// When.
         at: Timestamp,
     },
+    /// How to enroll: the link, and what to do with it.
+    Enrollment(Invitation),
+    /// The same shortly before the stop date.
+    EnrollmentReminder(Invitation),
     /// A test by an operator.
     Test,
+}
+
+/// What a mail about an enrollment says.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invitation {
+    /// The link in the mail.
+    pub link: LinkId,
+    /// Its secret.
+    pub secret: String,
+    /// Until when it works.
+    pub until: Timestamp,
+    /// What is enrolled.
+    pub token_type: TokenType,
+    /// Whether it replaces an earlier mail.
+    pub again: bool,
+    /// The activation itself, where the operators want it in mails: identifier and secret, in base32.
+    pub activation: Option<(ActivationId, String)>,
 }
 
 impl Letter {
@@ -114,6 +137,8 @@ impl Letter {
             Self::RecoveryCodesMade { .. } => "recovery_codes_made",
             Self::RecoveryCodeUsed { .. } => "recovery_code_used",
             Self::HelpDeskCode { .. } => "help_desk_code",
+            Self::Enrollment(_) => "enrollment",
+            Self::EnrollmentReminder(_) => "enrollment_reminder",
             Self::Test => "test",
         }
     }

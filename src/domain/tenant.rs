@@ -19,6 +19,8 @@ use crate::domain::oath::window::WindowSettings;
 use crate::domain::policy::access::AccessPolicies;
 use crate::domain::policy::platform::{Platform, PlatformMatrix};
 use crate::domain::policy::provisioning::SelfProvisioning;
+use crate::domain::provisioning_rule::ProvisioningRule;
+use crate::domain::provisioning_task::EnrollmentMail;
 use crate::domain::resource::Resource;
 use crate::domain::session::SessionSettings;
 use crate::domain::timestamp::Timestamp;
@@ -124,6 +126,10 @@ pub struct TenantSettings {
     pub alerts: AlertSettings,
     /// The APIs that access tokens can be for.
     pub resources: Vec<Resource>,
+    /// How enrollment by mail goes on.
+    pub enrollment_mail: EnrollmentMail,
+    /// Who gets an authenticator by entering a group.
+    pub provisioning_rules: Vec<ProvisioningRule>,
 }
 
 /// One template for each kind of token (A10).

@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::house::window_start;
-use super::{House, Realm, Result, Visit, enrollment};
+use super::server_pin::has_pin;
+use super::{House, Realm, Result, Visit, enrollment, mailed};
 use crate::domain::activation::handshake::{
     Hello, MAC_LENGTH, NONCE_LENGTH, Pair, Parameters, claim_is_right, transcript,
 };
@@ -14,12 +15,13 @@ use crate::domain::enrollment::State as EnrollmentState;
 use crate::domain::ids::{ActivationId, EnrollmentId};
 use crate::domain::login::Stage;
 use crate::domain::login::step::Tokens;
+use crate::domain::policy::platform::Platform;
 use crate::domain::secret::SecretBytes;
 use crate::domain::user::Status;
 use crate::keys::sealing::Place;
 use crate::storage::activations::{self, Activation, State};
 use crate::storage::enrollments::{self, Ready};
-use crate::storage::{self, Connection, logins, throttle, tokens, users};
+use crate::storage::{self, Connection, logins, reservations, throttle, tokens, users};
 
 /// How long a device has between claim and confirmation (part B3).
 const CONFIRM_WITHIN: std::time::Duration = std::time::Duration::from_secs(5 * 60);
@@ -134,6 +136,7 @@ pub async fn claim(
             if activations::fail(connection, tenant, activation.id, MOST_FAILURES).await? {
                 record(connection, house, realm, visit, &activation, (Action::ActivationLocked, "")).await?;
             }
+            mailed::device_failed(connection, house, realm, visit, &activation).await?;
             return refuse(connection, house, realm, visit, &activation, Refused::Secret).await;
         }
         if activation.state == State::Claimed {
@@ -164,6 +167,12 @@ pub async fn claim(
             .await?
         {
             return refuse(connection, house, realm, visit, &activation, Refused::Used).await;
+        }
+        // Where the string stood in a mail, the device says only now what it is.
+        if activation.platform.is_none()
+            && let Ok(platform) = hello.platform.parse()
+        {
+            enrollments::choose(connection, tenant, activation.enrollment, Some(platform), visit.now).await?;
         }
         record(connection, house, realm, visit, &activation, (Action::ActivationClaimed, "")).await?;
         Ok(Ok(Ok(kept.answer)))
@@ -204,11 +213,24 @@ pub async fn confirm(
             if activations::fail(connection, tenant, id, MOST_FAILURES).await? {
                 record(connection, house, realm, visit, &activation, (Action::ActivationLocked, "")).await?;
             }
+            mailed::device_failed(connection, house, realm, visit, &activation).await?;
             return refuse(connection, house, realm, visit, &activation, Refused::Confirm).await;
         }
         // The answer was lost on the way; the same device asks again.
         if activation.state == State::Completed {
             return Ok(Ok(Ok(kept.server_mac)));
+        }
+        let brought = mailed::Brought { activation: &activation, kept: &kept.template, serial: &kept.serial };
+        let secret = SecretBytes::new(kept.otp_secret.clone());
+        match mailed::device_confirmed(connection, house, realm, visit, &brought, &secret).await? {
+            mailed::ByMail::No => {}
+            mailed::ByMail::Refused => {
+                return refuse(connection, house, realm, visit, &activation, Refused::NotEntitled).await;
+            }
+            mailed::ByMail::Enrolled => {
+                record(connection, house, realm, visit, &activation, (Action::ActivationConfirmed, "")).await?;
+                return Ok(Ok(Ok(kept.server_mac)));
+            }
         }
         if !activations::complete(connection, tenant, id, visit.now).await? {
             return refuse(connection, house, realm, visit, &activation, Refused::Used).await;
@@ -217,7 +239,7 @@ pub async fn confirm(
         let ready = Ready {
             template: kept.template.clone(),
             serial: kept.serial.clone(),
-            secret_sealed: house.sealer.seal(place, &SecretBytes::new(kept.otp_secret.clone())),
+            secret_sealed: house.sealer.seal(place, &secret),
             device: activation.device.clone().unwrap_or_default(),
             device_key: activation.device_key.clone(),
         };
@@ -234,6 +256,10 @@ pub async fn confirm(
 async fn held(connection: &mut Connection, realm: &Realm, id: ActivationId) -> storage::Result<Option<Activation>> {
     let Some(seen) = activations::with_id(connection, realm.tenant(), id).await? else { return Ok(None) };
     logins::hold(connection, realm.tenant(), seen.login).await?;
+    // One whose string stands in a mail has no login: there the person's row keeps its devices apart.
+    if logins::with_id(connection, realm.tenant(), seen.login).await?.is_none() {
+        users::hold(connection, realm.tenant(), seen.user).await?;
+    }
     activations::with_id(connection, realm.tenant(), id).await
 }
 
@@ -265,16 +291,33 @@ async fn entitled(
         let unchanged = user.as_ref().is_some_and(|user| user.security_version == row.login.security_version);
         row.login.stage == Stage::Open && !row.login.expired(visit.now) && unchanged
     });
+    let reservation = enrollment.as_ref().and_then(|enrollment| enrollment.reservation);
     let open = enrollment.is_some_and(|enrollment| enrollment.state == EnrollmentState::Open && !enrollment.activated);
-    let enabled = user.is_some_and(|user| user.status == Status::Enabled);
-    if !login_open || !open || !enabled || tokens::summary(&owned) != Tokens::None {
+    let enabled = user.as_ref().is_some_and(|user| user.status == Status::Enabled);
+    // Where an operator has sent a mail, there may be another authenticator already; in a login there may not (T-09).
+    let may = match reservation {
+        Some(id) => {
+            let no_login = logins::with_id(connection, tenant, activation.login).await?.is_none();
+            let email = user.as_ref().and_then(|user| user.email.as_deref());
+            let place = reservations::with_id(tenant, id).ask(connection).await?;
+            // Without a page there is nowhere to show a PIN that the server makes.
+            let no_page = no_login && !has_pin(&realm.config.settings.token_templates.app);
+            (login_open || no_page) && place.is_some_and(|place| place.open(email, visit.now).is_ok())
+        }
+        None => login_open && tokens::summary(&owned) == Tokens::None,
+    };
+    if !may || !open || !enabled {
         return Ok(Err(Refused::NotEntitled));
     }
     let platforms = &realm.config.settings.platforms;
-    if hello.platform != activation.platform.id() || !platforms.rule(activation.platform).allowed {
+    let told = hello.platform.parse::<Platform>().ok().filter(|platform| platform.speaks_our_protocol());
+    let Some(platform) = told.filter(|told| activation.platform.is_none_or(|issued| issued == *told)) else {
+        return Ok(Err(Refused::Platform));
+    };
+    if !platforms.rule(platform).allowed {
         return Ok(Err(Refused::Platform));
     }
-    Ok(if platforms.new_enough(activation.platform, &hello.os_version) { Ok(()) } else { Err(Refused::OldSystem) })
+    Ok(if platforms.new_enough(platform, &hello.os_version) { Ok(()) } else { Err(Refused::OldSystem) })
 }
 
 async fn account(connection: &mut Connection, realm: &Realm, activation: &Activation) -> storage::Result<String> {

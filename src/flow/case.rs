@@ -8,12 +8,15 @@ use crate::domain::enrollment::{Enrollment, Progress};
 use crate::domain::ids::{LoginId, ParkedId, TenantId, UserId};
 use crate::domain::lockout::{Failures, LockoutSettings};
 use crate::domain::login::evidence::Evidence;
+use crate::domain::login::origin::Origin;
 use crate::domain::login::step::{Account, Facts, Step, Tokens, next_step};
 use crate::domain::login::{Login, Stage};
 use crate::domain::name::key_of;
 use crate::domain::policy::access::{Attempt, Decision, Method, decide};
+use crate::domain::policy::platform::Platform;
 use crate::domain::policy::provisioning::{self, Offer};
 use crate::domain::policy::rollout::Asked;
+use crate::domain::reservation::{Closed, Reservation};
 use crate::domain::secret::{ExposeSecret as _, SecretString};
 use crate::domain::session::Session;
 use crate::domain::timestamp::Timestamp;
@@ -21,7 +24,8 @@ use crate::domain::user::Member;
 use crate::storage::logins::LoginRow;
 use crate::storage::tokens::{State, Token, summary};
 use crate::storage::{
-    self, Connection, address_changes, enrollments, failures, logins, recovery_codes, rollout, sessions, tokens, users,
+    self, Connection, address_changes, enrollments, failures, logins, recovery_codes, reservations, rollout, sessions,
+    tokens, users,
 };
 
 /// How long the cookie before a step up is still good, for an answer that was lost on the way (K03).
@@ -46,6 +50,8 @@ pub struct Case {
     pub tokens: Vec<Token>,
     /// The open enrollment of this login.
     pub enrollment: Option<Enrollment>,
+    /// The place in a provisioning task, where a link from a mail began it (A9).
+    pub reservation: Option<Reservation>,
     /// Which counter failed attempts go to, and what it shows.
     pub lane: Lane,
     /// Whether the person is offered to enroll.
@@ -80,11 +86,23 @@ impl Case {
         self.member.as_ref().map(|member| member.user.id)
     }
 
+    /// The platforms on which this person may enroll now: those that are allowed and, by mail, of the type that the task
+    /// is for.
+    #[must_use]
+    pub fn platforms(&self, realm: &Realm) -> Vec<Platform> {
+        platforms(realm, self.reservation.as_ref())
+    }
+
     /// The name of what is to be reached.
     #[must_use]
     pub fn application_name(&self) -> &str {
         self.application.as_ref().map_or("", |application| application.name.as_str())
     }
+}
+
+fn platforms(realm: &Realm, reservation: Option<&Reservation>) -> Vec<Platform> {
+    let matrix = &realm.config.settings.platforms;
+    reservation.map_or_else(|| matrix.allowed(), |reservation| reservation.token_type.platforms(matrix))
 }
 
 /// The keyed hash of a login's cookie.
@@ -211,7 +229,7 @@ async fn of_row(
     let tenant = realm.tenant();
     let login = &row.login;
     let found = Found::of(connection, house, tenant, browser, login).await?;
-    let Found { member, mut evidence, tokens, enrollment, lane, .. } = found;
+    let Found { member, mut evidence, tokens, enrollment, reservation, lane, .. } = found;
     let session = found.session.filter(|session| belongs_to(session, realm, member.as_ref(), visit.now));
     if let Some(session) = &session {
         let earlier = session.evidence();
@@ -248,17 +266,39 @@ async fn of_row(
         tokens: summary(&tokens),
         new_pin,
         offer,
-        enrollment: enrollment.as_ref().map(|enrollment| still_allowed(realm, enrollment)),
+        enrollment: enrollment.as_ref().map(|enrollment| still_allowed(realm, enrollment, reservation.as_ref())),
         sheet,
+        link: link(member.as_ref(), reservation.as_ref(), visit.now),
     });
-    Ok(Case { offer, trace, row, application, member, session, decision, evidence, tokens, enrollment, lane, step })
+    Ok(Case {
+        offer,
+        trace,
+        row,
+        application,
+        member,
+        session,
+        decision,
+        evidence,
+        tokens,
+        enrollment,
+        reservation,
+        lane,
+        step,
+    })
 }
 
 /// How far an enrollment is. A platform that was withdrawn after it was chosen counts as not chosen (T-10).
-fn still_allowed(realm: &Realm, enrollment: &Enrollment) -> Progress {
-    let allowed = |platform: &_| realm.config.settings.platforms.rule(*platform).allowed;
+fn still_allowed(realm: &Realm, enrollment: &Enrollment, reservation: Option<&Reservation>) -> Progress {
+    let platforms = platforms(realm, reservation);
+    let allowed = |platform: &_| platforms.contains(platform);
     let progress = enrollment.progress();
     Progress { platform: progress.platform.filter(allowed), ..progress }
+}
+
+/// Whether the link from the mail still works, where one began the login.
+fn link(member: Option<&Member>, reservation: Option<&Reservation>, now: Timestamp) -> std::result::Result<(), Closed> {
+    let email = member.and_then(|member| member.user.email.as_deref());
+    reservation.map_or(Ok(()), |reservation| reservation.open(email, now))
 }
 
 fn account(login: &Login, member: Option<&Member>, lane: &Lane) -> Account {
@@ -312,6 +352,7 @@ struct Found {
     evidence: Evidence,
     tokens: Vec<Token>,
     enrollment: Option<Enrollment>,
+    reservation: Option<Reservation>,
     lane: Lane,
     /// Wrong mail codes of the person.
     codes: Failures,
@@ -325,7 +366,9 @@ impl Found {
         browser: &Browser,
         login: &Login,
     ) -> storage::Result<Self> {
-        let name = login.named.as_deref().map(|name| name_subject(house, tenant, name));
+        // Wrong passwords of strangers must not keep anybody from enrolling by mail: that has a counter of its own.
+        let named = login.named.as_deref().filter(|_| login.origin != Origin::Mail);
+        let name = named.map(|name| name_subject(house, tenant, name));
         let known = login.user.zip(browser.known.as_ref());
         let known = known.map(|(user, cookie)| (user, browser_hash(house, tenant, cookie)));
         let allowance = known.as_ref().map(|(user, hash)| browser_subject(house, tenant, *user, hash));
@@ -336,7 +379,7 @@ impl Found {
             Some((user, hash)) => users::knows_browser(tenant, *user, hash).ask(connection).await?,
             None => false,
         };
-        let allowance = allowance.filter(|_| login.named.is_some() && is_known);
+        let allowance = allowance.filter(|_| named.is_some() && is_known);
         let known = allowance.is_some();
         let lane = match (name, allowance) {
             (_, Some(subject)) | (Some(subject), None) => {
@@ -362,6 +405,10 @@ impl Found {
             evidence: logins::evidence(tenant, login.id).ask(connection).await?,
             tokens,
             enrollment: enrollments::open_of(tenant, login.id).ask(connection).await?,
+            reservation: match login.reservation() {
+                Some(id) => reservations::with_id(tenant, id).ask(connection).await?,
+                None => None,
+            },
             lane,
             codes,
         })

@@ -55,6 +55,7 @@ fn at(case: &Case, wanted: impl Fn(Step) -> bool) -> std::result::Result<(), Err
         | Step::Answered
         | Step::Expired
         | Step::Ended(_)
+        | Step::LinkClosed(_)
         | Step::Identify => Err(Error::WrongMoment),
         // The password is lacking, there is an authenticator already, or enrollment is not offered.
         Step::Password | Step::Passcode | Step::NewPin(_) | Step::Pass(_) | Step::Refused(_) => Err(Error::Forbidden),
@@ -98,6 +99,7 @@ pub(super) async fn open(
         id: house.new_id(visit.now),
         tenant: realm.tenant(),
         login,
+        reservation: None,
         user: member.user.id,
         state: State::Open,
         platform: None,
@@ -297,7 +299,7 @@ pub async fn choose_platform(
     let wanted = |step| matches!(step, Step::ChoosePlatform | Step::Install(_) | Step::Activate(_));
     let platform = platform.parse::<Platform>().ok();
     in_enrollment(house, realm, visit, browser, id, wanted, async |connection, case, enrollment| {
-        let allowed = platform.filter(|platform| realm.config.settings.platforms.rule(*platform).allowed);
+        let allowed = platform.filter(|platform| case.platforms(realm).contains(platform));
         let Some(platform) = allowed else {
             let detail = serde_json::json!({ "platform": platform.map(Platform::id) });
             house.record(connection, event(case, visit, Action::PlatformRefused).with(detail)).await?;
@@ -390,7 +392,7 @@ async fn in_enrollment(
 }
 
 /// Sets the platform and, where nothing must be installed first, issues what the device needs.
-async fn start(
+pub(super) async fn start(
     connection: &mut Connection,
     house: &House,
     realm: &Realm,
@@ -440,7 +442,7 @@ async fn issue(
         enrollment,
         login: case.login().id,
         user,
-        platform,
+        platform: Some(platform),
         state: activations::State::Issued,
         secret_sealed: house.sealer.seal(Place::new(tenant, "activation", "secret_sealed", id), &secret),
         tries: 0,

@@ -163,6 +163,7 @@ pub async fn from_session(
             offer: Offer::Refused(provisioning::Refusal::NotTargeted),
             enrollment: None,
             sheet: false,
+            link: Ok(()),
         });
         if step != Step::Complete {
             return Ok(Ok(Silent::Lacking(step)));

@@ -317,6 +317,10 @@ pub(super) async fn end(
     let action = if ending == Ending::Cancelled { Action::LoginCancelled } else { Action::LoginEnded };
     let detail = serde_json::json!({ "reason": ending.reason() });
     house.record(connection, event(case, visit, action).with(detail)).await?;
+    if case.login().origin == Origin::Mail {
+        // Nobody asked for access: there is nothing for the access log.
+        return Ok(());
+    }
     let result = if matches!(ending, Ending::Refused(_)) { "denied" } else { "failure" };
     super::federation::access(house, realm, visit, case, result, ending.reason()).run(connection).await.map(drop)
 }
@@ -330,7 +334,8 @@ pub async fn switch_user(house: &House, realm: &Realm, visit: &Visit, browser: &
         let Some(case) = hold(connection, house, realm, visit, browser, id).await? else {
             return Ok(Err(Error::NotThisBrowser));
         };
-        if case.login().stage != Stage::Open || case.step == Step::Expired {
+        // A link from a mail is one person's.
+        if case.login().stage != Stage::Open || case.step == Step::Expired || case.login().origin == Origin::Mail {
             return Ok(Err(Error::WrongMoment));
         }
         if let Some(enrollment) = &case.enrollment {

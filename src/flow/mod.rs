@@ -16,6 +16,7 @@ mod letters;
 pub mod lifecycle;
 pub mod login;
 pub mod logout;
+pub mod mailed;
 pub mod notices;
 pub mod owner;
 pub mod parking;

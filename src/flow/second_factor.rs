@@ -6,7 +6,8 @@ use super::case::Case;
 use super::login::{event, hold, one_by_one, stepped_up};
 use super::server_pin::{self, Checked, Initial, Pin, Typed, has_pin};
 use super::{
-    Browser, Error, House, Posted, Realm, Result, Visit, alerts, app_calls, attempts, house, letters, recovery, undo,
+    Browser, Error, House, Posted, Realm, Result, Visit, alerts, app_calls, attempts, house, letters, mailed, recovery,
+    undo,
 };
 use crate::domain::alert::Kind;
 use crate::domain::audit::Action;
@@ -21,7 +22,6 @@ use crate::domain::login::step::{Step, Tokens};
 use crate::domain::oath::window::{Judged, Moving, Verdict, judge};
 use crate::domain::policy::platform::Platform;
 use crate::domain::secret::SecretBytes;
-use crate::domain::user::Member;
 use crate::keys::sealing::Place;
 use crate::storage::enrollments::{self, Ready};
 use crate::storage::logins::Proven;
@@ -139,6 +139,7 @@ async fn passcode(
                 let proven = if pin == Pin::Due { Proven::OldPin(token.id) } else { Proven::Otp(token.id) };
                 let mut writes = stepped_up(house, realm, visit, &case, &cookie, proven);
                 writes.push(house.entry(&about(&case, visit, token, Action::PasscodeAccepted)));
+                writes.extend(mailed::first_use(visit, token));
                 statement::run_all(connection, writes).await?;
                 Ok(Ok(Posted { complaint: None, login_cookie: Some(cookie.clone()) }))
             }
@@ -287,7 +288,7 @@ async fn first_passcode(
             return Ok(Err(Error::NotThisBrowser));
         };
         if !matches!(case.step, Step::FirstPasscode(_) | Step::Activate(Platform::OathApp))
-            || (tokens::summary(&case.tokens) != Tokens::None && !case.evidence.vouched())
+            || (case.reservation.is_none() && tokens::summary(&case.tokens) != Tokens::None && !case.evidence.vouched())
         {
             return Ok(Err(Error::WrongMoment));
         }
@@ -326,8 +327,15 @@ async fn first_passcode(
         };
         match verdict {
             Verdict::Accepted { position, drift_steps } => {
-                let new = token(house, visit, member, enrollment, &ready, &secret, (position, drift_steps));
-                let done = enrolled(connection, house, realm, visit, &case, enrollment, &new, &cookie).await?;
+                let new = token(house, visit, member.user.id, enrollment, &ready, &secret, (position, drift_steps));
+                let done = match &case.reservation {
+                    Some(place) => {
+                        let begun = (enrollment, place);
+                        let taken = mailed::enrolled(connection, house, realm, visit, begun, &new).await?;
+                        if taken { Ok(Posted::accepted()) } else { Err(Error::WrongMoment) }
+                    }
+                    None => enrolled(connection, house, realm, visit, &case, enrollment, &new, &cookie).await?,
+                };
                 if let (Ok(_), Some(initial)) = (&done, initial) {
                     initial.store(connection, house, realm, visit, new.id).await?;
                 }
@@ -346,6 +354,9 @@ async fn first_passcode(
             Verdict::Reused | Verdict::Wrong => {
                 house.record(connection, event(&case, visit, Action::PasscodeRejected)).await?;
                 attempts::count_address(connection, house, realm, visit).await?;
+                if let Some(reservation) = &case.reservation {
+                    mailed::failed(connection, house, realm, visit, reservation).await?;
+                }
                 Ok(Ok(Posted::complaint(Complaint::PasscodeWrong)))
             }
         }
@@ -354,10 +365,10 @@ async fn first_passcode(
 }
 
 /// The token that an enrollment becomes; its secret is sealed anew, for its own row (T-63).
-fn token(
+pub(super) fn token(
     house: &House,
     visit: &Visit,
-    member: &Member,
+    user: UserId,
     enrollment: &Enrollment,
     ready: &Ready,
     secret: &SecretBytes,
@@ -369,7 +380,7 @@ fn token(
     let platform = enrollment.platform.unwrap_or(Platform::OathApp);
     let kind = if platform.speaks_our_protocol() { lifecycle::Kind::App } else { lifecycle::Kind::OathApp };
     Token {
-        user: Some(member.user.id),
+        user: Some(user),
         name: told.to_owned(),
         state: State::Active,
         secret_sealed: Some(house.sealer.seal(place, secret)),
@@ -412,6 +423,7 @@ async fn enrolled(
         recovery::issue(connection, house, realm, visit, &member.user, case.login().id, until).await?;
     }
     enrollments::cancel_others_of(connection, tenant, enrollment.user, enrollment.id, visit.now).await?;
+    mailed::close_of(connection, house, realm, visit, (enrollment.user, token.id)).await?;
     activations::void_of(connection, tenant, enrollment.id).await?;
     users::remember_enrollment(connection, tenant, enrollment.user, visit.now).await?;
     // A PIN that was made by us is good for choosing another one, and for nothing else.

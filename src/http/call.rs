@@ -44,7 +44,8 @@ impl Call {
     /// preference counts once the password is right: before, it would tell that there is such an account.
     pub fn speak_for(&mut self, case: &Case) {
         let login = case.login();
-        let proven = case.evidence.of_anybody();
+        // Who follows a link from a mail is known, too: the mail was written in that language.
+        let proven = case.reservation.is_some() || case.evidence.of_anybody();
         let user = case.member.as_ref().filter(|_| proven).and_then(|member| member.user.language.as_deref());
         self.language = negotiate(&Preferences {
             chosen: self.chosen.as_deref().or(login.language.as_deref()),

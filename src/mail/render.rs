@@ -1,8 +1,12 @@
 //! A letter in words: subject, plain text and HTML, in the receiver's language.
 
 use askama::Template;
+use data_encoding::BASE32_NOPAD_NOCASE;
 
-use crate::domain::letter::{Envelope, Letter};
+use crate::domain::activation::string::ActivationString;
+use crate::domain::letter::{Envelope, Invitation, Letter};
+use crate::domain::provisioning_task::TokenType;
+use crate::domain::secret::SecretBytes;
 use crate::domain::tenant::TenantCode;
 use crate::domain::timestamp::Timestamp;
 use crate::i18n::{Language, Texts, Value};
@@ -48,6 +52,8 @@ struct Parts {
     after: Vec<String>,
     /// What the one link of the letter says, and where it leads.
     link: Option<(String, String)>,
+    /// What must be copied as it stands, each with what it is.
+    strings: Vec<(String, String)>,
     footer: String,
 }
 
@@ -111,6 +117,7 @@ fn parts(words: &Writer, urls: &Urls, envelope: &Envelope) -> Parts {
         facts: Vec::new(),
         after: Vec::new(),
         link: None,
+        strings: Vec::new(),
         footer: if envelope.help_contact.is_empty() {
             words.say("mail-footer", &base)
         } else {
@@ -168,6 +175,10 @@ fn parts(words: &Writer, urls: &Urls, envelope: &Envelope) -> Parts {
             });
             parts.after.push(words.say(&key("after"), &[]));
         }
+        Letter::Enrollment(invitation) | Letter::EnrollmentReminder(invitation) => {
+            parts.before.push(words.say(&key("before"), &base));
+            invite(words, urls, envelope, invitation, &mut parts);
+        }
         Letter::AccountUnlocked | Letter::Test => {
             parts.before.push(words.say(&key("before"), &base));
         }
@@ -196,6 +207,36 @@ fn parts(words: &Writer, urls: &Urls, envelope: &Envelope) -> Parts {
     parts
 }
 
+/// How to enroll: by opening the link, by scanning or by copying.
+fn invite(words: &Writer, urls: &Urls, envelope: &Envelope, invitation: &Invitation, parts: &mut Parts) {
+    let say = |key: &str| words.say(key, &[]);
+    let Ok(code) = envelope.tenant_code.parse::<TenantCode>() else { return };
+    if invitation.again {
+        parts.before.push(say("mail-enrollment-again"));
+    }
+    let string = invitation.activation.as_ref().and_then(|(id, secret)| {
+        let secret = BASE32_NOPAD_NOCASE.decode(secret.as_bytes()).ok()?;
+        let activation = ActivationString { base: urls.base(&code), id: *id, secret: SecretBytes::new(secret) };
+        Some(activation.to_link())
+    });
+    if invitation.token_type == TokenType::OathApp {
+        parts.before.push(say("mail-enrollment-standard"));
+    } else {
+        let copy = if string.is_some() { "mail-enrollment-copy-here" } else { "mail-enrollment-copy" };
+        parts.before.extend(["mail-enrollment-app", "mail-enrollment-qr", copy].map(say));
+    }
+    let grouped: Vec<String> =
+        invitation.secret.as_bytes().chunks(4).map(|part| String::from_utf8_lossy(part).into_owned()).collect();
+    parts.facts = facts(
+        words,
+        &[("mail-enrollment-until", words.time(invitation.until)), ("mail-enrollment-code", grouped.join("-"))],
+    );
+    parts.after.push(say("mail-enrollment-after"));
+    let address = urls.enroll(&code, invitation.link, &invitation.secret);
+    parts.link = Some((say("mail-enrollment-link"), address));
+    parts.strings.extend(string.map(|string| (say("mail-enrollment-string"), string)));
+}
+
 fn facts(words: &Writer, facts: &[(&str, String)]) -> Vec<(String, String)> {
     facts.iter().map(|(key, value)| (words.say(key, &[]), value.clone())).collect()
 }
@@ -204,6 +245,7 @@ fn facts(words: &Writer, facts: &[(&str, String)]) -> Vec<(String, String)> {
 mod tests {
     use super::*;
     use crate::domain::alert::Kind;
+    use crate::domain::ids::{ActivationId, LinkId};
     use crate::domain::policy::platform::Platform;
 
     fn letters() -> Vec<Letter> {
@@ -231,6 +273,10 @@ mod tests {
             Letter::RecoveryCodesMade { at, address: "192.0.2.7".to_owned() },
             Letter::RecoveryCodeUsed { at, address: "192.0.2.7".to_owned(), left: 9 },
             Letter::HelpDeskCode { at },
+            Letter::Enrollment(invitation(TokenType::App)),
+            Letter::Enrollment(Invitation { activation: activation(), again: true, ..invitation(TokenType::App) }),
+            Letter::Enrollment(invitation(TokenType::OathApp)),
+            Letter::EnrollmentReminder(invitation(TokenType::App)),
             Letter::Test,
         ]
         .into_iter()
@@ -243,6 +289,35 @@ mod tests {
             address: String::new(),
         }))
         .collect()
+    }
+
+    fn invitation(token_type: TokenType) -> Invitation {
+        let (link, secret) = (LinkId::from_bits(1), "abcd2345efgh".to_owned());
+        let until = Timestamp::from_seconds(1_800_000_000);
+        Invitation { link, secret, until, token_type, again: false, activation: None }
+    }
+
+    fn activation() -> Option<(ActivationId, String)> {
+        Some((ActivationId::from_bits(7), data_encoding::BASE32_NOPAD.encode(&[7; 16])))
+    }
+
+    /// one link, its secret as the fragment, and the activation string only where it is wanted.
+    #[test]
+    fn an_enrollment_mail_has_one_link_and_keeps_the_activation_out() {
+        let plain = rendered(Language::English, Letter::Enrollment(invitation(TokenType::App)));
+        let address = format!("https://login.example.com/t/acme/enroll/{}#abcd2345efgh", LinkId::from_bits(1));
+        for text in [&plain.text, &plain.html] {
+            assert_eq!(text.matches("https://").count(), 1, "{text}");
+            assert!(text.contains(&address) && text.contains("abcd-2345-efgh"), "{text}");
+            assert!(text.contains("2027-01-15") && !text.contains("/activate"), "R-179: {text}");
+        }
+        for way in ["Automatically:", "With a QR code:", "By copying:"] {
+            assert!(plain.text.contains(way), "R-174: {way}");
+        }
+        let with = Invitation { activation: activation(), ..invitation(TokenType::App) };
+        let with = rendered(Language::English, Letter::Enrollment(with));
+        assert!(with.text.contains("https://login.example.com/t/acme/activate#1."), "R-178: {}", with.text);
+        assert!(with.html.contains("/activate#1."), "R-175: {}", with.html);
     }
 
     fn rendered(language: Language, letter: Letter) -> Rendered {

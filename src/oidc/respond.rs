@@ -92,7 +92,7 @@ pub(super) async fn resume(mut call: Call, path: web::Path<(String, LoginId)>) -
                 Ending::Cancelled => "the person cancelled the login",
                 Ending::TooManyCodes => "too many wrong codes",
                 Ending::AccountChanged => "the account changed during the login",
-                Ending::Refused(_) => "the person has no access",
+                Ending::Refused(_) | Ending::Enrolled => "the person has no access",
             };
             let error = error(&call, &stored.request.return_to, &AuthorizationError::new(Code::AccessDenied, why))?;
             done(&call, id, error)

@@ -1,6 +1,7 @@
 //! The pages that people see: the login's and the user portal's.
 
 pub mod association;
+pub mod enroll;
 pub mod login;
 pub mod not_me;
 pub mod portal;
@@ -10,6 +11,7 @@ use actix_web::web;
 /// Registers every page of a virtual server, below `/t/{tenant}`.
 pub fn configure(config: &mut web::ServiceConfig) {
     login::configure(config);
+    enroll::configure(config);
     not_me::configure(config);
     portal::configure(config);
 }

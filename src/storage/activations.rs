@@ -3,7 +3,7 @@
 use super::row::{Row, document};
 use super::statement::{Record, Statement};
 use super::{Connection, Result};
-use crate::domain::ids::{ActivationId, EnrollmentId, LoginId, TenantId, UserId};
+use crate::domain::ids::{ActivationId, EnrollmentId, LoginId, ReservationId, TenantId, UserId};
 use crate::domain::policy::platform::Platform;
 use crate::domain::timestamp::Timestamp;
 
@@ -47,8 +47,9 @@ pub struct Activation {
     pub login: LoginId,
     /// The person.
     pub user: UserId,
-    /// The platform it was issued for; no other may redeem it (AC-17).
-    pub platform: Platform,
+    /// The platform it was issued for; no other may redeem it (AC-17). One whose string stands in a mail is for any that
+    /// is allowed: nobody was asked.
+    pub platform: Option<Platform>,
     /// Where it is in its life.
     pub state: State,
     /// The activation secret, sealed for this row in table `activation`, column `secret_sealed`.
@@ -69,6 +70,9 @@ pub struct Activation {
     pub expires_at: Timestamp,
 }
 
+/// What stands in the column of an activation for any platform.
+const ANY: &str = "any";
+
 fn activation(row: Record) -> Result<Activation> {
     let row = Row::of("activation", row);
     Ok(Activation {
@@ -76,7 +80,10 @@ fn activation(row: Record) -> Result<Activation> {
         enrollment: row.parsed("enrollment_id")?,
         login: row.parsed("login_id")?,
         user: row.parsed("user_id")?,
-        platform: row.parsed("platform")?,
+        platform: match row.text("platform")?.as_str() {
+            ANY => None,
+            _ => Some(row.parsed("platform")?),
+        },
         state: row.named("state", State::named)?,
         secret_sealed: row.bytes("secret_sealed")?,
         tries: row.integer("tries")?,
@@ -101,7 +108,7 @@ pub async fn issue(connection: &mut Connection, tenant: TenantId, activation: &A
     .shown(activation.enrollment)
     .shown(activation.login)
     .shown(activation.user)
-    .bind(activation.platform.id())
+    .bind(activation.platform.map_or(ANY, Platform::id))
     .bind(activation.secret_sealed.clone())
     .bind(activation.created_at.micros())
     .bind(activation.expires_at.micros())
@@ -243,6 +250,44 @@ pub async fn void_of(connection: &mut Connection, tenant: TenantId, enrollment: 
     .run(connection)
     .await?;
     Ok(())
+}
+
+/// Moves the end of an activation whose string stands in a mail, with the stop date.
+pub async fn set_end_in_mail(
+    connection: &mut Connection,
+    tenant: TenantId,
+    user: UserId,
+    reservation: ReservationId,
+    expires_at: Timestamp,
+) -> Result<u64> {
+    Statement::new(
+        "UPDATE activation SET expires_at = ? WHERE tenant_id = ? AND user_id = ? AND login_id = ? AND state = 'issued'",
+    )
+    .bind(expires_at.micros())
+    .shown(tenant)
+    .shown(user)
+    .shown(reservation)
+    .run(connection)
+    .await
+}
+
+/// Voids what was issued to a person for a place in a task, in browsers and in mails.
+pub async fn void_of_reservation(
+    connection: &mut Connection,
+    tenant: TenantId,
+    user: UserId,
+    reservation: ReservationId,
+) -> Result<u64> {
+    Statement::new(
+        "UPDATE activation SET state = 'void' WHERE tenant_id = ? AND user_id = ? AND state IN ('issued', 'claimed') \
+         AND enrollment_id IN (SELECT id FROM enrollment WHERE enrollment.tenant_id = activation.tenant_id \
+         AND enrollment.user_id = activation.user_id AND enrollment.reservation_id = ?)",
+    )
+    .shown(tenant)
+    .shown(user)
+    .shown(reservation)
+    .run(connection)
+    .await
 }
 
 /// Makes every open activation of a person void (R-351).

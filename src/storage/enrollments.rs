@@ -5,7 +5,7 @@ use super::statement::{Question, Record, Statement};
 use super::{Connection, Result};
 use crate::domain::authenticator::template::TokenTemplate;
 use crate::domain::enrollment::{Enrollment, State};
-use crate::domain::ids::{EnrollmentId, LoginId, TenantId, UserId};
+use crate::domain::ids::{EnrollmentId, LoginId, ReservationId, TenantId, UserId};
 use crate::domain::policy::platform::Platform;
 use crate::domain::timestamp::Timestamp;
 
@@ -30,6 +30,7 @@ fn enrollment(row: Record) -> Result<Enrollment> {
         id: row.parsed("id")?,
         tenant: row.parsed("tenant_id")?,
         login: row.parsed("login_id")?,
+        reservation: row.parsed_or_none("reservation_id")?,
         user: row.parsed("user_id")?,
         state: row.named("state", State::named)?,
         platform: row.parsed_or_none("platform")?,
@@ -42,12 +43,13 @@ fn enrollment(row: Record) -> Result<Enrollment> {
 /// Stores a new enrollment.
 pub async fn insert(connection: &mut Connection, enrollment: &Enrollment) -> Result<()> {
     Statement::new(
-        "INSERT INTO enrollment (tenant_id, id, login_id, user_id, state, platform, installed, activated, created_at, \
-         updated_at) VALUES (?, ?, ?, ?, 'open', ?, 0, 0, ?, ?)",
+        "INSERT INTO enrollment (tenant_id, id, login_id, reservation_id, user_id, state, platform, installed, activated, \
+         created_at, updated_at) VALUES (?, ?, ?, ?, ?, 'open', ?, 0, 0, ?, ?)",
     )
     .shown(enrollment.tenant)
     .shown(enrollment.id)
     .shown(enrollment.login)
+    .bind(enrollment.reservation.map(|id| id.to_string()))
     .shown(enrollment.user)
     .bind(enrollment.platform.map(Platform::id))
     .bind(enrollment.created_at.micros())
@@ -60,7 +62,7 @@ pub async fn insert(connection: &mut Connection, enrollment: &Enrollment) -> Res
 /// The open enrollment of a login.
 pub fn open_of(tenant: TenantId, login: LoginId) -> Question<Option<Enrollment>> {
     let statement = Statement::new(
-        "SELECT id, tenant_id, login_id, user_id, state, platform, installed, activated, created_at \
+        "SELECT id, tenant_id, login_id, reservation_id, user_id, state, platform, installed, activated, created_at \
          FROM enrollment WHERE tenant_id = ? AND login_id = ? AND state = 'open'",
     );
     Question::new(statement.shown(tenant).shown(login), |rows| rows.into_iter().next().map(enrollment).transpose())
@@ -69,7 +71,7 @@ pub fn open_of(tenant: TenantId, login: LoginId) -> Question<Option<Enrollment>>
 /// The enrollment with this identifier.
 pub async fn with_id(connection: &mut Connection, tenant: TenantId, id: EnrollmentId) -> Result<Option<Enrollment>> {
     let row = Statement::new(
-        "SELECT id, tenant_id, login_id, user_id, state, platform, installed, activated, created_at \
+        "SELECT id, tenant_id, login_id, reservation_id, user_id, state, platform, installed, activated, created_at \
          FROM enrollment WHERE tenant_id = ? AND id = ?",
     )
     .shown(tenant)
@@ -214,6 +216,48 @@ pub async fn cancel_others_of(
     .run(connection)
     .await?;
     Ok(done)
+}
+
+/// Cancels every open enrollment of a person but `keep` that was begun in a login, and the others of the same place in a
+/// task: whoever has enrolled by mail needs none of them any more (R-196).
+pub async fn cancel_besides(
+    connection: &mut Connection,
+    tenant: TenantId,
+    user: UserId,
+    (keep, reservation): (EnrollmentId, ReservationId),
+    now: Timestamp,
+) -> Result<u64> {
+    Statement::new(
+        "UPDATE enrollment SET state = 'cancelled', secret_sealed = NULL, updated_at = ? WHERE tenant_id = ? \
+         AND user_id = ? AND id <> ? AND state = 'open' AND (reservation_id IS NULL OR reservation_id = ?)",
+    )
+    .bind(now.micros())
+    .shown(tenant)
+    .shown(user)
+    .shown(keep)
+    .shown(reservation)
+    .run(connection)
+    .await
+}
+
+/// Cancels every open enrollment of a place in a task, in browsers and in mails.
+pub async fn cancel_of_reservation(
+    connection: &mut Connection,
+    tenant: TenantId,
+    user: UserId,
+    reservation: ReservationId,
+    now: Timestamp,
+) -> Result<u64> {
+    Statement::new(
+        "UPDATE enrollment SET state = 'cancelled', secret_sealed = NULL, updated_at = ? \
+         WHERE tenant_id = ? AND user_id = ? AND reservation_id = ? AND state = 'open'",
+    )
+    .bind(now.micros())
+    .shown(tenant)
+    .shown(user)
+    .shown(reservation)
+    .run(connection)
+    .await
 }
 
 /// Cancels every open enrollment of a person (R-351).

@@ -26,7 +26,9 @@ pub async fn run(connection: &mut Connection, now: Timestamp) -> Result<u64> {
         ("DELETE FROM email_code WHERE expires_at < ?", day),
         ("DELETE FROM activation WHERE expires_at < ?", day),
         (
-            "UPDATE enrollment SET secret_sealed = NULL, state = 'cancelled' WHERE state = 'open' AND updated_at < ?",
+            // One that stands in a mail is open until its stop date, and ends with its place in the task.
+            "UPDATE enrollment SET secret_sealed = NULL, state = 'cancelled' WHERE state = 'open' AND updated_at < ? \
+             AND (reservation_id IS NULL OR reservation_id <> login_id)",
             old,
         ),
         ("DELETE FROM sso_session WHERE last_seen_at < ?", month),

@@ -33,6 +33,8 @@ pub async fn settle(connection: &mut Connection, now: Timestamp) -> Result<u64> 
         "DELETE FROM oidc_grant",
         "DELETE FROM lease",
         "UPDATE enrollment SET state = 'cancelled', secret_sealed = NULL WHERE state = 'open'",
+        // A link may have been used since: operators send new ones.
+        "UPDATE enrollment_link SET void_at = created_at WHERE void_at IS NULL",
         "UPDATE outbox SET state = 'failed', body_sealed = NULL, error = 'restored from a copy' WHERE state = 'waiting'",
         "UPDATE user_account SET security_version = security_version + 1",
     ] {

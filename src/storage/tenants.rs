@@ -64,6 +64,14 @@ pub async fn config(connection: &mut Connection, code: &TenantCode) -> Result<Op
     Ok(Some(TenantConfig { tenant, settings, groups, applications, policies, version }))
 }
 
+/// The settings of the virtual server with this identifier, as they stand in this transaction.
+pub fn settings_of(tenant: TenantId) -> Question<Option<TenantSettings>> {
+    // the tenant itself is asked for
+    Question::new(Statement::new("SELECT id, settings FROM tenant WHERE id = ?").shown(tenant), |rows| {
+        rows.into_iter().next().map(|row| Row::of("tenant", row).document("settings")).transpose()
+    })
+}
+
 /// Stores a new virtual server. Fails with a duplicate if the code is taken.
 pub async fn insert(
     connection: &mut Connection,

@@ -13,7 +13,7 @@ pub mod wishes;
 
 use std::time::Duration;
 
-use crate::domain::ids::{ApplicationId, CorrelationId, LoginId, SessionId, TenantId, UserId};
+use crate::domain::ids::{ApplicationId, CorrelationId, LoginId, ReservationId, SessionId, TenantId, UserId};
 use crate::domain::timestamp::Timestamp;
 use origin::Origin;
 use outcome::Ending;
@@ -80,6 +80,12 @@ pub enum Stage {
 }
 
 impl Login {
+    /// The place in a provisioning task, where a link from a mail began the login: it is the request of that door.
+    #[must_use]
+    pub fn reservation(&self) -> Option<ReservationId> {
+        if self.origin == Origin::Mail { self.request.parse().ok() } else { None }
+    }
+
     /// Whether the time is over, of the page or of the login.
     #[must_use]
     pub fn expired(&self, now: Timestamp) -> bool {

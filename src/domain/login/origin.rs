@@ -12,6 +12,8 @@ pub enum Origin {
     Saml,
     /// The user portal.
     Portal,
+    /// A link in a self-enrollment mail. Nobody logs in: it ends with an authenticator and without a session (A9).
+    Mail,
 }
 
 impl Origin {
@@ -22,6 +24,7 @@ impl Origin {
             Self::Oidc => "oidc",
             Self::Saml => "saml",
             Self::Portal => "portal",
+            Self::Mail => "mail",
         }
     }
 }
@@ -40,6 +43,9 @@ pub struct NotAnOrigin;
 impl FromStr for Origin {
     type Err = NotAnOrigin;
     fn from_str(text: &str) -> Result<Self, NotAnOrigin> {
-        [Self::Oidc, Self::Saml, Self::Portal].into_iter().find(|origin| origin.id() == text).ok_or(NotAnOrigin)
+        [Self::Oidc, Self::Saml, Self::Portal, Self::Mail]
+            .into_iter()
+            .find(|origin| origin.id() == text)
+            .ok_or(NotAnOrigin)
     }
 }

@@ -11,6 +11,8 @@ pub enum Ending {
     TooManyCodes,
     /// The password, address, status or tokens of the account changed meanwhile (T-11, INV-11).
     AccountChanged,
+    /// An authenticator was enrolled by mail; that was all that was wanted (A9).
+    Enrolled,
     /// The person was told why there is no access and went back to the application.
     Refused(Refusal),
 }
@@ -23,6 +25,7 @@ impl Ending {
             Self::Cancelled => "cancelled",
             Self::TooManyCodes => "too_many_codes",
             Self::AccountChanged => "account_changed",
+            Self::Enrolled => "enrolled",
             Self::Refused(refusal) => refusal.reason(),
         }
     }
@@ -30,7 +33,7 @@ impl Ending {
     /// The ending with this name.
     #[must_use]
     pub fn named(reason: &str) -> Option<Self> {
-        [Self::Cancelled, Self::TooManyCodes, Self::AccountChanged]
+        [Self::Cancelled, Self::TooManyCodes, Self::AccountChanged, Self::Enrolled]
             .into_iter()
             .chain(Refusal::all().map(Self::Refused))
             .find(|ending| ending.reason() == reason)
@@ -92,7 +95,7 @@ mod tests {
     ///
     #[test]
     fn every_ending_is_read_back_by_its_name() {
-        for ending in [Ending::Cancelled, Ending::TooManyCodes, Ending::AccountChanged] {
+        for ending in [Ending::Cancelled, Ending::TooManyCodes, Ending::AccountChanged, Ending::Enrolled] {
             assert_eq!(Ending::named(ending.reason()), Some(ending));
         }
         for refusal in Refusal::all() {

@@ -8,11 +8,13 @@ use crate::domain::authenticator::server_pin::Due;
 use crate::domain::enrollment;
 use crate::domain::lockout::Lock;
 use crate::domain::login::evidence::Evidence;
+use crate::domain::login::origin::Origin;
 use crate::domain::login::outcome::{Ending, Refusal};
 use crate::domain::login::{Login, Stage};
 use crate::domain::policy::access::{Decision, Method, Requirement, Verdict};
 use crate::domain::policy::platform::Platform;
 use crate::domain::policy::provisioning::{self, Offer};
+use crate::domain::reservation::Closed;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::Status;
 
@@ -71,6 +73,8 @@ pub struct Facts<'a> {
     pub enrollment: Option<enrollment::Progress>,
     /// Whether new recovery codes of this login are still to be kept.
     pub sheet: bool,
+    /// Where a link from a mail began: whether it still works.
+    pub link: Result<(), Closed>,
 }
 
 /// What the browser shows or does next.
@@ -106,6 +110,8 @@ pub enum Step {
     Granted,
     /// No access, and why.
     Refused(Refusal),
+    /// The link from the mail does not work any more (A9).
+    LinkClosed(Closed),
     /// The login has been open for too long.
     Expired,
     /// The login ended; it cannot be continued.
@@ -156,6 +162,9 @@ pub fn next_step(facts: &Facts<'_>) -> Step {
     }
     if facts.login.expired(facts.now) {
         return Step::Expired;
+    }
+    if facts.login.origin == Origin::Mail {
+        return mail_step(facts);
     }
     // The first way that this person can go. Where no page may be shown, that is one that lies behind them already.
     let passable = |step: &Step| match step {
@@ -238,12 +247,37 @@ fn otp_step(facts: &Facts<'_>) -> Step {
     }
 }
 
+/// The questions of an enrollment that a mail began. It never leads to access: nothing is proven by a link.
+fn mail_step(facts: &Facts<'_>) -> Step {
+    match facts.account {
+        Account::Known { status: Status::Disabled, .. } => return Step::Refused(Refusal::Disabled),
+        Account::Known { unchanged: true, lock: Lock::Operator, .. } => {
+            return Step::Refused(Refusal::LockedByOperator);
+        }
+        Account::Known { unchanged: true, .. } => {}
+        Account::Known { .. } | Account::Unknown { .. } | Account::NotNamed => {
+            return Step::Ended(Ending::AccountChanged);
+        }
+    }
+    match (facts.link, facts.enrollment) {
+        (Err(closed), _) => Step::LinkClosed(closed),
+        (Ok(()), Some(progress)) => platform_step(progress),
+        // It was cancelled: another browser has begun anew.
+        (Ok(()), None) => Step::Expired,
+    }
+}
+
 /// The questions of an enrollment; facts, not flags (R-114: no step can be skipped).
 fn enrollment_step(facts: &Facts<'_>) -> Step {
     let Some(progress) = facts.enrollment else { return Step::Offer };
     if !enrollment::mailbox_proven(facts.evidence.mailbox, facts.now) {
         return Step::EmailCode;
     }
+    platform_step(progress)
+}
+
+/// The questions about the device.
+const fn platform_step(progress: enrollment::Progress) -> Step {
     match progress.platform {
         None => Step::ChoosePlatform,
         Some(platform) if progress.activated => Step::FirstPasscode(platform),
@@ -260,7 +294,6 @@ mod tests {
     use crate::domain::enrollment::Progress;
     use crate::domain::ids::{ApplicationId, CorrelationId, LoginId, PolicyId, SessionId, TenantId, UserId};
     use crate::domain::login::evidence::Proof;
-    use crate::domain::login::origin::Origin;
     use crate::domain::login::wishes::{Freshness, Wishes};
 
     const NOW: Timestamp = Timestamp::from_seconds(100_000);
@@ -320,6 +353,45 @@ mod tests {
             offer: Offer::Offered,
             enrollment: None,
             sheet: false,
+            link: Ok(()),
+        }
+    }
+
+    /// U22: a link leads to an authenticator and never to access.
+    #[test]
+    fn a_link_from_a_mail_never_leads_to_access() {
+        let login = Login { origin: Origin::Mail, ..login() };
+        let decision = decision(both());
+        let progress = |platform, activated| Some(Progress { platform, installed: false, activated });
+        let proven = Evidence { password: PROVEN, otp: PROVEN, mailbox: Some(NOW), ..Evidence::default() };
+        let base = Facts { enrollment: progress(None, false), ..new_user(&login, &decision) };
+        let changed = Account::Known { status: Status::Enabled, lock: Lock::Open, unchanged: false };
+        let disabled = Account::Known { status: Status::Disabled, lock: Lock::Open, unchanged: false };
+        let operator = Account::Known { status: Status::Enabled, lock: Lock::Operator, unchanged: true };
+        let stranger = Account::Known {
+            status: Status::Enabled,
+            lock: Lock::Until(NOW.plus(Duration::from_secs(60))),
+            unchanged: true,
+        };
+        for (facts, step) in [
+            (base, Step::ChoosePlatform),
+            (Facts { enrollment: progress(Some(Platform::Ios), false), ..base }, Step::Activate(Platform::Ios)),
+            // Whoever locks an account by wrong passwords must not keep its owner from enrolling (T-17).
+            (Facts { account: stranger, ..base }, Step::ChoosePlatform),
+            (Facts { account: changed, ..base }, Step::Ended(Ending::AccountChanged)),
+            (Facts { account: Account::NotNamed, ..base }, Step::Ended(Ending::AccountChanged)),
+            (Facts { account: disabled, ..base }, Step::Refused(Refusal::Disabled)),
+            (Facts { account: operator, ..base }, Step::Refused(Refusal::LockedByOperator)),
+            (Facts { enrollment: None, ..base }, Step::Expired),
+        ] {
+            assert_eq!(next_step(&facts), step, "{facts:?}");
+        }
+        for tokens in [Tokens::None, Tokens::Usable, Tokens::Blocked] {
+            let facts = Facts { tokens, evidence: proven, ..base };
+            assert_eq!(next_step(&facts), Step::ChoosePlatform, "what was proven counts for nothing here");
+        }
+        for closed in Closed::ALL {
+            assert_eq!(next_step(&Facts { link: Err(closed), ..base }), Step::LinkClosed(closed));
         }
     }
 

@@ -4,8 +4,10 @@
 pub mod keys;
 pub mod people;
 pub mod pins;
+pub mod provisioning;
 pub mod recovery;
 pub mod reseal;
+pub mod rules;
 pub mod templates;
 pub mod tenants;
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::Desk;
+use super::{Desk, provisioning, rules};
 use crate::domain::audit::Action;
 use crate::domain::authenticator::lifecycle::{Disposition, Move, State};
 use crate::domain::ids::{GroupId, TenantId, TokenId, UserId};
@@ -49,7 +49,7 @@ pub async fn change(
         address_changes::remember(connection, after.tenant, after.id, desk.now).await?;
         tell_old_address(desk, connection, config, before, after).await?;
     }
-    Ok(())
+    rules::look(desk, connection, after.tenant, after.id).await
 }
 
 async fn store(desk: &Desk<'_>, connection: &mut Connection, before: &User, after: &User) -> storage::Result<()> {
@@ -125,7 +125,9 @@ pub async fn set_groups(
     }
     users::set_groups(connection, tenant, user, groups).await?;
     let names: Vec<String> = groups.iter().map(ToString::to_string).collect();
-    desk.record(connection, tenant, Action::UserChanged, ("user", user.to_string()), json!({ "groups": names })).await
+    desk.record(connection, tenant, Action::UserChanged, ("user", user.to_string()), json!({ "groups": names }))
+        .await?;
+    rules::look(desk, connection, tenant, user).await
 }
 
 /// Removes an account with everything that could log in for it: tokens are revoked, open enrollments and activations are
@@ -149,6 +151,7 @@ pub async fn remove(
     activations::void_all_of(connection, tenant, user).await?;
     session::all_ended(connection, tenant, user, "account removed", desk.now).await?;
     logouts::nameless(tenant, user).run(connection).await?;
+    provisioning::forget(desk, connection, tenant, user).await?;
     for statement in [
         address_changes::forgotten(tenant, user),
         rollout::forgotten(tenant, user),
@@ -213,7 +216,8 @@ pub async fn set_status(
     user: &User,
     status: Status,
 ) -> storage::Result<()> {
-    store(desk, connection, user, &User { status, ..user.clone() }).await
+    store(desk, connection, user, &User { status, ..user.clone() }).await?;
+    rules::look(desk, connection, user.tenant, user.id).await
 }
 
 /// Stores a token that was brought along from another system.

@@ -3,7 +3,9 @@
 use actix_web::web;
 
 use super::view::{self, form_targets};
-use super::{activation, email, new_pin, offer, password, platform, recovery, refused, second_factor, username};
+use super::{
+    activation, email, mailed, new_pin, offer, password, platform, recovery, refused, second_factor, username,
+};
 use crate::domain::ids::LoginId;
 use crate::domain::login::complaint::Complaint;
 use crate::domain::login::step::Step;
@@ -42,6 +44,11 @@ pub async fn show(mut call: Call, path: web::Path<(String, LoginId)>, choice: we
 
 /// The page of the step that the login is at.
 pub async fn page_of(call: &Call, case: &Case, complaint: Option<Complaint>) -> Answer {
+    if let Some(place) = &case.reservation
+        && mailed::is_an_end(case.step)
+    {
+        return mailed::page(call, case, place).await;
+    }
     let response = match case.step {
         Step::Identify => username::page(call, case, complaint)?,
         Step::Password => password::page(call, case, complaint)?,
@@ -60,7 +67,7 @@ pub async fn page_of(call: &Call, case: &Case, complaint: Option<Complaint>) -> 
         Step::RecoveryCodes => recovery::codes_page(call, case).await?,
         Step::Complete => return complete(call, case).await,
         Step::Granted | Step::Ended(_) if refused::passes_on(case) => return Ok(on_to_the_door(call, case)),
-        Step::Refused(_) | Step::Expired | Step::Ended(_) | Step::Answered | Step::Granted => {
+        Step::Refused(_) | Step::LinkClosed(_) | Step::Expired | Step::Ended(_) | Step::Answered | Step::Granted => {
             flow::recovery::tell_withheld(&call.site.house, &call.realm, &call.visit, case).await?;
             refused::page(call, case).await?
         }

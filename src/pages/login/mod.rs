@@ -4,6 +4,7 @@ mod activation;
 mod desk;
 mod email;
 mod events;
+pub(super) mod mailed;
 mod new_pin;
 mod offer;
 mod password;

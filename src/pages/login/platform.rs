@@ -31,7 +31,7 @@ impl Page {
 
 /// The page: allowed platforms only.
 pub fn page(call: &Call, case: &Case, complaint: Option<Complaint>) -> Result<HttpResponse, Fault> {
-    let allowed = call.realm.config.settings.platforms.allowed();
+    let allowed = case.platforms(&call.realm);
     let (phones, computers) = allowed.into_iter().partition(|platform| platform.place() == Place::Phone);
     let login = Login::of(call, case, "platform-title", 2, complaint);
     let here = Platform::of_user_agent(&call.visit.user_agent);

@@ -6,6 +6,7 @@ use crate::domain::application::{Application, Protocol};
 use crate::domain::authenticator::pin::Rule;
 use crate::domain::ids::LoginId;
 use crate::domain::login::complaint::Complaint;
+use crate::domain::timestamp::Timestamp;
 use crate::flow::case::{self, Case};
 use crate::flow::{self, Posted};
 use crate::http::page::{self, Frame};
@@ -30,6 +31,8 @@ pub struct Login {
     pub step: u64,
     /// Seconds until the page is too old.
     pub seconds_left: u64,
+    /// Where a mail began it: the greeting with the stop date (U22).
+    pub greeting: Option<page::Marked>,
 }
 
 /// How many steps an enrollment has on the page: mailbox, platform, activation, passcode.
@@ -46,6 +49,7 @@ impl Login {
             application: case.application_name().to_owned(),
             username: case.login().named.clone().unwrap_or_default(),
             step,
+            greeting: greeting(&frame, case),
             seconds_left: case.login().expires_at.min(case.login().absolute_expires_at).since(call.visit.now).as_secs(),
             frame: frame.at(desk_path(call.realm.code(), id)),
         }
@@ -60,6 +64,22 @@ impl Login {
     pub fn steps(&self) -> std::ops::RangeInclusive<u64> {
         1..=STEPS
     }
+}
+
+/// The greeting of a person who followed a link from a mail, with the stop date of the task (U22, R-186).
+fn greeting(frame: &Frame, case: &Case) -> Option<page::Marked> {
+    let (place, member) = (case.reservation.as_ref()?, case.member.as_ref()?);
+    let time = time(frame, place.stop_at);
+    Some(frame.v2("enroll-greeting", ("name", &member.user.display_name()), ("time", &time)))
+}
+
+/// A time as people read it, with its zone.
+pub fn time(frame: &Frame, at: Timestamp) -> String {
+    let text = at.rfc3339();
+    let (day, rest) = text.split_once('T').unwrap_or((&text, ""));
+    let clock: String = rest.chars().take(5).collect();
+    let values = [("day", Value::from(day)), ("time", Value::from(clock))];
+    frame.texts().plain(frame.language, "mail-time", &values)
 }
 
 /// The hidden field of the forms of a login.
