@@ -869,3 +869,77 @@ async fn the_questions_of_applications_are_well_made() {
     }
     world.stop().await;
 }
+
+/// Enrollment by mail: the link from the mail, the QR code that Chromium drew, a device, and a login with its passcode;
+/// at a desk, on a narrow dark screen in German, and without scripts, where the code is copied from the mail.
+/// R-121, R-174 to R-178, R-541, U22, A29.
+#[actix_web::test]
+async fn enrollment_by_mail_in_a_browser() {
+    let world = World::at_this_time(On::Sqlite).await;
+    let folder = tempfile::tempdir().unwrap();
+    for eyes in [DESKTOP, PHONE, PLAIN] {
+        let name = format!("mailed-{}", eyes.name);
+        let address = format!("{name}@acme.test");
+        world
+            .apply(&format!(
+                "[[tenant]]\ncode = \"acme\"\n[[tenant.user]]\nusername = \"{name}\"\nemail = \"{address}\"\n\
+                 first_name = \"Barbara\"\npassword = \"not in the rollout\"\n"
+            ))
+            .await;
+        let made = world.command(&["provision", "create", "--user", &name]);
+        assert!(made.contains("1 mails are on their way"), "{made}");
+        world.catch_up();
+        let (page, code) = crate::provisioning::link_in(&world.mail(&address, 1).await.text());
+        let mut browser = Chromium::new(eyes).await;
+        browser.go(&format!("{page}#{code}")).await;
+        browser.wait("[data-action=start]").await;
+        browser.is_well_made().await;
+        browser.look("mailed-landing").await;
+        if eyes.scripts {
+            assert!(!browser.shows("#code").await, "the code is filled in by itself");
+        } else {
+            browser.press("start").await;
+            browser.wait("#complaint").await;
+            browser.fill("#code", &code).await;
+        }
+        browser.press("start").await;
+        browser.wait("[data-action=platform-command_line]").await;
+        browser.is_well_made().await;
+        browser.look("mailed-platform").await;
+        browser.press("platform-command_line").await;
+        let string = browser.text("[data-activation-string]").await;
+        browser.is_well_made().await;
+        browser.look("mailed-activation").await;
+        assert_eq!(browser.scan(folder.path()).await, string, "R-176: {}", eyes.name);
+        let store = folder.path().join(eyes.name);
+        let path = store.clone();
+        let (exit, out) = tokio::task::spawn_blocking(move || story::app(&path, &["activate", &string])).await.unwrap();
+        assert_eq!(exit, 0, "{out}");
+        if !eyes.scripts {
+            browser.press("check-now").await;
+        }
+        browser.wait("[data-action=portal]").await;
+        browser.is_well_made().await;
+        browser.look("mailed-done").await;
+        browser.press("portal").await;
+        browser.fill("[autocomplete=username]", &name).await;
+        browser.press("continue").await;
+        browser.fill("[autocomplete=current-password]", "not in the rollout").await;
+        browser.press("continue").await;
+        world.catch_up();
+        browser.fill("[autocomplete=one-time-code]", &passcode(store).await).await;
+        browser.press("continue").await;
+        browser.wait("[data-action=log-out]").await;
+        browser.look("mailed-portal").await;
+        // A link that is used says so.
+        browser.go(&format!("{page}?again#{code}")).await;
+        if !eyes.scripts {
+            browser.fill("#code", &code).await;
+        }
+        browser.press("start").await;
+        browser.wait(".reference").await;
+        browser.is_well_made().await;
+        browser.look("mailed-used").await;
+        browser.close().await;
+    }
+}

@@ -29,6 +29,8 @@ mod oidc_registration;
 mod oidc_requests;
 mod pins;
 mod pins_pages;
+mod provisioning;
+mod provisioning_kills;
 mod races;
 mod recovery;
 mod relying_party;

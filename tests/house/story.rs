@@ -185,7 +185,7 @@ async fn the_reference_app_is_activated_by_its_string() {
 }
 
 /// The passcode of the only authenticator in a store, at the test's time.
-fn from_store(world: &World, store: &std::path::Path) -> String {
+pub fn from_store(world: &World, store: &std::path::Path) -> String {
     use base64::Engine as _;
     let file = std::fs::read_dir(store)
         .unwrap()
