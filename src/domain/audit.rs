@@ -134,6 +134,7 @@ pub enum Action {
     TenantChanged,
     TemplateChanged,
     RenewalAsked,
+    RenewalPostponed,
     GroupCreated,
     GroupRemoved,
     UserCreated,

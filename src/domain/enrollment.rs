@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::domain::ids::{EnrollmentId, LoginId, ReservationId, TenantId, UserId};
+use crate::domain::ids::{EnrollmentId, LoginId, ReservationId, TenantId, TokenId, UserId};
 use crate::domain::policy::platform::Platform;
 use crate::domain::timestamp::Timestamp;
 
@@ -34,6 +34,10 @@ pub struct Enrollment {
     pub installed: bool,
     /// Whether a device has confirmed, or a standard app's secret is waiting for its first passcode.
     pub activated: bool,
+    /// Whether its person has tokens already and proved one in the login.
+    pub beside: bool,
+    /// The token that ends when the new one begins.
+    pub replaces: Option<TokenId>,
     /// When it began.
     pub created_at: Timestamp,
 }

@@ -68,6 +68,9 @@ pub enum Refused {
     /// The public key or nonce is malformed.
     #[error("the public key or the nonce is malformed")]
     Malformed,
+    /// The template was changed since the claim: the device claims anew and gets the present values.
+    #[error("the settings of this kind of authenticator have just been changed: claim the activation again")]
+    TemplateChanged,
     /// Too many claims from one address.
     #[error("too many attempts from this network: wait ten minutes")]
     TooMany,
@@ -138,6 +141,12 @@ pub async fn claim(
             }
             mailed::device_failed(connection, house, realm, visit, &activation).await?;
             return refuse(connection, house, realm, visit, &activation, Refused::Secret).await;
+        }
+        // A device that was sent back to claim anew is the only one that may.
+        if activation.state == State::Issued
+            && activation.device_key.as_ref().is_some_and(|key| *key != hello.device_key)
+        {
+            return refuse(connection, house, realm, visit, &activation, Refused::Used).await;
         }
         if activation.state == State::Claimed {
             return again(connection, house, realm, visit, &activation, hello, mac).await;
@@ -220,6 +229,11 @@ pub async fn confirm(
         if activation.state == State::Completed {
             return Ok(Ok(Ok(kept.server_mac)));
         }
+        // What counts is the template at the moment at which the device completes the activation.
+        if kept.template != realm.config.settings.token_templates.app {
+            activations::reopen(connection, tenant, id).await?;
+            return refuse(connection, house, realm, visit, &activation, Refused::TemplateChanged).await;
+        }
         let brought = mailed::Brought { activation: &activation, kept: &kept.template, serial: &kept.serial };
         let secret = SecretBytes::new(kept.otp_secret.clone());
         match mailed::device_confirmed(connection, house, realm, visit, &brought, &secret).await? {
@@ -291,6 +305,8 @@ async fn entitled(
         let unchanged = user.as_ref().is_some_and(|user| user.security_version == row.login.security_version);
         row.login.stage == Stage::Open && !row.login.expired(visit.now) && unchanged
     });
+    let beside = enrollment.as_ref().is_some_and(|enrollment| enrollment.beside);
+    let expected = if beside { Tokens::Usable } else { Tokens::None };
     let reservation = enrollment.as_ref().and_then(|enrollment| enrollment.reservation);
     let open = enrollment.is_some_and(|enrollment| enrollment.state == EnrollmentState::Open && !enrollment.activated);
     let enabled = user.as_ref().is_some_and(|user| user.status == Status::Enabled);
@@ -304,7 +320,7 @@ async fn entitled(
             let no_page = no_login && !has_pin(&realm.config.settings.token_templates.app);
             (login_open || no_page) && place.is_some_and(|place| place.open(email, visit.now).is_ok())
         }
-        None => login_open && tokens::summary(&owned) == Tokens::None,
+        None => login_open && tokens::summary(&owned) == expected,
     };
     if !may || !open || !enabled {
         return Ok(Err(Refused::NotEntitled));

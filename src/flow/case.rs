@@ -7,6 +7,7 @@ use crate::domain::email_code;
 use crate::domain::enrollment::{Enrollment, Progress};
 use crate::domain::ids::{LoginId, ParkedId, TenantId, UserId};
 use crate::domain::lockout::{Failures, LockoutSettings};
+use crate::domain::login::addition::{Addition, Intent};
 use crate::domain::login::evidence::Evidence;
 use crate::domain::login::origin::Origin;
 use crate::domain::login::step::{Account, Facts, Step, Tokens, next_step};
@@ -269,6 +270,7 @@ async fn of_row(
         enrollment: enrollment.as_ref().map(|enrollment| still_allowed(realm, enrollment, reservation.as_ref())),
         sheet,
         link: link(member.as_ref(), reservation.as_ref(), visit.now),
+        addition: addition(realm, visit, login, evidence, &tokens),
     });
     Ok(Case {
         offer,
@@ -285,6 +287,26 @@ async fn of_row(
         lane,
         step,
     })
+}
+
+/// Why the person is to enroll another token, if a token was proven in this very login and was not enrolled in it.
+fn addition(realm: &Realm, visit: &Visit, login: &Login, evidence: Evidence, tokens: &[Token]) -> Option<Addition> {
+    let settings = &realm.config.settings;
+    let here = evidence.otp.is_some_and(|proof| proof.here);
+    let used = tokens.iter().find(|token| Some(token.id) == evidence.token).filter(|_| here)?;
+    if used.enrolled_at >= login.created_at || settings.platforms.allowed().is_empty() {
+        return None;
+    }
+    match Intent::of(login) {
+        Intent::Replace(of) => {
+            let there = tokens.iter().any(|token| token.id == of && token.state.counts());
+            return (there && settings.tokens.replace_in_portal).then_some(Addition::Replacement { of });
+        }
+        Intent::Add => return settings.tokens.add_in_portal.then_some(Addition::Another),
+        Intent::None | Intent::Show(_) => {}
+    }
+    let due = used.renew_before > used.template.version && used.renew_after <= visit.now;
+    due.then_some(Addition::Renewal { of: used.id, may_wait: settings.tokens.renewal_may_wait })
 }
 
 /// How far an enrollment is. A platform that was withdrawn after it was chosen counts as not chosen (T-10).

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::case::{Case, enrollment_lockout, enrollment_subject};
 use super::login::{deadline, end, event, hold, stepped_up};
-use super::{Browser, Error, House, Posted, Realm, Result, Visit, attempts, house, letters};
+use super::{Browser, Error, House, Posted, Realm, Result, Visit, attempts, house, letters, owner};
 use crate::domain::activation::string::SECRET_LENGTH;
 use crate::domain::audit::Action;
 use crate::domain::email_code::{self, Sending, TRIES};
@@ -15,6 +15,7 @@ use crate::domain::enrollment::{Enrollment, State};
 use crate::domain::ids::{ActivationId, EnrollmentId, LoginId, TokenId};
 use crate::domain::letter::Letter;
 use crate::domain::lockout::Lock;
+use crate::domain::login::addition::Addition;
 use crate::domain::login::complaint::Complaint;
 use crate::domain::login::outcome::Ending;
 use crate::domain::login::step::Step;
@@ -30,7 +31,7 @@ use crate::storage::enrollments::{self, Ready};
 use crate::storage::logins::Proven;
 use crate::storage::outbox::{self, Progress};
 use crate::storage::statement;
-use crate::storage::{self, Connection, failures};
+use crate::storage::{self, Connection, failures, tokens};
 
 /// How long an activation waits for a device (part B3).
 pub const ACTIVATION_LIFETIME: Duration = Duration::from_secs(10 * 60);
@@ -44,6 +45,7 @@ fn at(case: &Case, wanted: impl Fn(Step) -> bool) -> std::result::Result<(), Err
         step if wanted(step) => Ok(()),
         // Somewhere else in the same enrollment: a second tab, a back button. The desk shows where.
         Step::Offer
+        | Step::Addition(_)
         | Step::EmailCode
         | Step::ChoosePlatform
         | Step::Install(_)
@@ -71,10 +73,13 @@ pub async fn begin(house: &House, realm: &Realm, visit: &Visit, browser: &Browse
         let Some(case) = hold(connection, house, realm, visit, browser, id).await? else {
             return Ok(Err(Error::NotThisBrowser));
         };
-        if let Err(error) = at(&case, |step| step == Step::Offer) {
+        if let Err(error) = at(&case, |step| matches!(step, Step::Offer | Step::Addition(_))) {
             return Ok(Err(error));
         }
-        if case.member.is_none() {
+        let Some(member) = &case.member else { return Ok(Err(Error::Forbidden)) };
+        if case.step == Step::Addition(Addition::Another)
+            && !owner::may_have_more(connection, realm, member.user.id).await?
+        {
             return Ok(Err(Error::Forbidden));
         }
         open(connection, house, realm, visit, &case).await?;
@@ -95,6 +100,10 @@ pub(super) async fn open(
 ) -> storage::Result<()> {
     let Some(member) = &case.member else { return Ok(()) };
     let login = case.login().id;
+    let addition = match case.step {
+        Step::Addition(addition) => Some(addition),
+        _ => None,
+    };
     let enrollment = Enrollment {
         id: house.new_id(visit.now),
         tenant: realm.tenant(),
@@ -105,13 +114,42 @@ pub(super) async fn open(
         platform: None,
         installed: false,
         activated: false,
+        beside: addition.is_some(),
+        replaces: addition.and_then(Addition::replaces),
         created_at: visit.now,
     };
     enrollments::insert(connection, &enrollment).await?;
     storage::logins::touch(connection, realm.tenant(), login, deadline(case, visit)).await?;
     house.record(connection, event(case, visit, Action::EnrollmentStarted).on("enrollment", enrollment.id)).await?;
-    send_code(connection, house, realm, visit, case, &member.user, Action::CodeSent).await?;
+    if addition.is_none() {
+        send_code(connection, house, realm, visit, case, &member.user, Action::CodeSent).await?;
+    } else if let [only] = realm.config.settings.platforms.allowed().as_slice() {
+        let _ = start(connection, house, realm, visit, case, enrollment.id, *only).await?;
+    }
     Ok(())
+}
+
+/// Whoever is asked to renew an authenticator does it another day, where operators allow it.
+///
+/// # Errors
+/// [`Error::WrongMoment`] if that is not asked; [`Error::Forbidden`] if it may not wait; [`Error::NotThisBrowser`].
+pub async fn postpone(house: &House, realm: &Realm, visit: &Visit, browser: &Browser, id: LoginId) -> Result<()> {
+    const A_DAY: Duration = Duration::from_secs(86_400);
+    let done = house.db.write(async |connection| {
+        let Some(case) = hold(connection, house, realm, visit, browser, id).await? else {
+            return Ok(Err(Error::NotThisBrowser));
+        };
+        let Step::Addition(Addition::Renewal { of, may_wait }) = case.step else {
+            return Ok(Err(Error::WrongMoment));
+        };
+        if !may_wait {
+            return Ok(Err(Error::Forbidden));
+        }
+        tokens::postpone_renewal(connection, realm.tenant(), of, visit.now.plus(A_DAY)).await?;
+        house.record(connection, event(&case, visit, Action::RenewalPostponed).on("token", of)).await?;
+        Ok(Ok(()))
+    });
+    done.await?
 }
 
 /// Sends another code; the one before it stops working.

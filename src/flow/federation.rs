@@ -164,6 +164,7 @@ pub async fn from_session(
             enrollment: None,
             sheet: false,
             link: Ok(()),
+            addition: None,
         });
         if step != Step::Complete {
             return Ok(Ok(Silent::Lacking(step)));

@@ -48,6 +48,8 @@ pub enum Ending {
     All,
     /// Those that a passcode of this token opened. In open logins its passcodes count for nothing any more, either.
     ItsOwn,
+    /// None: this token took its place, and the sessions are its own now.
+    HandedTo(TokenId),
 }
 
 /// Moves `token` along an edge of its life.
@@ -135,6 +137,9 @@ async fn end_sessions(
         Ending::All => {
             users::raise_security_version(connection, tenant, user, by.now).await?;
             session::all_ended(connection, tenant, user, REASON, by.now).await?;
+        }
+        Ending::HandedTo(new) => {
+            sessions::hand_over(connection, tenant, user, (token, new)).await?;
         }
         Ending::ItsOwn => {
             let living = sessions::living_of(tenant, user).ask(connection).await?;

@@ -128,7 +128,8 @@ pub(super) fn event(case: &Case, visit: &Visit, action: Action) -> Event {
 
 /// The deadline of the page that follows now.
 pub(super) fn deadline(case: &Case, visit: &Visit) -> crate::domain::timestamp::Timestamp {
-    let enrolling = case.enrollment.is_some() || matches!(case.step, Step::Offer | Step::Pass(_) | Step::RecoveryCodes);
+    let enrolling = case.enrollment.is_some()
+        || matches!(case.step, Step::Offer | Step::Addition(_) | Step::Pass(_) | Step::RecoveryCodes);
     page_deadline(visit.now, enrolling, case.login().absolute_expires_at)
 }
 

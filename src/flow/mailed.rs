@@ -183,6 +183,8 @@ fn begin(
     place: &Reservation,
 ) -> Enrollment {
     Enrollment {
+        beside: false,
+        replaces: None,
         id: house.new_id(visit.now),
         tenant,
         login,

@@ -66,6 +66,15 @@ pub fn free_name(wanted: &str, others: &[Token]) -> String {
     numbered.into_iter().find(|name| !taken(name)).unwrap_or_default()
 }
 
+/// Whether a person may have one more token.
+///
+/// # Errors
+/// If the database fails.
+pub(super) async fn may_have_more(connection: &mut Connection, realm: &Realm, user: UserId) -> storage::Result<bool> {
+    let most = i64::from(realm.config.settings.tokens.max_per_user);
+    Ok(tokens::held_by(connection, realm.tenant(), user).await? < most)
+}
+
 /// What an owner does to a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wish {

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use super::case::Case;
+use super::lifecycle::{self as lifecycle_of, By, Ending};
 use super::login::{event, hold, one_by_one, stepped_up};
 use super::server_pin::{self, Checked, Initial, Pin, Typed, has_pin};
 use super::{
-    Browser, Error, House, Posted, Realm, Result, Visit, alerts, app_calls, attempts, house, letters, mailed, recovery,
+    Browser, Error, House, Posted, Realm, Result, Visit, alerts, app_calls, attempts, house, letters, mailed, owner,
+    recovery,
     undo,
 };
 use crate::domain::alert::Kind;
-use crate::domain::audit::Action;
-use crate::domain::authenticator::lifecycle::{self, EnrolledBy};
+use crate::domain::audit::{Action, Actor};
+use crate::domain::authenticator::lifecycle::{self, Disposition, EnrolledBy, Move};
 use crate::domain::authenticator::template::{Synchronization, TokenTemplate};
 use crate::domain::enrollment::Enrollment;
 use crate::domain::ids::{LoginId, TokenId, UserId};
@@ -287,14 +289,22 @@ async fn first_passcode(
         let Some(case) = super::case::load(connection, house, realm, visit, browser, id).await? else {
             return Ok(Err(Error::NotThisBrowser));
         };
+        let (Some(enrollment), Some(member)) = (&case.enrollment, &case.member) else {
+            return Ok(Err(Error::WrongMoment));
+        };
+        // Whoever has a token adds another one beside it only (T-09).
+        let expected = if enrollment.beside { Tokens::Usable } else { Tokens::None };
         if !matches!(case.step, Step::FirstPasscode(_) | Step::Activate(Platform::OathApp))
-            || (case.reservation.is_none() && tokens::summary(&case.tokens) != Tokens::None && !case.evidence.vouched())
+            || (case.reservation.is_none()
+                && tokens::summary(&case.tokens) != expected
+                && (enrollment.beside || !case.evidence.vouched()))
         {
             return Ok(Err(Error::WrongMoment));
         }
-        let (Some(enrollment), Some(member)) = (&case.enrollment, &case.member) else {
+        let more = enrollment.replaces.is_none() && enrollment.beside;
+        if more && !owner::may_have_more(connection, realm, member.user.id).await? {
             return Ok(Err(Error::Forbidden));
-        };
+        }
         let Some(ready) = enrollments::ready(connection, tenant, enrollment.id).await? else {
             return Ok(Err(Error::WrongMoment));
         };
@@ -318,7 +328,8 @@ async fn first_passcode(
             digits: ready.template.length,
             moving: moving(&ready.template, 0),
             last_position: -1,
-            pending: case.row.resync.map(|(_, position)| position),
+            // Of this one: in a login in which an older token was proven, too.
+            pending: case.row.resync.filter(|(id, _)| *id == TokenId::from_bits(0)).map(|(_, position)| position),
         };
         let verdict = judge(judged, realm.config.settings.windows, &typed.passcode(&ready.template), visit.now);
         let verdict = match initial {
@@ -328,6 +339,7 @@ async fn first_passcode(
         match verdict {
             Verdict::Accepted { position, drift_steps } => {
                 let new = token(house, visit, member.user.id, enrollment, &ready, &secret, (position, drift_steps));
+                let new = Token { name: owner::free_name(&new.name, &case.tokens), ..new };
                 let done = match &case.reservation {
                     Some(place) => {
                         let begun = (enrollment, place);
@@ -389,7 +401,7 @@ pub(super) fn token(
         platform: Some(platform),
         device: ready.device.clone(),
         device_key: ready.device_key.clone(),
-        enrolled_by: EnrolledBy::Itself,
+        enrolled_by: if enrollment.beside { EnrolledBy::Portal } else { EnrolledBy::Itself },
         enrolled_address: visit.address.to_string(),
         enrolled_at: visit.now,
         first_used_at: Some(visit.now),
@@ -415,12 +427,15 @@ async fn enrolled(
         return Ok(Err(Error::WrongMoment));
     }
     tokens::insert(connection, token).await?;
-    recovery::replaced(connection, house, realm, visit, case, enrollment.user).await?;
-    if realm.config.settings.self_provisioning.recovery_codes
-        && let Some(member) = &case.member
-    {
-        let until = case.login().absolute_expires_at;
-        recovery::issue(connection, house, realm, visit, &member.user, case.login().id, until).await?;
+    // Beside an older one nothing is recovered: whoever has proven that one keeps it, and the codes.
+    if !enrollment.beside {
+        recovery::replaced(connection, house, realm, visit, case, enrollment.user).await?;
+        if realm.config.settings.self_provisioning.recovery_codes
+            && let Some(member) = &case.member
+        {
+            let until = case.login().absolute_expires_at;
+            recovery::issue(connection, house, realm, visit, &member.user, case.login().id, until).await?;
+        }
     }
     enrollments::cancel_others_of(connection, tenant, enrollment.user, enrollment.id, visit.now).await?;
     mailed::close_of(connection, house, realm, visit, (enrollment.user, token.id)).await?;
@@ -435,6 +450,12 @@ async fn enrolled(
     let detail = serde_json::json!({ "platform": token.platform.map(Platform::id), "serial": token.serial });
     writes.push(house.entry(&completed.with(detail)));
     statement::run_all(connection, writes).await?;
+    let replaced = case.tokens.iter().find(|old| Some(old.id) == enrollment.replaces);
+    if let Some(old) = replaced {
+        let by = By { correlation: Some(case.login().correlation), ..By::visitor(Actor::User(enrollment.user), visit) };
+        let step = (Move::Revoke(Disposition::Returned), "replaced");
+        lifecycle_of::carry_out(connection, house, &by, old, step, Ending::HandedTo(token.id)).await?;
+    }
     let letter = Letter::Enrolled {
         device: token.name.clone(),
         platform: enrollment.platform.unwrap_or(Platform::OathApp),

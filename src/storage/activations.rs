@@ -212,6 +212,20 @@ impl Activation {
     }
 }
 
+/// Lets the device that claimed an activation claim it anew: what it was told counts no more. Only that device may; its key
+/// stays. Says `false` if it is not claimed any more.
+pub async fn reopen(connection: &mut Connection, tenant: TenantId, id: ActivationId) -> Result<bool> {
+    let done = Statement::new(
+        "UPDATE activation SET state = 'issued', handshake_sealed = NULL, claimed_at = NULL \
+         WHERE tenant_id = ? AND id = ? AND state = 'claimed'",
+    )
+    .shown(tenant)
+    .shown(id)
+    .run(connection)
+    .await?;
+    Ok(done == 1)
+}
+
 /// Completes a claimed activation, once.
 pub async fn complete(connection: &mut Connection, tenant: TenantId, id: ActivationId, now: Timestamp) -> Result<bool> {
     let done = Statement::new(

@@ -36,6 +36,8 @@ fn enrollment(row: Record) -> Result<Enrollment> {
         platform: row.parsed_or_none("platform")?,
         installed: row.flag("installed")?,
         activated: row.flag("activated")?,
+        beside: row.flag("beside")?,
+        replaces: row.parsed_or_none("replaces")?,
         created_at: row.time("created_at")?,
     })
 }
@@ -44,7 +46,7 @@ fn enrollment(row: Record) -> Result<Enrollment> {
 pub async fn insert(connection: &mut Connection, enrollment: &Enrollment) -> Result<()> {
     Statement::new(
         "INSERT INTO enrollment (tenant_id, id, login_id, reservation_id, user_id, state, platform, installed, activated, \
-         created_at, updated_at) VALUES (?, ?, ?, ?, ?, 'open', ?, 0, 0, ?, ?)",
+         beside, replaces, created_at, updated_at) VALUES (?, ?, ?, ?, ?, 'open', ?, 0, 0, ?, ?, ?, ?)",
     )
     .shown(enrollment.tenant)
     .shown(enrollment.id)
@@ -52,6 +54,8 @@ pub async fn insert(connection: &mut Connection, enrollment: &Enrollment) -> Res
     .bind(enrollment.reservation.map(|id| id.to_string()))
     .shown(enrollment.user)
     .bind(enrollment.platform.map(Platform::id))
+    .bind(i64::from(enrollment.beside))
+    .bind(enrollment.replaces)
     .bind(enrollment.created_at.micros())
     .bind(enrollment.created_at.micros())
     .run(connection)
@@ -62,7 +66,7 @@ pub async fn insert(connection: &mut Connection, enrollment: &Enrollment) -> Res
 /// The open enrollment of a login.
 pub fn open_of(tenant: TenantId, login: LoginId) -> Question<Option<Enrollment>> {
     let statement = Statement::new(
-        "SELECT id, tenant_id, login_id, reservation_id, user_id, state, platform, installed, activated, created_at \
+        "SELECT id, tenant_id, login_id, reservation_id, user_id, state, platform, installed, activated, beside, replaces, created_at \
          FROM enrollment WHERE tenant_id = ? AND login_id = ? AND state = 'open'",
     );
     Question::new(statement.shown(tenant).shown(login), |rows| rows.into_iter().next().map(enrollment).transpose())
@@ -71,7 +75,7 @@ pub fn open_of(tenant: TenantId, login: LoginId) -> Question<Option<Enrollment>>
 /// The enrollment with this identifier.
 pub async fn with_id(connection: &mut Connection, tenant: TenantId, id: EnrollmentId) -> Result<Option<Enrollment>> {
     let row = Statement::new(
-        "SELECT id, tenant_id, login_id, reservation_id, user_id, state, platform, installed, activated, created_at \
+        "SELECT id, tenant_id, login_id, reservation_id, user_id, state, platform, installed, activated, beside, replaces, created_at \
          FROM enrollment WHERE tenant_id = ? AND id = ?",
     )
     .shown(tenant)

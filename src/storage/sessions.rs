@@ -4,7 +4,7 @@ use super::row::{Row, micros};
 use super::statement::{Question, Record, Statement};
 use super::{Connection, Result, users};
 use crate::domain::authenticator::lifecycle::EnrolledBy;
-use crate::domain::ids::{SessionId, TenantId, UserId};
+use crate::domain::ids::{SessionId, TenantId, TokenId, UserId};
 use crate::domain::login::evidence::Authenticator;
 use crate::domain::login::step::Tokens;
 use crate::domain::session::Session;
@@ -197,4 +197,22 @@ pub async fn end_all_of(
     .run(connection)
     .await?;
     Ok(done)
+}
+
+/// Hands the sessions that a token opened over to the token that took its place. Says how many there were.
+pub async fn hand_over(
+    connection: &mut Connection,
+    tenant: TenantId,
+    user: UserId,
+    (old, new): (TokenId, TokenId),
+) -> Result<u64> {
+    Statement::new(
+        "UPDATE sso_session SET token_id = ? WHERE tenant_id = ? AND user_id = ? AND token_id = ? AND ended_at IS NULL",
+    )
+    .shown(new)
+    .shown(tenant)
+    .shown(user)
+    .shown(old)
+    .run(connection)
+    .await
 }

@@ -74,6 +74,8 @@ pub struct Token {
     pub last_used_at: Option<Timestamp>,
     /// Its owner is asked to enroll anew while the template's version is lower than this; 0 asks for nothing.
     pub renew_before: u32,
+    /// Its owner is not asked before this.
+    pub renew_after: Timestamp,
 }
 
 impl Token {
@@ -109,6 +111,7 @@ impl Token {
             first_used_at: None,
             last_used_at: None,
             renew_before: 0,
+            renew_after: Timestamp::from_micros(0),
         }
     }
 }
@@ -149,6 +152,7 @@ pub(super) fn token_of(row: &Row) -> Result<Token> {
         first_used_at: row.time_or_none("first_used_at")?,
         last_used_at: row.time_or_none("last_used_at")?,
         renew_before: u32::try_from(row.integer("renew_before")?).map_err(|_| row.broken("renew_before"))?,
+        renew_after: row.time("renew_after")?,
     })
 }
 
@@ -204,7 +208,7 @@ pub fn of_user(tenant: TenantId, user: UserId) -> Question<Vec<Token>> {
     let statement = Statement::new(
         "SELECT id, tenant_id, serial, user_id, kind, name, state, state_reason, state_at, lock_reason, disposition, \
          template, secret_sealed, last_position, drift_steps, failed_count, platform, device, device_key, device_counter, \
-         enrolled_by, enrolled_address, enrolled_at, rule_id, task_id, first_used_at, last_used_at, renew_before \
+         enrolled_by, enrolled_address, enrolled_at, rule_id, task_id, first_used_at, last_used_at, renew_before, renew_after \
          FROM token WHERE tenant_id = ? AND user_id = ? AND state <> 'revoked' ORDER BY enrolled_at, id",
     );
     Question::new(statement.shown(tenant).shown(user), |rows| rows.into_iter().map(token).collect())
@@ -215,7 +219,7 @@ pub async fn all(connection: &mut Connection, tenant: TenantId) -> Result<Vec<To
     let rows = Statement::new(
         "SELECT id, tenant_id, serial, user_id, kind, name, state, state_reason, state_at, lock_reason, disposition, \
          template, secret_sealed, last_position, drift_steps, failed_count, platform, device, device_key, device_counter, \
-         enrolled_by, enrolled_address, enrolled_at, rule_id, task_id, first_used_at, last_used_at, renew_before \
+         enrolled_by, enrolled_address, enrolled_at, rule_id, task_id, first_used_at, last_used_at, renew_before, renew_after \
          FROM token WHERE tenant_id = ? ORDER BY enrolled_at, id",
     )
     .shown(tenant)
@@ -229,7 +233,7 @@ pub async fn with_serial(connection: &mut Connection, tenant: TenantId, serial: 
     let row = Statement::new(
         "SELECT id, tenant_id, serial, user_id, kind, name, state, state_reason, state_at, lock_reason, disposition, \
          template, secret_sealed, last_position, drift_steps, failed_count, platform, device, device_key, device_counter, \
-         enrolled_by, enrolled_address, enrolled_at, rule_id, task_id, first_used_at, last_used_at, renew_before \
+         enrolled_by, enrolled_address, enrolled_at, rule_id, task_id, first_used_at, last_used_at, renew_before, renew_after \
          FROM token WHERE tenant_id = ? AND serial = ?",
     )
     .shown(tenant)
@@ -244,7 +248,7 @@ pub fn with_id(tenant: TenantId, id: TokenId) -> Question<Option<Token>> {
     let statement = Statement::new(
         "SELECT id, tenant_id, serial, user_id, kind, name, state, state_reason, state_at, lock_reason, disposition, \
          template, secret_sealed, last_position, drift_steps, failed_count, platform, device, device_key, device_counter, \
-         enrolled_by, enrolled_address, enrolled_at, rule_id, task_id, first_used_at, last_used_at, renew_before \
+         enrolled_by, enrolled_address, enrolled_at, rule_id, task_id, first_used_at, last_used_at, renew_before, renew_after \
          FROM token WHERE tenant_id = ? AND id = ?",
     );
     Question::new(statement.shown(tenant).shown(id), |rows| rows.into_iter().next().map(token).transpose())
@@ -490,6 +494,22 @@ pub async fn ask_again(
     .run(connection)
     .await?;
     Ok(done == 1)
+}
+
+/// Remembers that the token's owner wants to be asked to renew it after `until` only.
+pub async fn postpone_renewal(
+    connection: &mut Connection,
+    tenant: TenantId,
+    id: TokenId,
+    until: Timestamp,
+) -> Result<()> {
+    Statement::new("UPDATE token SET renew_after = ? WHERE tenant_id = ? AND id = ?")
+        .bind(until.micros())
+        .shown(tenant)
+        .shown(id)
+        .run(connection)
+        .await?;
+    Ok(())
 }
 
 /// Renames a token.

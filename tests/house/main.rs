@@ -29,6 +29,7 @@ mod oidc_registration;
 mod oidc_requests;
 mod pins;
 mod pins_pages;
+mod portal_tokens;
 mod provisioning;
 mod provisioning_kills;
 mod races;

@@ -19,6 +19,7 @@ pub(super) fn refused(refused: Refused) -> HttpResponse {
         Refused::Platform => (403, "act.platform"),
         Refused::OldSystem => (403, "act.os_old"),
         Refused::Confirm => (403, "act.confirm_failed"),
+        Refused::TemplateChanged => (409, "act.template_changed"),
         Refused::Malformed => (400, "act.malformed"),
         Refused::TooMany => (429, "act.too_many"),
     };

@@ -123,9 +123,21 @@ struct Problem {
 
 /// An authenticator by our own protocol.
 async fn ours(store: &Store, string: &ActivationString, wanted: &Activate) -> Result<Entry, Failure> {
-    let base = string.base.as_str();
     let pair =
         (0..8).find_map(|_| Pair::of_random(&Entropy::System.bytes())).ok_or_else(|| failed("no key could be made"))?;
+    let mut tried = 1;
+    loop {
+        match agreed(store, string, wanted, &pair).await {
+            // An operator has changed the template meanwhile: claim again, with what it says now.
+            Err(Failure::Refused { code, .. }) if code == "act.template_changed" && tried < TRIES => tried += 1,
+            result => return result,
+        }
+    }
+}
+
+/// Claims the activation with this key, and confirms it.
+async fn agreed(store: &Store, string: &ActivationString, wanted: &Activate, pair: &Pair) -> Result<Entry, Failure> {
+    let base = string.base.as_str();
     let hello = Hello {
         activation: string.id,
         device_key: pair.public(),

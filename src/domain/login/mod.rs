@@ -4,6 +4,7 @@
 //! lacking, so that a back button, a second tab, a policy changed or a token revoked in mid-flight
 //! need no code of their own.
 
+pub mod addition;
 pub mod complaint;
 pub mod evidence;
 pub mod origin;

@@ -7,6 +7,7 @@
 use crate::domain::authenticator::server_pin::Due;
 use crate::domain::enrollment;
 use crate::domain::lockout::Lock;
+use crate::domain::login::addition::Addition;
 use crate::domain::login::evidence::Evidence;
 use crate::domain::login::origin::Origin;
 use crate::domain::login::outcome::{Ending, Refusal};
@@ -75,6 +76,8 @@ pub struct Facts<'a> {
     pub sheet: bool,
     /// Where a link from a mail began: whether it still works.
     pub link: Result<(), Closed>,
+    /// Why another token is to be enrolled by somebody who has proven one in this login.
+    pub addition: Option<Addition>,
 }
 
 /// What the browser shows or does next.
@@ -92,6 +95,8 @@ pub enum Step {
     Offer,
     /// Explain which gate is closed and ask for the help desk's pass.
     Pass(provisioning::Refusal),
+    /// Explain why another authenticator is to be added, and offer to do so.
+    Addition(Addition),
     /// Ask for the code that was mailed.
     EmailCode,
     /// Ask where the authenticator shall live.
@@ -192,7 +197,15 @@ fn step_towards(facts: &Facts<'_>, requirements: &[Requirement]) -> Step {
     if lacking(Method::Otp) || replaces(facts) {
         return otp_step(facts);
     }
-    if facts.sheet { Step::RecoveryCodes } else { Step::Complete }
+    if facts.sheet {
+        return Step::RecoveryCodes;
+    }
+    facts.addition.map_or(Step::Complete, |addition| addition_step(facts, addition))
+}
+
+/// The questions of somebody who has proven a token in this login and enrolls another one. The mailbox would prove less.
+fn addition_step(facts: &Facts<'_>, addition: Addition) -> Step {
+    facts.enrollment.map_or(Step::Addition(addition), platform_step)
 }
 
 /// Whether the person, let in by a recovery code, wants another authenticator as well.
@@ -354,6 +367,7 @@ mod tests {
             enrollment: None,
             sheet: false,
             link: Ok(()),
+            addition: None,
         }
     }
 
@@ -392,6 +406,30 @@ mod tests {
         }
         for closed in Closed::ALL {
             assert_eq!(next_step(&Facts { link: Err(closed), ..base }), Step::LinkClosed(closed));
+        }
+    }
+
+    /// T-09: another token is enrolled after an older one was proven, never instead of proving it; and without
+    /// the mailbox.
+    #[test]
+    fn the_way_to_another_token() {
+        use crate::domain::ids::TokenId;
+        let (login, decision) = (login(), decision(both()));
+        let renewal = Addition::Renewal { of: TokenId::from_bits(1), may_wait: true };
+        let proven = Evidence { password: PROVEN, otp: PROVEN, ..Evidence::default() };
+        let base =
+            Facts { tokens: Tokens::Usable, evidence: proven, addition: Some(renewal), ..new_user(&login, &decision) };
+        let progress = |platform, activated| Some(Progress { platform, installed: false, activated });
+        for (facts, step) in [
+            (Facts { evidence: Evidence { otp: None, ..proven }, ..base }, Step::Passcode),
+            (Facts { evidence: Evidence::default(), ..base }, Step::Password),
+            (base, Step::Addition(renewal)),
+            (Facts { enrollment: progress(None, false), ..base }, Step::ChoosePlatform),
+            (Facts { enrollment: progress(Some(Platform::Ios), false), ..base }, Step::Activate(Platform::Ios)),
+            (Facts { enrollment: progress(Some(Platform::Ios), true), ..base }, Step::FirstPasscode(Platform::Ios)),
+            (Facts { addition: None, ..base }, Step::Complete),
+        ] {
+            assert_eq!(next_step(&facts), step, "{facts:?}");
         }
     }
 

@@ -282,6 +282,8 @@ async fn activation(
     // No browser has begun it: the place in the task stands where the login would.
     let nobody: LoginId = LoginId::from_bits(u128::from_be_bytes(place.id.to_bytes()));
     let begun = Enrollment {
+        beside: false,
+        replaces: None,
         id: house.new_id(desk.now),
         tenant,
         login: nobody,

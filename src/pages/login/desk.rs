@@ -4,7 +4,7 @@ use actix_web::web;
 
 use super::view::{self, form_targets};
 use super::{
-    activation, email, mailed, new_pin, offer, password, platform, recovery, refused, second_factor, username,
+    activation, addition, email, mailed, new_pin, offer, password, platform, recovery, refused, second_factor, username,
 };
 use crate::domain::ids::LoginId;
 use crate::domain::login::complaint::Complaint;
@@ -60,6 +60,7 @@ pub async fn page_of(call: &Call, case: &Case, complaint: Option<Complaint>) -> 
             flow::recovery::tell_withheld(&call.site.house, &call.realm, &call.visit, case).await?;
             recovery::gate_page(call, case, gate, complaint)?
         }
+        Step::Addition(why) => addition::page(call, case, why, complaint)?,
         Step::EmailCode => email::page(call, case, complaint, false).await?,
         Step::ChoosePlatform => platform::page(call, case, complaint)?,
         Step::Install(platform) => activation::install_page(call, case, platform, complaint)?,

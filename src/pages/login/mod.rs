@@ -1,6 +1,7 @@
 //! The pages of a login. The desk shows what is lacking; every form is answered "see the desk".
 
 mod activation;
+mod addition;
 mod desk;
 mod email;
 mod events;
@@ -30,6 +31,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/passcode", web::post().to(second_factor::post))
         .route("/new-pin", web::post().to(new_pin::post))
         .route("/add-authenticator", web::post().to(offer::post))
+        .route("/later", web::post().to(addition::later))
         .route("/code", web::post().to(email::post))
         .route("/resend-code", web::post().to(email::resend))
         .route("/platform", web::post().to(platform::post))

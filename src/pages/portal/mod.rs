@@ -2,12 +2,15 @@
 
 mod pin;
 mod recovery;
+mod tokens;
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::domain::application::{Application, Protocol};
+use crate::domain::authenticator::lifecycle::State;
 use crate::domain::ids::{ApplicationId, LoginId};
+use crate::domain::login::addition::Intent;
 use crate::domain::login::origin::Origin;
 use crate::domain::login::step::Step;
 use crate::domain::login::wishes::Wishes;
@@ -20,7 +23,7 @@ use crate::http::page::Frame;
 use crate::http::{Answer, Call, Fault, Form, cookies, form, page};
 use crate::i18n::Language;
 use crate::storage::consents;
-use crate::storage::tokens::{self, Token};
+use crate::storage::tokens::{self as stored, Token};
 
 /// Registers the routes.
 pub fn configure(config: &mut web::ServiceConfig) {
@@ -33,6 +36,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/portal/consents/{application}/withdraw", web::post().to(withdraw))
         .route("/portal/logout", web::post().to(log_out));
     recovery::configure(config);
+    self::tokens::configure(config);
 }
 
 #[derive(Template)]
@@ -43,6 +47,10 @@ struct HomePage {
     username: String,
     applications: Vec<Entry>,
     tokens: Vec<TokenEntry>,
+    /// Where another authenticator is added, if that is allowed.
+    add: Option<String>,
+    /// How many authenticators somebody may have, if the person has as many.
+    limit: Option<String>,
     consents: Vec<ConsentEntry>,
     logout: String,
     pin_changed: bool,
@@ -70,6 +78,7 @@ struct TokenEntry {
     last_used: String,
     /// Where its PIN is changed; empty if there is none to change.
     pin: String,
+    page: String,
 }
 
 impl TokenEntry {
@@ -139,7 +148,7 @@ async fn show(call: &Call, proven: &Proven, pin_changed: bool) -> Answer {
     let (realm, user) = (&call.realm, &proven.member.user);
     let tenant = realm.tenant();
     let found = call.site.house.db.read(async |connection| {
-        let tokens = tokens::of_user(tenant, user.id).ask(connection).await?;
+        let tokens = stored::of_user(tenant, user.id).ask(connection).await?;
         Ok((tokens, consents::of_user(tenant, user.id).ask(connection).await?))
     });
     let frame = Frame::of(call, "portal-title").with_csrf(csrf(call, proven.session));
@@ -156,7 +165,12 @@ async fn show(call: &Call, proven: &Proven, pin_changed: bool) -> Answer {
         let withdraw = format!("/t/{}/portal/consents/{}/withdraw", realm.code(), consent.application);
         Some(ConsentEntry { name, day: day(consent.given_at), withdraw })
     });
+    let rules = realm.config.settings.tokens;
+    let full = tokens.len() >= usize::from(rules.max_per_user);
+    let may_add = rules.add_in_portal && tokens.iter().any(|token| token.state == State::Active);
     page::page(&HomePage {
+        add: (may_add && !full).then(|| format!("/t/{}/portal/tokens/add", realm.code())),
+        limit: (may_add && full).then(|| rules.max_per_user.to_string()),
         name: user.display_name(),
         username: user.username.clone(),
         applications: applications.collect(),
@@ -187,6 +201,7 @@ fn day(at: Timestamp) -> String {
 
 fn entry(call: &Call, token: &Token) -> TokenEntry {
     TokenEntry {
+        page: self::tokens::path_of(call, token.id),
         name: token.name.clone(),
         serial: token.serial.clone(),
         state: token.state.id(),
@@ -215,11 +230,12 @@ async fn resume(call: Call, path: web::Path<(String, LoginId)>) -> Answer {
         }
     }
     let request = seen.login().request.as_str();
-    let token = request.strip_prefix("pin/").and_then(|token| token.parse().ok());
-    let next = match token {
-        Some(token) => pin::path(&call, token),
-        None if request == recovery::REQUEST => recovery::path(&call),
-        None => site.urls.portal(realm.code()),
+    let of_pin = request.strip_prefix("pin/").and_then(|token| token.parse().ok());
+    let next = match (of_pin, Intent::of(seen.login())) {
+        (Some(token), _) => pin::path(&call, token),
+        (None, Intent::Show(token)) => self::tokens::path_of(&call, token),
+        (None, _) if request == recovery::REQUEST => recovery::path(&call),
+        _ => site.urls.portal(realm.code()),
     };
     let mut response = page::see(&next);
     let gone = cookies::gone(&site.urls, cookies::Kind::Login(id));

@@ -1,0 +1,186 @@
+//! P2 and P3: one of the person's own authenticators, and the way to another one.
+
+use actix_web::web;
+use askama::Template;
+
+use super::{TokenEntry, begin, csrf, day, entry, portal, speak};
+use crate::domain::audit::Actor;
+use crate::domain::authenticator::lifecycle::{Kind, State};
+use crate::domain::ids::TokenId;
+use crate::domain::login::addition::Intent;
+use crate::domain::login::wishes::{Freshness, Wishes};
+use crate::domain::policy::access::Method;
+use crate::flow::federation::{self, Asked, Proven, Receipt, Silent};
+use crate::flow::lifecycle::By;
+use crate::flow::owner::{self, NotThatName, Wish};
+use crate::http::page::Frame;
+use crate::http::{Answer, Call, Fault, Form, page};
+use crate::storage::Connection;
+use crate::storage::tokens::{self, Token};
+
+/// How old the proofs of a session may be for something that cannot be undone.
+const FRESH: std::time::Duration = std::time::Duration::from_secs(10 * 60);
+
+/// Registers the routes.
+pub fn configure(config: &mut web::ServiceConfig) {
+    config
+        .route("/portal/tokens/add", web::post().to(add))
+        .route("/portal/tokens/{token}", web::get().to(show))
+        .route("/portal/tokens/{token}/rename", web::post().to(rename))
+        .route("/portal/tokens/{token}/replace", web::post().to(replace))
+        .route("/portal/tokens/{token}/lost", web::post().to(lost))
+        .route("/portal/tokens/{token}/remove", web::post().to(remove));
+}
+
+#[derive(Template)]
+#[template(path = "portal/token.html")]
+struct TokenPage {
+    frame: Frame,
+    token: TokenEntry,
+    /// What was wrong with a name, or that it was saved; the keys of texts, or empty.
+    complaint: &'static str,
+    good: &'static str,
+    enrolled: String,
+    /// Forms post below it.
+    path: String,
+    home: String,
+    active: bool,
+    replaceable: bool,
+    last: bool,
+}
+
+/// The path of a token's page.
+pub fn path_of(call: &Call, token: TokenId) -> String {
+    format!("/t/{}/portal/tokens/{token}", call.realm.code())
+}
+
+/// Who is here, as the policy of the portal wants it proven; `None` leads to the portal, which asks for what is lacking.
+async fn here(call: &Call) -> Result<Option<Proven>, Fault> {
+    let (wishes, application) = (Wishes::default(), portal(call)?.id);
+    let asked = Asked { application, wishes: &wishes, once: None };
+    let nothing = |_: &Proven| Receipt::Nothing;
+    let (house, realm) = (&call.site.house, &call.realm);
+    Ok(match federation::from_session(house, realm, &call.visit, &call.browser, asked, nothing).await? {
+        Silent::Complete(proven) => Some(*proven),
+        Silent::Lacking(_) => None,
+    })
+}
+
+/// As [`here`], for a form of a page of ours.
+async fn posting(call: &Call, form: &Form) -> Result<Option<Proven>, Fault> {
+    let Some(proven) = here(call).await? else { return Ok(None) };
+    form.check(&call.site, &[b"session", &call.realm.tenant().to_bytes(), &proven.session.to_bytes()])?;
+    Ok(Some(proven))
+}
+
+fn home(call: &Call) -> Answer {
+    Ok(page::see(&call.site.urls.portal(call.realm.code())))
+}
+
+/// Every token of the person that is not revoked.
+async fn owned(call: &Call, proven: &Proven) -> Result<Vec<Token>, Fault> {
+    let (tenant, user) = (call.realm.tenant(), proven.member.user.id);
+    let question = async |connection: &mut Connection| tokens::of_user(tenant, user).ask(connection).await;
+    Ok(call.site.house.db.read(question).await.map_err(crate::flow::Error::from)?)
+}
+
+/// `GET …/portal/tokens/{token}`.
+async fn show(mut call: Call, path: web::Path<(String, TokenId)>) -> Answer {
+    let Some(proven) = here(&call).await? else { return home(&call) };
+    speak(&mut call, &proven);
+    shown(&call, &proven, path.into_inner().1, "", "").await
+}
+
+async fn shown(call: &Call, proven: &Proven, id: TokenId, complaint: &'static str, good: &'static str) -> Answer {
+    let all = owned(call, proven).await?;
+    let Some(token) = all.iter().find(|token| token.id == id && token.state.counts()) else {
+        return home(call);
+    };
+    let active = token.state == State::Active;
+    let others = all.iter().any(|other| other.id != id && other.state == State::Active);
+    let path = path_of(call, id);
+    let frame = Frame::of(call, "token-title").with_csrf(csrf(call, proven.session)).at(path.clone());
+    page::page(&TokenPage {
+        token: entry(call, token),
+        complaint,
+        good,
+        enrolled: day(token.enrolled_at),
+        home: call.site.urls.portal(call.realm.code()),
+        path,
+        active,
+        replaceable: active && token.kind != Kind::Oath && call.realm.config.settings.tokens.replace_in_portal,
+        last: active && !others,
+        frame,
+    })
+}
+
+/// `POST …/rename`.
+async fn rename(mut call: Call, path: web::Path<(String, TokenId)>, form: Form) -> Answer {
+    let Some(proven) = posting(&call, &form).await? else { return home(&call) };
+    speak(&mut call, &proven);
+    let id = path.into_inner().1;
+    let all = owned(&call, &proven).await?;
+    let Some(token) = all.iter().find(|token| token.id == id) else { return home(&call) };
+    let house = &call.site.house;
+    let by = By::visitor(Actor::User(proven.member.user.id), &call.visit);
+    let work =
+        async |connection: &mut Connection| owner::rename(connection, house, &by, token, form.text("name")).await;
+    let renamed = house.db.write(work).await.map_err(crate::flow::Error::from)?;
+    let (complaint, good) = match renamed {
+        Ok(_) => ("", "token-renamed"),
+        Err(NotThatName::Taken) => ("token-name-taken", ""),
+        Err(NotThatName::Fault(_)) => ("token-name-bad", ""),
+    };
+    shown(&call, &proven, id, complaint, good).await
+}
+
+/// A login that proves the person anew, and then does what is intended.
+async fn anew(call: &Call, request: &actix_web::HttpRequest, intent: Intent) -> Answer {
+    let wishes = Wishes { freshness: Freshness::ThisLogin, methods: vec![Method::Otp], ..Wishes::default() };
+    begin(call, request, portal(call)?.id, wishes, intent.text()).await
+}
+
+/// `POST …/portal/tokens/add`.
+async fn add(call: Call, request: actix_web::HttpRequest, form: Form) -> Answer {
+    let Some(_) = posting(&call, &form).await? else { return home(&call) };
+    if !call.realm.config.settings.tokens.add_in_portal {
+        return home(&call);
+    }
+    anew(&call, &request, Intent::Add).await
+}
+
+/// `POST …/replace`.
+async fn replace(
+    call: Call,
+    request: actix_web::HttpRequest,
+    path: web::Path<(String, TokenId)>,
+    form: Form,
+) -> Answer {
+    let Some(proven) = posting(&call, &form).await? else { return home(&call) };
+    let id = path.into_inner().1;
+    let mine = owned(&call, &proven).await?.iter().any(|token| token.id == id && token.kind != Kind::Oath);
+    if !mine || !call.realm.config.settings.tokens.replace_in_portal {
+        return home(&call);
+    }
+    anew(&call, &request, Intent::Replace(id)).await
+}
+
+/// `POST …/lost`: it stops at once; whoever has lost it cannot be asked for a passcode of it first.
+async fn lost(call: Call, path: web::Path<(String, TokenId)>, form: Form) -> Answer {
+    let Some(proven) = posting(&call, &form).await? else { return home(&call) };
+    let whose = (proven.member.user.id, path.into_inner().1);
+    owner::act(&call.site.house, &call.realm, &call.visit, whose, Wish::Lost).await?;
+    home(&call)
+}
+
+/// `POST …/remove`: with fresh proofs only.
+async fn remove(call: Call, request: actix_web::HttpRequest, path: web::Path<(String, TokenId)>, form: Form) -> Answer {
+    let Some(proven) = posting(&call, &form).await? else { return home(&call) };
+    let id = path.into_inner().1;
+    if call.visit.now.since(proven.authenticated_at) >= FRESH {
+        return anew(&call, &request, Intent::Show(id)).await;
+    }
+    let whose = (proven.member.user.id, id);
+    owner::act(&call.site.house, &call.realm, &call.visit, whose, Wish::Remove).await?;
+    home(&call)
+}
