@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::domain::authenticator::template::Mode;
+use crate::domain::oath::alphabet::Alphabet;
 use crate::domain::oidc_client::OidcClientDraft;
 use crate::domain::policy::access::Method;
 use crate::domain::provisioning_task::TokenType;
@@ -144,6 +146,10 @@ pub struct Token {
     pub period_seconds: Option<u32>,
     /// The next counter of an event-based token.
     pub counter: Option<i64>,
+    /// What passcodes are written in; decimal unless given.
+    pub alphabet: Option<Alphabet>,
+    /// `challenge_response` if it answers challenges (OCRA).
+    pub mode: Option<Mode>,
     /// As the person calls it.
     pub name: Option<String>,
 }

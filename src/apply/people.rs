@@ -10,7 +10,7 @@ use super::file;
 use super::plan::Names;
 use crate::config::document::Document;
 use crate::domain::authenticator::lifecycle::Kind;
-use crate::domain::authenticator::template::{Synchronization, TokenTemplate};
+use crate::domain::authenticator::template::{Mode, Synchronization, TokenTemplate};
 use crate::domain::ids::{GroupId, UserId};
 use crate::domain::name::{checked, key_of};
 use crate::domain::oath::Algorithm;
@@ -303,6 +303,9 @@ fn token(document: &mut Document<'_>, place: &str, entry: &file::Token) -> Optio
     if entry.counter.is_some() && entry.period_seconds.is_some() {
         fault("counter", "must not be given together with period_seconds".to_owned());
     }
+    if entry.mode == Some(Mode::ChallengeResponse) && entry.alphabet.is_some_and(|alphabet| !alphabet.is_decimal()) {
+        fault("alphabet", "must be \"decimal\" where challenges are answered".to_owned());
+    }
     if entry.counter.is_some_and(|counter| counter < 0) {
         fault("counter", "must not be negative".to_owned());
     }
@@ -319,6 +322,8 @@ fn token(document: &mut Document<'_>, place: &str, entry: &file::Token) -> Optio
         algorithm,
         synchronization: if entry.counter.is_some() { Synchronization::Event } else { Synchronization::Time },
         time_step_seconds: entry.period_seconds.unwrap_or(30),
+        alphabet: entry.alphabet.unwrap_or_default(),
+        mode: entry.mode.unwrap_or(Mode::QuickLog),
         // It does not come from a template of the virtual server.
         version: 0,
         ..TokenTemplate::oath_app()

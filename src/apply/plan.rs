@@ -10,7 +10,7 @@ use crate::config::document::Document;
 use crate::domain::application::{Application, Assignment, Protocol};
 use crate::domain::authenticator::kinds::differences as differences_of;
 use crate::domain::authenticator::lifecycle::Kind;
-use crate::domain::authenticator::template::TokenTemplate;
+use crate::domain::authenticator::template::{Mode, TokenTemplate};
 use crate::domain::group::Group;
 use crate::domain::ids::{GroupId, Id};
 use crate::domain::name::{checked, key_of};
@@ -391,6 +391,9 @@ fn plan_templates(
         let wanted = settings::overlaid(document, &place, template, table);
         for (key, words) in wanted.faults().into_iter().chain(wanted.faults_of(kind)) {
             document.fault(&format!("{place}.{key}"), words);
+        }
+        if name == "oath_app" && wanted.mode == Mode::ChallengeResponse {
+            document.fault(&format!("{place}.mode"), "must be \"quick_log\": standard apps answer no challenges");
         }
         let told = |(key, words): (&str, &str)| format!("token_template.{name}.{key} {words}");
         let unusual = differences_of(&TokenTemplate::shipped(kind), &wanted);

@@ -7,6 +7,8 @@ pub mod alerts;
 pub mod app_calls;
 mod attempts;
 pub mod case;
+pub mod challenge;
+mod clock_doctor;
 pub mod consent;
 pub mod device;
 pub mod enrollment;

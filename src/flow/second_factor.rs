@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use super::case::Case;
+use super::challenge::answers;
 use super::lifecycle::{self as lifecycle_of, By, Ending};
 use super::login::{event, hold, one_by_one, stepped_up};
 use super::server_pin::{self, Checked, Initial, Pin, Typed, has_pin};
 use super::{
-    Browser, Error, House, Posted, Realm, Result, Visit, alerts, app_calls, attempts, house, letters, mailed, owner,
-    recovery,
-    undo,
+    Browser, Error, House, Posted, Realm, Result, Visit, alerts, app_calls, attempts, clock_doctor, house, letters,
+    mailed, owner, recovery, undo,
 };
 use crate::domain::alert::Kind;
 use crate::domain::audit::{Action, Actor};
@@ -24,12 +24,22 @@ use crate::domain::login::step::{Step, Tokens};
 use crate::domain::oath::window::{Judged, Moving, Verdict, judge};
 use crate::domain::policy::platform::Platform;
 use crate::domain::secret::SecretBytes;
+use crate::domain::timestamp::Timestamp;
 use crate::keys::sealing::Place;
 use crate::storage::enrollments::{self, Ready};
 use crate::storage::logins::Proven;
 use crate::storage::statement;
 use crate::storage::tokens::{self, State, Token};
-use crate::storage::{self, Connection, activations, logins, throttle, users};
+use crate::storage::{self, Connection, activations, identifiers, logins, throttle, users};
+
+/// What a form brings.
+#[derive(Debug, Clone, Copy)]
+pub struct Entered<'a> {
+    /// What was typed.
+    pub passcode: &'a str,
+    /// The random value in the page that was sent: the same form sent twice is one attempt.
+    pub nonce: &'a str,
+}
 
 /// Takes a passcode: of an authenticator that exists or, at the end of an enrollment, the first of a new one.
 ///
@@ -41,7 +51,7 @@ pub async fn submit(
     visit: &Visit,
     browser: &Browser,
     id: LoginId,
-    typed: &str,
+    entered: Entered<'_>,
 ) -> Result<Posted> {
     let case = super::case::look(house, realm, visit, browser, id).await?;
     let first = match case.step {
@@ -49,28 +59,70 @@ pub async fn submit(
         Step::FirstPasscode(_) | Step::Activate(Platform::OathApp) => true,
         _ => return Err(Error::WrongMoment),
     };
-    if typed.trim().is_empty() {
+    if entered.passcode.trim().is_empty() {
         return Ok(Posted::complaint(Complaint::PasscodeEmpty));
     }
     if let Some(complaint) = attempts::must_wait(house, realm, visit, &case).await? {
         return Ok(Posted::complaint(complaint));
     }
-    let typed = Typed::new(realm, typed);
-    let posted = if first {
+    let typed = Typed::new(realm, entered.passcode);
+    let mut posted = if first {
         let initial = server_pin::initial(house, realm, &case).await?;
         first_passcode(house, realm, visit, browser, id, (typed, initial.as_ref())).await?
     } else {
-        let active = case.tokens.iter().filter(|token| token.state == State::Active);
+        let shows = |token: &&Token| token.state == State::Active && !answers(&token.template);
+        let active = case.tokens.iter().filter(shows);
         if typed.lacks_pin(active.map(|token| &token.template)) {
             return Ok(Posted::complaint(Complaint::PinMissing));
         }
         let pin = server_pin::check(house, realm, visit, &case, typed).await?;
-        passcode(house, realm, visit, (browser, case.user()), id, (typed, &pin)).await?
+        passcode(house, realm, visit, (browser, case.user()), (id, entered), (typed, &pin)).await?
     };
+    if posted.complaint == Some(Complaint::PasscodeWrong)
+        && let Some(advice) = clock_doctor::advise(house, realm, visit, &case, entered.passcode).await?
+    {
+        posted.complaint = Some(advice);
+    }
     house.mail_waits.notify_one();
     Ok(posted)
 }
 
+/// How long the same form that comes twice is one attempt.
+const TWICE: Duration = Duration::from_secs(10);
+
+/// Whether this very form, with this very passcode, was refused just before: somebody pressed the button twice, or the
+/// browser sent it again. What it says is known already, so nobody learns anything by it.
+async fn sent_twice(
+    connection: &mut Connection,
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    case: &Case,
+    entered: Entered<'_>,
+) -> storage::Result<bool> {
+    if entered.nonce.is_empty() {
+        return Ok(false);
+    }
+    let (tenant, login) = (realm.tenant(), case.login().id);
+    // Two windows: one that began just before the change to the next is as old as it is.
+    let subject = |window: Timestamp| {
+        let parts: [&[u8]; 6] = [
+            b"form",
+            &tenant.to_bytes(),
+            &login.to_bytes(),
+            entered.nonce.as_bytes(),
+            entered.passcode.trim().as_bytes(),
+            &window.micros().to_be_bytes(),
+        ];
+        house::text(&house.derived.throttle.of(&parts))
+    };
+    let this = house::window_start(visit.now, TWICE.as_secs().cast_signed());
+    if identifiers::is_used(tenant, &subject(this.minus(TWICE))).ask(connection).await? {
+        return Ok(true);
+    }
+    let new = identifiers::first_use(connection, tenant, &subject(this), visit.now.plus(TWICE * 2)).await?;
+    Ok(!new)
+}
 /// What a passcode of `template` counts.
 const fn moving(template: &TokenTemplate, drift_steps: i64) -> Moving {
     match template.synchronization {
@@ -78,7 +130,24 @@ const fn moving(template: &TokenTemplate, drift_steps: i64) -> Moving {
         Synchronization::Event => Moving::Event { look_ahead: Some(template.event_window) },
     }
 }
-
+/// A token, as far as judging its passcodes needs it.
+pub(super) const fn judged<'a>(
+    template: &TokenTemplate,
+    secret: &'a SecretBytes,
+    drift_steps: i64,
+    last_position: i64,
+    pending: Option<i64>,
+) -> Judged<'a> {
+    Judged {
+        secret,
+        algorithm: template.algorithm,
+        digits: template.length,
+        alphabet: template.alphabet,
+        moving: moving(template, drift_steps),
+        last_position,
+        pending,
+    }
+}
 /// Characters that people type who put spaces into a passcode or miss a digit get a hint that costs nothing.
 fn wrong_length<'t>(typed: Typed<'_>, templates: impl Iterator<Item = &'t TokenTemplate> + Clone) -> Option<Complaint> {
     // How long the PIN beside it is, nobody is told.
@@ -94,14 +163,13 @@ fn wrong_length<'t>(typed: Typed<'_>, templates: impl Iterator<Item = &'t TokenT
         _ => None,
     }
 }
-
 /// A passcode of an authenticator that exists (A14, A15). All that are active are tried.
 async fn passcode(
     house: &House,
     realm: &Realm,
     visit: &Visit,
     (browser, named): (&Browser, Option<UserId>),
-    id: LoginId,
+    (id, entered): (LoginId, Entered<'_>),
     (typed, checked): (Typed<'_>, &Checked),
 ) -> Result<Posted> {
     let cookie = house.new_cookie();
@@ -113,7 +181,13 @@ async fn passcode(
         if case.step != Step::Passcode || case.user() != named {
             return Ok(Err(Error::WrongMoment));
         }
-        let active: Vec<&Token> = case.tokens.iter().filter(|token| token.state == State::Active).collect();
+        let active = case.tokens.iter().filter(|token| token.state == State::Active);
+        let active: Vec<&Token> = active.filter(|token| !answers(&token.template)).collect();
+        let others = |token: &Token| token.state == State::Active && answers(&token.template);
+        if active.is_empty() && case.tokens.iter().any(others) {
+            // All of them answer challenges; the desk shows one.
+            return Ok(Err(Error::WrongMoment));
+        }
         if let Some(complaint) = wrong_length(typed, active.iter().map(|token| &token.template)) {
             return Ok(Ok(Posted::complaint(complaint)));
         }
@@ -125,6 +199,10 @@ async fn passcode(
             Some(token) => checked.of(connection, realm, visit, token).await?,
             None => Pin::Right,
         };
+        let good = matches!(verdict, Verdict::Accepted { .. } | Verdict::OutOfSync { .. }) && pin != Pin::Wrong;
+        if !good && sent_twice(connection, house, realm, visit, &case, entered).await? {
+            return Ok(Ok(Posted::complaint(Complaint::PasscodeWrong)));
+        }
         match (token, verdict) {
             // used up, counted, and answered like a wrong passcode.
             (Some(token), Verdict::Accepted { position, .. } | Verdict::OutOfSync { position })
@@ -168,7 +246,6 @@ async fn passcode(
     });
     done.await?
 }
-
 /// Tells the person of a passcode that was tried again, at most once in an hour: whoever tries it again and again
 /// must not fill the mailbox.
 async fn tell_of_reuse(
@@ -200,7 +277,6 @@ async fn tell_of_reuse(
     };
     letters::send(connection, house, realm, visit, case, letter).await
 }
-
 /// What the typed passcode is to the token that likes it best.
 pub(super) fn best<'a>(
     house: &House,
@@ -217,18 +293,17 @@ pub(super) fn best<'a>(
         Verdict::Wrong => 0,
     };
     let mut found = (None, Verdict::Wrong);
+    if active.is_empty() {
+        // A name without an account costs as much as one with an authenticator.
+        let nobodys = SecretBytes::new(vec![0; 32]);
+        let judged = judged(&TokenTemplate::app(), &nobodys, 0, -1, None);
+        std::hint::black_box(judge(judged, realm.config.settings.windows, typed.text, visit.now));
+    }
     for token in active {
         let Some(sealed) = &token.secret_sealed else { continue };
         let secret = house.sealer.open(Place::new(realm.tenant(), "token", "secret_sealed", token.id), sealed)?;
         let pending = case.row.resync.filter(|(id, _)| *id == token.id).map(|(_, position)| position);
-        let judged = Judged {
-            secret: &secret,
-            algorithm: token.template.algorithm,
-            digits: token.template.length,
-            moving: moving(&token.template, token.drift_steps),
-            last_position: token.last_position,
-            pending,
-        };
+        let judged = judged(&token.template, &secret, token.drift_steps, token.last_position, pending);
         let verdict = judge(judged, realm.config.settings.windows, &typed.passcode(&token.template), visit.now);
         if rank(&verdict) > rank(&found.1) {
             found = (Some(*token), verdict);
@@ -236,9 +311,8 @@ pub(super) fn best<'a>(
     }
     Ok(found)
 }
-
 /// Counts a passcode that was not accepted, for the name, the address and the authenticators (A16).
-async fn refused(
+pub(super) async fn refused(
     connection: &mut Connection,
     house: &House,
     realm: &Realm,
@@ -260,11 +334,9 @@ async fn refused(
     }
     Ok(Posted::complaint(Complaint::PasscodeWrong))
 }
-
-fn about(case: &Case, visit: &Visit, token: &Token, action: Action) -> crate::domain::audit::Event {
+pub(super) fn about(case: &Case, visit: &Visit, token: &Token, action: Action) -> crate::domain::audit::Event {
     event(case, visit, action).on("token", token.id).with(serde_json::json!({ "serial": token.serial }))
 }
-
 /// The first passcode of a new authenticator, in the login that began the enrollment: only now a token is
 /// made (R-111, architecture.md rule 7). Failures here do not count for the account: there is nothing yet
 /// that a stranger could guess at.
@@ -305,7 +377,8 @@ async fn first_passcode(
         if more && !owner::may_have_more(connection, realm, member.user.id).await? {
             return Ok(Err(Error::Forbidden));
         }
-        let Some(ready) = enrollments::ready(connection, tenant, enrollment.id).await? else {
+        let ready = enrollments::ready(connection, tenant, enrollment.id).await?;
+        let Some(ready) = ready.filter(|ready| !answers(&ready.template)) else {
             return Ok(Err(Error::WrongMoment));
         };
         if has_pin(&ready.template) != initial.is_some() {
@@ -322,15 +395,9 @@ async fn first_passcode(
             Ok(secret) => secret,
             Err(error) => return Ok(Err(error.into())),
         };
-        let judged = Judged {
-            secret: &secret,
-            algorithm: ready.template.algorithm,
-            digits: ready.template.length,
-            moving: moving(&ready.template, 0),
-            last_position: -1,
-            // Of this one: in a login in which an older token was proven, too.
-            pending: case.row.resync.filter(|(id, _)| *id == TokenId::from_bits(0)).map(|(_, position)| position),
-        };
+        // Of this one: in a login in which an older token was proven, too.
+        let pending = case.row.resync.filter(|(id, _)| *id == TokenId::from_bits(0)).map(|(_, position)| position);
+        let judged = judged(&ready.template, &secret, 0, -1, pending);
         let verdict = judge(judged, realm.config.settings.windows, &typed.passcode(&ready.template), visit.now);
         let verdict = match initial {
             Some(initial) if !initial.is_in(typed, &ready.template) => Verdict::Wrong,
@@ -375,7 +442,6 @@ async fn first_passcode(
     });
     done.await?
 }
-
 /// The token that an enrollment becomes; its secret is sealed anew, for its own row (T-63).
 pub(super) fn token(
     house: &House,
@@ -409,10 +475,9 @@ pub(super) fn token(
         ..Token::blank(id, enrollment.tenant, kind, ready.serial.clone(), ready.template.clone())
     }
 }
-
 /// Makes the token of an enrollment, once, and tells its owner.
 #[expect(clippy::too_many_arguments, reason = "one transaction that ends an enrollment needs all that it ends")]
-async fn enrolled(
+pub(super) async fn enrolled(
     connection: &mut Connection,
     house: &House,
     realm: &Realm,

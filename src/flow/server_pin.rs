@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
 use super::case::Case;
+use super::challenge::answers;
 use super::login::{event, hold};
 use super::second_factor::best;
 use super::{Browser, Error, House, Posted, Realm, Result, Visit};
@@ -140,7 +141,8 @@ pub(super) async fn check(
     case: &Case,
     typed: Typed<'_>,
 ) -> Result<Checked> {
-    let active: Vec<&Token> = case.tokens.iter().filter(|token| token.state == State::Active).collect();
+    let shows = |token: &&Token| token.state == State::Active && !answers(&token.template);
+    let active: Vec<&Token> = case.tokens.iter().filter(shows).collect();
     let templates = &realm.config.settings.token_templates;
     let used = has_pin(&templates.app) || has_pin(&templates.oath_app);
     if !used && !active.iter().any(|token| has_pin(&token.template)) {

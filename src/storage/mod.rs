@@ -14,6 +14,8 @@ pub mod address_changes;
 pub mod alerts;
 pub mod audit;
 pub mod call_keys;
+pub mod challenges;
+pub mod clock_doubts;
 pub mod consents;
 pub mod devices;
 pub mod email_codes;

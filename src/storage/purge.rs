@@ -45,6 +45,8 @@ pub async fn run(connection: &mut Connection, now: Timestamp) -> Result<u64> {
         ("DELETE FROM oidc_device WHERE expires_at < ?", now.minus(Duration::from_secs(15 * 60)).micros()),
         ("DELETE FROM registration_token WHERE expires_at < ?", now.micros()),
         ("DELETE FROM oidc_pushed WHERE expires_at < ?", now.micros()),
+        ("DELETE FROM ocra_challenge WHERE expires_at < ?", old),
+        ("DELETE FROM clock_doubt WHERE at < ?", old),
         ("DELETE FROM parked_request WHERE expires_at < ?", now.micros()),
         ("DELETE FROM throttle WHERE window_start < ?", old),
         ("DELETE FROM failure WHERE last_at < ? AND locked_by_operator = 0 AND failed_total < 100", month),

@@ -309,6 +309,23 @@ pub async fn spend(connection: &mut Connection, tenant: TenantId, id: TokenId, p
     Ok(done == 1)
 }
 
+/// Remembers that an active token answered a challenge, which is used up by itself. Says `false` if it is not active any
+/// more.
+pub async fn responded(connection: &mut Connection, tenant: TenantId, id: TokenId, now: Timestamp) -> Result<bool> {
+    let done = Statement::new(
+        "UPDATE token SET failed_count = 0, first_used_at = COALESCE(first_used_at, ?), last_used_at = ?, updated_at = ? \
+         WHERE tenant_id = ? AND id = ? AND state = 'active'",
+    )
+    .bind(now.micros())
+    .bind(now.micros())
+    .bind(now.micros())
+    .shown(tenant)
+    .shown(id)
+    .run(connection)
+    .await?;
+    Ok(done == 1)
+}
+
 /// Counts a wrong passcode against the active tokens of a person; at `most` a token locks, and only recovery
 /// helps (AC-25). Says how many are locked by this.
 pub async fn fail(

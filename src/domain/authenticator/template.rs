@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::oath::Algorithm;
+use crate::domain::oath::alphabet::Alphabet;
 
 /// How passcodes come about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +65,9 @@ pub struct TokenTemplate {
     pub event_window: u8,
     /// The hash function.
     pub algorithm: Algorithm,
+    /// What passcodes are written in: decimal, but for imported tokens. Apps are not told what goes without saying.
+    #[serde(skip_serializing_if = "Alphabet::is_decimal")]
+    pub alphabet: Alphabet,
     /// Who knows the PIN.
     pub pin_type: PinType,
     /// Characters of a PIN at least: 4 to 8.
@@ -96,6 +100,7 @@ impl TokenTemplate {
             time_step_seconds: 30,
             event_window: 10,
             algorithm: Algorithm::Sha256,
+            alphabet: Alphabet::Decimal,
             pin_type: PinType::None,
             pin_min_length: 4,
             allow_trivial_pins: false,
@@ -143,6 +148,11 @@ impl TokenTemplate {
             !self.allow_biometric_pin || self.pin_type == PinType::UserSelected,
             "allow_biometric_pin",
             "needs pin_type = \"user_selected\"",
+        );
+        rule(
+            self.mode == Mode::QuickLog || self.pin_type != PinType::ServerSide,
+            "pin_type",
+            "must not be \"server_side\" where challenges are answered",
         );
         faults
     }

@@ -31,6 +31,21 @@ pub enum Complaint {
     PinMismatch,
     /// A new PIN breaks these rules.
     PinRules(Broken),
+    /// Not accepted; it belongs to another time, because the clock of the device is off.
+    ClockOff {
+        /// By about so many minutes, at least 1.
+        minutes: u64,
+        /// Whether the device's clock is ahead; it is behind otherwise.
+        ahead: bool,
+    },
+    /// No response to the challenge was given.
+    ResponseEmpty,
+    /// The response was not accepted; the page shows a new challenge.
+    ResponseWrong,
+    /// The challenge that was answered is too old or was replaced; the page shows a new one.
+    ChallengeExpired,
+    /// There have been too many new challenges in this login.
+    ChallengeLimit,
     /// The mailed code is not right.
     CodeWrong {
         /// Tries that are left for this code.

@@ -1,5 +1,7 @@
 //! One-time passcodes: RFC 4226 (HOTP), RFC 6238 (TOTP) and the windows in which a server accepts them.
 
+pub mod alphabet;
+pub mod doctor;
 pub mod hotp;
 pub mod ocra;
 pub mod totp;

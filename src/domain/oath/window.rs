@@ -7,7 +7,8 @@
 use serde::{Deserialize, Serialize};
 use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
 
-use super::{Algorithm, hotp, totp};
+use super::alphabet::Alphabet;
+use super::{Algorithm, totp};
 use crate::domain::secret::SecretBytes;
 use crate::domain::timestamp::Timestamp;
 
@@ -23,11 +24,19 @@ pub struct WindowSettings {
     pub event_look_ahead: u8,
     /// Counters ahead in which two passcodes in a row are accepted: up to 250.
     pub outer_event_look_ahead: u8,
+    /// Whether small letters are taken for capital ones in hexadecimal and base32 passcodes.
+    pub ignore_case: bool,
 }
 
 impl Default for WindowSettings {
     fn default() -> Self {
-        Self { time_steps: 1, outer_time_steps: 10, event_look_ahead: 3, outer_event_look_ahead: 100 }
+        Self {
+            time_steps: 1,
+            outer_time_steps: 10,
+            event_look_ahead: 3,
+            outer_event_look_ahead: 100,
+            ignore_case: false,
+        }
     }
 }
 
@@ -57,6 +66,8 @@ pub struct Judged<'a> {
     pub algorithm: Algorithm,
     /// 6 or 8.
     pub digits: u8,
+    /// What its passcodes are written in.
+    pub alphabet: Alphabet,
     /// What its passcodes count.
     pub moving: Moving,
     /// The last accepted position; -1 before the first.
@@ -86,25 +97,17 @@ pub enum Verdict {
     Wrong,
 }
 
-/// What was typed, as it is compared: surrounding white space and one group separator are dropped; then
-/// exactly `digits` ASCII digits are left, or it is no passcode (R-300, AC-27).
-#[must_use]
-pub fn normalized(typed: &str, digits: u8) -> Option<String> {
-    let typed = typed.trim();
-    let one_less = typed.replacen([' ', '-'], "", 1);
-    let fits = one_less.len() == usize::from(digits) && one_less.bytes().all(|b| b.is_ascii_digit());
-    fits.then_some(one_less)
-}
-
 /// Judges what was typed. Every candidate is computed and compared, whatever the outcome.
 #[must_use]
 pub fn judge(token: Judged<'_>, settings: WindowSettings, typed: &str, now: Timestamp) -> Verdict {
-    let Some(code) = normalized(typed, token.digits) else { return Verdict::Wrong };
+    let Some(code) = token.alphabet.normalized(typed, token.digits, settings.ignore_case) else {
+        return Verdict::Wrong;
+    };
     let (expected, range, inner_low, inner_high) = positions(token, settings, now);
     let mut found = -1_i64;
     for position in range {
         let Ok(counter) = u64::try_from(position) else { continue };
-        let candidate = hotp::passcode(token.secret, token.algorithm, token.digits, counter);
+        let candidate = token.alphabet.passcode(token.secret, token.algorithm, token.digits, counter);
         let same: Choice = candidate.as_bytes().ct_eq(code.as_bytes());
         // The nearest to what is expected wins where two positions have the same passcode.
         let nearer = found < 0 || (position - expected).abs() < (found - expected).abs();
@@ -127,6 +130,42 @@ pub fn judge(token: Judged<'_>, settings: WindowSettings, typed: &str, now: Time
     Verdict::OutOfSync { position: found }
 }
 
+/// How far off a time-based token may be that is synchronized by hand, in time steps: as far as drift is remembered.
+const LONGEST_DRIFT: i64 = 100;
+/// How far ahead an event-based token may be that is synchronized by hand.
+const LONGEST_LEAD: i64 = 1000;
+
+/// Two passcodes in a row, given to synchronize a token: the position of the second and the drift, if they are what
+/// they should be. Positions that were accepted before never count. Every candidate is computed, whatever is found.
+#[must_use]
+pub fn pair(token: Judged<'_>, settings: WindowSettings, typed: (&str, &str), now: Timestamp) -> Option<(i64, i64)> {
+    let normalized = |typed| token.alphabet.normalized(typed, token.digits, settings.ignore_case);
+    let (first, second) = (normalized(typed.0)?, normalized(typed.1)?);
+    let (here, range) = match token.moving {
+        Moving::Time { step_seconds, .. } => {
+            let here = totp::step_at(now, step_seconds);
+            (here, here - LONGEST_DRIFT..=here + LONGEST_DRIFT)
+        }
+        Moving::Event { .. } => (token.last_position + 1, token.last_position + 1..=token.last_position + LONGEST_LEAD),
+    };
+    let mut found = -1_i64;
+    let mut before = Choice::from(0);
+    for position in range {
+        let Ok(counter) = u64::try_from(position) else { continue };
+        let candidate = token.alphabet.passcode(token.secret, token.algorithm, token.digits, counter);
+        let same = before & candidate.as_bytes().ct_eq(second.as_bytes());
+        let nearer = found < 0 || (position - here).abs() < (found - here).abs();
+        // The one before it must be new, too: it may have been seen by others.
+        let new = position - 1 > token.last_position;
+        found.conditional_assign(&position, same & Choice::from(u8::from(nearer && new)));
+        before = candidate.as_bytes().ct_eq(first.as_bytes());
+    }
+    (found >= 0).then(|| match token.moving {
+        Moving::Time { .. } => (found, found - here),
+        Moving::Event { .. } => (found, 0),
+    })
+}
+
 /// The expected position, all that are tried, and the first and last that are accepted at once. Positions
 /// just before the last accepted one are tried as well, so that a reuse is known as one.
 fn positions(
@@ -136,7 +175,7 @@ fn positions(
 ) -> (i64, std::ops::RangeInclusive<i64>, i64, i64) {
     match token.moving {
         Moving::Time { step_seconds, drift_steps } => {
-            let expected = totp::step_at(now, step_seconds) + drift_steps.clamp(-100, 100);
+            let expected = totp::step_at(now, step_seconds) + drift_steps.clamp(-LONGEST_DRIFT, LONGEST_DRIFT);
             let inner = i64::from(settings.time_steps.min(3));
             let outer = i64::from(settings.outer_time_steps.min(100)).max(inner);
             (expected, expected - outer..=expected + outer, expected - inner, expected + inner)
@@ -152,6 +191,7 @@ fn positions(
 
 #[cfg(test)]
 mod tests {
+    use super::super::hotp;
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_seconds(3_000_000);
@@ -161,7 +201,15 @@ mod tests {
     }
 
     fn token(secret: &SecretBytes, moving: Moving, last_position: i64) -> Judged<'_> {
-        Judged { secret, algorithm: Algorithm::Sha1, digits: 6, moving, last_position, pending: None }
+        Judged {
+            secret,
+            algorithm: Algorithm::Sha1,
+            digits: 6,
+            alphabet: Alphabet::Decimal,
+            moving,
+            last_position,
+            pending: None,
+        }
     }
 
     fn code(position: i64) -> String {
@@ -232,24 +280,33 @@ mod tests {
         assert_eq!(judged(None, 111), Verdict::Wrong);
     }
 
-    /// R-300, AC-27.
+    /// two in a row, wherever they are within reach, and neither of them used.
     #[test]
-    fn only_the_exact_digits_are_a_passcode() {
-        for (typed, expected) in [
-            ("123456", Some("123456")),
-            (" 123456\n", Some("123456")),
-            ("123 456", Some("123456")),
-            ("123-456", Some("123456")),
-            ("1 2 3456", None),
-            ("1", None),
-            ("1234567", None),
-            ("１２３４５６", None),
-            ("123456\0", None),
-            ("12345a", None),
-            ("", None),
+    fn two_passcodes_in_a_row_synchronize() {
+        let secret = secret();
+        let settings = WindowSettings::default();
+        let step = totp::step_at(NOW, 30);
+        let clock = Moving::Time { step_seconds: 30, drift_steps: 0 };
+        let of = |moving, last, first: i64, second: i64| {
+            pair(token(&secret, moving, last), settings, (&code(first), &code(second)), NOW)
+        };
+        for (first, second, found) in [
+            (step, step + 1, Some((step + 1, 1))),
+            (step - 60, step - 59, Some((step - 59, -59))),
+            (step + 99, step + 100, Some((step + 100, 100))),
+            (step + 100, step + 101, None),
+            (step + 1, step, None),
+            (step, step, None),
+            (step, step + 2, None),
         ] {
-            assert_eq!(normalized(typed, 6).as_deref(), expected, "{typed:?}");
+            assert_eq!(of(clock, -1, first, second), found, "{first} {second}");
         }
+        assert_eq!(of(clock, step, step, step + 1), None, "the first was used");
+        assert_eq!(of(clock, step, step + 1, step + 2), Some((step + 2, 2)));
+        let event = Moving::Event { look_ahead: None };
+        assert_eq!(of(event, 9, 800, 801), Some((801, 0)), "far beyond the outer window");
+        assert_eq!((of(event, 9, 9, 10), of(event, 9, 8, 9), of(event, 9, 1009, 1010)), (None, None, None));
+        assert_eq!(pair(token(&secret, event, 9), settings, ("", ""), NOW), None);
     }
 
     proptest::proptest! {

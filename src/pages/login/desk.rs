@@ -4,7 +4,8 @@ use actix_web::web;
 
 use super::view::{self, form_targets};
 use super::{
-    activation, addition, email, mailed, new_pin, offer, password, platform, recovery, refused, second_factor, username,
+    activation, addition, challenge, email, mailed, new_pin, offer, password, platform, recovery, refused, second_factor,
+    username,
 };
 use crate::domain::ids::LoginId;
 use crate::domain::login::complaint::Complaint;
@@ -22,6 +23,8 @@ pub struct Choice {
     again: Option<String>,
     /// The person does not have the authenticator at hand, see [`recovery::RECOVER`].
     recover: Option<String>,
+    /// Which of two ways, see [`challenge::WITH`].
+    with: Option<String>,
 }
 
 /// `GET /t/{tenant}/login/{login}`: shows what is lacking, or passes on to the door that asked.
@@ -37,6 +40,10 @@ pub async fn show(mut call: Call, path: web::Path<(String, LoginId)>, choice: we
     }
     if choice.recover.is_some() && recovery::is_open(&call, &case).await? {
         let response = recovery::page(&call, &case, None)?;
+        return Ok(page::leading_to(response, form_targets(case.application.as_ref())));
+    }
+    if choice.with.as_deref() == Some(challenge::WITH) && case.step == Step::Passcode {
+        let response = challenge::page(&call, &case, None).await?;
         return Ok(page::leading_to(response, form_targets(case.application.as_ref())));
     }
     page_of(&call, &case, None).await

@@ -2,6 +2,7 @@
 
 mod activation;
 mod addition;
+mod challenge;
 mod desk;
 mod email;
 mod events;
@@ -18,6 +19,8 @@ pub(super) mod view;
 
 use actix_web::web;
 
+pub(super) use view::words;
+
 /// Registers the routes below `/t/{tenant}`.
 pub fn configure(config: &mut web::ServiceConfig) {
     // One place that is looked for before its parts, so that a request for something else passes by at once.
@@ -30,6 +33,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/switch-user", web::post().to(username::switch))
         .route("/passcode", web::post().to(second_factor::post))
         .route("/new-pin", web::post().to(new_pin::post))
+        .route("/response", web::post().to(challenge::post))
+        .route("/new-challenge", web::post().to(challenge::renew))
         .route("/add-authenticator", web::post().to(offer::post))
         .route("/later", web::post().to(addition::later))
         .route("/code", web::post().to(email::post))

@@ -3,19 +3,22 @@
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use super::recovery;
+use super::{challenge, recovery};
 use super::view::{self, Login};
 use crate::domain::authenticator::server_pin::Order;
 use crate::domain::authenticator::template::{PinType, TokenTemplate};
-use crate::domain::ids::LoginId;
+use crate::domain::ids::{LoginId, of};
 use crate::domain::login::complaint::Complaint;
 use crate::domain::policy::platform::Platform;
 use crate::domain::secret::ExposeSecret as _;
 use crate::flow::case::Case;
-use crate::flow::{second_factor, server_pin};
+use crate::flow::challenge::answers;
+use crate::flow::second_factor::{self, Entered};
+use crate::flow::server_pin;
 use crate::http::page::Frame;
 use crate::http::{Answer, Call, Fault, Form, page};
-use crate::storage::tokens::State;
+use crate::storage::enrollments;
+use crate::storage::tokens::{State, Token};
 
 #[derive(Template)]
 #[template(path = "login/second_factor.html")]
@@ -30,6 +33,12 @@ struct Page {
     pin: Beside,
     /// Whether there is a way without the authenticator.
     recover: bool,
+    /// Makes this page one of its own: sent twice, it is one attempt.
+    nonce: String,
+    /// Whether another authenticator answers a challenge.
+    or_challenge: bool,
+    /// Whether passcodes are digits, so that phones show the keys for them.
+    digits: bool,
 }
 
 /// The PIN that is typed beside the passcode, as the page tells of it.
@@ -71,7 +80,8 @@ impl Beside {
         if case.evidence.password.is_none() {
             return if common { Self::at(call, false) } else { Self::default() };
         }
-        let active = case.tokens.iter().filter(|token| token.state == State::Active);
+        let shows = |token: &&Token| token.state == State::Active && !answers(&token.template);
+        let active = case.tokens.iter().filter(shows);
         let with = active.clone().filter(|token| has_pin(&token.template)).count();
         let beside = match active.count() {
             _ if with == 0 => Self::default(),
@@ -97,7 +107,11 @@ pub async fn page(
     complaint: Option<Complaint>,
     first: Option<Platform>,
 ) -> Result<HttpResponse, Fault> {
-    let mut active = case.tokens.iter().filter(|token| token.state == State::Active);
+    if challenged(call, case, first.is_some()).await? {
+        return challenge::page(call, case, complaint).await;
+    }
+    let or_challenge = case.tokens.iter().any(|token| token.state == State::Active && answers(&token.template));
+    let mut active = case.tokens.iter().filter(|token| token.state == State::Active && !answers(&token.template));
     // With several authenticators any of them will do, and none is named.
     let name = match (active.next(), active.next()) {
         (Some(only), None) => only.name.clone(),
@@ -112,14 +126,38 @@ pub async fn page(
     let pin = if first.is_some() { Beside::of_enrollment(call, case).await? } else { Beside::of_login(call, case) };
     let login = Login::of(call, case, title, step, complaint);
     let recover = first.is_none() && recovery::is_open(call, case).await?;
-    page::page(&Page { frame: login.frame.clone(), login, name, several, first: first.is_some(), pin, recover })
+    let digits = case.tokens.iter().all(|token| token.template.alphabet.is_decimal());
+    let nonce = call.site.house.entropy.id::<of::Login>().to_string();
+    page::page(&Page {
+        frame: login.frame.clone(),
+        login,
+        name,
+        several,
+        first: first.is_some(),
+        nonce,
+        or_challenge,
+        digits,
+        pin,
+        recover,
+    })
+}
+
+/// Whether only a response to a challenge will do: of the new authenticator, or of all that there are.
+async fn challenged(call: &Call, case: &Case, first: bool) -> Result<bool, Fault> {
+    let Some(enrollment) = case.enrollment.as_ref().filter(|_| first) else {
+        let mut active = case.tokens.iter().filter(|token| token.state == State::Active).peekable();
+        return Ok(!first && active.peek().is_some() && active.all(|token| answers(&token.template)));
+    };
+    let tenant = call.realm.tenant();
+    let read = call.site.house.db.read(async |connection| enrollments::ready(connection, tenant, enrollment.id).await);
+    Ok(read.await?.is_some_and(|ready| answers(&ready.template)))
 }
 
 /// `POST …/passcode`.
 pub async fn post(mut call: Call, path: web::Path<(String, LoginId)>, form: Form) -> Answer {
     let id = path.into_inner().1;
     view::check(&call, &form, id)?;
-    let typed = form.text("code");
-    let posted = second_factor::submit(&call.site.house, &call.realm, &call.visit, &call.browser, id, typed).await;
+    let entered = Entered { passcode: form.text("code"), nonce: form.text("nonce") };
+    let posted = second_factor::submit(&call.site.house, &call.realm, &call.visit, &call.browser, id, entered).await;
     view::answer(&mut call, id, posted).await
 }

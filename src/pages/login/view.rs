@@ -150,6 +150,20 @@ pub fn words(call: &Call, complaint: Complaint) -> String {
         Complaint::PasscodeEmpty => ("complaint-passcode-empty", None),
         Complaint::PasscodeLength { expected } => ("complaint-passcode-length", Some(("digits", expected.into()))),
         Complaint::PasscodeNext => ("complaint-passcode-next", None),
+        Complaint::ClockOff { minutes, ahead } => {
+            let hours = minutes >= 120;
+            let key = match (ahead, hours) {
+                (true, true) => "complaint-clock-ahead-hours",
+                (true, false) => "complaint-clock-ahead",
+                (false, true) => "complaint-clock-behind-hours",
+                (false, false) => "complaint-clock-behind",
+            };
+            (key, Some(if hours { ("hours", (minutes + 30) / 60) } else { ("minutes", minutes) }))
+        }
+        Complaint::ResponseEmpty => ("complaint-response-empty", None),
+        Complaint::ResponseWrong => ("complaint-response-wrong", None),
+        Complaint::ChallengeExpired => ("complaint-challenge-expired", None),
+        Complaint::ChallengeLimit => ("complaint-challenge-limit", None),
         Complaint::CodeWrong { left } => ("complaint-code-wrong", Some(("left", left.into()))),
         Complaint::CodeEmpty => ("complaint-code-empty", None),
         Complaint::CodeExpired => ("complaint-code-expired", None),
