@@ -6,6 +6,7 @@ pub mod templates;
 pub mod tokens;
 mod told;
 pub mod users;
+pub mod synchronize;
 
 use std::time::Duration;
 

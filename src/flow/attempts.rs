@@ -14,7 +14,7 @@ use crate::storage::logins::Proven;
 use crate::storage::{self, Connection, failures, logins, statement, throttle};
 
 /// The window in which wrong secrets from one address are counted, in seconds (part B1).
-const WINDOW: i64 = 600;
+pub(super) const WINDOW: i64 = 600;
 
 /// Rows in which the wrong secrets of a whole virtual server are counted: one row would be every failing login's turn.
 const SHARDS: u8 = 16;

@@ -92,6 +92,8 @@ pub enum Token {
         #[arg(long)]
         must_change: bool,
     },
+    /// Synchronize an authenticator: reads two passcodes, one a line, that it shows one after the other.
+    Resync(One),
     /// Take imported authenticators back into the inventory; they keep their secrets and can be given to somebody else.
     Release(Several),
 }

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use super::arguments::{List, OfTenant, Revoke, Several, Shape, Token as Asked};
-use super::{Place, Said, told};
+use super::{Place, Said, synchronize, told};
 use crate::app::token_pin::{self, NewPin};
 use crate::config::Settings;
 use crate::domain::authenticator::lifecycle::{LockReason, Move, State};
@@ -40,6 +40,10 @@ pub async fn run(settings: &Settings, asked: Asked) -> anyhow::Result<Said> {
             let wanted = NewPin { serial: &one.serial, from_stdin, must_change, json: one.shape.json };
             let tenant = one.tenant.tenant.as_deref();
             Ok(Said::line(token_pin::new_pin(settings, tenant, wanted).await?))
+        }
+        Asked::Resync(one) => {
+            let tenant = one.tenant.tenant.as_deref();
+            Ok(Said::line(synchronize::resync(settings, tenant, &one.serial).await?))
         }
         Asked::Revoke(revoke) => self::revoke(settings, &revoke).await,
         Asked::Rename { one, name } => rename(settings, &one.tenant, &one.serial, &name, one.shape).await,

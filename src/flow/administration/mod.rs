@@ -9,6 +9,7 @@ pub mod recovery;
 pub mod reseal;
 pub mod rules;
 pub mod templates;
+pub mod synchronize;
 pub mod tenants;
 
 use crate::domain::audit::{Action, Actor, Event};

@@ -1,5 +1,6 @@
 //! The user portal (D2): the applications that one may use, and one's own authenticators.
 
+mod care;
 mod pin;
 mod recovery;
 mod tokens;
@@ -23,7 +24,7 @@ use crate::http::page::Frame;
 use crate::http::{Answer, Call, Fault, Form, cookies, form, page};
 use crate::i18n::Language;
 use crate::storage::consents;
-use crate::storage::tokens::{self as stored, Token};
+use crate::storage::tokens::{self as stored, State, Token};
 
 /// Registers the routes.
 pub fn configure(config: &mut web::ServiceConfig) {
@@ -34,6 +35,9 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/portal/pin/{token}", web::get().to(pin::show))
         .route("/portal/pin/{token}", web::post().to(pin::change))
         .route("/portal/consents/{application}/withdraw", web::post().to(withdraw))
+        .route("/portal/authenticators/{token}", web::get().to(care::show))
+        .route("/portal/authenticators/{token}/test", web::post().to(care::test))
+        .route("/portal/authenticators/{token}/synchronize", web::post().to(care::synchronize))
         .route("/portal/logout", web::post().to(log_out));
     recovery::configure(config);
     self::tokens::configure(config);
@@ -79,6 +83,8 @@ struct TokenEntry {
     /// Where its PIN is changed; empty if there is none to change.
     pin: String,
     page: String,
+    /// Where it can be tried out; empty if it is stopped.
+    care: String,
 }
 
 impl TokenEntry {
@@ -200,8 +206,10 @@ fn day(at: Timestamp) -> String {
 }
 
 fn entry(call: &Call, token: &Token) -> TokenEntry {
+    let care = format!("/t/{}/portal/authenticators/{}", call.realm.code(), token.id);
     TokenEntry {
         page: self::tokens::path_of(call, token.id),
+        care: if token.state == State::Active { care } else { String::new() },
         name: token.name.clone(),
         serial: token.serial.clone(),
         state: token.state.id(),
