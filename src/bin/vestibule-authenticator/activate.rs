@@ -13,7 +13,7 @@ use vestibule::domain::oath::uri::{Kind, OtpAuth};
 use vestibule::domain::secret::SecretBytes;
 
 use super::store::{Entry, Kept, Store};
-use super::{Activate, Failure, failed, pin, say};
+use super::{Activate, Failure, clock, failed, pin, say};
 
 /// How often a request is tried when the network fails: the server gives the same answer again.
 const TRIES: u32 = 3;
@@ -199,10 +199,11 @@ fn kept(secret: &SecretBytes, template: &TokenTemplate, wanted: &Activate) -> Re
     pin::seal(&chosen, secret)
 }
 
+/// A clock that is off by more than a time step makes passcodes that are refused.
 fn warn_about_clock(parameters: &Parameters) {
     let off = Clock::System.now().seconds() - parameters.server_time;
-    if off.abs() > 60 {
-        eprintln!("The clock of this device is off by {} seconds; passcodes may be refused. [act.clock]", off.abs());
+    if let Some(words) = clock::warning(off, &parameters.template) {
+        eprintln!("{words} [act.clock]");
     }
 }
 

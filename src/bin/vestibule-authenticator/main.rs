@@ -4,6 +4,7 @@
 //! 5 the PIN is wrong.
 
 mod activate;
+mod clock;
 mod passcode;
 mod pin;
 mod report;
@@ -42,6 +43,11 @@ enum Command {
     Activate(Activate),
     /// Print the passcode.
     Passcode(Passcode),
+    /// Compare the clock of this device with the server's.
+    Clock {
+        /// Its name or serial number; not needed if there is one only.
+        name: Option<String>,
+    },
     /// List the authenticators.
     List,
     /// Show what is known about an authenticator.
@@ -99,6 +105,9 @@ struct Activate {
 struct Passcode {
     /// Its name or serial number; not needed if there is one only.
     name: Option<String>,
+    /// Answer this challenge, the eight digits that the login page shows.
+    #[arg(long, value_name = "DIGITS")]
+    challenge: Option<String>,
     /// Read the PIN from the first line of standard input.
     #[arg(long)]
     pin_stdin: bool,
@@ -188,6 +197,7 @@ fn carry_out(arguments: &Arguments, store: &Store) -> Result<(), Failure> {
     match &arguments.command {
         Command::Activate(wanted) => activate::run(store, wanted, arguments.json),
         Command::Passcode(wanted) => passcode::run(store, wanted, arguments.json),
+        Command::Clock { name } => clock::run(&store.find(name.as_deref())?, arguments.json),
         Command::List => list(store, arguments.json),
         Command::Info { name } => info(&store.find(name.as_deref())?, arguments.json),
         Command::Rename { name, new } => {

@@ -1,7 +1,8 @@
 //! `passcode`: the reason why the app exists.
 
 use vestibule::clock::Clock;
-use vestibule::domain::authenticator::template::{PinType, Synchronization};
+use vestibule::domain::authenticator::template::{Mode, PinType, Synchronization};
+use vestibule::domain::oath::ocra::{Input, Suite};
 use vestibule::domain::oath::{hotp, totp};
 use vestibule::domain::secret::SecretBytes;
 
@@ -11,6 +12,16 @@ use super::{Failure, Passcode, failed, pin};
 /// Prints the passcode.
 pub fn run(store: &Store, wanted: &Passcode, json: bool) -> Result<(), Failure> {
     let found = store.find(wanted.name.as_deref())?;
+    let challenge = match (&wanted.challenge, found.template.mode) {
+        (Some(typed), Mode::ChallengeResponse) => Some(digits_of(typed)?),
+        (None, Mode::ChallengeResponse) => {
+            return Err(failed(
+                "this authenticator answers challenges: add --challenge and the digits on the login page",
+            ));
+        }
+        (Some(_), Mode::QuickLog) => return Err(failed("this authenticator has passcodes and answers no challenges")),
+        (None, Mode::QuickLog) => None,
+    };
     if found.template.pin_type == PinType::UserSelected && !found.has_pin() {
         return Err(failed(format!("set a PIN first: vestibule-authenticator pin \"{}\" [pin.unset]", found.name)));
     }
@@ -19,12 +30,28 @@ pub fn run(store: &Store, wanted: &Passcode, json: bool) -> Result<(), Failure> 
         // Another program may have counted a try or a passcode meanwhile.
         let mut entry = store.find(Some(&found.serial))?;
         let secret = entry.secret(store, pin.as_ref().map(|pin| pin.as_str()))?;
-        show(store, &mut entry, &secret, json)
+        show(store, &mut entry, &secret, challenge.as_deref(), json)
     })
 }
 
-fn show(store: &Store, entry: &mut Entry, secret: &SecretBytes, json: bool) -> Result<(), Failure> {
+fn show(
+    store: &Store,
+    entry: &mut Entry,
+    secret: &SecretBytes,
+    challenge: Option<&str>,
+    json: bool,
+) -> Result<(), Failure> {
     let (algorithm, digits) = (entry.template.algorithm, entry.template.length);
+    if let Some(challenge) = challenge {
+        let input = Input { question: challenge, ..Input::default() };
+        let response = Suite::of_token(algorithm, digits).response(secret, input).map_err(failed)?;
+        if json {
+            println!("{}", serde_json::json!({ "response": response }));
+        } else {
+            println!("{response}");
+        }
+        return Ok(());
+    }
     match entry.template.synchronization {
         Synchronization::Time => {
             let now = Clock::System.now();
@@ -53,4 +80,14 @@ fn show(store: &Store, entry: &mut Entry, secret: &SecretBytes, json: bool) -> R
         }
     }
     Ok(())
+}
+
+/// The eight digits of a challenge, with or without blanks between them.
+fn digits_of(typed: &str) -> Result<String, Failure> {
+    let digits: String = typed.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
+    if digits.len() == 8 && digits.bytes().all(|b| b.is_ascii_digit()) {
+        Ok(digits)
+    } else {
+        Err(failed("a challenge has eight digits"))
+    }
 }

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use vestibule::clock::Clock;
-use vestibule::domain::authenticator::template::{Synchronization, TokenTemplate};
+use vestibule::domain::authenticator::template::{Mode, Synchronization, TokenTemplate};
 use vestibule::domain::secret::SecretBytes;
 
 use super::{Failure, failed, pin};
@@ -86,6 +86,7 @@ impl Entry {
             "server": self.server, "digits": self.template.length, "added": self.added, "pin": self.has_pin(),
             "synchronization": self.template.synchronization, "period_seconds": self.template.time_step_seconds,
             "algorithm": self.template.algorithm, "pin_type": self.template.pin_type, "locked": self.locked(),
+            "mode": self.template.mode,
         })
     }
 
@@ -117,6 +118,9 @@ impl Entry {
     #[must_use]
     pub fn kind_in_words(&self) -> String {
         match self.template.synchronization {
+            _ if self.template.mode == Mode::ChallengeResponse => {
+                format!("{} digits, in answer to a challenge", self.template.length)
+            }
             Synchronization::Time => {
                 format!("{} digits, new every {} seconds", self.template.length, self.template.time_step_seconds)
             }
