@@ -27,6 +27,7 @@ mod oidc_profiles;
 mod oidc_refresh;
 mod oidc_registration;
 mod oidc_requests;
+mod passcodes;
 mod pins;
 mod pins_pages;
 mod portal_tokens;
