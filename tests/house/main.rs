@@ -18,6 +18,7 @@ mod door_saml;
 mod foreign;
 mod gates;
 mod lockout;
+mod generators;
 mod mariadb;
 mod messages;
 mod oidc_bounds;
