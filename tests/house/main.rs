@@ -21,6 +21,7 @@ mod lockout;
 mod generators;
 mod mariadb;
 mod messages;
+mod model;
 mod oidc_bounds;
 mod oidc_device;
 mod oidc_logout;
