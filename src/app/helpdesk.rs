@@ -2,11 +2,11 @@
 
 pub mod alerts;
 pub mod arguments;
+pub mod synchronize;
 pub mod templates;
 pub mod tokens;
 mod told;
 pub mod users;
-pub mod synchronize;
 
 use std::time::Duration;
 

@@ -230,7 +230,8 @@ impl Limits<'_> {
         if known.lock().refusal(now).is_some() {
             return Ok(Some(Outcome::Locked));
         }
-        let wait = known.wait(now);
+        // Whoever is logged in is no stranger: an attack on the virtual server does not slow them.
+        let wait = known.wait(false, now);
         if !wait.is_zero() {
             return Ok(Some(Outcome::Refused(Complaint::Wait { seconds: wait.as_secs().max(1) })));
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::case::Case;
 use super::login::{event, hold, one_by_one, stepped_up};
-use super::second_factor::{about, enrolled, refused, token};
+use super::second_factor::{about, finished, may_end, refused, token};
 use super::server_pin::has_pin;
 use super::{Browser, Error, House, Posted, Realm, Result, Visit, attempts};
 use crate::clock::Entropy;
@@ -14,7 +14,7 @@ use crate::domain::audit::Action;
 use crate::domain::authenticator::template::{Mode, TokenTemplate};
 use crate::domain::ids::{Id, LoginId, TenantId, UserId};
 use crate::domain::login::complaint::Complaint;
-use crate::domain::login::step::{Step, Tokens};
+use crate::domain::login::step::Step;
 use crate::domain::oath::alphabet::Alphabet;
 use crate::domain::oath::ocra::{Input, Suite};
 use crate::domain::secret::SecretBytes;
@@ -268,12 +268,15 @@ async fn first(
         let Some(case) = super::case::load(connection, house, realm, visit, browser, id).await? else {
             return Ok(Err(Error::NotThisBrowser));
         };
-        if !matches!(case.step, Step::FirstPasscode(_)) || tokens::summary(&case.tokens) != Tokens::None {
+        if !matches!(case.step, Step::FirstPasscode(_)) {
             return Ok(Err(Error::WrongMoment));
         }
         let (Some(enrollment), Some(member)) = (&case.enrollment, &case.member) else {
             return Ok(Err(Error::Forbidden));
         };
+        if let Err(error) = may_end(connection, realm, &case, enrollment).await? {
+            return Ok(Err(error));
+        }
         let ready = enrollments::ready(connection, tenant, enrollment.id).await?;
         let Some(ready) = ready.filter(|ready| answers(&ready.template) && !has_pin(&ready.template)) else {
             return Ok(Err(Error::WrongMoment));
@@ -289,8 +292,8 @@ async fn first(
         if is_response(&secret, &ready.template, &open.digits, typed)
             && challenges::take(connection, tenant, id, &open.digits, visit.now).await?
         {
-            let new = token(house, visit, member, enrollment, &ready, &secret, (-1, 0));
-            return enrolled(connection, house, realm, visit, &case, enrollment, &new, &cookie).await;
+            let new = token(house, visit, member.user.id, enrollment, &ready, &secret, (-1, 0));
+            return finished(connection, house, realm, visit, &case, enrollment, new, &cookie).await;
         }
         house.record(connection, event(&case, visit, Action::PasscodeRejected)).await?;
         attempts::count(connection, house, realm, visit, &case, false).await?;

@@ -246,6 +246,7 @@ async fn passcode(
     });
     done.await?
 }
+
 /// Tells the person of a passcode that was tried again, at most once in an hour: whoever tries it again and again
 /// must not fill the mailbox.
 async fn tell_of_reuse(
@@ -364,18 +365,11 @@ async fn first_passcode(
         let (Some(enrollment), Some(member)) = (&case.enrollment, &case.member) else {
             return Ok(Err(Error::WrongMoment));
         };
-        // Whoever has a token adds another one beside it only (T-09).
-        let expected = if enrollment.beside { Tokens::Usable } else { Tokens::None };
-        if !matches!(case.step, Step::FirstPasscode(_) | Step::Activate(Platform::OathApp))
-            || (case.reservation.is_none()
-                && tokens::summary(&case.tokens) != expected
-                && (enrollment.beside || !case.evidence.vouched()))
-        {
+        if !matches!(case.step, Step::FirstPasscode(_) | Step::Activate(Platform::OathApp)) {
             return Ok(Err(Error::WrongMoment));
         }
-        let more = enrollment.replaces.is_none() && enrollment.beside;
-        if more && !owner::may_have_more(connection, realm, member.user.id).await? {
-            return Ok(Err(Error::Forbidden));
+        if let Err(error) = may_end(connection, realm, &case, enrollment).await? {
+            return Ok(Err(error));
         }
         let ready = enrollments::ready(connection, tenant, enrollment.id).await?;
         let Some(ready) = ready.filter(|ready| !answers(&ready.template)) else {
@@ -406,22 +400,10 @@ async fn first_passcode(
         match verdict {
             Verdict::Accepted { position, drift_steps } => {
                 let new = token(house, visit, member.user.id, enrollment, &ready, &secret, (position, drift_steps));
-                let new = Token { name: owner::free_name(&new.name, &case.tokens), ..new };
-                let done = match &case.reservation {
-                    Some(place) => {
-                        let begun = (enrollment, place);
-                        let taken = mailed::enrolled(connection, house, realm, visit, begun, &new).await?;
-                        if taken { Ok(Posted::accepted()) } else { Err(Error::WrongMoment) }
-                    }
-                    None => enrolled(connection, house, realm, visit, &case, enrollment, &new, &cookie).await?,
-                };
+                let id = new.id;
+                let done = finished(connection, house, realm, visit, &case, enrollment, new, &cookie).await?;
                 if let (Ok(_), Some(initial)) = (&done, initial) {
-                    initial.store(connection, house, realm, visit, new.id).await?;
-                }
-                if done.is_ok()
-                    && let Err(error) = app_calls::adopt(connection, house, realm, enrollment.id, &new).await?
-                {
-                    return Ok(Err(error));
+                    initial.store(connection, house, realm, visit, id).await?;
                 }
                 Ok(done)
             }
@@ -442,6 +424,57 @@ async fn first_passcode(
     });
     done.await?
 }
+
+/// Whether an enrollment may end with a token: whoever has one adds another one beside it only (T-09), and not more than
+/// a person may have.
+pub(super) async fn may_end(
+    connection: &mut Connection,
+    realm: &Realm,
+    case: &Case,
+    enrollment: &Enrollment,
+) -> storage::Result<Result<()>> {
+    let expected = if enrollment.beside { Tokens::Usable } else { Tokens::None };
+    if case.reservation.is_none()
+        && tokens::summary(&case.tokens) != expected
+        && (enrollment.beside || !case.evidence.vouched())
+    {
+        return Ok(Err(Error::WrongMoment));
+    }
+    let more = enrollment.replaces.is_none() && enrollment.beside;
+    if more && !owner::may_have_more(connection, realm, enrollment.user).await? {
+        return Ok(Err(Error::Forbidden));
+    }
+    Ok(Ok(()))
+}
+
+/// Ends an enrollment with its token: in a login, or where a link from a mail began.
+#[expect(clippy::too_many_arguments, reason = "one transaction that ends an enrollment needs all that it ends")]
+pub(super) async fn finished(
+    connection: &mut Connection,
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    case: &Case,
+    enrollment: &Enrollment,
+    new: Token,
+    cookie: &crate::domain::secret::SecretString,
+) -> storage::Result<Result<Posted>> {
+    let new = Token { name: owner::free_name(&new.name, &case.tokens), ..new };
+    let done = match &case.reservation {
+        Some(place) => {
+            let taken = mailed::enrolled(connection, house, realm, visit, (enrollment, place), &new).await?;
+            if taken { Ok(Posted::accepted()) } else { Err(Error::WrongMoment) }
+        }
+        None => enrolled(connection, house, realm, visit, case, enrollment, &new, cookie).await?,
+    };
+    if done.is_ok()
+        && let Err(error) = app_calls::adopt(connection, house, realm, enrollment.id, &new).await?
+    {
+        return Ok(Err(error));
+    }
+    Ok(done)
+}
+
 /// The token that an enrollment becomes; its secret is sealed anew, for its own row (T-63).
 pub(super) fn token(
     house: &House,

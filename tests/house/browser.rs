@@ -9,6 +9,7 @@ use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::json;
 
 use crate::abuse::{self, Device};
+use crate::passcodes;
 use crate::relying_party::{Rp, SECRET, application};
 use crate::story;
 use crate::world::{On, World};
@@ -942,4 +943,58 @@ async fn enrollment_by_mail_in_a_browser() {
         browser.look("mailed-used").await;
         browser.close().await;
     }
+}
+
+/// A29: the challenge, and the portal's page of one authenticator, are as well made as the rest of a login.
+#[actix_web::test]
+async fn challenges_and_the_care_of_an_authenticator_are_well_made() {
+    use passcodes::{BASE32, OTHER32, PASSWORD, passcode, person, response, token};
+    let world = World::new(On::Sqlite).await;
+    let (answers, shows) = (token(BASE32, "mode = \"challenge_response\"\nname = \"Answers\""), token(OTHER32, ""));
+    person(&world, "grace", "", &[&answers, &shows]).await;
+    for eyes in [DARK, NARROW] {
+        let mut browser = Chromium::new(eyes).await;
+        browser.go(&format!("{}/", world.base())).await;
+        browser.fill("[autocomplete=username]", "grace").await;
+        browser.press("continue").await;
+        browser.fill("[autocomplete=current-password]", PASSWORD).await;
+        browser.press("continue").await;
+        browser.wait("[data-action=use-challenge]").await;
+        browser.is_well_made().await;
+        browser.look("passcode-or-challenge").await;
+        browser.press("use-challenge").await;
+        browser.fill("#response", "000000").await;
+        browser.press("continue").await;
+        browser.wait("#complaint").await;
+        browser.is_well_made().await;
+        browser.look("challenge").await;
+        let challenge = browser.text("#challenge").await;
+        browser.fill("#response", &response(BASE32, &challenge)).await;
+        browser.press("continue").await;
+        browser.wait("[data-action=care]").await;
+        browser.is_well_made().await;
+        browser.look("portal").await;
+        for number in 1..=2 {
+            let care = browser.wait(&format!("ul.tokens li:nth-child({number}) [data-action=care]")).await;
+            care.click().await.unwrap();
+            browser.wait("[data-action=test]").await;
+            if browser.client.find(Locator::Css("#first")).await.is_ok() {
+                browser.fill("#code", &passcode(&world, OTHER32, 0)).await;
+                browser.press("test").await;
+                browser.wait(".good").await;
+                browser.fill("#first", "000000").await;
+                browser.fill("#second", "000001").await;
+                browser.press("synchronize").await;
+                browser.wait("#complaint").await;
+                browser.look("synchronize").await;
+            } else {
+                browser.look("portal-challenge").await;
+            }
+            browser.is_well_made().await;
+            browser.client.find(Locator::Css("main p:last-child a")).await.unwrap().click().await.unwrap();
+        }
+        world.advance(60);
+        browser.close().await;
+    }
+    world.stop().await;
 }

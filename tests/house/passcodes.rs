@@ -13,16 +13,16 @@ use crate::story::{after_password, app, authorize, code_of, oathtool, to_platfor
 use crate::visitor::{Seen, Visitor};
 use crate::world::{BOTH, On, World};
 
-const PASSWORD: &str = "correct horse battery staple";
-const BASE32: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
-const OTHER32: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+pub const PASSWORD: &str = "correct horse battery staple";
+pub const BASE32: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
+pub const OTHER32: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 
 fn secret(base32: &str) -> SecretBytes {
     SecretBytes::new(data_encoding::BASE32_NOPAD.decode(base32.as_bytes()).unwrap())
 }
 
 /// Somebody with these tokens; `settings` are tables of the virtual server.
-async fn person(world: &World, name: &str, settings: &str, tokens: &[&str]) {
+pub async fn person(world: &World, name: &str, settings: &str, tokens: &[&str]) {
     let tokens: String =
         tokens.iter().map(|token| format!("[[tenant.user.token]]\ntype = \"oath_app\"\n{token}\n")).collect();
     let user =
@@ -30,7 +30,7 @@ async fn person(world: &World, name: &str, settings: &str, tokens: &[&str]) {
     world.apply(&format!("[[tenant]]\ncode = \"acme\"\n{settings}\n{user}{tokens}")).await;
 }
 
-fn token(base32: &str, more: &str) -> String {
+pub fn token(base32: &str, more: &str) -> String {
     format!("secret_base32 = \"{base32}\"\n{more}")
 }
 
@@ -39,12 +39,12 @@ async fn page_of(world: &World, visitor: &mut Visitor, name: &str) -> Seen {
 }
 
 /// The passcode of a time-based token with a clock that is off by so many seconds.
-fn passcode(world: &World, base32: &str, off: i64) -> String {
+pub fn passcode(world: &World, base32: &str, off: i64) -> String {
     let at = vestibule::domain::timestamp::Timestamp::from_seconds(world.clock_now().seconds() + off);
     hotp::passcode(&secret(base32), Algorithm::Sha1, 6, totp::step_at(at, 30).unsigned_abs())
 }
 
-fn response(base32: &str, challenge: &str) -> String {
+pub fn response(base32: &str, challenge: &str) -> String {
     let input = Input { question: challenge, ..Input::default() };
     Suite::of_token(Algorithm::Sha1, 6).response(&secret(base32), input).unwrap()
 }

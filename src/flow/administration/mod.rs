@@ -8,8 +8,8 @@ pub mod provisioning;
 pub mod recovery;
 pub mod reseal;
 pub mod rules;
-pub mod templates;
 pub mod synchronize;
+pub mod templates;
 pub mod tenants;
 
 use crate::domain::audit::{Action, Actor, Event};

@@ -4,8 +4,8 @@ use actix_web::web;
 
 use super::view::{self, form_targets};
 use super::{
-    activation, addition, challenge, email, mailed, new_pin, offer, password, platform, recovery, refused, second_factor,
-    username,
+    activation, addition, challenge, email, mailed, new_pin, offer, password, platform, recovery, refused,
+    second_factor, username,
 };
 use crate::domain::ids::LoginId;
 use crate::domain::login::complaint::Complaint;

@@ -3,8 +3,8 @@
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use super::{challenge, recovery};
 use super::view::{self, Login};
+use super::{challenge, recovery};
 use crate::domain::authenticator::server_pin::Order;
 use crate::domain::authenticator::template::{PinType, TokenTemplate};
 use crate::domain::ids::{LoginId, of};

@@ -24,7 +24,7 @@ use crate::http::page::Frame;
 use crate::http::{Answer, Call, Fault, Form, cookies, form, page};
 use crate::i18n::Language;
 use crate::storage::consents;
-use crate::storage::tokens::{self as stored, State, Token};
+use crate::storage::tokens::{self as stored, Token};
 
 /// Registers the routes.
 pub fn configure(config: &mut web::ServiceConfig) {
