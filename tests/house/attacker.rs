@@ -16,7 +16,7 @@ use crate::visitor::{Seen, Visitor};
 use crate::world::{BOTH, On, World};
 
 /// Everything that a form of the login can be sent to.
-const FORMS: [&str; 17] = [
+const FORMS: [&str; 20] = [
     "username",
     "forget-user",
     "password",
@@ -34,6 +34,9 @@ const FORMS: [&str; 17] = [
     "codes-kept",
     "extend",
     "cancel",
+    "response",
+    "new-challenge",
+    "later",
 ];
 
 const PLATFORMS: [&str; 7] = ["ios", "android", "windows", "web", "command_line", "oath_app", "toaster"];
@@ -298,6 +301,7 @@ impl Attacker {
                 let guess = format!("{:06}", rng.next_u64() % 1_000_000);
                 fields.push(field("code", ["000000", "", &guess, "' OR 1=1"][pick(rng, 4)]));
             }
+            "response" => fields.push(field("response", ["000000", "", "12345678", "' OR 1=1"][pick(rng, 4)])),
             "platform" => fields.push(field("platform", PLATFORMS[pick(rng, PLATFORMS.len())])),
             _ => {}
         }

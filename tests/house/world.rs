@@ -176,22 +176,10 @@ impl World {
         child.wait_with_output().unwrap()
     }
 
-    /// As [`World::command`], with something to read; says whether it went well, and what was said.
-    pub async fn command_with(&self, arguments: &[&str], typed: &str) -> (bool, String) {
-        use std::io::Write as _;
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_vestibule"));
-        command
-            .args(arguments)
-            .env("VESTIBULE__DATABASE__URL", &self.database)
-            .env("VESTIBULE__KEYS__KEY_ENCRYPTION_KEY_FILE", self.folder.path().join("kek"))
-            .env("VESTIBULE__TELEMETRY__LEVEL", "error")
-            .stdin(std::process::Stdio::piped())
-            .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::piped());
-        let mut run = command.spawn().unwrap();
-        run.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
-        let output = run.wait_with_output().unwrap();
-        (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+    /// The same, whether it goes well or not; and what was said.
+    pub fn tried_with(&self, arguments: &[&str], input: &str) -> (bool, String) {
+        let run = self.run("tester", arguments, input);
+        (run.status.success(), String::from_utf8_lossy(&[run.stdout, run.stderr].concat()).into_owned())
     }
 
     pub async fn apply(&self, file: &str) {
