@@ -1,5 +1,5 @@
-//! XML that comes in: a strict reading into a small tree. What SAML does not need is refused, because every
-//! oddity that two parsers could read differently has been an attack (T-31 to T-38).
+//! XML that comes in: a strict reading into a small tree. What neither SAML nor key containers need is refused, because
+//! every oddity that two parsers could read differently has been an attack (T-31 to T-38).
 
 use quick_xml::NsReader;
 use quick_xml::events::{BytesStart, Event};
@@ -18,11 +18,17 @@ pub struct Limits {
     namespaces: usize,
 }
 
+/// What is done with a child of the root: taken, or given back to stand in the tree. The root is as far as it was read.
+type Taker<'a> = &'a mut dyn FnMut(&Element, Element) -> Option<Element>;
+
 impl Limits {
     /// A message: it comes from anybody.
     pub const MESSAGE: Self = Self { octets: LONGEST, elements: 4000, namespaces: 16 };
     /// Metadata: an operator hands it in, and it may describe many.
     pub const METADATA: Self = Self { octets: 4 * 1024 * 1024, elements: 200_000, namespaces: 64 };
+    /// A container with the keys of tokens (RFC 6030): an operator hands it in, and it may hold very many. Its elements
+    /// are counted anew for each that is taken out, see [`Element::parse_apart`].
+    pub const KEYS: Self = Self { octets: 256 * 1024 * 1024, elements: 1000, namespaces: 64 };
 }
 
 /// An element.
@@ -49,8 +55,8 @@ pub enum XmlError {
     /// Not UTF-8, or declared as something else.
     #[error("the document is not UTF-8")]
     Encoding,
-    /// Deeper, wider or with more elements than any message of SAML.
-    #[error("the document is deeper or larger than a SAML message")]
+    /// Deeper, wider or with more elements than its [`Limits`].
+    #[error("the document is deeper or has more elements than is taken")]
     TooMuch,
     /// A document type, a processing instruction, a comment inside or behind the root or a CDATA section.
     #[error("the document has a document type, comment, processing instruction or CDATA section")]
@@ -77,14 +83,7 @@ impl Element {
     /// # Errors
     /// What is wrong with it.
     pub fn parse_within(octets: &[u8], limits: Limits) -> Result<Self, XmlError> {
-        if octets.len() > limits.octets {
-            return Err(XmlError::TooLong);
-        }
-        let text = std::str::from_utf8(octets).map_err(|_| XmlError::Encoding)?;
-        if !text.chars().all(is_xml) {
-            return Err(XmlError::Malformed);
-        }
-        let root = Reading { open: Vec::new(), root: None, elements: 0, limits }.read(text)?;
+        let root = Self::parse_apart(octets, limits, &mut |_, child| Some(child))?;
         let mut ids = Vec::new();
         root.collect_ids(&mut ids);
         ids.sort_unstable();
@@ -92,6 +91,23 @@ impl Element {
             return Err(XmlError::DuplicateId);
         }
         Ok(root)
+    }
+
+    /// Reads a document and hands each child of its root to `take` as soon as it has ended, together with the root as
+    /// far as it was read. What `take` does not give back is not in the tree, so that the largest document needs no more
+    /// memory than its largest part. Identifiers are not compared.
+    ///
+    /// # Errors
+    /// What is wrong with it; children before the fault were handed over by then.
+    pub fn parse_apart(octets: &[u8], limits: Limits, take: Taker<'_>) -> Result<Self, XmlError> {
+        if octets.len() > limits.octets {
+            return Err(XmlError::TooLong);
+        }
+        let text = std::str::from_utf8(octets).map_err(|_| XmlError::Encoding)?;
+        if !text.chars().all(is_xml) {
+            return Err(XmlError::Malformed);
+        }
+        Reading { open: Vec::new(), root: None, elements: 0, limits, take }.read(text)
     }
 
     /// The value of the attribute `name`.
@@ -134,14 +150,15 @@ impl Element {
 }
 
 /// The elements that are open, while a document is read.
-struct Reading {
+struct Reading<'a> {
     open: Vec<Element>,
     root: Option<Element>,
     elements: usize,
     limits: Limits,
+    take: Taker<'a>,
 }
 
-impl Reading {
+impl Reading<'_> {
     fn read(mut self, text: &str) -> Result<Element, XmlError> {
         let mut reader = NsReader::from_str(text);
         let config = reader.config_mut();
@@ -238,9 +255,13 @@ impl Reading {
 
     fn end(&mut self) -> Result<(), XmlError> {
         let done = self.open.pop().ok_or(XmlError::Malformed)?;
-        match self.open.last_mut() {
-            Some(parent) => parent.children.push(done),
-            None => self.root = Some(done),
+        match self.open.as_mut_slice() {
+            [] => self.root = Some(done),
+            [root] => match (self.take)(root, done) {
+                Some(kept) => root.children.push(kept),
+                None => self.elements = 0,
+            },
+            [.., parent] => parent.children.push(done),
         }
         Ok(())
     }
@@ -353,6 +374,27 @@ mod tests {
         assert_eq!((root.attribute("v"), root.attribute("ID")), (Some("1 & 2"), Some("x")));
         assert_eq!(root.one("urn:a", "c").map(|child| child.text.as_str()), Some("té<x"));
         assert!(root.one("", "d").is_some());
+    }
+
+    /// T-38: a document with very many parts is read part by part, and each part has its limit.
+    #[test]
+    fn parts_of_the_root_are_taken_out_one_by_one() {
+        let text = format!("<r><k/>{}</r>", "<p><a/><b>x</b></p>".repeat(2000));
+        let mut parts = 0;
+        let take = &mut |root: &Element, child: Element| {
+            assert_eq!(root.children.len(), usize::from(parts > 0 || child.name == "p"));
+            if child.name == "k" {
+                return Some(child);
+            }
+            assert_eq!(child.one("", "b").map(|b| b.text.as_str()), Some("x"));
+            parts += 1;
+            None
+        };
+        let root = Element::parse_apart(text.as_bytes(), Limits::KEYS, take).expect("a tree");
+        assert_eq!((parts, root.children.len()), (2000, 1));
+        let heavy = format!("<r><p>{}</p></r>", "<a/>".repeat(1000));
+        let taken = Element::parse_apart(heavy.as_bytes(), Limits::KEYS, &mut |_, _| None);
+        assert_eq!(taken, Err(XmlError::TooMuch));
     }
 
     /// T-33, T-35, T-38, R-498.
