@@ -12,6 +12,7 @@ pub mod domain;
 // Floor 1: the ground that the rest stands on.
 pub mod clock;
 pub mod egress;
+pub mod exchange;
 pub mod i18n;
 pub mod keys;
 pub mod mail;

@@ -15,6 +15,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("urls", &["domain"]),
     ("i18n", &["domain"]),
     ("xml", &[]),
+    ("exchange", &["domain", "clock", "xml"]),
     ("storage", &["domain", "clock"]),
     ("keys", &["domain", "clock", "storage"]),
     ("mail", &["domain", "clock", "storage", "keys", "urls", "i18n"]),
