@@ -142,6 +142,8 @@ pub mod of {
     pub enum Session {}
     /// An enrolled authenticator.
     pub enum Token {}
+    /// An export of tokens with their secrets.
+    pub enum TokenExport {}
     /// A pending enrollment.
     pub enum Enrollment {}
     /// A code sent by mail.
@@ -188,6 +190,8 @@ pub type ParkedId = Id<of::Parked>;
 pub type SessionId = Id<of::Session>;
 /// Names an enrolled authenticator.
 pub type TokenId = Id<of::Token>;
+/// Names an export of tokens with their secrets.
+pub type TokenExportId = Id<of::TokenExport>;
 /// Names a pending enrollment.
 pub type EnrollmentId = Id<of::Enrollment>;
 /// Names a mailed verification code.

@@ -43,6 +43,7 @@ pub mod registrations;
 pub mod reservations;
 pub mod restored;
 pub mod rollout;
+pub mod roster;
 mod row;
 pub mod rule_members;
 pub mod saml_notices;
@@ -56,6 +57,7 @@ mod sync;
 pub mod template_changes;
 pub mod tenants;
 pub mod throttle;
+pub mod token_exports;
 pub mod tokens;
 pub mod users;
 

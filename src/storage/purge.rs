@@ -43,6 +43,7 @@ pub async fn run(connection: &mut Connection, now: Timestamp) -> Result<u64> {
         ("DELETE FROM used_identifier WHERE expires_at < ?", now.micros()),
         // A device that asks after its time is told so for a while.
         ("DELETE FROM oidc_device WHERE expires_at < ?", now.minus(Duration::from_secs(15 * 60)).micros()),
+        ("DELETE FROM token_export WHERE expires_at < ?", month),
         ("DELETE FROM registration_token WHERE expires_at < ?", now.micros()),
         ("DELETE FROM oidc_pushed WHERE expires_at < ?", now.micros()),
         ("DELETE FROM ocra_challenge WHERE expires_at < ?", old),

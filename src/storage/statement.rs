@@ -1,7 +1,8 @@
 //! Statements with their values, questions with the way to read their answers, and the rows that come back.
 
 use sqlx::mysql::MySqlRow;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Connection, Result};
 use crate::domain::ids::Id;
@@ -87,6 +88,59 @@ pub async fn run_all(connection: &mut Connection, statements: Vec<Statement>) ->
         statement.run(connection).await?;
     }
     Ok(())
+}
+
+/// How many rows stand in one INSERT of [`insert_all`].
+const TOGETHER: usize = 32;
+
+/// Runs INSERTs of one row each; where there are many of one text, several rows go into one statement, because a server
+/// wants as long for a message as for the rows in it. Their order among each other means nothing.
+///
+/// # Errors
+/// What the engine says of the first that fails.
+pub async fn insert_all(connection: &mut Connection, statements: Vec<Statement>) -> Result<()> {
+    let mut texts: Vec<(&'static str, Vec<Vec<Value>>)> = Vec::new();
+    for statement in statements {
+        match texts.iter_mut().find(|(sql, _)| *sql == statement.sql) {
+            Some((_, rows)) => rows.push(statement.values),
+            None => texts.push((statement.sql, vec![statement.values])),
+        }
+    }
+    for (sql, rows) in texts {
+        let mut rows = rows.into_iter().peekable();
+        let many = together(sql);
+        while rows.peek().is_some() {
+            let chunk: Vec<Vec<Value>> = rows.by_ref().take(TOGETHER).collect();
+            match many {
+                Some(many) if chunk.len() == TOGETHER => {
+                    let values = chunk.into_iter().flatten().collect();
+                    Statement { sql: many, values }.run(&mut *connection).await?;
+                }
+                _ => {
+                    for values in chunk {
+                        Statement { sql, values }.run(&mut *connection).await?;
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The text of an INSERT of one row for [`TOGETHER`] rows; made once for each text, which are ours and few.
+fn together(sql: &'static str) -> Option<&'static str> {
+    static MADE: Mutex<BTreeMap<&'static str, &'static str>> = Mutex::new(BTreeMap::new());
+    let (_, row) = sql.rsplit_once(" VALUES ")?;
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    let many = made.entry(sql).or_insert_with(|| {
+        let mut many = sql.to_owned();
+        for _ in 1..TOGETHER {
+            many.push_str(", ");
+            many.push_str(row);
+        }
+        Box::leak(many.into_boxed_str())
+    });
+    Some(many)
 }
 
 /// A question with the way to read its answer. Made by the file of its noun.

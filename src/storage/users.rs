@@ -14,7 +14,7 @@ fn user(row: Record) -> Result<User> {
 }
 
 /// The account in a row that may hold more; `id` is the column with its identifier.
-fn user_of(row: &Row, id: &'static str) -> Result<User> {
+pub(super) fn user_of(row: &Row, id: &'static str) -> Result<User> {
     Ok(User {
         id: row.parsed(id)?,
         tenant: row.parsed("tenant_id")?,
@@ -168,6 +168,12 @@ pub fn member(tenant: TenantId, id: UserId) -> Question<Option<Member>> {
 
 /// Stores a new account. Fails with a duplicate if the name is taken (R-577).
 pub async fn insert(connection: &mut Connection, user: &User, now: Timestamp) -> Result<()> {
+    insertion(user, now).run(connection).await?;
+    Ok(())
+}
+
+/// The statement of [`insert`].
+pub fn insertion(user: &User, now: Timestamp) -> Statement {
     Statement::new(
         "INSERT INTO user_account (tenant_id, id, username, username_key, email, phone, phone_verified, first_name, \
          last_name, language, status, security_version, first_enrolled_at, created_at, updated_at) \
@@ -188,9 +194,6 @@ pub async fn insert(connection: &mut Connection, user: &User, now: Timestamp) ->
     .bind(micros(user.first_enrolled_at))
     .bind(now.micros())
     .bind(now.micros())
-    .run(connection)
-    .await?;
-    Ok(())
 }
 
 /// Stores the changeable fields of an account. `security_version` is taken from `user`: the caller raises it

@@ -9,8 +9,11 @@ pub mod recovery;
 pub mod reseal;
 pub mod rules;
 pub mod synchronize;
+pub mod roster;
+pub mod stock;
 pub mod templates;
 pub mod tenants;
+pub mod token_exports;
 
 use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::ids::TenantId;

@@ -1,0 +1,218 @@
+//! Many people at once, from a table: each is made, changed or left as it is, and each with its audit event.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::json;
+
+use super::{Desk, people};
+use crate::domain::audit::{Action, Event};
+use crate::domain::ids::GroupId;
+use crate::domain::name::key_of;
+use crate::domain::tenant::TenantConfig;
+use crate::domain::user::{Status, User};
+use crate::storage::statement::{Statement, insert_all};
+use crate::storage::{self, Connection, roster, users};
+
+/// A person as the table wants one; what is not said stays as it is, or is as for a new account.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// The user name, checked.
+    pub username: String,
+    /// The address, checked.
+    pub email: Option<String>,
+    /// The given name.
+    pub first_name: Option<String>,
+    /// The family name.
+    pub last_name: Option<String>,
+    /// The preferred language, as a tag that we have.
+    pub language: Option<String>,
+    /// Whether the account may be used.
+    pub status: Option<Status>,
+    /// All groups that the person is in afterwards.
+    pub groups: Option<Vec<GroupId>>,
+    /// The hash of the password, checked.
+    pub hash: Option<String>,
+}
+
+/// What is done where there is an account already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// It becomes what the table says.
+    Update,
+    /// It stays as it is.
+    Keep,
+}
+
+/// Whether anything is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Storing {
+    /// It is.
+    Really,
+    /// It is only looked what would be.
+    Dry,
+}
+
+/// What became of one, or would.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// There is a new account.
+    Created,
+    /// These fields of an account were changed.
+    Changed(Vec<&'static str>),
+    /// It was as wanted.
+    Unchanged,
+    /// There is an account that was to be kept as it is.
+    Kept,
+}
+
+/// An account that is to be changed.
+struct Change<'a> {
+    before: &'a User,
+    after: User,
+    fields: Vec<&'static str>,
+    groups: Option<&'a [GroupId]>,
+    hash: Option<&'a str>,
+}
+
+/// Makes and changes accounts, in the transaction of the caller; with some hundred at a time, everybody else waits some
+/// hundredths of a second. No two of `wanted` may have the same name. Says what became of each, in the same order.
+///
+/// # Errors
+/// If the database fails; a duplicate if somebody else made an account at the same moment: then try again.
+pub async fn import(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    config: &TenantConfig,
+    wanted: &[Wanted],
+    (existing, storing): (Existing, Storing),
+) -> storage::Result<Vec<Outcome>> {
+    let tenant = config.tenant.id;
+    let keys: Vec<String> = wanted.iter().map(|it| key_of(&it.username)).collect();
+    let known = roster::people(connection, tenant, &keys).await?;
+    let ids: Vec<_> = known.values().map(|user| user.id).collect();
+    let groups = roster::groups(connection, tenant, &ids).await?;
+    let hashes = match wanted.iter().any(|it| it.hash.is_some()) {
+        true => roster::password_hashes(connection, tenant, &ids).await?,
+        false => HashMap::new(),
+    };
+    let mut outcomes = Vec::with_capacity(wanted.len());
+    let mut inserts = Vec::new();
+    for (it, key) in wanted.iter().zip(&keys) {
+        let Some(before) = known.get(key) else {
+            created(desk, &mut inserts, config, it);
+            outcomes.push(Outcome::Created);
+            continue;
+        };
+        if existing == Existing::Keep {
+            outcomes.push(Outcome::Kept);
+            continue;
+        }
+        let change = change(it, before, groups.get(&before.id), hashes.get(&before.id));
+        if change.fields.is_empty() {
+            outcomes.push(Outcome::Unchanged);
+            continue;
+        }
+        if storing == Storing::Really {
+            changed(desk, connection, config, &change).await?;
+        }
+        outcomes.push(Outcome::Changed(change.fields));
+    }
+    if storing == Storing::Really {
+        insert_all(connection, inserts).await?;
+    }
+    Ok(outcomes)
+}
+
+/// The statements that make an account.
+fn created(desk: &Desk<'_>, inserts: &mut Vec<Statement>, config: &TenantConfig, wanted: &Wanted) {
+    let (house, tenant, now) = (desk.house, config.tenant.id, desk.now);
+    let user = User {
+        // They are made by the thousand: rows that lie side by side are written faster.
+        id: house.new_id(now),
+        tenant,
+        username: wanted.username.clone(),
+        email: wanted.email.clone(),
+        first_name: wanted.first_name.clone().unwrap_or_default(),
+        last_name: wanted.last_name.clone().unwrap_or_default(),
+        language: wanted.language.clone(),
+        status: wanted.status.unwrap_or(Status::Enabled),
+        security_version: 1,
+        first_enrolled_at: None,
+        may_enroll_again: None,
+        phone: None,
+    };
+    inserts.push(users::insertion(&user, now));
+    let groups: HashSet<GroupId> = wanted.groups.iter().flatten().copied().collect();
+    inserts.extend(groups.into_iter().map(|group| roster::membership(tenant, group, user.id)));
+    inserts.extend(wanted.hash.iter().map(|hash| roster::first_password(tenant, user.id, hash, now)));
+    let event = Event::new(now, tenant, desk.actor.clone(), Action::UserCreated).on("user", user.id);
+    inserts.push(house.entry(&event.with(json!({ "username": user.username, "by": "import" }))));
+}
+
+/// What is different.
+fn change<'a>(
+    wanted: &'a Wanted,
+    before: &'a User,
+    groups: Option<&HashSet<GroupId>>,
+    hash: Option<&String>,
+) -> Change<'a> {
+    let mut after = before.clone();
+    if wanted.email.is_some() {
+        after.email.clone_from(&wanted.email);
+    }
+    if let Some(name) = &wanted.first_name {
+        after.first_name.clone_from(name);
+    }
+    if let Some(name) = &wanted.last_name {
+        after.last_name.clone_from(name);
+    }
+    if wanted.language.is_some() {
+        after.language.clone_from(&wanted.language);
+    }
+    if let Some(status) = wanted.status {
+        after.status = status;
+    }
+    let mut fields: Vec<&'static str> = [
+        ("email", before.email != after.email),
+        ("first_name", before.first_name != after.first_name),
+        ("last_name", before.last_name != after.last_name),
+        ("language", before.language != after.language),
+        ("enabled", before.status != after.status),
+    ]
+    .into_iter()
+    .filter(|(_, differs)| *differs)
+    .map(|(field, _)| field)
+    .collect();
+    let is_in = groups.cloned().unwrap_or_default();
+    let groups = wanted.groups.as_deref().filter(|groups| groups.iter().copied().collect::<HashSet<_>>() != is_in);
+    if groups.is_some() {
+        fields.push("groups");
+    }
+    let hash = wanted.hash.as_deref().filter(|wanted| hash.is_none_or(|stored| stored != wanted));
+    if hash.is_some() {
+        fields.push("password");
+    }
+    Change { before, after, fields, groups, hash }
+}
+
+/// Stores what is different: sessions end, and the old address is told, as for every other change (INV-11, R-582).
+async fn changed(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    config: &TenantConfig,
+    change: &Change<'_>,
+) -> storage::Result<()> {
+    let tenant = config.tenant.id;
+    if *change.before != change.after {
+        people::change(desk, connection, config, change.before, &change.after).await?;
+    }
+    if let Some(groups) = change.groups {
+        let groups: HashSet<GroupId> = groups.iter().copied().collect();
+        let groups: Vec<GroupId> = groups.into_iter().collect();
+        people::set_groups(desk, connection, tenant, change.before.id, &groups).await?;
+    }
+    if let Some(hash) = change.hash {
+        people::set_password(desk, connection, tenant, change.before.id, hash).await?;
+    }
+    Ok(())
+}
