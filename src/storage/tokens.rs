@@ -13,7 +13,7 @@ use crate::domain::policy::platform::Platform;
 use crate::domain::timestamp::Timestamp;
 
 pub use crate::domain::authenticator::lifecycle::State;
-pub use search::{Filter, LONGEST_PAGE, Listed, Name, Page, counts, ever_of, outdated, search};
+pub use search::{Filter, LONGEST_PAGE, Listed, Name, Page, counts, ever_of, list_texts, outdated, search};
 
 /// An enrolled or imported authenticator.
 #[derive(Debug, Clone)]

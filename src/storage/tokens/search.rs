@@ -8,14 +8,17 @@ use crate::domain::authenticator::lifecycle::{Kind, State};
 use crate::domain::ids::{TenantId, UserId};
 use crate::domain::name::key_of;
 use crate::domain::policy::platform::Platform;
+use crate::storage::roster;
 use crate::storage::row::Row;
 use crate::storage::statement::{Question, Statement};
-use crate::storage::{Connection, Result};
+use crate::storage::{Connection, Engine, Result};
 
 /// The longest page.
 pub const LONGEST_PAGE: u32 = 1000;
 /// How many people are looked at for one page, at most: a page may be short while there is more.
 const MOST_PEOPLE: usize = 2000;
+/// How many people are looked at with one question; the number stands in its text, too.
+const PEOPLE_AT_ONCE: usize = 50;
 /// Sorts after every text that people write.
 const LAST: &str = "\u{10ffff}";
 
@@ -61,33 +64,38 @@ pub struct Page {
     pub next: Option<String>,
 }
 
-// One text for each set of conditions: a condition that may be lacking keeps both engines from their indexes.
-const BY_SERIAL: [&str; 8] = [
-    "SELECT token.*, username FROM token LEFT JOIN user_account ON user_account.tenant_id = token.tenant_id \
-     AND user_account.id = token.user_id WHERE token.tenant_id = ? AND serial >= ? AND serial > ? AND serial < ? \
-     ORDER BY serial LIMIT ?",
-    "SELECT token.*, username FROM token LEFT JOIN user_account ON user_account.tenant_id = token.tenant_id \
-     AND user_account.id = token.user_id WHERE token.tenant_id = ? AND serial >= ? AND serial > ? AND serial < ? \
-     AND state = ? ORDER BY serial LIMIT ?",
-    "SELECT token.*, username FROM token LEFT JOIN user_account ON user_account.tenant_id = token.tenant_id \
-     AND user_account.id = token.user_id WHERE token.tenant_id = ? AND serial >= ? AND serial > ? AND serial < ? \
-     AND kind = ? ORDER BY serial LIMIT ?",
-    "SELECT token.*, username FROM token LEFT JOIN user_account ON user_account.tenant_id = token.tenant_id \
-     AND user_account.id = token.user_id WHERE token.tenant_id = ? AND serial >= ? AND serial > ? AND serial < ? \
-     AND state = ? AND kind = ? ORDER BY serial LIMIT ?",
-    "SELECT token.*, username FROM token LEFT JOIN user_account ON user_account.tenant_id = token.tenant_id \
-     AND user_account.id = token.user_id WHERE token.tenant_id = ? AND serial >= ? AND serial > ? AND serial < ? \
-     AND platform = ? ORDER BY serial LIMIT ?",
-    "SELECT token.*, username FROM token LEFT JOIN user_account ON user_account.tenant_id = token.tenant_id \
-     AND user_account.id = token.user_id WHERE token.tenant_id = ? AND serial >= ? AND serial > ? AND serial < ? \
-     AND state = ? AND platform = ? ORDER BY serial LIMIT ?",
-    "SELECT token.*, username FROM token LEFT JOIN user_account ON user_account.tenant_id = token.tenant_id \
-     AND user_account.id = token.user_id WHERE token.tenant_id = ? AND serial >= ? AND serial > ? AND serial < ? \
-     AND kind = ? AND platform = ? ORDER BY serial LIMIT ?",
-    "SELECT token.*, username FROM token LEFT JOIN user_account ON user_account.tenant_id = token.tenant_id \
-     AND user_account.id = token.user_id WHERE token.tenant_id = ? AND serial >= ? AND serial > ? AND serial < ? \
-     AND state = ? AND kind = ? AND platform = ? ORDER BY serial LIMIT ?",
-];
+// Each has an index of its own, in which the serial number follows what is asked for. SQLite has no statistics and would
+// take the one of serial numbers for all of them, and read a million tokens to find the few in a rare state: it is told.
+const BY_SERIAL: &str = "SELECT token.*, username FROM token LEFT JOIN user_account ON user_account.tenant_id = \
+     token.tenant_id AND user_account.id = token.user_id WHERE token.tenant_id = ? \
+     AND serial >= ? AND serial < ? ORDER BY serial LIMIT ?";
+const BY_STATE_AND_KIND: &str = "SELECT token.*, username FROM token LEFT JOIN user_account ON user_account.tenant_id = \
+     token.tenant_id AND user_account.id = token.user_id WHERE token.tenant_id = ? AND state = ? AND kind = ? \
+     AND serial >= ? AND serial < ? ORDER BY serial LIMIT ?";
+const BY_STATE_AND_PLATFORM: &str = "SELECT token.*, username FROM token LEFT JOIN user_account ON user_account.tenant_id = \
+     token.tenant_id AND user_account.id = token.user_id WHERE token.tenant_id = ? AND state = ? AND platform = ? \
+     AND serial >= ? AND serial < ? ORDER BY serial LIMIT ?";
+const SQLITE_BY_STATE_AND_KIND: &str = "SELECT token.*, username FROM token INDEXED BY token_state_kind \
+     LEFT JOIN user_account ON user_account.tenant_id = token.tenant_id AND user_account.id = token.user_id \
+     WHERE token.tenant_id = ? AND state = ? AND kind = ? AND serial >= ? AND serial < ? ORDER BY serial LIMIT ?";
+const SQLITE_BY_STATE_AND_PLATFORM: &str = "SELECT token.*, username FROM token INDEXED BY token_state_platform \
+     LEFT JOIN user_account ON user_account.tenant_id = token.tenant_id AND user_account.id = token.user_id \
+     WHERE token.tenant_id = ? AND state = ? AND platform = ? AND serial >= ? AND serial < ? ORDER BY serial LIMIT ?";
+
+/// The questions of the list without a person, each with the index that answers it; for tests that look at an engine's plans.
+#[must_use]
+pub const fn list_texts(engine: Engine) -> [(&'static str, &'static str); 3] {
+    let [kind, platform] = texts(engine);
+    [(BY_SERIAL, "token_serial"), (kind, "token_state_kind"), (platform, "token_state_platform")]
+}
+
+/// By state and kind, and by state and platform.
+const fn texts(engine: Engine) -> [&'static str; 2] {
+    match engine {
+        Engine::Sqlite => [SQLITE_BY_STATE_AND_KIND, SQLITE_BY_STATE_AND_PLATFORM],
+        Engine::MySql => [BY_STATE_AND_KIND, BY_STATE_AND_PLATFORM],
+    }
+}
 
 /// A page of the tokens that `filter` lets through, after the place that an earlier page gave, with at most `limit` tokens
 /// (by user name: a few more, because a person's tokens stay together).
@@ -115,27 +123,48 @@ async fn by_serial(
     after: Option<&str>,
     limit: u32,
 ) -> Result<Page> {
-    let conditions = [filter.state.map(State::id), filter.kind.map(Kind::id), filter.platform.map(Platform::id)];
-    let which = conditions.iter().enumerate().filter(|(_, value)| value.is_some()).map(|(bit, _)| 1 << bit).sum();
-    let text: &'static str = BY_SERIAL.get::<usize>(which).copied().unwrap_or(BY_SERIAL[0]);
-    let statement = Statement::new(text)
-        .shown(tenant)
-        .bind(&filter.serial)
-        .bind(after.unwrap_or_default())
-        .bind(format!("{}{LAST}", filter.serial));
-    let statement = conditions.into_iter().flatten().fold(statement, Statement::bind);
-    let rows = statement.bind(i64::from(limit) + 1).rows(connection).await?;
-    let mut entries = Vec::with_capacity(rows.len());
-    for row in rows {
-        let row = Row::of("token", row);
-        entries.push(Listed { username: row.text_or_none("username")?, token: token_of(&row)? });
+    // One bound: of two, SQLite takes the first and reads everything up to the other. No serial number has a character
+    // below the exclamation mark, and MariaDB compares as if blanks stood behind the shorter text.
+    let from = after.map_or_else(String::new, |after| format!("{after}!")).max(filter.serial.clone());
+    let mut entries: Vec<Listed> = Vec::new();
+    for (text, conditions) in questions(connection.engine(), filter) {
+        let statement = conditions.into_iter().fold(Statement::new(text).shown(tenant), Statement::bind);
+        let statement = statement.bind(&from).bind(format!("{}{LAST}", filter.serial)).bind(i64::from(limit) + 1);
+        for row in statement.rows(&mut *connection).await? {
+            let row = Row::of("token", row);
+            entries.push(Listed { username: row.text_or_none("username")?, token: token_of(&row)? });
+        }
     }
+    // Several questions were asked where several states or kinds fit.
+    entries.sort_unstable_by(|a, b| a.token.serial.cmp(&b.token.serial));
+    entries.truncate(usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1));
     let more = entries.len() > usize::try_from(limit).unwrap_or(usize::MAX);
     if more {
         entries.pop();
     }
     let next = entries.last().filter(|_| more).map(|last| last.token.serial.clone());
     Ok(Page { entries, next })
+}
+
+/// The questions that together answer a filter, each with its conditions.
+fn questions(engine: Engine, filter: &Filter) -> Vec<(&'static str, Vec<&'static str>)> {
+    let [by_kind, by_platform] = texts(engine);
+    let states = |text: &'static str, last: &'static str| {
+        let all = State::ALL.into_iter().filter(|state| filter.state.is_none_or(|wanted| wanted == *state));
+        all.map(|state| (text, vec![state.id(), last])).collect::<Vec<_>>()
+    };
+    match (filter.state, filter.kind, filter.platform) {
+        (None, None, None) => vec![(BY_SERIAL, Vec::new())],
+        (_, kind, Some(platform)) => {
+            let its_kind = if platform.speaks_our_protocol() { Kind::App } else { Kind::OathApp };
+            match kind {
+                Some(kind) if kind != its_kind => Vec::new(),
+                _ => states(by_platform, platform.id()),
+            }
+        }
+        (_, Some(kind), None) => states(by_kind, kind.id()),
+        (Some(_), None, None) => Kind::ALL.into_iter().flat_map(|kind| states(by_kind, kind.id())).collect(),
+    }
 }
 
 async fn by_name(
@@ -152,26 +181,30 @@ async fn by_name(
         Name::Begins(start) => (key_of(start), format!("{}{LAST}", key_of(start))),
     };
     let mut page = Page { entries: Vec::new(), next: after.map(str::to_owned) };
-    for _ in 0..MOST_PEOPLE.div_ceil(wanted) {
+    for _ in 0..MOST_PEOPLE / PEOPLE_AT_ONCE {
         let people = Statement::new(
             "SELECT id, username, username_key FROM user_account WHERE tenant_id = ? AND username_key >= ? \
-             AND username_key > ? AND username_key <= ? AND EXISTS (SELECT 1 FROM token WHERE token.tenant_id = \
-             user_account.tenant_id AND token.user_id = user_account.id) ORDER BY username_key LIMIT ?",
+             AND username_key > ? AND username_key <= ? ORDER BY username_key LIMIT 50",
         )
         .shown(tenant)
         .bind(&first)
         .bind(page.next.as_deref().unwrap_or_default())
         .bind(&last)
-        .bind(i64::from(limit))
         .rows(connection)
         .await?;
-        let whole = people.len() < wanted;
+        let whole = people.len() < PEOPLE_AT_ONCE;
+        let mut named: Vec<(UserId, String, String)> = Vec::with_capacity(people.len());
         for row in people {
             let row = Row::of("user_account", row);
-            let (user, username): (UserId, String) = (row.parsed("id")?, row.text("username")?);
-            page.next = Some(row.text("username_key")?);
-            let owned = ever_of(tenant, user).ask(connection).await?;
-            let kept = owned.into_iter().filter(|token| filter.lets_through(token));
+            named.push((row.parsed("id")?, row.text("username")?, row.text("username_key")?));
+        }
+        let users: Vec<UserId> = named.iter().map(|(id, _, _)| *id).collect();
+        let mut owned = roster::tokens_of(connection, tenant, &users).await?;
+        for (user, username, key) in named {
+            page.next = Some(key);
+            let mut tokens = owned.remove(&user).unwrap_or_default();
+            tokens.sort_unstable_by(|a, b| a.serial.cmp(&b.serial));
+            let kept = tokens.into_iter().filter(|token| filter.lets_through(token));
             page.entries.extend(kept.map(|token| Listed { token, username: Some(username.clone()) }));
             if page.entries.len() >= wanted {
                 return Ok(page);
@@ -196,9 +229,13 @@ impl Filter {
 
 /// Every token that a person has or ever had, by serial number.
 pub fn ever_of(tenant: TenantId, user: UserId) -> Question<Vec<Token>> {
-    let statement = Statement::new("SELECT * FROM token WHERE tenant_id = ? AND user_id = ? ORDER BY serial");
+    let statement = Statement::new("SELECT * FROM token WHERE tenant_id = ? AND user_id = ?");
     Question::new(statement.shown(tenant).shown(user), |rows| {
-        rows.into_iter().map(|row| token_of(&Row::of("token", row))).collect()
+        // Sorted here: for the order alone SQLite would read every token of the virtual server.
+        let found: Result<Vec<Token>> = rows.into_iter().map(|row| token_of(&Row::of("token", row))).collect();
+        let mut found = found?;
+        found.sort_unstable_by(|a, b| a.serial.cmp(&b.serial));
+        Ok(found)
     })
 }
 
@@ -250,14 +287,19 @@ pub fn outdated(
 mod tests {
     use super::*;
 
-    /// The place of a text says which conditions stand in it.
+    /// R-354: whatever a list is narrowed by, the questions ask for all of it and nothing else.
     #[test]
-    fn each_text_has_the_conditions_of_its_place() {
-        for (place, text) in BY_SERIAL.iter().enumerate() {
-            for (bit, condition) in ["state = ?", "kind = ?", "platform = ?"].into_iter().enumerate() {
-                assert_eq!(text.contains(condition), place & (1 << bit) != 0, "{place}: {condition}");
-            }
-            assert_eq!(text.matches('?').count(), 5 + place.count_ones() as usize, "{place}");
-        }
+    fn the_questions_cover_the_filter() {
+        let with =
+            |state, kind, platform| questions(Engine::MySql, &Filter { state, kind, platform, ..Filter::default() });
+        assert_eq!(with(None, None, None), [(BY_SERIAL, vec![])]);
+        assert_eq!(with(Some(State::Locked), None, None).len(), 3);
+        assert_eq!(with(None, Some(Kind::Oath), None).len(), 6);
+        assert_eq!(with(None, None, Some(Platform::Ios)).len(), 6);
+        let both = with(Some(State::Locked), Some(Kind::Oath), None);
+        assert_eq!(both, [(BY_STATE_AND_KIND, vec!["locked", "oath"])]);
+        let app = with(Some(State::Active), Some(Kind::App), Some(Platform::Ios));
+        assert_eq!(app, [(BY_STATE_AND_PLATFORM, vec!["active", Platform::Ios.id()])]);
+        assert!(with(None, Some(Kind::Oath), Some(Platform::Ios)).is_empty(), "there is no such token");
     }
 }
