@@ -3,8 +3,10 @@
 //! It defines no rules. [`open`] makes a [`Site`] of settings, [`doors`] registers every route, [`Service`]
 //! listens and stops gracefully.
 
+mod account;
 mod certificates;
 pub mod commands;
+pub mod exchange;
 pub mod feeds;
 pub mod health;
 pub mod helpdesk;

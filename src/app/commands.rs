@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::{Nature, Schema, certificates, database, kek, open, tls};
+use super::{Nature, Schema, account, certificates, database, kek, open, tls};
 use crate::apply::applications;
 use crate::apply::export;
 use crate::apply::plan::Prune;
@@ -27,9 +27,7 @@ use crate::storage::{Db, installation, restored, signing_keys, tenants};
 /// The desk of whoever is at the shell; the audit trail names the system account.
 #[must_use]
 pub fn desk(site: &Site) -> Desk<'_> {
-    let account = ["SUDO_USER", "LOGNAME", "USER"].into_iter().find_map(|name| std::env::var(name).ok());
-    let account: String = account.unwrap_or_default().chars().filter(|c| !c.is_control()).take(100).collect();
-    Desk { house: &site.house, actor: Actor::Shell(account), now: site.house.clock.now() }
+    Desk { house: &site.house, actor: Actor::Shell(account::name()), now: site.house.clock.now() }
 }
 
 /// The virtual server that a command is about: the named one, or the only one.

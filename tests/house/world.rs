@@ -115,6 +115,16 @@ impl World {
         rows
     }
 
+    /// A command as a program of its own on the same database.
+    pub fn shell(&self, arguments: &[&str]) -> std::process::Command {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_vestibule"));
+        command
+            .args(arguments)
+            .env("VESTIBULE__DATABASE__URL", &self.database)
+            .env("VESTIBULE__KEYS__KEY_ENCRYPTION_KEY_FILE", self.folder.path().join("kek"));
+        command
+    }
+
     /// What a help desk command prints, run as a program of its own on the same database.
     pub fn command(&self, arguments: &[&str]) -> String {
         self.command_with(arguments, "")
@@ -160,12 +170,10 @@ impl World {
 
     fn run(&self, operator: &str, arguments: &[&str], input: &str) -> std::process::Output {
         use std::io::Write as _;
-        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_vestibule"))
-            .args(arguments)
+        let mut child = self
+            .shell(arguments)
             .env_remove("SUDO_USER")
             .env("LOGNAME", operator)
-            .env("VESTIBULE__DATABASE__URL", &self.database)
-            .env("VESTIBULE__KEYS__KEY_ENCRYPTION_KEY_FILE", self.folder.path().join("kek"))
             .stdin(std::process::Stdio::piped())
             .stdout(std::process::Stdio::piped())
             .stderr(std::process::Stdio::piped())

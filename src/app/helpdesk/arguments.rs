@@ -4,6 +4,8 @@
 
 use clap::{Args, Subcommand};
 
+use crate::app::exchange::arguments as exchange;
+
 use crate::domain::authenticator::lifecycle::{Disposition, Kind, State};
 use crate::domain::policy::platform::Platform;
 
@@ -96,6 +98,12 @@ pub enum Token {
     Resync(One),
     /// Take imported authenticators back into the inventory; they keep their secrets and can be given to somebody else.
     Release(Several),
+    /// Take hardware tokens from their maker's file: a key container (PSKC) or a table.
+    Import(exchange::TokenImport),
+    /// Write a list of authenticators; with their secrets only after another operator has approved it.
+    Export(exchange::TokenExport),
+    /// Approve that another operator exports authenticators with their secrets.
+    ApproveExport(exchange::ApproveExport),
 }
 
 /// `vestibule token list`.
@@ -235,6 +243,10 @@ pub enum User {
         #[arg(long, value_name = "WORD", value_parser = ["allow", "forbid", "default"])]
         again: String,
     },
+    /// Make and change accounts from a table (CSV).
+    Import(exchange::UserImport),
+    /// Write a table of all accounts, without passwords.
+    Export(exchange::UserExport),
 }
 
 /// One account.

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::arguments::{List, OfTenant, Revoke, Several, Shape, Token as Asked};
 use super::{Place, Said, synchronize, told};
+use crate::app::exchange;
 use crate::app::token_pin::{self, NewPin};
 use crate::config::Settings;
 use crate::domain::authenticator::lifecycle::{LockReason, Move, State};
@@ -50,6 +51,9 @@ pub async fn run(settings: &Settings, asked: Asked) -> anyhow::Result<Said> {
         Asked::Assign { one, username, reserve } => {
             assign(settings, &one.tenant, &one.serial, &username, reserve, one.shape).await
         }
+        Asked::Import(asked) => exchange::import_tokens(settings, &asked).await,
+        Asked::Export(asked) => exchange::export_tokens(settings, &asked).await,
+        Asked::ApproveExport(asked) => exchange::approve(settings, &asked).await,
     }
 }
 

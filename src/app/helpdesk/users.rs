@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::arguments::{Named, OfTenant, Part, Shape, User as Asked};
 use super::{Place, Said, told};
+use crate::app::exchange;
 use crate::app::recovery;
 use crate::config::Settings;
 use crate::domain::authenticator::lifecycle::State;
@@ -61,6 +62,8 @@ pub async fn run(settings: &Settings, asked: Asked) -> anyhow::Result<Said> {
             };
             change(settings, &named, Change::Enrollment(allowed)).await
         }
+        Asked::Import(asked) => exchange::import_people(settings, &asked).await,
+        Asked::Export(asked) => exchange::export_people(settings, &asked).await,
     }
 }
 
