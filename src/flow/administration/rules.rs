@@ -42,7 +42,7 @@ pub async fn look(desk: &Desk<'_>, connection: &mut Connection, tenant: TenantId
     Ok(())
 }
 
-/// Looks at everybody, in steps of [`BATCH`] people. Says how many mails were written.
+/// Looks at everybody, in steps of `BATCH` people. Says how many mails were written.
 ///
 /// # Errors
 /// If the database fails.
