@@ -301,6 +301,7 @@ async fn entitled(
     let enrollment = enrollments::with_id(connection, tenant, activation.enrollment).await?;
     let login = logins::with_id(connection, tenant, activation.login).await?;
     let owned = tokens::of_user(tenant, activation.user).ask(connection).await?;
+    let no_login = login.is_none();
     let login_open = login.is_some_and(|row| {
         let unchanged = user.as_ref().is_some_and(|user| user.security_version == row.login.security_version);
         row.login.stage == Stage::Open && !row.login.expired(visit.now) && unchanged
@@ -310,17 +311,18 @@ async fn entitled(
     let reservation = enrollment.as_ref().and_then(|enrollment| enrollment.reservation);
     let open = enrollment.is_some_and(|enrollment| enrollment.state == EnrollmentState::Open && !enrollment.activated);
     let enabled = user.as_ref().is_some_and(|user| user.status == Status::Enabled);
-    // Where an operator has sent a mail, there may be another authenticator already; in a login there may not (T-09).
+    // Where an operator has sent a mail, there may be another authenticator already; in a login only if a recovery code or a
+    // pass vouches for this one (T-09).
     let may = match reservation {
         Some(id) => {
-            let no_login = logins::with_id(connection, tenant, activation.login).await?.is_none();
             let email = user.as_ref().and_then(|user| user.email.as_deref());
             let place = reservations::with_id(tenant, id).ask(connection).await?;
             // Without a page there is nowhere to show a PIN that the server makes.
             let no_page = no_login && !has_pin(&realm.config.settings.token_templates.app);
             (login_open || no_page) && place.is_some_and(|place| place.open(email, visit.now).is_ok())
         }
-        None => login_open && tokens::summary(&owned) == expected,
+        None if tokens::summary(&owned) == expected => login_open,
+        None => login_open && !beside && logins::evidence(tenant, activation.login).ask(connection).await?.vouched(),
     };
     if !may || !open || !enabled {
         return Ok(Err(Refused::NotEntitled));

@@ -26,8 +26,8 @@ pub async fn enroll_from_offer(world: &World, visitor: &mut Visitor, seen: &Seen
     from_mail(world, visitor, &seen, before).await
 }
 
-/// The same, from the page that asks for the mailed code; `before` mails with codes had come before it.
-pub async fn from_mail(world: &World, visitor: &mut Visitor, seen: &Seen, before: usize) -> (Seen, String) {
+/// From the page that asks for the mailed code to the choice of a device.
+pub async fn to_choice(world: &World, visitor: &mut Visitor, seen: &Seen, before: usize) -> Seen {
     assert_eq!(seen.title(), "Enter the code from your email", "{}", seen.body);
     let mut code = None;
     for _ in 0..200 {
@@ -38,7 +38,12 @@ pub async fn from_mail(world: &World, visitor: &mut Visitor, seen: &Seen, before
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-    let seen = visitor.press(seen, "continue", &[("code", &code.expect("a mailed code"))]).await;
+    visitor.press(seen, "continue", &[("code", &code.expect("a mailed code"))]).await
+}
+
+/// The same, from the page that asks for the mailed code; `before` mails with codes had come before it.
+pub async fn from_mail(world: &World, visitor: &mut Visitor, seen: &Seen, before: usize) -> (Seen, String) {
+    let seen = to_choice(world, visitor, seen, before).await;
     let seen = visitor.press(&seen, "platform-oath_app", &[]).await;
     let secret = seen.find("[data-activation-string]").expect("a key").replace(' ', "");
     let code = oathtool(world, &secret, "--totp=sha1", "6");

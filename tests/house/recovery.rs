@@ -4,6 +4,7 @@
 use futures_util::future::join_all;
 use reqwest::Method;
 
+use crate::abuse::Device;
 use crate::gates::{self, enroll_from_offer, from_mail, set};
 use crate::story::{PASSWORD, after_password, authorize, claims_of, code_of, oathtool, redeem};
 use crate::visitor::{Seen, Visitor};
@@ -130,6 +131,34 @@ async fn a_recovery_code_replaces_a_lost_authenticator() {
         let stolen = oathtool(&world, &old, "--totp=sha1", "6");
         let seen = thief.press(&seen, "continue", &[("code", &stolen)]).await;
         assert!(seen.complaint().contains("was not accepted"), "{on:?}: {}", seen.body);
+        world.stop().await;
+    }
+}
+
+/// The authenticator that replaces a lost one may be our own app: a recovery code, and a pass, vouch for what the device claims
+/// although the lost one still counts (T-09).
+#[actix_web::test]
+async fn our_own_app_replaces_a_lost_authenticator() {
+    for on in BOTH {
+        let world = World::at_this_time(on).await;
+        let (codes, _) = with_codes(&world, &mut Visitor::new(&world.url)).await;
+        world.advance(120);
+        let (mut ada, page) = recovering(&world, "ada", PASSWORD).await;
+        let mailed = world.mail.to("ada@acme.test").iter().filter(|mail| mail.code().is_some()).count();
+        let seen = ada.press(&page, "replace", &[("code", &codes[0])]).await;
+        let seen = gates::to_choice(&world, &mut ada, &seen, mailed).await;
+        let seen = ada.press(&seen, "platform-command_line", &[]).await;
+        let device = Device::new(&seen.find("[data-activation-string]").expect("a string"), "command_line");
+        let (status, claimed) = device.claim().await;
+        assert_eq!(status, 200, "{on:?}: {claimed}");
+        let (status, secret) = device.confirm(&claimed).await;
+        assert_eq!(status, 200, "{on:?}: {secret}");
+        let seen = ada.get(&seen.url).await;
+        let code = oathtool(&world, &secret, "--totp=sha256", "6");
+        let seen = ada.press(&seen, "continue", &[("code", &code)]).await;
+        assert_eq!(seen.title(), "Keep your recovery codes", "{on:?}: {}", seen.body);
+        let states = world.column("SELECT state AS it FROM token WHERE enrolled_by = 'self' ORDER BY state").await;
+        assert_eq!(states, ["active", "suspended"], "{on:?}");
         world.stop().await;
     }
 }
