@@ -998,3 +998,46 @@ async fn challenges_and_the_care_of_an_authenticator_are_well_made() {
     }
     world.stop().await;
 }
+
+/// A29: what people do with their own authenticators is as well made as the rest: the renewal that operators ask for, the
+/// list of the portal, the page of one authenticator, and the page before its replacement.
+#[actix_web::test]
+async fn the_pages_of_ones_own_authenticators_are_well_made() {
+    let world = World::new(On::Sqlite).await;
+    let listed = world.command(&["token", "list", "--user", "linus"]);
+    let serial = listed.split('\t').next().unwrap();
+    for eyes in [DARK, NARROW] {
+        world.command(&["template", "ask-again", serial]);
+        world.advance(86_400);
+        let mut browser = Chromium::new(eyes).await;
+        browser.go(&format!("{}/", world.base())).await;
+        browser.fill("[autocomplete=username]", "linus").await;
+        browser.press("continue").await;
+        browser.fill("[autocomplete=current-password]", "has a token already").await;
+        browser.press("continue").await;
+        browser.fill("[autocomplete=one-time-code]", &story::passcode_of_linus(&world)).await;
+        browser.press("continue").await;
+        browser.wait("[data-action=later]").await;
+        browser.is_well_made().await;
+        browser.look("renewal").await;
+        browser.press("later").await;
+        browser.wait("[data-action=manage]").await;
+        browser.is_well_made().await;
+        browser.look("portal-list").await;
+        browser.press("manage").await;
+        browser.wait("[data-action=rename]").await;
+        browser.is_well_made().await;
+        browser.look("portal-one").await;
+        world.advance(60);
+        browser.press("replace").await;
+        browser.fill("[autocomplete=current-password]", "has a token already").await;
+        browser.press("continue").await;
+        browser.fill("[autocomplete=one-time-code]", &story::passcode_of_linus(&world)).await;
+        browser.press("continue").await;
+        browser.wait("[data-action=add-authenticator]").await;
+        browser.is_well_made().await;
+        browser.look("replacement").await;
+        browser.close().await;
+    }
+    world.stop().await;
+}
