@@ -173,7 +173,7 @@ fn created_report(people: &[User], created: &Created) -> Report {
     let mut lines = Vec::new();
     if let Some(task) = &created.task {
         let (number, stop) = (task.number, task.stop_at.rfc3339());
-        lines.push(format!("task {number}: {} mails are on their way, stop date {stop}", created.people.len()));
+        lines.push(format!("task {number}: mails on their way: {}, stop date {stop}", created.people.len()));
     } else {
         lines.push("nobody was provisioned, so there is no task".to_owned());
     }
@@ -224,7 +224,7 @@ pub async fn list(settings: &Settings, code: Option<&str>, all: bool) -> anyhow:
             .map(|status| format!("{} {}", count(status), status.id()))
             .collect();
         lines.push(format!(
-            "{}\t{}\t{total} people: {}\tstop date {}\tby {}\t{}",
+            "{}\t{}\tpeople: {total} ({})\tstop date {}\tby {}\t{}",
             task.number,
             task.token_type.id(),
             people.join(", "),
@@ -387,7 +387,7 @@ pub async fn stop_date(
     let moved = place.site.house.db.write(work).await?;
     let moved = moved.with_context(|| format!("task {number} was removed; make a new one"))?;
     let stop = stop_at.rfc3339();
-    let line = format!("task {number} stops {stop} now, for {moved} people who have not enrolled yet");
+    let line = format!("task {number} stops {stop} now; people who have not enrolled yet: {moved}");
     Ok(Report { lines: vec![line], json: json!({ "task": number, "stop_at": stop, "people": moved }) })
 }
 
@@ -402,7 +402,7 @@ pub async fn remove(settings: &Settings, code: Option<&str>, number: TaskNumber)
     let work = async |connection: &mut Connection| provisioning::remove(&desk, connection, tenant, number).await;
     let removed = place.site.house.db.write(work).await?;
     let removed = removed.with_context(|| format!("task {number} was removed before"))?;
-    let line = format!("task {number} is removed; {removed} people in it cannot enroll with it any more");
+    let line = format!("task {number} is removed; people who cannot enroll with it any more: {removed}");
     Ok(Report { lines: vec![line], json: json!({ "task": number, "people": removed }) })
 }
 
@@ -418,7 +418,7 @@ pub async fn list_rules(settings: &Settings, code: Option<&str>, run: bool) -> a
     if run {
         let realm = place.site.house.realm(&place.config.tenant.code).await?.context("the tenant was removed")?;
         let written = rules::look_at_all(&desk(&place.site), &realm).await?;
-        lines.push(format!("{written} mails are on their way"));
+        lines.push(format!("mails on their way: {written}"));
         sent = Some(written);
     }
     let standing = db.read(async |connection| rules::standing(connection, &place.config).await).await?;

@@ -888,7 +888,7 @@ async fn enrollment_by_mail_in_a_browser() {
             ))
             .await;
         let made = world.command(&["provision", "create", "--user", &name]);
-        assert!(made.contains("1 mails are on their way"), "{made}");
+        assert!(made.contains("mails on their way: 1"), "{made}");
         world.catch_up();
         let (page, code) = crate::provisioning::link_in(&world.mail(&address, 1).await.text());
         let mut browser = Chromium::new(eyes).await;

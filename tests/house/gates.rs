@@ -24,7 +24,7 @@ async fn ada(world: &World) -> (Visitor, Seen) {
 
 /// Goes on from the offer to the end with a standard app; gives its secret.
 pub async fn enroll_from_offer(world: &World, visitor: &mut Visitor, seen: &Seen) -> (Seen, String) {
-    let before = world.mail.to("ada@acme.test").iter().filter(|mail| mail.code().is_some()).count();
+    let before = world.codes("ada@acme.test").len();
     let seen = visitor.press(seen, "add-authenticator", &[]).await;
     from_mail(world, visitor, &seen, before).await
 }
@@ -32,16 +32,8 @@ pub async fn enroll_from_offer(world: &World, visitor: &mut Visitor, seen: &Seen
 /// From the page that asks for the mailed code to the choice of a device.
 pub async fn to_choice(world: &World, visitor: &mut Visitor, seen: &Seen, before: usize) -> Seen {
     assert_eq!(seen.title(), "Enter the code from your email", "{}", seen.body);
-    let mut code = None;
-    for _ in 0..200 {
-        let codes: Vec<String> = world.mail.to("ada@acme.test").iter().filter_map(|mail| mail.code()).collect();
-        code = codes.get(before).cloned();
-        if code.is_some() {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    visitor.press(seen, "continue", &[("code", &code.expect("a mailed code"))]).await
+    let code = world.code("ada@acme.test", before).await;
+    visitor.press(seen, "continue", &[("code", &code)]).await
 }
 
 /// The same, from the page that asks for the mailed code; `before` mails with codes had come before it.
@@ -196,15 +188,7 @@ async fn a_pass_opens_the_gate_of_one_login() {
         assert!(!kept.contains(&code.replace('-', "")), "{on:?}: it is kept as a hash");
         // The command put the letter into the outbox, by its own clock; the service looks there every few seconds.
         world.advance(120);
-        let told =
-            async || world.mail.to("ada@acme.test").iter().any(|mail| mail.subject().contains("has given out a code"));
-        for _ in 0..200 {
-            if told().await {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
-        assert!(told().await, "{on:?}: she is told");
+        assert!(world.letters("ada@acme.test", "has given out a code").await > 0, "{on:?}: she is told");
         world.stop().await;
     }
 }

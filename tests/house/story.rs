@@ -34,13 +34,13 @@ pub async fn after_password(world: &World, visitor: &mut Visitor, name: &str, pa
 
 /// Adds an authenticator by the offer and the mailed code; ends at the choice of a platform.
 pub async fn to_platforms(world: &World, visitor: &mut Visitor) -> Seen {
-    let before = world.mail.to("ada@acme.test").len();
+    let before = world.codes("ada@acme.test").len();
     let seen = after_password(world, visitor, "ada", PASSWORD).await;
     assert_eq!(seen.title(), "Add an authenticator", "R-100: {}", seen.body);
     assert!(seen.body.contains("a…@acme.test") && !seen.body.contains("ada@acme.test"), "R-134");
     let seen = visitor.press(&seen, "add-authenticator", &[]).await;
     assert_eq!(seen.title(), "Enter the code from your email", "{}", seen.body);
-    let code = world.mail("ada@acme.test", before + 1).await.code().expect("a code in the mail");
+    let code = world.code("ada@acme.test", before).await;
     visitor.press(&seen, "continue", &[("code", &code)]).await
 }
 

@@ -232,6 +232,34 @@ impl World {
         panic!("there is no mail number {number} to {address}");
     }
 
+    /// The codes that were mailed to `address` so far, oldest first; other letters may come in between, and late.
+    pub fn codes(&self, address: &str) -> Vec<String> {
+        self.mail.to(address).iter().filter_map(|mail| mail.code()).collect()
+    }
+
+    /// Waits for the code that is mailed to `address` after `before` others.
+    pub async fn code(&self, address: &str, before: usize) -> String {
+        for _ in 0..200 {
+            if let Some(code) = self.codes(address).get(before) {
+                return code.clone();
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("there is no code number {} to {address}", before + 1);
+    }
+
+    /// Waits for a letter to `address` whose subject says this, and gives how many there are.
+    pub async fn letters(&self, address: &str, subject: &str) -> usize {
+        let told = || self.mail.to(address).iter().filter(|mail| mail.subject().contains(subject)).count();
+        for _ in 0..200 {
+            if told() > 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        told()
+    }
+
     pub async fn stop(self) {
         self.handle.stop(false).await;
     }

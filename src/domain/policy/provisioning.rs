@@ -24,6 +24,19 @@ pub enum TargetUsers {
     NoUsers,
 }
 
+impl TargetUsers {
+    /// Its word in the apply file.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::MembersOf => "members_of",
+            Self::AllExcept => "all_except",
+            Self::NoUsers => "none",
+        }
+    }
+}
+
 /// What the Windows page links to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "snake_case")]
@@ -298,7 +311,7 @@ pub fn decide(settings: &SelfProvisioning, facts: Facts<'_>) -> (Offer, Vec<Stri
         trace.push("enrollment needs a proven password, and none has been proven yet".to_owned());
         if facts.has_password { Offer::AfterPassword } else { Offer::Refused(Refusal::NoPassword) }
     } else if !settings.targets(facts.groups) {
-        trace.push(format!("not among the target users ({:?})", settings.target_users));
+        trace.push(format!("not among the target users (target_users = \"{}\")", settings.target_users.id()));
         Offer::Refused(Refusal::NotTargeted)
     } else if !facts.any_platform {
         trace.push("no platform is allowed".to_owned());
@@ -344,6 +357,14 @@ mod tests {
             password_proven: true,
             has_password: true,
             gate: None,
+        }
+    }
+
+    ///
+    #[test]
+    fn target_users_are_called_as_in_the_apply_file() {
+        for each in [TargetUsers::All, TargetUsers::MembersOf, TargetUsers::AllExcept, TargetUsers::NoUsers] {
+            assert_eq!(serde_json::to_value(each).expect("a word"), each.id());
         }
     }
 
