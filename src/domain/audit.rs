@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::domain::ids::{CorrelationId, TenantId, UserId};
+use crate::domain::ids::{ApiKeyId, CorrelationId, TenantId, UserId};
 use crate::domain::timestamp::Timestamp;
 
 /// Who did it.
@@ -16,6 +16,10 @@ pub enum Actor {
     Device,
     /// An operator at the command line; the name of the system account, for what it is worth.
     Shell(String),
+    /// An operator in the console, with the user name: it is shown when the account is long gone.
+    Operator(UserId, String),
+    /// A program that uses the management API with this key; the name of the key, for the same reason.
+    Key(ApiKeyId, String),
     /// The service itself: expiry, purge, retries.
     System,
 }
@@ -29,6 +33,8 @@ impl Actor {
             Self::Stranger => "stranger",
             Self::Device => "device",
             Self::Shell(_) => "shell",
+            Self::Operator(..) => "operator",
+            Self::Key(..) => "api_key",
             Self::System => "system",
         }
     }
@@ -37,9 +43,19 @@ impl Actor {
     #[must_use]
     pub fn name(&self) -> String {
         match self {
-            Self::User(id) => id.to_string(),
+            Self::User(id) | Self::Operator(id, _) => id.to_string(),
+            Self::Key(id, _) => id.to_string(),
             Self::Shell(name) => name.clone(),
             Self::Stranger | Self::Device | Self::System => String::new(),
+        }
+    }
+
+    /// What people call whoever it is, where an identifier is stored; `None` where there is nothing else to say.
+    #[must_use]
+    pub fn called(&self) -> Option<&str> {
+        match self {
+            Self::Operator(_, name) | Self::Key(_, name) => Some(name),
+            Self::User(_) | Self::Shell(_) | Self::Stranger | Self::Device | Self::System => None,
         }
     }
 }

@@ -168,6 +168,10 @@ pub mod of {
     pub enum Link {}
     /// A provisioning rule.
     pub enum Rule {}
+    /// A role that a virtual server made for its operators.
+    pub enum Role {}
+    /// A key to the management API.
+    pub enum ApiKey {}
     /// All events of one login, as the user can quote it from an error page.
     pub enum Correlation {}
 }
@@ -216,6 +220,10 @@ pub type ReservationId = Id<of::Reservation>;
 pub type LinkId = Id<of::Link>;
 /// Names a provisioning rule.
 pub type RuleId = Id<of::Rule>;
+/// Names a role of operators.
+pub type RoleId = Id<of::Role>;
+/// Names a key to the management API.
+pub type ApiKeyId = Id<of::ApiKey>;
 /// Names everything that one login caused.
 pub type CorrelationId = Id<of::Correlation>;
 

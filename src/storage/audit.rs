@@ -15,14 +15,15 @@ pub async fn record(connection: &mut Connection, id: EventId, event: &Event) -> 
 /// The statement of [`record`].
 pub fn entry(id: EventId, event: &Event) -> Statement {
     Statement::new(
-        "INSERT INTO audit_event (tenant_id, id, at, actor_kind, actor, address, action, object, object_id, correlation_id, \
-         detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO audit_event (tenant_id, id, at, actor_kind, actor, actor_name, address, action, object, object_id, \
+         correlation_id, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .shown(event.tenant)
     .shown(id)
     .bind(event.at.micros())
     .shown(event.actor.kind())
     .shown(event.actor.name())
+    .bind(event.actor.called())
     .shown(&event.address)
     .shown(event.action.text())
     .shown(event.object)

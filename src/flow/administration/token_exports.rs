@@ -46,7 +46,9 @@ pub enum Refusal {
 fn name(desk: &Desk<'_>) -> Result<String, Refusal> {
     match &desk.actor {
         Actor::Shell(account) if !account.trim().is_empty() => Ok(account.trim().to_lowercase()),
+        Actor::Operator(_, username) => Ok(username.trim().to_lowercase()),
         Actor::User(id) => Ok(id.to_string()),
+        // A key is nobody: whoever holds two of them is not two people.
         _ => Err(Refusal::Nameless),
     }
 }
