@@ -1,5 +1,7 @@
 //! Everything about one login at one moment, read in one go, and the step that follows from it.
 
+use std::net::IpAddr;
+
 use super::house::text;
 use super::{Browser, Error, House, Realm, Result, Visit};
 use crate::domain::application::Application;
@@ -20,6 +22,7 @@ use crate::domain::policy::rollout::Asked;
 use crate::domain::reservation::{Closed, Reservation};
 use crate::domain::secret::{ExposeSecret as _, SecretString};
 use crate::domain::session::Session;
+use crate::domain::tenant::TenantConfig;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::Member;
 use crate::storage::logins::LoginRow;
@@ -245,13 +248,18 @@ async fn of_row(
         (evidence.otp, evidence.token) = (None, None);
     }
     let application = realm.config.application(login.application).cloned();
-    let decision = decision(realm, visit, application.as_ref(), member.as_ref());
+    let scene = Scene::of(realm, visit);
+    let decision = decision(scene, application.as_ref(), member.as_ref());
     let (offer, trace) = offer(
         connection,
-        realm,
-        visit,
+        scene,
         member.as_ref(),
-        Standing { decision: &decision, evidence, tokens: summary(&tokens), codes: found.codes },
+        Standing {
+            asks_password: decision.verdict.requires(Method::Password),
+            evidence,
+            tokens: summary(&tokens),
+            codes: found.codes,
+        },
     )
     .await?;
     let sheet = realm.config.settings.self_provisioning.recovery_codes
@@ -336,14 +344,24 @@ fn account(login: &Login, member: Option<&Member>, lane: &Lane) -> Account {
     }
 }
 
+/// By what, when and from where something is judged: the configuration that a login finds, or one that is only a draft.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scene<'a> {
+    pub(super) config: &'a TenantConfig,
+    pub(super) now: Timestamp,
+    pub(super) address: IpAddr,
+}
+
+impl<'a> Scene<'a> {
+    /// That of a request.
+    pub(super) const fn of(realm: &'a Realm, visit: &Visit) -> Self {
+        Self { config: &realm.config, now: visit.now, address: visit.address }
+    }
+}
+
 /// What the policies say. A name without an account is judged like somebody in no group, who may use what
 /// everybody may: so the same page follows.
-pub(super) fn decision(
-    realm: &Realm,
-    visit: &Visit,
-    application: Option<&Application>,
-    member: Option<&Member>,
-) -> Decision {
+pub(super) fn decision(scene: Scene<'_>, application: Option<&Application>, member: Option<&Member>) -> Decision {
     let groups = member.map_or(&[][..], |member| member.groups.as_slice());
     let assigned = application.is_some_and(|application| {
         member.is_none_or(|member| application.assignment.includes(member.user.id, &member.groups))
@@ -352,9 +370,9 @@ pub(super) fn decision(
         application: application.map_or(crate::domain::ids::Id::from_bits(0), |application| application.id),
         assigned,
         groups,
-        address: visit.address,
+        address: scene.address,
     };
-    decide(&realm.config.policies, attempt)
+    decide(&scene.config.policies, attempt)
 }
 
 /// Whether this session says anything about this person now. An existing session never advances somebody else's login
@@ -438,40 +456,41 @@ impl Found {
 }
 
 /// How far the person has come, as far as an offer to enroll depends on it.
-struct Standing<'a> {
-    decision: &'a Decision,
-    evidence: Evidence,
-    tokens: Tokens,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Standing {
+    /// Whether the policy asks for the password.
+    pub(super) asks_password: bool,
+    pub(super) evidence: Evidence,
+    pub(super) tokens: Tokens,
     /// Wrong mail codes.
-    codes: Failures,
+    pub(super) codes: Failures,
 }
 
-async fn offer(
+/// Whether a person is offered to enroll, and why, line by line.
+pub(super) async fn offer(
     connection: &mut Connection,
-    realm: &Realm,
-    visit: &Visit,
+    scene: Scene<'_>,
     member: Option<&Member>,
-    Standing { decision, evidence, tokens, codes }: Standing<'_>,
+    Standing { asks_password, evidence, tokens, codes }: Standing,
 ) -> storage::Result<(Offer, Vec<String>)> {
     let Some(member) = member else { return Ok((Offer::AfterPassword, Vec::new())) };
-    let has_password = decision.verdict.requires(Method::Password)
-        || users::password_hash(connection, realm.tenant(), member.user.id).await?.is_some();
-    let settings = &realm.config.settings.self_provisioning;
+    let tenant = scene.config.tenant.id;
+    let has_password = asks_password || users::password_hash(connection, tenant, member.user.id).await?.is_some();
+    let settings = &scene.config.settings.self_provisioning;
     let changed_at = if settings.wait_after_address_change_seconds == 0 {
         None
     } else {
-        address_changes::last_of(realm.tenant(), member.user.id).ask(connection).await?
+        address_changes::last_of(tenant, member.user.id).ask(connection).await?
     };
     // Whoever has an authenticator is not offered another one, unless somebody vouches for it.
     let asked = tokens == Tokens::None || evidence.vouched();
-    let (gate, mut trace) =
-        if asked { gate(connection, realm, visit, member, evidence).await? } else { (None, Vec::new()) };
+    let (gate, mut trace) = if asked { gate(connection, scene, member, evidence).await? } else { (None, Vec::new()) };
     let facts = provisioning::Facts {
         groups: &member.groups,
-        any_platform: !realm.config.settings.platforms.allowed().is_empty(),
+        any_platform: !scene.config.settings.platforms.allowed().is_empty(),
         has_email: member.user.email.is_some(),
-        enrollment_locked: codes.lock().refusal(visit.now).is_some(),
-        address_is_new: settings.must_wait(changed_at, visit.now),
+        enrollment_locked: codes.lock().refusal(scene.now).is_some(),
+        address_is_new: settings.must_wait(changed_at, scene.now),
         password_proven: evidence.password.is_some(),
         has_password,
         gate,
@@ -484,20 +503,19 @@ async fn offer(
 /// The gate that is closed for this person at this moment, and a line about each (T-01).
 async fn gate(
     connection: &mut Connection,
-    realm: &Realm,
-    visit: &Visit,
+    scene: Scene<'_>,
     member: &Member,
     evidence: Evidence,
 ) -> storage::Result<(Option<provisioning::Refusal>, Vec<String>)> {
-    let settings = &realm.config.settings.self_provisioning;
+    let settings = &scene.config.settings.self_provisioning;
     // Most virtual servers have none, and most people never had an authenticator: nothing is read then.
     if !settings.gates.any() && member.user.first_enrolled_at.is_none() {
         return Ok((None, Vec::new()));
     }
-    let Some(past) = rollout::past(connection, realm.tenant(), member.user.id).await? else {
+    let Some(past) = rollout::past(connection, scene.config.tenant.id, member.user.id).await? else {
         return Ok((None, Vec::new()));
     };
-    let (now, address, groups) = (visit.now, visit.address, member.groups.as_slice());
+    let (now, address, groups) = (scene.now, scene.address, member.groups.as_slice());
     Ok(settings.closed_gate(Asked { now, address, groups, past: &past, vouched: evidence.vouched() }))
 }
 

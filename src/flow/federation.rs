@@ -1,7 +1,7 @@
 //! The end of a login for the application: what was proven is computed once more, and the answer is given
 //! out once (architecture.md, rule 5).
 
-use super::case::{Case, decision, session_cookie_hash};
+use super::case::{Case, Scene, decision, session_cookie_hash};
 use super::login::hold;
 use super::{Browser, Error, House, Realm, Result, Visit};
 use crate::domain::application::Application;
@@ -149,7 +149,7 @@ pub async fn from_session(
         if !session.alive(realm.config.settings.session, member.user.security_version, visit.now) {
             return Ok(Ok(Silent::Lacking(Step::Identify)));
         }
-        let decision = decision(realm, visit, Some(application), Some(&member));
+        let decision = decision(Scene::of(realm, visit), Some(application), Some(&member));
         let login = imagined(realm, visit, application, asked.wishes, &member);
         let step = next_step(&Facts {
             now: visit.now,

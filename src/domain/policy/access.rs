@@ -96,11 +96,38 @@ pub enum Condition {
     OutsideNetworks(Vec<IpNet>),
 }
 
-impl Condition {
-    fn holds(&self, address: IpAddr) -> bool {
+/// One thing that a policy or one of its scenarios asks of an attempt, before it applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asks<'a> {
+    /// That it is for one of these applications.
+    Applications(&'a [ApplicationId]),
+    /// That the person is in one of these groups.
+    Groups(&'a [GroupId]),
+    /// That it comes from one of these networks.
+    Inside(&'a [IpNet]),
+    /// That it comes from none of these networks.
+    Outside(&'a [IpNet]),
+}
+
+impl Asks<'_> {
+    /// Whether it is so.
+    #[must_use]
+    pub fn holds(self, attempt: Attempt<'_>) -> bool {
         match self {
-            Self::InsideNetworks(ranges) => contains(ranges, address),
-            Self::OutsideNetworks(ranges) => !contains(ranges, address),
+            Self::Applications(applications) => applications.contains(&attempt.application),
+            Self::Groups(groups) => groups.iter().any(|group| attempt.groups.contains(group)),
+            Self::Inside(ranges) => contains(ranges, attempt.address),
+            Self::Outside(ranges) => !contains(ranges, attempt.address),
+        }
+    }
+
+    /// What is said of an attempt of which it is not so.
+    const fn lacking(self) -> &'static str {
+        match self {
+            Self::Applications(_) => "another application",
+            Self::Groups(_) => "not a member of its groups",
+            Self::Inside(_) => "address outside its networks",
+            Self::Outside(_) => "address inside its networks",
         }
     }
 }
@@ -135,6 +162,32 @@ pub struct AccessPolicy {
     pub scenarios: Vec<Scenario>,
     /// What applies when no scenario does.
     pub verdict: Verdict,
+}
+
+impl Scenario {
+    /// Everything that it asks.
+    pub fn asks(&self) -> impl Iterator<Item = Asks<'_>> {
+        self.conditions.iter().map(|condition| match condition {
+            Condition::InsideNetworks(ranges) => Asks::Inside(ranges),
+            Condition::OutsideNetworks(ranges) => Asks::Outside(ranges),
+        })
+    }
+
+    /// Whether all of it is so.
+    #[must_use]
+    pub fn applies(&self, attempt: Attempt<'_>) -> bool {
+        self.asks().all(|asks| asks.holds(attempt))
+    }
+}
+
+impl AccessPolicy {
+    /// Everything that it asks, in the order in which it is looked at. What it does not name it does not ask.
+    pub fn asks(&self) -> impl Iterator<Item = Asks<'_>> {
+        let applications = (!self.applications.is_empty()).then_some(Asks::Applications(&self.applications));
+        let groups = (!self.groups.is_empty()).then_some(Asks::Groups(&self.groups));
+        let networks = (!self.networks.is_empty()).then_some(Asks::Inside(&self.networks));
+        applications.into_iter().chain(groups).chain(networks)
+    }
 }
 
 /// All policies of a virtual server: ranked exceptions and the one global policy.
@@ -182,10 +235,7 @@ pub fn decide(policies: &AccessPolicies, attempt: Attempt<'_>) -> Decision {
     let mut trace = Vec::new();
     let policy =
         policies.exceptions.iter().find(|policy| matches(policy, attempt, &mut trace)).unwrap_or(&policies.global);
-    let scenario = policy
-        .scenarios
-        .iter()
-        .find(|scenario| scenario.conditions.iter().all(|condition| condition.holds(attempt.address)));
+    let scenario = policy.scenarios.iter().find(|scenario| scenario.applies(attempt));
     let verdict = scenario.map_or(&policy.verdict, |scenario| &scenario.verdict);
     trace.push(match scenario {
         Some(scenario) => format!("policy \"{}\" applies, scenario \"{}\"", policy.name, scenario.name),
@@ -217,15 +267,7 @@ fn ordered(verdict: &Verdict) -> Verdict {
 }
 
 fn matches(policy: &AccessPolicy, attempt: Attempt<'_>, trace: &mut Vec<String>) -> bool {
-    let lacking = if !policy.applications.is_empty() && !policy.applications.contains(&attempt.application) {
-        "another application"
-    } else if !policy.groups.is_empty() && !policy.groups.iter().any(|group| attempt.groups.contains(group)) {
-        "not a member of its groups"
-    } else if !policy.networks.is_empty() && !contains(&policy.networks, attempt.address) {
-        "address outside its networks"
-    } else {
-        return true;
-    };
+    let Some(lacking) = policy.asks().find(|asks| !asks.holds(attempt)).map(Asks::lacking) else { return true };
     trace.push(format!("policy \"{}\" does not apply: {lacking}", policy.name));
     false
 }

@@ -8,20 +8,19 @@ use serde_json::json;
 use super::Desk;
 use crate::domain::audit::Action;
 use crate::domain::letter::{Envelope, Letter};
-use crate::domain::policy::provisioning::{self, Offer};
-use crate::domain::policy::rollout::Asked;
+use crate::domain::login::evidence::{Evidence, Proof};
+use crate::domain::login::step::Tokens;
+use crate::domain::policy::provisioning::Offer;
 use crate::domain::recovery_code::{self, HelpDeskCode};
 use crate::domain::secret::{ExposeSecret as _, SecretString};
 use crate::domain::tenant::TenantConfig;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::user::{Status, User};
-use crate::flow::case::{enrollment_subject, name_subject};
+use crate::domain::user::{Member, Status, User};
+use crate::flow::case::{Scene, Standing, enrollment_subject, name_subject, offer};
 use crate::flow::letters::NOTICE;
 use crate::flow::recovery::help_desk_hash;
 use crate::storage::help_desk_codes::{self, New};
-use crate::storage::{
-    self, Connection, address_changes, failures, help_desk_codes as codes, recovery_codes, rollout, tokens, users,
-};
+use crate::storage::{self, Connection, failures, help_desk_codes as codes, recovery_codes, rollout, tokens, users};
 
 /// The most temporary codes that are given out at once, and the longest that they are good for, in hours.
 pub const MOST_CODES: u8 = 20;
@@ -172,7 +171,7 @@ async fn tell(desk: &Desk<'_>, connection: &mut Connection, config: &TenantConfi
 #[derive(Debug)]
 pub struct Prospect {
     /// Whether there is an authenticator that counts, and whether one works.
-    pub tokens: crate::domain::login::step::Tokens,
+    pub tokens: Tokens,
     /// Whether enrollment would be offered.
     pub offer: Offer,
     /// Whether it would be offered to somebody whom the help desk vouches for.
@@ -199,36 +198,26 @@ pub async fn prospect(
     address: std::net::IpAddr,
 ) -> storage::Result<Prospect> {
     let (tenant, now) = (user.tenant, desk.now);
-    let settings = &config.settings.self_provisioning;
     let groups = users::groups_of(connection, tenant, user.id).await?;
+    let member = Member { user: user.clone(), groups };
     let codes = failures::of(tenant, &enrollment_subject(desk.house, tenant, user.id)).ask(connection).await?;
     let locked = failures::of(tenant, &name_subject(desk.house, tenant, &user.username)).ask(connection).await?;
-    let changed_at = address_changes::last_of(tenant, user.id).ask(connection).await?;
     let has_password = users::password_hash(connection, tenant, user.id).await?.is_some();
-    let past = rollout::past(connection, tenant, user.id).await?;
     let tokens = tokens::summary(&tokens::of_user(tenant, user.id).ask(connection).await?);
-    let decided = |vouched| {
-        let asked = past.as_ref().map(|past| Asked { now, address, groups: &groups, past, vouched });
-        let (gate, mut trace) = asked.map(|asked| settings.closed_gate(asked)).unwrap_or_default();
-        let facts = provisioning::Facts {
-            groups: &groups,
-            any_platform: !config.settings.platforms.allowed().is_empty(),
-            has_email: user.email.is_some(),
-            enrollment_locked: codes.lock().refusal(now).is_some(),
-            address_is_new: settings.must_wait(changed_at, now),
-            password_proven: has_password,
-            has_password,
-            gate,
-        };
-        let (offer, lines) = provisioning::decide(settings, facts);
-        trace.extend(lines);
-        (offer, trace)
+    let scene = Scene { config, now, address };
+    let password = has_password.then_some(Proof { at: now, here: true });
+    let mut decided = async |pass| {
+        let evidence = Evidence { password, pass, ..Evidence::default() };
+        // What would be offered to somebody without an authenticator, whatever there is now.
+        let standing = Standing { asks_password: false, evidence, tokens: Tokens::None, codes };
+        offer(connection, scene, Some(&member), standing).await
     };
-    let (offer, trace) = decided(false);
+    let (vouched, _) = decided(Some(now)).await?;
+    let (offer, trace) = decided(None).await?;
     Ok(Prospect {
         tokens,
         offer,
-        vouched: decided(true).0,
+        vouched,
         trace,
         locked: locked.lock().refusal(now).is_some(),
         disabled: user.status == Status::Disabled,
