@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand, ValueEnum};
 use vestibule::app::commands::{self, Rotate};
-use vestibule::app::helpdesk::arguments::{OfTenant, Template, Token, User};
+use vestibule::app::helpdesk::arguments::{OfTenant, Operators, Template, Token, User};
 use vestibule::app::helpdesk::{self, Said};
 use vestibule::app::provision::arguments::{self as provision, Provision};
 use vestibule::app::{self, Schema, recovery};
@@ -119,6 +119,9 @@ enum Command {
     /// Token templates: what new authenticators are like.
     #[command(subcommand)]
     Template(Template),
+    /// Operators: who may use the operator console, and as what.
+    #[command(subcommand)]
+    Operator(Operators),
     /// Applications that register themselves.
     #[command(subcommand)]
     Client(Client),
@@ -303,6 +306,7 @@ async fn carry_out(command: Command, settings: Settings) -> anyhow::Result<ExitC
         Command::Restore { file, replace } => commands::restore(settings, &file, replace).await?,
         Command::User(user) => return Ok(told_by(helpdesk::users::run(settings, user).await?)),
         Command::Token(token) => return Ok(told_by(helpdesk::tokens::run(settings, token).await?)),
+        Command::Operator(command) => return Ok(told_by(helpdesk::operators::run(settings, command).await?)),
         Command::Template(template) => return Ok(told_by(helpdesk::templates::run(settings, template).await?)),
         Command::Alert(Alert::List { most, json, tenant }) => {
             helpdesk::alerts::list(settings, tenant.tenant.as_deref(), most, json).await?

@@ -2,6 +2,7 @@
 
 pub mod alerts;
 pub mod arguments;
+pub mod operators;
 pub mod synchronize;
 pub mod templates;
 pub mod tokens;

@@ -4,12 +4,13 @@ use std::fmt;
 
 use crate::domain::application::Application;
 use crate::domain::group::Group;
-use crate::domain::ids::GroupId;
+use crate::domain::ids::{GroupId, UserId};
+use crate::domain::operator::{OwnRole, Permissions, Refused, Role};
 use crate::domain::policy::access::AccessPolicies;
 use crate::domain::secret::SecretBytes;
 use crate::domain::tenant::TenantConfig;
 use crate::domain::user::User;
-use crate::flow::administration::{Desk, keys, people, tenants};
+use crate::flow::administration::{Desk, keys, operators, people, tenants};
 use crate::storage::tokens::Token;
 use crate::storage::{self, Connection};
 
@@ -29,6 +30,9 @@ pub(super) enum Change {
     PutApplication { application: Box<Application>, new: bool },
     RemoveApplication(Box<Application>),
     SetPolicies { policies: Box<AccessPolicies>, what: Vec<String> },
+    PutRole(Box<OwnRole>),
+    RemoveRole(Box<OwnRole>),
+    SetOperator { username: String, user: UserId, role: Option<Role>, name: String },
 }
 
 impl fmt::Display for Change {
@@ -48,6 +52,10 @@ impl fmt::Display for Change {
             Self::PutApplication { application, new: false } => write!(f, "change application {}", application.name),
             Self::RemoveApplication(application) => write!(f, "remove application {}", application.name),
             Self::SetPolicies { what, .. } => write!(f, "change access policies: {}", what.join(", ")),
+            Self::PutRole(role) => write!(f, "set role {}", role.name),
+            Self::RemoveRole(role) => write!(f, "remove role {}", role.name),
+            Self::SetOperator { username, role: Some(_), name, .. } => write!(f, "make {username} an operator: {name}"),
+            Self::SetOperator { username, role: None, .. } => write!(f, "make {username} no operator any more"),
         }
     }
 }
@@ -64,6 +72,9 @@ impl Change {
                 | Self::PutApplication { .. }
                 | Self::RemoveApplication(_)
                 | Self::SetPolicies { .. }
+                | Self::PutRole(_)
+                | Self::RemoveRole(_)
+                | Self::SetOperator { .. }
         )
     }
 
@@ -105,6 +116,20 @@ impl Change {
                 tenants::remove_application(desk, connection, tenant, application.id).await
             }
             Self::SetPolicies { policies, .. } => tenants::set_policies(desk, connection, tenant, policies).await,
+            Self::PutRole(role) => {
+                done(operators::put_role(desk, connection, tenant, &Permissions::all(), role).await?)
+            }
+            Self::RemoveRole(role) => {
+                done(operators::remove_role(desk, connection, tenant, &Permissions::all(), role.id).await?)
+            }
+            Self::SetOperator { user, role, .. } => {
+                done(operators::set_operator(desk, connection, tenant, &Permissions::all(), *user, *role).await?)
+            }
         }
     }
+}
+
+/// What the plan has looked at before: if it is refused now, somebody changed it meanwhile.
+fn done(changed: Result<(), Refused>) -> storage::Result<()> {
+    changed.map_err(|_| storage::Error::Contended)
 }

@@ -9,6 +9,7 @@ use super::current::Current;
 use crate::domain::application::{Application, Assignment, Protocol};
 use crate::domain::ids::{ApplicationId, GroupId, UserId};
 use crate::domain::oidc_client::OidcClient;
+use crate::domain::operator::{Operator, OwnRole};
 use crate::domain::policy::access::{AccessPolicy, Condition, Frequency, Requirement, Verdict};
 use crate::domain::policy::platform::Platform;
 use crate::domain::provisioning_rule::ProvisioningRule;
@@ -47,6 +48,8 @@ struct Tenant {
     user: Vec<Table>,
     resource: Vec<Table>,
     provisioning_rule: Vec<Table>,
+    role: Vec<Table>,
+    operator: Vec<Table>,
     application: Vec<Table>,
     global_policy: Table,
     access_policy: Vec<Table>,
@@ -81,6 +84,16 @@ impl Names<'_> {
     fn application(&self, id: ApplicationId) -> Option<Value> {
         self.current.config.application(id).map(|application| Value::from(application.name.as_str()))
     }
+}
+
+fn role(role: &OwnRole) -> Table {
+    let name = ("name".to_owned(), Value::from(role.name.as_str()));
+    Table::from_iter([name, ("permissions".to_owned(), Value::Table(table(&role.permissions)))])
+}
+
+fn operator(current: &Current, operator: &Operator) -> Table {
+    let values = [("username", operator.username.as_str()), ("role", current.config.role_name(operator.role))];
+    values.into_iter().map(|(key, value)| (key.to_owned(), Value::from(value))).collect()
 }
 
 fn written(current: &Current) -> Tenant {
@@ -136,6 +149,8 @@ fn written(current: &Current) -> Tenant {
         user: people.into_iter().map(|person| user(&names, person)).collect(),
         resource: settings.resources.iter().map(table).collect(),
         provisioning_rule: settings.provisioning_rules.iter().map(|rule| rule_entry(&names, rule)).collect(),
+        role: current.config.roles.iter().map(role).collect(),
+        operator: current.config.operators.iter().map(|it| operator(current, it)).collect(),
         application: current.config.applications.iter().map(|it| application(&names, it)).collect(),
         global_policy: policy(&names, &current.config.policies.global, false),
         access_policy: current.config.policies.exceptions.iter().map(|it| policy(&names, it, true)).collect(),
@@ -214,7 +229,7 @@ fn application(names: &Names<'_>, application: &Application) -> Table {
     match &application.protocol {
         Protocol::Oidc(client) => set(&mut entry, "oidc", oidc(client)),
         Protocol::Saml(provider) => set(&mut entry, "saml", saml(provider)),
-        Protocol::Portal => {}
+        Protocol::Portal | Protocol::Console => {}
     }
     entry
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::domain::authenticator::template::Mode;
 use crate::domain::oath::alphabet::Alphabet;
 use crate::domain::oidc_client::OidcClientDraft;
+use crate::domain::operator::Permissions;
 use crate::domain::policy::access::Method;
 use crate::domain::provisioning_task::TokenType;
 use crate::domain::resource::Resource;
@@ -72,6 +73,30 @@ pub struct Tenant {
     pub enrollment_mail: toml::Table,
     /// Rules by which groups get authenticators; named, they are all there are.
     pub provisioning_rule: Option<Vec<ProvisioningRule>>,
+    /// Roles of operators, beside the built-in ones.
+    pub role: Vec<Role>,
+    /// Who operates the virtual server.
+    pub operator: Vec<Operator>,
+}
+
+/// A role of operators.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Role {
+    /// Unique in the virtual server; required.
+    pub name: String,
+    /// For each module its deeds.
+    pub permissions: Permissions,
+}
+
+/// Somebody who operates the virtual server.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Operator {
+    /// The account; required.
+    pub username: String,
+    /// `Operator`, `Help desk`, `Auditor`, or the name of an own role.
+    pub role: String,
 }
 
 /// A provisioning rule.

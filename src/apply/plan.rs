@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::change::Change;
 use super::current::Current;
-use super::{applications, file, people, policies, rules, settings};
+use super::{applications, file, operators, people, policies, rules, settings};
 use crate::config::document::Document;
 use crate::domain::application::{Application, Assignment, Protocol};
 use crate::domain::authenticator::kinds::differences as differences_of;
@@ -145,6 +145,7 @@ pub(super) async fn plan(
             removals.push(Change::RemoveUser(Box::new(user.clone())));
         }
     }
+    let of_operators = operators::plan(document, path, typed, &current.config, &users, &desk.house.entropy, remove);
     let fetched = applications::fetched(desk, &typed.application).await;
     let resources = after.settings.resources.clone();
     let known =
@@ -170,6 +171,7 @@ pub(super) async fn plan(
         changes.push(Change::UpdateTenant { before, after, what });
     }
     changes.extend(crowd.changes);
+    changes.extend(of_operators);
     changes.extend(put);
     changes.extend(policies::change(&current.config.policies, after.policies));
     changes.extend(removals);

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::ids::{ApplicationId, GroupId, UserId};
+use crate::domain::ids::{ApplicationId, GroupId, TenantId, UserId};
 use crate::domain::login::origin::Origin;
 use crate::domain::oidc_client::OidcClient;
+use crate::domain::operator::Operator;
 use crate::domain::service_provider::ServiceProvider;
 
 /// An application behind the identity provider.
@@ -20,6 +21,24 @@ pub struct Application {
     pub assignment: Assignment,
     /// How it speaks with us.
     pub protocol: Protocol,
+}
+
+impl Application {
+    /// The operator console of a virtual server, assigned to its operators. It has the identifier of its virtual server, so that
+    /// logins that lead to it can name it.
+    #[must_use]
+    pub fn console(tenant: TenantId, operators: &[Operator]) -> Self {
+        Self {
+            id: ApplicationId::from_bits(u128::from_be_bytes(tenant.to_bytes())),
+            name: "Operator console".to_owned(),
+            launch_url: None,
+            assignment: Assignment::Chosen {
+                groups: Vec::new(),
+                users: operators.iter().map(|operator| operator.user).collect(),
+            },
+            protocol: Protocol::Console,
+        }
+    }
 }
 
 /// Who may use an application at all; policies then say how.
@@ -60,6 +79,8 @@ pub enum Protocol {
     Saml(Box<ServiceProvider>),
     /// Our own user portal; every virtual server has exactly one.
     Portal,
+    /// Our own operator console; every virtual server has exactly one, and it is nowhere stored.
+    Console,
 }
 
 impl Protocol {
@@ -70,6 +91,7 @@ impl Protocol {
             Self::Oidc(_) => Origin::Oidc,
             Self::Saml(_) => Origin::Saml,
             Self::Portal => Origin::Portal,
+            Self::Console => Origin::Operator,
         }
     }
 
@@ -80,6 +102,7 @@ impl Protocol {
             Self::Oidc(client) => format!("oidc:{}", client.client_id),
             Self::Saml(provider) => format!("saml:{}", provider.entity_id),
             Self::Portal => "portal".to_owned(),
+            Self::Console => "console".to_owned(),
         }
     }
 }

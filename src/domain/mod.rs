@@ -16,6 +16,7 @@ pub mod logout;
 pub mod name;
 pub mod oath;
 pub mod oidc_client;
+pub mod operator;
 pub mod policy;
 pub mod provisioning_rule;
 pub mod provisioning_task;

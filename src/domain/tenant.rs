@@ -13,9 +13,10 @@ use crate::domain::authenticator::server_pin::ServerSidePin;
 use crate::domain::authenticator::template::TokenTemplate;
 use crate::domain::email_code::EmailCodeSettings;
 use crate::domain::group::Group;
-use crate::domain::ids::{ApplicationId, GroupId, TenantId};
+use crate::domain::ids::{ApplicationId, GroupId, TenantId, UserId};
 use crate::domain::lockout::LockoutSettings;
 use crate::domain::oath::window::WindowSettings;
+use crate::domain::operator::{Operator, OwnRole, Permissions, Role};
 use crate::domain::policy::access::AccessPolicies;
 use crate::domain::policy::platform::{Platform, PlatformMatrix};
 use crate::domain::policy::provisioning::SelfProvisioning;
@@ -194,6 +195,12 @@ pub struct TenantConfig {
     pub applications: Vec<Application>,
     /// Its access policies.
     pub policies: AccessPolicies,
+    /// Who operates it.
+    pub operators: Vec<Operator>,
+    /// Roles of its own, beside the built-in ones.
+    pub roles: Vec<OwnRole>,
+    /// The operator console, as an application that logins lead to.
+    pub console: Application,
     /// Grows with every change of any of these.
     pub version: i64,
 }
@@ -202,7 +209,31 @@ impl TenantConfig {
     /// The application with this identifier.
     #[must_use]
     pub fn application(&self, id: ApplicationId) -> Option<&Application> {
-        self.applications.iter().find(|application| application.id == id)
+        self.applications.iter().chain([&self.console]).find(|application| application.id == id)
+    }
+
+    /// What somebody may do at the console; `None` for whoever is not an operator.
+    #[must_use]
+    pub fn permissions_of(&self, user: UserId) -> Option<(&Operator, Permissions)> {
+        let operator = self.operators.iter().find(|operator| operator.user == user)?;
+        Some((operator, self.permissions(operator.role)?))
+    }
+
+    /// What a role may do; `None` if it was removed.
+    #[must_use]
+    pub fn permissions(&self, role: Role) -> Option<Permissions> {
+        role.built_in().or_else(|| {
+            let own = self.roles.iter().find(|own| Role::Own(own.id) == role);
+            own.map(|own| own.permissions.clone())
+        })
+    }
+
+    /// The name of a role; empty if it was removed.
+    #[must_use]
+    pub fn role_name(&self, role: Role) -> &str {
+        role.built_in_name().unwrap_or_else(|| {
+            self.roles.iter().find(|own| Role::Own(own.id) == role).map_or("", |own| own.name.as_str())
+        })
     }
 
     /// The name of a group, for reports and the apply file.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::house::text;
 use super::{Browser, Error, House, Realm, Result, Visit};
-use crate::domain::application::Application;
+use crate::domain::application::{Application, Protocol};
 use crate::domain::email_code;
 use crate::domain::enrollment::{Enrollment, Progress};
 use crate::domain::ids::{LoginId, ParkedId, TenantId, UserId};
@@ -259,6 +259,7 @@ async fn of_row(
             evidence,
             tokens: summary(&tokens),
             codes: found.codes,
+            operator: console(application.as_ref()),
         },
     )
     .await?;
@@ -372,7 +373,13 @@ pub(super) fn decision(scene: Scene<'_>, application: Option<&Application>, memb
         groups,
         address: scene.address,
     };
-    decide(&scene.config.policies, attempt)
+    let decision = decide(&scene.config.policies, attempt);
+    if console(application) { decision.for_console() } else { decision }
+}
+
+/// Whether it is the operator console that somebody wants to reach.
+fn console(application: Option<&Application>) -> bool {
+    application.is_some_and(|application| application.protocol == Protocol::Console)
 }
 
 /// Whether this session says anything about this person now. An existing session never advances somebody else's login
@@ -464,6 +471,8 @@ pub(super) struct Standing {
     pub(super) tokens: Tokens,
     /// Wrong mail codes.
     pub(super) codes: Failures,
+    /// Whether an operator is on the way to the console.
+    pub(super) operator: bool,
 }
 
 /// Whether a person is offered to enroll, and why, line by line.
@@ -471,7 +480,7 @@ pub(super) async fn offer(
     connection: &mut Connection,
     scene: Scene<'_>,
     member: Option<&Member>,
-    Standing { asks_password, evidence, tokens, codes }: Standing,
+    Standing { asks_password, evidence, tokens, codes, operator }: Standing,
 ) -> storage::Result<(Offer, Vec<String>)> {
     let Some(member) = member else { return Ok((Offer::AfterPassword, Vec::new())) };
     let tenant = scene.config.tenant.id;
@@ -487,6 +496,7 @@ pub(super) async fn offer(
     let (gate, mut trace) = if asked { gate(connection, scene, member, evidence).await? } else { (None, Vec::new()) };
     let facts = provisioning::Facts {
         groups: &member.groups,
+        operator,
         any_platform: !scene.config.settings.platforms.allowed().is_empty(),
         has_email: member.user.email.is_some(),
         enrollment_locked: codes.lock().refusal(scene.now).is_some(),

@@ -16,6 +16,7 @@ use crate::domain::logout::Participant;
 use crate::domain::policy::access::{Decision, Method, Verdict};
 use crate::domain::policy::provisioning::{self, Offer};
 use crate::domain::service_provider::NameIdFormat;
+use crate::domain::session::Session;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{Member, Status};
 use crate::storage::grants::{Family, Grant};
@@ -142,30 +143,10 @@ pub async fn from_session(
     let hash = session_cookie_hash(house, realm.tenant(), cookie);
     let answered = house.db.write_soon(async |connection| {
         let tenant = realm.tenant();
-        let Some(found) = sessions::standing(connection, tenant, &hash).await? else {
+        let Some(worth) = worth(connection, realm, visit, application, asked.wishes, &hash).await? else {
             return Ok(Ok(Silent::Lacking(Step::Identify)));
         };
-        let sessions::Found { session, member, tokens, authenticator } = found;
-        if !session.alive(realm.config.settings.session, member.user.security_version, visit.now) {
-            return Ok(Ok(Silent::Lacking(Step::Identify)));
-        }
-        let decision = decision(Scene::of(realm, visit), Some(application), Some(&member));
-        let login = imagined(realm, visit, application, asked.wishes, &member);
-        let step = next_step(&Facts {
-            now: visit.now,
-            login: &login,
-            account: Account::Known { status: member.user.status, lock: Lock::Open, unchanged: true },
-            decision: &decision,
-            evidence: session.evidence(),
-            tokens,
-            new_pin: None,
-            // Nobody enrolls without a page; what would be offered there is not asked here.
-            offer: Offer::Refused(provisioning::Refusal::NotTargeted),
-            enrollment: None,
-            sheet: false,
-            link: Ok(()),
-            addition: None,
-        });
+        let Worth { session, member, authenticator, decision, login, step } = worth;
         if step != Step::Complete {
             return Ok(Ok(Silent::Lacking(step)));
         }
@@ -188,6 +169,54 @@ pub async fn from_session(
         Ok(Ok(Silent::Complete(Box::new(proven))))
     });
     answered.await?
+}
+
+/// What the session of a browser is worth for an application at one moment.
+pub(super) struct Worth {
+    /// The session; it is alive.
+    pub(super) session: Session,
+    /// The person whose it is.
+    pub(super) member: Member,
+    authenticator: Option<Authenticator>,
+    /// What the policies say.
+    pub(super) decision: Decision,
+    login: Login,
+    /// What is lacking; [`Step::Complete`] if nothing is.
+    pub(super) step: Step,
+}
+
+/// What the session that a cookie finds is worth; `None` if there is none that is alive.
+pub(super) async fn worth(
+    connection: &mut Connection,
+    realm: &Realm,
+    visit: &Visit,
+    application: &Application,
+    wishes: &Wishes,
+    hash: &str,
+) -> storage::Result<Option<Worth>> {
+    let Some(found) = sessions::standing(connection, realm.tenant(), hash).await? else { return Ok(None) };
+    let sessions::Found { session, member, tokens, authenticator } = found;
+    if !session.alive(realm.config.settings.session, member.user.security_version, visit.now) {
+        return Ok(None);
+    }
+    let decision = decision(Scene::of(realm, visit), Some(application), Some(&member));
+    let login = imagined(realm, visit, application, wishes, &member);
+    let step = next_step(&Facts {
+        now: visit.now,
+        login: &login,
+        account: Account::Known { status: member.user.status, lock: Lock::Open, unchanged: true },
+        decision: &decision,
+        evidence: session.evidence(),
+        tokens,
+        new_pin: None,
+        // Nobody enrolls without a page; what would be offered there is not asked here.
+        offer: Offer::Refused(provisioning::Refusal::NotTargeted),
+        enrollment: None,
+        sheet: false,
+        link: Ok(()),
+        addition: None,
+    });
+    Ok(Some(Worth { session, member, authenticator, decision, login, step }))
 }
 
 /// A login that is not stored, so that the one function that decides logins decides this, too.

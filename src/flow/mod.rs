@@ -11,6 +11,7 @@ pub mod case;
 pub mod challenge;
 mod clock_doctor;
 pub mod consent;
+pub mod console;
 pub mod device;
 pub mod enrollment;
 pub mod federation;

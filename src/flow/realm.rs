@@ -173,7 +173,7 @@ async fn load(db: &Db, sealer: &Sealer, code: &TenantCode, now: Timestamp) -> su
 fn pinned(config: &TenantConfig) -> Vec<SigningKeyId> {
     let pinned = config.applications.iter().filter_map(|application| match &application.protocol {
         Protocol::Saml(provider) => provider.signing_key,
-        Protocol::Oidc(_) | Protocol::Portal => None,
+        Protocol::Oidc(_) | Protocol::Portal | Protocol::Console => None,
     });
     pinned.collect()
 }

@@ -16,7 +16,7 @@ struct Asset {
 }
 
 /// `(name, content type, content)`: one line for each file in `static/`.
-const FILES: [Asset; 4] = [
+const FILES: [Asset; 6] = [
     Asset {
         name: "vestibule.css",
         kind: "text/css; charset=utf-8",
@@ -31,6 +31,12 @@ const FILES: [Asset; 4] = [
         name: "submit.js",
         kind: "text/javascript; charset=utf-8",
         bytes: include_bytes!("../../static/submit.js"),
+    },
+    Asset { name: "operator.css", kind: "text/css; charset=utf-8", bytes: include_bytes!("../../static/operator.css") },
+    Asset {
+        name: "operator.js",
+        kind: "text/javascript; charset=utf-8",
+        bytes: include_bytes!("../../static/operator.js"),
     },
     Asset { name: "vestibule.svg", kind: "image/svg+xml", bytes: include_bytes!("../../static/vestibule.svg") },
 ];

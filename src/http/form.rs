@@ -43,6 +43,11 @@ impl Form {
         }
     }
 
+    /// Every value of a field that may be there several times, such as boxes that are ticked, in order.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(field, _)| field == name).map(|(_, value)| value.as_str())
+    }
+
     /// Whether there is such a field at all.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
@@ -96,22 +101,31 @@ impl FromRequest for Form {
     type Future = LocalBoxFuture<'static, Result<Self, Fault>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let headers = request.headers();
-        let site = request.app_data::<web::Data<Site>>();
-        let ours = site.is_some_and(|site| comes_from_us(headers, site.urls.public()));
-        let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        let body = web::Bytes::from_request(request, payload);
-        Box::pin(async move {
-            if !ours {
-                return Err(Fault::Forged);
-            }
-            if kind != "application/x-www-form-urlencoded" {
-                return Err(Fault::NotAForm);
-            }
-            let body = body.await.map_err(|_| Fault::TooLarge)?;
-            if body.len() > LONGEST { Err(Fault::TooLarge) } else { Ok(Self::parse(&body)) }
-        })
+        Box::pin(read(request, payload, LONGEST))
+    }
+}
+
+/// Reads a form of at most `longest` octets that may come from where it says it comes from.
+pub(super) fn read(
+    request: &HttpRequest,
+    payload: &mut Payload,
+    longest: usize,
+) -> impl Future<Output = Result<Form, Fault>> + use<> {
+    let headers = request.headers();
+    let site = request.app_data::<web::Data<Site>>();
+    let ours = site.is_some_and(|site| comes_from_us(headers, site.urls.public()));
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let body = web::Bytes::from_request(request, payload);
+    async move {
+        if !ours {
+            return Err(Fault::Forged);
+        }
+        if kind != "application/x-www-form-urlencoded" {
+            return Err(Fault::NotAForm);
+        }
+        let body = body.await.map_err(|_| Fault::TooLarge)?;
+        if body.len() > longest { Err(Fault::TooLarge) } else { Ok(Form::parse(&body)) }
     }
 }
 

@@ -100,6 +100,9 @@ fn is_ours(request: &ServiceRequest, authority: &str) -> bool {
     health || (once && absolute_agrees && named.is_some_and(|host| host.eq_ignore_ascii_case(authority)))
 }
 
+/// The content type of problem documents (RFC 9457).
+pub const PROBLEM: &str = "application/problem+json";
+
 /// Replaces the bare answer to a fault by a page that people can act on, or by a problem document under `/api/`.
 fn explained(response: ServiceResponse<BoxBody>, site: &Site, correlation: CorrelationId) -> ServiceResponse<BoxBody> {
     let status = response.status();
@@ -107,6 +110,10 @@ fn explained(response: ServiceResponse<BoxBody>, site: &Site, correlation: Corre
         return response;
     }
     let Some(error) = response.response().error() else { return response };
+    let told = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == PROBLEM);
+    if told {
+        return response;
+    }
     let bare;
     let fault = match error.as_error::<Fault>() {
         Some(fault) => fault,
@@ -211,7 +218,7 @@ fn explanation(fault: &Fault, asked: &Asked, site: &Site, correlation: Correlati
     };
     let body = serde_json::json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "code": code,
         "correlation": correlation.to_string() });
-    HttpResponse::build(status).insert_header((header::CONTENT_TYPE, "application/problem+json")).body(body.to_string())
+    HttpResponse::build(status).insert_header((header::CONTENT_TYPE, PROBLEM)).body(body.to_string())
 }
 
 /// What happened, as OAuth tells it (RFC 6749, 5.2).

@@ -6,6 +6,7 @@ pub mod call;
 pub mod cookies;
 pub mod fault;
 pub mod form;
+pub mod guard;
 pub mod headers;
 pub mod key_sets;
 pub mod page;

@@ -47,6 +47,18 @@ impl Frame {
         }
     }
 
+    /// The frame of a page of the operator console, which speaks English.
+    #[must_use]
+    pub fn of_console(call: &Call, title: &str) -> Self {
+        Self {
+            language: Language::English,
+            organization: call.realm.config.tenant.name.clone(),
+            title: title.to_owned(),
+            path: String::new(),
+            ..Self::bare(call.site.texts, Language::English, "", call.visit.correlation)
+        }
+    }
+
     /// The frame of a page outside any virtual server.
     #[must_use]
     pub fn bare(texts: Texts, language: Language, title: &str, correlation: CorrelationId) -> Self {

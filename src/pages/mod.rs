@@ -4,6 +4,7 @@ pub mod association;
 pub mod enroll;
 pub mod login;
 pub mod not_me;
+pub mod operator;
 pub mod portal;
 
 use actix_web::web;
@@ -13,5 +14,6 @@ pub fn configure(config: &mut web::ServiceConfig) {
     login::configure(config);
     enroll::configure(config);
     not_me::configure(config);
+    operator::configure(config);
     portal::configure(config);
 }

@@ -155,7 +155,7 @@ pub(super) async fn from_form(call: Call, request: HttpRequest, path: web::Path<
 pub(super) fn saml_providers(realm: &Realm) -> impl Iterator<Item = (&Application, &ServiceProvider)> {
     realm.config.applications.iter().filter_map(|application| match &application.protocol {
         Protocol::Saml(provider) => Some((application, provider.as_ref())),
-        Protocol::Oidc(_) | Protocol::Portal => None,
+        Protocol::Oidc(_) | Protocol::Portal | Protocol::Console => None,
     })
 }
 

@@ -33,6 +33,7 @@ pub mod logout_notices;
 pub mod logouts;
 mod migrations;
 mod mysql;
+pub mod operators;
 pub mod outbox;
 pub mod parked;
 pub mod provisioning_tasks;

@@ -4,7 +4,7 @@
 
 use super::row::{Row, document};
 use super::statement::{Question, Statement};
-use super::{Connection, Result};
+use super::{Connection, Result, operators};
 use crate::domain::application::Application;
 use crate::domain::group::Group;
 use crate::domain::ids::{ApplicationId, GroupId, PolicyId, TenantId};
@@ -61,7 +61,10 @@ pub async fn config(connection: &mut Connection, code: &TenantCode) -> Result<Op
     let groups = groups(connection, id).await?;
     let applications = applications(connection, id).await?;
     let Some(policies) = policies(connection, id).await? else { return Err(row.broken("policies")) };
-    Ok(Some(TenantConfig { tenant, settings, groups, applications, policies, version }))
+    let operators = operators::all(id).ask(connection).await?;
+    let roles = operators::roles(id).ask(connection).await?;
+    let console = Application::console(id, &operators);
+    Ok(Some(TenantConfig { tenant, settings, groups, applications, policies, operators, roles, console, version }))
 }
 
 /// The settings of the virtual server with this identifier, as they stand in this transaction.

@@ -1,8 +1,6 @@
 //! The pages for whoever cannot enroll or does not have the authenticator, in Chromium: well made, accessible, and whole without
 //! scripts.
 
-use std::time::Duration;
-
 use crate::browser::{Chromium, DESKTOP, PHONE, PLAIN};
 use crate::gates::{pass, set};
 use crate::story::{PASSWORD, oathtool};

@@ -13,6 +13,7 @@ mod browser;
 mod browser_recovery;
 mod commands;
 mod conformance;
+mod console;
 mod door_oidc;
 mod door_saml;
 mod exchange;

@@ -39,6 +39,35 @@ pub struct Part {
     pub all: bool,
 }
 
+/// `vestibule operator …`.
+#[derive(Debug, Subcommand)]
+pub enum Operators {
+    /// List who operates a virtual server.
+    List {
+        #[command(flatten)]
+        tenant: OfTenant,
+        #[command(flatten)]
+        shape: Shape,
+    },
+    /// Make an account an operator, or give an operator another role. The first operator is made this way.
+    Add {
+        /// The user name.
+        username: String,
+        /// The name of the role: "Operator", "Help desk", "Auditor" or one of your own.
+        #[arg(long, default_value = "Operator", value_name = "ROLE")]
+        role: String,
+        #[command(flatten)]
+        tenant: OfTenant,
+    },
+    /// Take the status of an operator away; the account stays.
+    Remove {
+        /// The user name.
+        username: String,
+        #[command(flatten)]
+        tenant: OfTenant,
+    },
+}
+
 /// `vestibule token …`.
 #[derive(Debug, Subcommand)]
 pub enum Token {

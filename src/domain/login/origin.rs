@@ -12,6 +12,8 @@ pub enum Origin {
     Saml,
     /// The user portal.
     Portal,
+    /// The operator console.
+    Operator,
     /// A link in a self-enrollment mail. Nobody logs in: it ends with an authenticator and without a session (A9).
     Mail,
 }
@@ -24,6 +26,7 @@ impl Origin {
             Self::Oidc => "oidc",
             Self::Saml => "saml",
             Self::Portal => "portal",
+            Self::Operator => "operator",
             Self::Mail => "mail",
         }
     }
@@ -43,7 +46,7 @@ pub struct NotAnOrigin;
 impl FromStr for Origin {
     type Err = NotAnOrigin;
     fn from_str(text: &str) -> Result<Self, NotAnOrigin> {
-        [Self::Oidc, Self::Saml, Self::Portal, Self::Mail]
+        [Self::Oidc, Self::Saml, Self::Portal, Self::Operator, Self::Mail]
             .into_iter()
             .find(|origin| origin.id() == text)
             .ok_or(NotAnOrigin)

@@ -229,6 +229,19 @@ pub struct Decision {
     pub trace: Vec<String>,
 }
 
+impl Decision {
+    /// The decision for the operator console: whoever may come in proves password and passcode once in a session, whatever less
+    /// or more the policy asks for; deeds that want more ask for it themselves.
+    #[must_use]
+    pub fn for_console(mut self) -> Self {
+        if self.verdict != Verdict::Deny {
+            self.trace.push("the operator console asks for password and passcode".to_owned());
+            self.verdict = Verdict::Grant([Method::Password, Method::Otp].map(Requirement::once_per_session).to_vec());
+        }
+        self
+    }
+}
+
 /// Decides an attempt: assignment first, then the exceptions in rank order, then the global policy.
 #[must_use]
 pub fn decide(policies: &AccessPolicies, attempt: Attempt<'_>) -> Decision {

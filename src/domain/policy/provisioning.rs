@@ -198,6 +198,8 @@ fn is_https(address: &str) -> bool {
 pub struct Facts<'a> {
     /// The groups the person is in.
     pub groups: &'a [GroupId],
+    /// An operator on the way to the console: they enroll whatever the rollout says, or a company could not begin one.
+    pub operator: bool,
     /// At least one platform is allowed.
     pub any_platform: bool,
     /// The directory has a mail address.
@@ -310,7 +312,7 @@ pub fn decide(settings: &SelfProvisioning, facts: Facts<'_>) -> (Offer, Vec<Stri
     let offer = if !facts.password_proven && settings.require_password {
         trace.push("enrollment needs a proven password, and none has been proven yet".to_owned());
         if facts.has_password { Offer::AfterPassword } else { Offer::Refused(Refusal::NoPassword) }
-    } else if !settings.targets(facts.groups) {
+    } else if !facts.operator && !settings.targets(facts.groups) {
         trace.push(format!("not among the target users (target_users = \"{}\")", settings.target_users.id()));
         Offer::Refused(Refusal::NotTargeted)
     } else if !facts.any_platform {
@@ -349,6 +351,7 @@ mod tests {
 
     fn willing(groups: &[GroupId]) -> Facts<'_> {
         Facts {
+            operator: false,
             groups,
             any_platform: true,
             has_email: true,

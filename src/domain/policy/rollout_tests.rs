@@ -65,6 +65,7 @@ fn the_decision_table_of_first_enrollment() {
             let asked = Asked { now: day(now), address, groups: cell.groups, past: &cell.past, vouched };
             let (gate, lines) = settings.closed_gate(asked);
             let facts = Facts {
+                operator: false,
                 groups: cell.groups,
                 any_platform: true,
                 has_email: true,

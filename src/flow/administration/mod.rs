@@ -2,6 +2,7 @@
 //! same transaction.
 
 pub mod keys;
+pub mod operators;
 pub mod people;
 pub mod pins;
 pub mod provisioning;

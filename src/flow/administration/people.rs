@@ -18,8 +18,8 @@ use crate::flow::{House, session};
 use crate::keys::sealing::Place;
 use crate::storage::tokens::Token;
 use crate::storage::{
-    self, Connection, activations, address_changes, enrollments, failures, help_desk_codes, logouts, recovery_codes,
-    rollout, tokens, users,
+    self, Connection, activations, address_changes, enrollments, failures, help_desk_codes, logouts, operators,
+    recovery_codes, rollout, tokens, users,
 };
 
 /// Stores a new account.
@@ -157,6 +157,7 @@ pub async fn remove(
         rollout::forgotten(tenant, user),
         recovery_codes::void_of(tenant, user),
         help_desk_codes::forgotten(tenant, user),
+        operators::removed(tenant, user),
     ] {
         statement.run(connection).await?;
     }

@@ -209,7 +209,7 @@ pub async fn prospect(
     let mut decided = async |pass| {
         let evidence = Evidence { password, pass, ..Evidence::default() };
         // What would be offered to somebody without an authenticator, whatever there is now.
-        let standing = Standing { asks_password: false, evidence, tokens: Tokens::None, codes };
+        let standing = Standing { asks_password: false, operator: false, evidence, tokens: Tokens::None, codes };
         offer(connection, scene, Some(&member), standing).await
     };
     let (vouched, _) = decided(Some(now)).await?;

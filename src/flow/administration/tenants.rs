@@ -43,7 +43,17 @@ pub fn draft(desk: &Desk<'_>, code: &TenantCode, name: &str, language: &str, key
     };
     let policies = AccessPolicies { exceptions: Vec::new(), global };
     let settings = TenantSettings::default();
-    TenantConfig { tenant, settings, groups: Vec::new(), applications: vec![portal], policies, version: 1 }
+    TenantConfig {
+        console: Application::console(tenant.id, &[]),
+        tenant,
+        settings,
+        groups: Vec::new(),
+        applications: vec![portal],
+        policies,
+        operators: Vec::new(),
+        roles: Vec::new(),
+        version: 1,
+    }
 }
 
 /// Creates the virtual server that [`draft`] made, with its signing keys.

@@ -206,7 +206,7 @@ pub fn form_targets(application: Option<&Application>) -> Vec<String> {
     let Some(application) = application else { return Vec::new() };
     let addresses: Vec<String> = match &application.protocol {
         Protocol::Oidc(client) => client.redirect_uris.iter().map(ToString::to_string).collect(),
-        Protocol::Saml(_) | Protocol::Portal => Vec::new(),
+        Protocol::Saml(_) | Protocol::Portal | Protocol::Console => Vec::new(),
     };
     let mut targets: Vec<String> = addresses.iter().filter_map(|address| page::policy_source(address)).collect();
     targets.sort();

@@ -1,0 +1,90 @@
+//! The operators and roles of an apply file.
+
+use super::change::Change;
+use super::file;
+use super::plan::Names;
+use crate::clock::Entropy;
+use crate::config::document::Document;
+use crate::domain::ids::UserId;
+use crate::domain::name::{checked, key_of};
+use crate::domain::operator::{OwnRole, Role};
+use crate::domain::tenant::TenantConfig;
+
+/// What changes in the operators and roles of a virtual server.
+pub(super) fn plan(
+    document: &mut Document<'_>,
+    path: &str,
+    typed: &file::Tenant,
+    current: &TenantConfig,
+    users: &Names<UserId>,
+    entropy: &Entropy,
+    remove: bool,
+) -> Vec<Change> {
+    let (mut changes, mut removals) = (Vec::new(), Vec::new());
+    let mut roles = current.roles.clone();
+    for (index, entry) in typed.role.iter().enumerate() {
+        let place = format!("{path}.role[{index}].name");
+        let name = match checked(&entry.name) {
+            Ok(name) => name.to_owned(),
+            Err(error) => {
+                document.fault(&place, error.to_string());
+                continue;
+            }
+        };
+        if Role::BUILT_IN.iter().any(|role| role.built_in_name().is_some_and(|known| key_of(known) == key_of(&name))) {
+            document.fault(&place, format!("\"{name}\" is built in and stays as it is"));
+            continue;
+        }
+        let before = roles.iter().position(|role| key_of(&role.name) == key_of(&name));
+        let id = before.and_then(|at| roles.get(at)).map_or_else(|| entropy.id(), |role| role.id);
+        let role = OwnRole { id, name, permissions: entry.permissions.clone() };
+        if before.and_then(|at| roles.get(at)) != Some(&role) {
+            changes.push(Change::PutRole(Box::new(role.clone())));
+        }
+        roles.retain(|other| other.id != id);
+        roles.push(role);
+    }
+    if remove {
+        let unnamed = |role: &&OwnRole| typed.role.iter().all(|entry| key_of(&entry.name) != key_of(&role.name));
+        removals.extend(current.roles.iter().filter(unnamed).map(|role| Change::RemoveRole(Box::new(role.clone()))));
+    }
+    let mut operators: Vec<(UserId, Role)> =
+        current.operators.iter().map(|operator| (operator.user, operator.role)).collect();
+    let mut named = Vec::new();
+    for (index, entry) in typed.operator.iter().enumerate() {
+        let place = format!("{path}.operator[{index}]");
+        let username = std::slice::from_ref(&entry.username);
+        let Some(user) = users.find_all(document, &format!("{place}.username"), "user", username).first().copied()
+        else {
+            continue;
+        };
+        let built_in = Role::BUILT_IN.into_iter().find(|role| role.built_in_name() == Some(entry.role.as_str()));
+        let own = roles.iter().find(|role| key_of(&role.name) == key_of(&entry.role)).map(|role| Role::Own(role.id));
+        let Some(role) = built_in.or(own) else {
+            let fault =
+                format!("there is no role \"{}\": `Operator`, `Help desk`, `Auditor` or an own one", entry.role);
+            document.fault(&format!("{place}.role"), fault);
+            continue;
+        };
+        named.push(user);
+        let (username, name) = (entry.username.clone(), entry.role.clone());
+        if !operators.contains(&(user, role)) {
+            changes.push(Change::SetOperator { username, user, role: Some(role), name });
+        }
+        operators.retain(|(other, _)| *other != user);
+        operators.push((user, role));
+    }
+    if remove && !typed.operator.is_empty() {
+        for operator in current.operators.iter().filter(|operator| !named.contains(&operator.user)) {
+            let (username, user) = (operator.username.clone(), operator.user);
+            changes.push(Change::SetOperator { username, user, role: None, name: String::new() });
+            operators.retain(|(other, _)| *other != user);
+        }
+    }
+    let has = |role| current.operators.iter().any(|operator| operator.role == role);
+    if has(Role::Operator) && !operators.iter().any(|(_, role)| *role == Role::Operator) {
+        document.fault(&format!("{path}.operator"), "somebody must keep the role `Operator`");
+    }
+    changes.extend(removals);
+    changes
+}

@@ -1,0 +1,219 @@
+//! Operators, roles, and keys to the management API.
+//!
+//! Whoever changes them holds all that is given and taken (T-57): the caller says what they hold, and each change looks at the
+//! configuration as it stands in its own transaction.
+
+use serde_json::json;
+
+use super::Desk;
+use crate::domain::audit::Action;
+use crate::domain::ids::{ApiKeyId, RoleId, TenantId, UserId};
+use crate::domain::operator::{OwnRole, Permissions, Refused, Role, may_give};
+use crate::domain::secret::SecretString;
+use crate::domain::timestamp::Timestamp;
+use crate::flow::console::new_key;
+use crate::storage::operators::{self, ApiKey};
+use crate::storage::tenants::raise_version;
+use crate::storage::{self, Connection, users};
+
+/// What a change of operators comes to.
+pub type Changed<T = ()> = storage::Result<Result<T, Refused>>;
+
+/// Takes the virtual server's row before anything is read: of two operators who take each other's role away at the same moment,
+/// one sees what the other did.
+async fn first(desk: &Desk<'_>, connection: &mut Connection, tenant: TenantId) -> storage::Result<()> {
+    raise_version(connection, tenant, desk.now).await
+}
+
+/// What `role` permits at this moment of the transaction.
+async fn permissions(
+    connection: &mut Connection,
+    tenant: TenantId,
+    role: Role,
+) -> storage::Result<Option<Permissions>> {
+    let Role::Own(id) = role else { return Ok(role.built_in()) };
+    let roles = operators::roles(tenant).ask(connection).await?;
+    Ok(roles.into_iter().find(|own| own.id == id).map(|own| own.permissions))
+}
+
+/// Makes somebody an operator, gives an operator another role, or with `None` takes the status away; the account stays.
+///
+/// # Errors
+/// If the database fails. Inside: [`Refused`].
+pub async fn set_operator(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    tenant: TenantId,
+    held: &Permissions,
+    user: UserId,
+    role: Option<Role>,
+) -> Changed {
+    first(desk, connection, tenant).await?;
+    let everybody = operators::all(tenant).ask(connection).await?;
+    let before = everybody.iter().find(|operator| operator.user == user).map(|operator| operator.role);
+    if before == role {
+        return Ok(if role.is_some() { Ok(()) } else { Err(Refused::Unknown) });
+    }
+    let Some(account) = users::with_id(connection, tenant, user).await? else { return Ok(Err(Refused::Unknown)) };
+    let old = match before {
+        Some(role) => permissions(connection, tenant, role).await?,
+        None => None,
+    };
+    let new = match role {
+        Some(role) => match permissions(connection, tenant, role).await? {
+            Some(new) => Some(new),
+            None => return Ok(Err(Refused::Unknown)),
+        },
+        None => None,
+    };
+    if let Err(refused) = may_give(held, old.as_ref(), new.as_ref()) {
+        return Ok(Err(refused));
+    }
+    let others = everybody.iter().any(|other| other.role == Role::Operator && other.user != user);
+    if before == Some(Role::Operator) && !others {
+        return Ok(Err(Refused::LastOperator));
+    }
+    let (statement, action) = match (before, role) {
+        (None, Some(role)) => (operators::added(tenant, user, role, desk.now), Action::OperatorCreated),
+        (Some(before), Some(role)) => (operators::moved(tenant, user, before, role), Action::OperatorChanged),
+        (_, None) => (operators::removed(tenant, user), Action::OperatorRemoved),
+    };
+    if statement.run(connection).await? != 1 {
+        return Err(storage::Error::Contended);
+    }
+    let detail = json!({ "username": account.username, "old": before, "new": role });
+    desk.record(connection, tenant, action, ("user", user.to_string()), detail).await?;
+    Ok(Ok(()))
+}
+
+/// Stores a role, new or changed.
+///
+/// # Errors
+/// If the database fails. Inside: [`Refused`].
+pub async fn put_role(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    tenant: TenantId,
+    held: &Permissions,
+    role: &OwnRole,
+) -> Changed {
+    first(desk, connection, tenant).await?;
+    let roles = operators::roles(tenant).ask(connection).await?;
+    let before = roles.iter().find(|other| other.id == role.id);
+    let same = |name: &str| crate::domain::name::key_of(name) == crate::domain::name::key_of(&role.name);
+    let taken = roles.iter().any(|other| other.id != role.id && same(&other.name))
+        || Role::BUILT_IN.iter().any(|built_in| built_in.built_in_name().is_some_and(same));
+    if taken {
+        return Ok(Err(Refused::NameTaken));
+    }
+    if let Err(refused) = may_give(held, before.map(|before| &before.permissions), Some(&role.permissions)) {
+        return Ok(Err(refused));
+    }
+    let (statement, action) = match before {
+        Some(_) => (operators::role_changed(tenant, role, desk.now), Action::RoleChanged),
+        None => (operators::role_added(tenant, role, desk.now), Action::RoleCreated),
+    };
+    statement.run(connection).await?;
+    let old = before.map(|before| json!({ "name": before.name, "permissions": before.permissions }));
+    let detail = json!({ "old": old, "new": { "name": role.name, "permissions": role.permissions } });
+    desk.record(connection, tenant, action, ("role", role.id.to_string()), detail).await?;
+    Ok(Ok(()))
+}
+
+/// Removes a role that nobody holds.
+///
+/// # Errors
+/// If the database fails. Inside: [`Refused`].
+pub async fn remove_role(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    tenant: TenantId,
+    held: &Permissions,
+    id: RoleId,
+) -> Changed {
+    first(desk, connection, tenant).await?;
+    let roles = operators::roles(tenant).ask(connection).await?;
+    let Some(before) = roles.into_iter().find(|role| role.id == id) else { return Ok(Err(Refused::Unknown)) };
+    if let Err(refused) = may_give(held, Some(&before.permissions), None) {
+        return Ok(Err(refused));
+    }
+    if operators::role_removed(tenant, id).run(connection).await? != 1 {
+        return Ok(Err(Refused::InUse));
+    }
+    let detail = json!({ "old": { "name": before.name, "permissions": before.permissions } });
+    desk.record(connection, tenant, Action::RoleRemoved, ("role", id.to_string()), detail).await?;
+    Ok(Ok(()))
+}
+
+/// A key that is to be made.
+#[derive(Debug, Clone)]
+pub struct KeyDraft {
+    /// What it is for.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// When it ends by itself.
+    pub expires_at: Option<Timestamp>,
+    /// Who makes it, as they are called.
+    pub made_by: String,
+}
+
+/// Makes a key to the management API. What it gives is shown once.
+///
+/// # Errors
+/// If the database fails. Inside: [`Refused`].
+pub async fn make_key(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    tenant: TenantId,
+    held: &Permissions,
+    draft: &KeyDraft,
+) -> Changed<(SecretString, ApiKeyId)> {
+    let Some(permissions) = permissions(connection, tenant, draft.role).await? else {
+        return Ok(Err(Refused::Unknown));
+    };
+    if let Err(refused) = may_give(held, None, Some(&permissions)) {
+        return Ok(Err(refused));
+    }
+    let (shown, id, secret_hash) = new_key(desk.house, tenant);
+    let key = ApiKey {
+        id,
+        name: draft.name.clone(),
+        role: draft.role,
+        secret_hash,
+        created_at: desk.now,
+        created_by: draft.made_by.clone(),
+        expires_at: draft.expires_at,
+        last_used_at: None,
+        revoked_at: None,
+    };
+    operators::key_added(tenant, &key).run(connection).await?;
+    let detail =
+        json!({ "new": { "name": key.name, "role": key.role, "expires_at": key.expires_at.map(Timestamp::rfc3339) } });
+    desk.record(connection, tenant, Action::ApiKeyCreated, ("api_key", id.to_string()), detail).await?;
+    Ok(Ok((shown, id)))
+}
+
+/// Revokes a key: it opens nothing from now on.
+///
+/// # Errors
+/// If the database fails. Inside: [`Refused::Unknown`] if there is none that works, [`Refused::BeyondOwn`].
+pub async fn revoke_key(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    tenant: TenantId,
+    held: &Permissions,
+    id: ApiKeyId,
+) -> Changed {
+    let Some(key) = operators::key_with_id(connection, tenant, id).await? else { return Ok(Err(Refused::Unknown)) };
+    let permissions = permissions(connection, tenant, key.role).await?;
+    if let Err(refused) = may_give(held, permissions.as_ref(), None) {
+        return Ok(Err(refused));
+    }
+    if operators::key_revoked(tenant, id, desk.now).run(connection).await? != 1 {
+        return Ok(Err(Refused::Unknown));
+    }
+    let detail = json!({ "old": { "name": key.name, "role": key.role } });
+    desk.record(connection, tenant, Action::ApiKeyRevoked, ("api_key", id.to_string()), detail).await?;
+    Ok(Ok(()))
+}

@@ -1,0 +1,162 @@
+//! The operator console (D3, D4): pages for operators, in English, each with the permission that it needs.
+//!
+//! A page is a file here and a template of the same name; it registers its routes in [`table`] and has a line in [`menu`].
+//! Pages read from storage and change through `flow::administration`, as the management API does.
+
+mod api_keys;
+pub mod menu;
+mod operators;
+pub mod shell;
+
+use actix_web::dev::Payload;
+use actix_web::error::InternalError;
+use actix_web::http::Method;
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use futures_util::future::LocalBoxFuture;
+
+use crate::domain::ids::LoginId;
+use crate::domain::login::origin::Origin;
+use crate::domain::login::step::Step;
+use crate::domain::login::wishes::{Freshness, Wishes};
+use crate::domain::operator::FRESH_SECONDS;
+use crate::domain::policy::access::Method as Proof;
+use crate::flow::federation::{self, Proven, Receipt};
+use crate::flow::login::{self, NewLogin};
+use crate::flow::{self, case, logout};
+use crate::http::guard::{self, LONGEST_FORM, Needs, Seat, Table, Unseated};
+use crate::http::{Answer, Call, Fault, Form, cookies, page};
+
+/// Every route of the console, below `/t/{tenant}/operator`.
+#[must_use]
+pub fn table() -> Table {
+    let mut table = Table::default();
+    table.get("", Needs::Nothing, with_slash);
+    table.get("/", Needs::Any, home);
+    table.get("resume/{login}", Needs::Nothing, resume);
+    table.post("logout", Needs::Any, log_out);
+    operators::routes(&mut table);
+    api_keys::routes(&mut table);
+    table
+}
+
+/// Registers the routes below `/t/{tenant}`.
+pub fn configure(config: &mut web::ServiceConfig) {
+    let scope = web::scope("/operator").app_data(web::PayloadConfig::new(LONGEST_FORM));
+    config.service(scope.configure(|config| table().register(config)));
+}
+
+impl FromRequest for Seat {
+    type Error = actix_web::Error;
+    type Future = LocalBoxFuture<'static, Result<Self, actix_web::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            match Self::take(&request).await {
+                Ok(seat) => Ok(seat),
+                Err(Unseated::Fault(fault)) => Err(fault.into()),
+                Err(Unseated::Login(call)) => {
+                    // What a form would have changed is not changed by a login; the person comes to a page and looks again.
+                    let then = if request.method() == Method::GET { wanted(&request) } else { String::new() };
+                    let answer = begin(&call, &request, Wishes::default(), then).await?;
+                    Err(InternalError::from_response("a login must come first", answer).into())
+                }
+            }
+        })
+    }
+}
+
+/// The page of the console that was asked for, below `/operator/`, with its query.
+fn wanted(request: &HttpRequest) -> String {
+    let page = request.path().split_once("/operator/").map_or("", |(_, page)| page);
+    let query = request.query_string();
+    let whole = if query.is_empty() { page.to_owned() } else { format!("{page}?{query}") };
+    if whole.len() > 1000 { page.to_owned() } else { whole }
+}
+
+async fn with_slash(call: Call) -> HttpResponse {
+    page::see(&guard::path(&call, ""))
+}
+
+/// `GET …/operator/`: the first page that the role may see.
+async fn home(seat: Seat) -> Answer {
+    match menu::first(&seat.seated.permissions) {
+        Some(page) => Ok(page::see(&seat.path(page))),
+        None => Err(Fault::Forbidden),
+    }
+}
+
+/// Begins a login that leads to the page `then` of the console.
+async fn begin(call: &Call, request: &HttpRequest, wishes: Wishes, then: String) -> Answer {
+    let application = call.realm.config.console.id;
+    let new = NewLogin { origin: Origin::Operator, application, wishes, request: then, once: None };
+    let begun = login::begin(&call.site.house, &call.realm, &call.visit, &call.browser, &new).await?;
+    let urls = &call.site.urls;
+    let mut response = page::see(&urls.desk(call.realm.code(), begun.login));
+    let cookie = cookies::secret(urls, cookies::Kind::Login(begun.login), &begun.cookie);
+    for cookie in cookies::surplus(request, urls).into_iter().chain([cookie]) {
+        response.add_cookie(&cookie).map_err(|error| Fault::Internal(error.to_string()))?;
+    }
+    Ok(response)
+}
+
+/// For deeds that want a fresh passcode: the login that asks for one, or `None` if there was one within five minutes. It
+/// leads back to `page`, where the deed is asked for again: a login must not carry it out by itself.
+///
+/// # Errors
+/// As beginning a login.
+pub async fn step_up(seat: &Seat, request: &HttpRequest, page: &str) -> Result<Option<HttpResponse>, Fault> {
+    if seat.seated.is_fresh(seat.call.visit.now) {
+        return Ok(None);
+    }
+    let wishes = Wishes {
+        freshness: Freshness::Within { seconds: FRESH_SECONDS },
+        methods: vec![Proof::Otp],
+        ..Wishes::default()
+    };
+    let joined = if page.contains('?') { '&' } else { '?' };
+    begin(&seat.call, request, wishes, format!("{page}{joined}again=yes")).await.map(Some)
+}
+
+/// `GET …/operator/resume/{login}`: the end of a login for the console.
+async fn resume(call: Call, path: web::Path<(String, LoginId)>) -> Answer {
+    let id = path.into_inner().1;
+    let (site, realm) = (&call.site, &call.realm);
+    let seen = case::look(&site.house, realm, &call.visit, &call.browser, id).await?;
+    if seen.login().origin != Origin::Operator {
+        return Err(Fault::NotThisBrowser);
+    }
+    if seen.step == Step::Granted {
+        let nothing = |_: &Proven, _: &str| Receipt::Nothing;
+        let asked = (Origin::Operator, id);
+        match federation::from_login(&site.house, realm, &call.visit, &call.browser, asked, nothing).await {
+            Ok(_) | Err(flow::Error::WrongMoment) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    // It was stored by `begin` and is a page of ours whatever it says.
+    let mut response = page::see(&guard::path(&call, &seen.login().request));
+    let gone = cookies::gone(&site.urls, cookies::Kind::Login(id));
+    response.add_cookie(&gone).map_err(|error| Fault::Internal(error.to_string()))?;
+    Ok(response)
+}
+
+/// `POST …/operator/logout`.
+async fn log_out(seat: Seat, form: Form) -> Answer {
+    seat.check(&form)?;
+    let (site, call) = (&seat.call.site, &seat.call);
+    let mut next = site.urls.portal(call.realm.code());
+    let ended = [seat.seated.session.clone()];
+    if let Some(id) = logout::begin(&site.house, &call.realm, &call.visit, &ended, logout::End::GoTo(None)).await? {
+        next = site.urls.single_logout(call.realm.code(), id);
+    }
+    let mut response = page::see(&next);
+    let gone = cookies::gone(&site.urls, cookies::Kind::Session(call.realm.code()));
+    response.add_cookie(&gone).map_err(|error| Fault::Internal(error.to_string()))?;
+    // Nothing of the pages that were seen stays in the browser (T-24).
+    response.headers_mut().insert(
+        actix_web::http::header::HeaderName::from_static("clear-site-data"),
+        actix_web::http::header::HeaderValue::from_static("\"cache\""),
+    );
+    Ok(response)
+}

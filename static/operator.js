@@ -1,0 +1,27 @@
+// Comfort for the console; every page works without it.
+const menu = document.querySelector("[data-menu]");
+const narrow = matchMedia("(max-width: 55rem)");
+// On a narrow screen the menu is folded away; on a wide one it is always there.
+const fold = () => { if (menu) menu.open = !narrow.matches; };
+narrow.addEventListener("change", fold);
+fold();
+// What is wrong with a form is read first.
+document.querySelector("[data-focus]")?.focus();
+for (const box of document.querySelectorAll("[data-all]")) {
+  box.hidden = false;
+  box.addEventListener("change", () => {
+    for (const one of document.querySelectorAll(`input[type=checkbox][name="${box.dataset.all}"]`)) one.checked = box.checked;
+  });
+}
+// Fields that belong to one choice are shown with it.
+for (const part of document.querySelectorAll("[data-with]")) {
+  const [name, values] = part.dataset.with.split("=");
+  const wanted = values.split(" ");
+  const controls = [...document.querySelectorAll(`[name="${name}"]`)];
+  const show = () => {
+    const chosen = controls.find((control) => (control.type === "radio" || control.type === "checkbox" ? control.checked : true));
+    part.hidden = !wanted.includes(chosen?.value ?? "");
+  };
+  for (const control of controls) control.addEventListener("change", show);
+  show();
+}
