@@ -4,6 +4,7 @@
 //! listens and stops gracefully.
 
 mod account;
+pub mod audit;
 mod certificates;
 pub mod commands;
 pub mod exchange;

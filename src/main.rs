@@ -12,12 +12,13 @@ use vestibule::app::commands::{self, Rotate};
 use vestibule::app::helpdesk::arguments::{OfTenant, Operators, Template, Token, User};
 use vestibule::app::helpdesk::{self, Said};
 use vestibule::app::provision::arguments::{self as provision, Provision};
-use vestibule::app::{self, Schema, recovery};
+use vestibule::app::{self, Schema, audit, recovery};
 use vestibule::apply::plan::Prune;
 use vestibule::apply::run::Run;
 use vestibule::config::Settings;
 use vestibule::demo;
 use vestibule::domain::oidc_client::OidcClient;
+use vestibule::domain::timestamp::Timestamp;
 use vestibule::telemetry;
 
 /// Identity provider and self-provisioning portal.
@@ -128,6 +129,9 @@ enum Command {
     /// What operators were to hear of at once.
     #[command(subcommand)]
     Alert(Alert),
+    /// The audit trail: exported with signed checkpoints, and checked.
+    #[command(subcommand)]
+    Audit(Audit),
     /// Enrollment by mail: tasks, their people, and rules.
     #[command(subcommand)]
     Provision(Provision),
@@ -203,6 +207,44 @@ enum Alert {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum Audit {
+    /// Write the audit trail to standard output, a JSON object on each line, with what `verify` needs.
+    Export {
+        /// Events from this time on: a day, or RFC 3339.
+        #[arg(long, value_name = "TIME", value_parser = time)]
+        from: Option<Timestamp>,
+        /// Events before this time.
+        #[arg(long, value_name = "TIME", value_parser = time)]
+        to: Option<Timestamp>,
+        #[command(flatten)]
+        tenant: OfTenant,
+    },
+    /// Check exports without database and configuration; without a file, the database itself. Names the first row that was
+    /// changed, deleted, inserted or moved.
+    Verify {
+        /// Exports; `-` is standard input.
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Check the database of this tenant, too, against what the files say.
+        #[arg(long, value_name = "CODE")]
+        tenant: Option<String>,
+        /// The keys that sign, as `keys` prints them, kept elsewhere: then no others are believed.
+        #[arg(long, value_name = "FILE")]
+        keys: Option<PathBuf>,
+    },
+    /// Print the public keys that sign checkpoints, to be kept where nobody who can change the database can change them.
+    Keys {
+        #[command(flatten)]
+        tenant: OfTenant,
+    },
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    let words = "must be a day such as 2026-11-24, or a time such as 2026-11-24T08:15:00Z";
+    Timestamp::parsed(text).ok_or_else(|| words.to_owned())
+}
+
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
@@ -253,6 +295,12 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         telemetry::start(Settings::load(None, std::iter::empty())?.telemetry);
         actix_web::rt::System::new().block_on(demo::run(*listen, data))?;
         return Ok(ExitCode::SUCCESS);
+    }
+    if let Command::Audit(Audit::Verify { files, tenant: None, keys }) = &arguments.command
+        && !files.is_empty()
+    {
+        // Nothing of this machine is looked at but the files.
+        return Ok(told_by(audit::offline::verify(files, keys.as_deref())));
     }
     // A variable that is not text cannot be one of ours.
     let variables =
@@ -318,6 +366,14 @@ async fn carry_out(command: Command, settings: Settings) -> anyhow::Result<ExitC
             let grace = if at_once { Duration::ZERO } else { OidcClient::SECRET_GRACE };
             helpdesk::new_client_secret(settings, tenant.tenant.as_deref(), &client_id, grace).await?
         }
+        Command::Audit(Audit::Export { from, to, tenant }) => {
+            audit::export(settings, tenant.tenant.as_deref(), (from, to)).await?;
+            Vec::new()
+        }
+        Command::Audit(Audit::Verify { files, tenant, keys }) => {
+            return Ok(told_by(audit::verify(settings, tenant.as_deref(), &files, keys.as_deref()).await?));
+        }
+        Command::Audit(Audit::Keys { tenant }) => vec![audit::keys(settings, tenant.tenant.as_deref()).await?],
         Command::Provision(command) => provision::run(settings, command).await?,
     };
     print(lines);

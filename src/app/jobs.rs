@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::rt;
 use actix_web::web;
 
-use super::{certificates, feeds, provisioning};
+use super::{audit, certificates, feeds, provisioning};
 use crate::config::{Rotation, Settings};
 use crate::domain::audit::Actor;
 use crate::domain::ids::CorrelationId;
@@ -46,6 +46,8 @@ pub fn start(settings: &Settings, site: &web::Data<Site>, transport: Transport) 
         rt::spawn(rotate_forever(site.clone(), owner, settings.rotation)),
         rt::spawn(look_forever(site.clone(), owner)),
         rt::spawn(provisioning::forever(site.clone(), owner)),
+        rt::spawn(audit::seal_forever(site.clone(), owner)),
+        rt::spawn(audit::look_forever(site.clone(), owner)),
     ]
 }
 

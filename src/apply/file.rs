@@ -71,6 +71,8 @@ pub struct Tenant {
     pub alerts: toml::Table,
     /// [`crate::domain::provisioning_task::EnrollmentMail`], key by key.
     pub enrollment_mail: toml::Table,
+    /// [`crate::domain::audit::LogSettings`], key by key.
+    pub logs: toml::Table,
     /// Rules by which groups get authenticators; named, they are all there are.
     pub provisioning_rule: Option<Vec<ProvisioningRule>>,
     /// Roles of operators, beside the built-in ones.

@@ -292,6 +292,7 @@ fn plan_settings(
     settings.tokens = settings::overlaid(document, &place("tokens"), &settings.tokens, &typed.tokens);
     settings.enrollment_mail =
         settings::overlaid(document, &place("enrollment_mail"), &settings.enrollment_mail, &typed.enrollment_mail);
+    settings.logs = settings::overlaid(document, &place("logs"), &settings.logs, &typed.logs);
     warnings
 }
 
@@ -445,6 +446,7 @@ fn differences(before: &TenantConfig, after: &TenantConfig) -> Vec<String> {
         ("resource", old.resources != new.resources),
         ("enrollment_mail", old.enrollment_mail != new.enrollment_mail),
         ("provisioning_rule", old.provisioning_rules != new.provisioning_rules),
+        ("logs", old.logs != new.logs),
     ]
     .into_iter()
     .filter(|(_, differs)| *differs)

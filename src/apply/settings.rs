@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::config::document::Document;
 
 /// The numbers that the types alone would not refuse: table, key, range.
-const RANGES: [(&str, &str, RangeInclusive<i64>); 20] = [
+const RANGES: [(&str, &str, RangeInclusive<i64>); 22] = [
     ("email_code", "length", 6..=8),
     ("email_code", "lifetime_seconds", 120..=600),
     ("lockout", "threshold", 0..=100),
@@ -32,6 +32,8 @@ const RANGES: [(&str, &str, RangeInclusive<i64>); 20] = [
     ("enrollment_mail", "days", 1..=90),
     ("enrollment_mail", "reminder_days", 0..=30),
     ("enrollment_mail", "attempts", 3..=100),
+    ("logs", "audit_days", 30..=3650),
+    ("logs", "access_days", 7..=3650),
 ];
 
 /// `base` with the entries of `table` laid over it; `path` is the table's place in the document.

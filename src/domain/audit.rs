@@ -1,9 +1,27 @@
 //! Audit events: every change of state leaves one, in the transaction that makes the change (INV-8).
 
-use serde::Serialize;
+pub mod chain;
+
+use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::{ApiKeyId, CorrelationId, TenantId, UserId};
 use crate::domain::timestamp::Timestamp;
+
+/// How long logs are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LogSettings {
+    /// The audit trail, in days, from 30 to 3650.
+    pub audit_days: u32,
+    /// The access log, in days, from 7 to 3650.
+    pub access_days: u32,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { audit_days: 400, access_days: 180 }
+    }
+}
 
 /// Who did it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,6 +208,9 @@ pub enum Action {
     ReservationRemoved,
     LinkOpened,
     LinkRefused,
+    AuditExported,
+    AuditPseudonymized,
+    AuditPurged,
 }
 
 impl Action {

@@ -38,6 +38,12 @@ impl<Of> Id<Of> {
         Self::from_bits(random.iter().fold(millis, |bits, octet| (bits << 8) | u128::from(*octet)))
     }
 
+    /// When it was [`made`](Self::made); any time for an identifier that was drawn at random.
+    #[must_use]
+    pub fn made_at(self) -> Timestamp {
+        Timestamp::from_micros(i64::try_from(self.bits >> 80).unwrap_or(i64::MAX).saturating_mul(1000))
+    }
+
     /// The 16 bytes of the identifier, for binding a sealed secret to its row.
     #[must_use]
     pub const fn to_bytes(self) -> [u8; 16] {
@@ -248,6 +254,7 @@ mod tests {
         let at = Timestamp::from_micros(0x0123_4567_89ab * 1000 + 999);
         let id = UserId::made(at, [0xff, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
         assert_eq!(id, UserId::from_bits(0x0123_4567_89ab_ff00_0000_0000_0000_0001));
+        assert_eq!(id.made_at(), Timestamp::from_micros(0x0123_4567_89ab * 1000));
         let (early, late) =
             (UserId::made(at, [0xff; 10]), UserId::made(at.plus(std::time::Duration::from_millis(1)), [0; 10]));
         assert!(early < late);

@@ -55,6 +55,8 @@ pub enum KeyPurpose {
     Oidc,
     /// SAML responses, assertions and metadata.
     Saml,
+    /// Checkpoints of the audit trail.
+    Audit,
 }
 
 impl KeyPurpose {
@@ -64,6 +66,7 @@ impl KeyPurpose {
         match self {
             Self::Oidc => "oidc",
             Self::Saml => "saml",
+            Self::Audit => "audit",
         }
     }
 }
@@ -71,7 +74,7 @@ impl KeyPurpose {
 impl FromStr for KeyPurpose {
     type Err = UnknownWord;
     fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        [Self::Oidc, Self::Saml].into_iter().find(|p| p.name() == text).ok_or(UnknownWord)
+        [Self::Oidc, Self::Saml, Self::Audit].into_iter().find(|p| p.name() == text).ok_or(UnknownWord)
     }
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::alert::AlertSettings;
 use crate::domain::application::Application;
+use crate::domain::audit::LogSettings;
 use crate::domain::authenticator::lifecycle::Kind;
 use crate::domain::authenticator::rules::TokenRules;
 use crate::domain::authenticator::server_pin::ServerSidePin;
@@ -131,6 +132,8 @@ pub struct TenantSettings {
     pub enrollment_mail: EnrollmentMail,
     /// Who gets an authenticator by entering a group.
     pub provisioning_rules: Vec<ProvisioningRule>,
+    /// How long logs are kept.
+    pub logs: LogSettings,
 }
 
 /// One template for each kind of token (A10).

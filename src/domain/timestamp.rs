@@ -55,6 +55,21 @@ impl Timestamp {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// The time that a text tells: a day (its beginning), a day with hours and minutes, or RFC 3339; in UTC unless it says
+    /// otherwise.
+    #[must_use]
+    pub fn parsed(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let padded = match text.len() {
+            10 => format!("{text}T00:00:00Z"),
+            16 => format!("{text}:00Z"),
+            19 => format!("{text}Z"),
+            _ => text.to_owned(),
+        };
+        let time = time::OffsetDateTime::parse(&padded, &time::format_description::well_known::Rfc3339).ok()?;
+        i64::try_from(time.unix_timestamp_nanos() / 1000).ok().map(Self)
+    }
+
     /// RFC 3339 in UTC with whole seconds, such as `2026-11-24T08:15:00Z`, as SAML and logs want it.
     #[must_use]
     pub fn rfc3339(self) -> String {
@@ -78,6 +93,14 @@ mod tests {
     fn time_reads_as_utc_and_never_wraps() {
         assert_eq!(Timestamp::from_seconds(0).rfc3339(), "1970-01-01T00:00:00Z");
         assert_eq!(Timestamp::from_seconds(1_795_508_100).rfc3339(), "2026-11-24T08:15:00Z");
+        let at = Timestamp::from_seconds(1_795_508_100);
+        for text in ["2026-11-24T08:15", "2026-11-24T08:15:00", "2026-11-24T08:15:00Z", "2026-11-24T09:15:00+01:00"] {
+            assert_eq!(Timestamp::parsed(text), Some(at), "{text}");
+        }
+        assert_eq!(Timestamp::parsed("2026-11-24"), Some(Timestamp::from_seconds(1_795_478_400)));
+        for text in ["", "yesterday", "2026-13-01", "2026-11-24T25:00", "24.11.2026"] {
+            assert_eq!(Timestamp::parsed(text), None, "{text}");
+        }
         let end = Timestamp::from_micros(i64::MAX);
         assert_eq!(end.plus(Duration::from_secs(1)), end);
         assert_eq!(Timestamp::from_seconds(1).since(Timestamp::from_seconds(2)), Duration::ZERO);

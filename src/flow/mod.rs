@@ -6,6 +6,7 @@ pub mod administration;
 pub mod alerts;
 pub mod app_calls;
 mod attempts;
+pub mod audit_trail;
 pub mod care;
 pub mod case;
 pub mod challenge;

@@ -153,7 +153,8 @@ async fn load(db: &Db, sealer: &Sealer, code: &TenantCode, now: Timestamp) -> su
         })
         .await?;
     let Some((config, keys)) = loaded else { return Ok(None) };
-    let (oidc, saml): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| key.purpose == KeyPurpose::Oidc);
+    let (oidc, others): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| key.purpose == KeyPurpose::Oidc);
+    let saml: Vec<_> = others.into_iter().filter(|key| key.purpose == KeyPurpose::Saml).collect();
     let pinned = pinned(&config);
     let certificates = saml
         .iter()

@@ -207,6 +207,12 @@ impl KeySet {
         Ok(set.keys)
     }
 
+    /// The thumbprints of the keys (RFC 7638).
+    #[must_use]
+    pub fn thumbprints(&self) -> Vec<String> {
+        self.0.iter().map(ForeignKey::thumbprint).collect()
+    }
+
     /// Whether one of the keys is named so.
     #[must_use]
     pub fn has(&self, kid: &str) -> bool {

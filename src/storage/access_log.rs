@@ -1,6 +1,7 @@
 //! The access log: one entry for each access attempt.
 
 use super::statement::Statement;
+use super::{Connection, Result};
 use crate::domain::ids::{ApplicationId, CorrelationId, EventId, TenantId, UserId};
 use crate::domain::timestamp::Timestamp;
 
@@ -49,4 +50,21 @@ pub fn entry(id: EventId, entry: &Entry) -> Statement {
     .bind(entry.scenario.clone())
     .shown(&entry.methods)
     .shown(&entry.address)
+}
+
+/// Removes some entries that ended before `old`: at most those of one day, so that nobody waits long. Says how many; 0 when
+/// there is none left.
+///
+/// # Errors
+/// If the database fails.
+pub async fn remove_before(connection: &mut Connection, tenant: TenantId, old: Timestamp) -> Result<u64> {
+    let oldest = Statement::new("SELECT MIN(at) AS low FROM access_log WHERE tenant_id = ?");
+    let oldest = oldest.shown(tenant).only(&mut *connection).await?;
+    let Ok(Some(oldest)) = oldest.number("low") else { return Ok(0) };
+    let day = Timestamp::from_micros(oldest).plus(std::time::Duration::from_secs(86_400));
+    Statement::new("DELETE FROM access_log WHERE tenant_id = ? AND at < ?")
+        .shown(tenant)
+        .bind(day.min(old).micros())
+        .run(connection)
+        .await
 }

@@ -13,6 +13,7 @@ pub mod activations;
 pub mod address_changes;
 pub mod alerts;
 pub mod audit;
+pub mod audit_chain;
 pub mod call_keys;
 pub mod challenges;
 pub mod clock_doubts;

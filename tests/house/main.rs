@@ -9,6 +9,7 @@
 mod abuse;
 mod alerts;
 mod attacker;
+mod audit_chain;
 mod browser;
 mod browser_recovery;
 mod commands;

@@ -47,12 +47,13 @@ pub enum RotationError {
 }
 
 /// What every virtual server signs with.
-pub const KINDS: [(KeyPurpose, SignatureAlgorithm); 5] = [
+pub const KINDS: [(KeyPurpose, SignatureAlgorithm); 6] = [
     (KeyPurpose::Oidc, SignatureAlgorithm::Rs256),
     (KeyPurpose::Oidc, SignatureAlgorithm::Es256),
     (KeyPurpose::Oidc, SignatureAlgorithm::EdDsa),
     (KeyPurpose::Saml, SignatureAlgorithm::Rs256),
     (KeyPurpose::Saml, SignatureAlgorithm::Es256),
+    (KeyPurpose::Audit, SignatureAlgorithm::Es256),
 ];
 
 /// Makes the first keys of a new virtual server.
@@ -78,7 +79,7 @@ pub fn make(
     let key = SigningKey::generate(desk.house.entropy.id(), algorithm, RsaSize::default())?;
     let certificate = match purpose {
         KeyPurpose::Saml => Some(certificate::self_signed(&key, code.as_ref(), desk.now, &desk.house.entropy)?),
-        KeyPurpose::Oidc => None,
+        KeyPurpose::Oidc | KeyPurpose::Audit => None,
     };
     Ok(NewKey(StoredSigningKey {
         id: key.id(),

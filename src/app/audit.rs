@@ -1,0 +1,186 @@
+//! The audit trail at the roof: the jobs that seal, sign, check and cut it, and `vestibule audit`.
+
+pub mod offline;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use actix_web::{rt, web};
+use anyhow::Context as _;
+
+use super::commands::{desk, tenant};
+use super::helpdesk::Said;
+use super::{Nature, Schema, open};
+use crate::config::Settings;
+use crate::domain::audit::chain::LATEST;
+use crate::domain::ids::{CorrelationId, TenantId};
+use crate::domain::tenant::TenantCode;
+use crate::domain::timestamp::Timestamp;
+use crate::flow::audit_trail::{self, Pace};
+use crate::http::Site;
+use crate::storage::{self, leases, tenants};
+
+/// How often new events are sealed.
+const SEAL: Duration = Duration::from_secs(1);
+/// How often events that came a little late are looked for, and how far back.
+const SWEEP: Duration = Duration::from_secs(60);
+/// See [`SWEEP`].
+const SWEPT: Duration = Duration::from_secs(10 * 60);
+/// How often events that came very late are looked for, what is too old is removed, and the chains are due to be checked.
+const LOOK: Duration = Duration::from_secs(60 * 60);
+/// How often every chain is checked from its beginning.
+const CHECK: Duration = Duration::from_secs(24 * 60 * 60);
+/// Not while the service starts.
+const FIRST_LOOK: Duration = Duration::from_secs(3 * 60);
+
+/// Seals events, in one instance at a time.
+pub(super) async fn seal_forever(site: web::Data<Site>, owner: CorrelationId) {
+    let mut swept = site.house.clock.now();
+    loop {
+        rt::time::sleep(SEAL).await;
+        let now = site.house.clock.now();
+        let sweep = now.since(swept) >= SWEEP;
+        if sweep {
+            swept = now;
+        }
+        if let Err(error) = seal_once(&site, owner, sweep).await {
+            tracing::warn!(error = format!("{error:#}"), "audit events could not be sealed");
+        }
+    }
+}
+
+/// Seals what has settled, if no other instance does; with `sweep` what came late, too, and signs checkpoints that are due.
+///
+/// # Errors
+/// If the database fails or a key does not open.
+pub async fn seal_once(site: &Site, owner: CorrelationId, sweep: bool) -> anyhow::Result<()> {
+    let house = &site.house;
+    let now = house.clock.now();
+    let until = now.minus(audit_trail::SETTLED);
+    let question = async |connection: &mut storage::Connection| {
+        storage::audit_chain::waiting(until).ask(connection).await.map(|waiting| !waiting.is_empty())
+    };
+    if !house.db.read(question).await? && !sweep {
+        return Ok(());
+    }
+    if !lease(site, "audit", owner, Duration::from_secs(10)).await? {
+        return Ok(());
+    }
+    audit_trail::seal(house, now).await?;
+    if sweep {
+        audit_trail::seal_late(house, now, SWEPT).await?;
+        audit_trail::sign_due(house, now).await?;
+    }
+    Ok(())
+}
+
+async fn lease(site: &Site, name: &str, owner: CorrelationId, span: Duration) -> storage::Result<bool> {
+    let now = site.house.clock.now();
+    site.house.db.write_soon(async |connection| leases::acquire(connection, name, owner, now, span).await).await
+}
+
+/// Looks for what came very late, removes what is too old, and checks the chains.
+pub(super) async fn look_forever(site: web::Data<Site>, owner: CorrelationId) {
+    rt::time::sleep(FIRST_LOOK).await;
+    loop {
+        if let Err(error) = look_once(&site, owner).await {
+            tracing::warn!(error = format!("{error:#}"), "the audit trail could not be looked after");
+        }
+        rt::time::sleep(LOOK).await;
+    }
+}
+
+/// What [`look_forever`] does each time, if no other instance does.
+///
+/// # Errors
+/// If the database fails or a key does not open.
+pub async fn look_once(site: &Site, owner: CorrelationId) -> anyhow::Result<()> {
+    let house = &site.house;
+    let now = house.clock.now();
+    if !lease(site, "audit look", owner, LOOK).await? {
+        return Ok(());
+    }
+    audit_trail::seal_late(house, now, Duration::from_micros(LATEST.unsigned_abs())).await?;
+    let removed = audit_trail::purge_all(house, now).await?;
+    if removed > 0 {
+        tracing::info!(removed, "log entries that are older than their virtual servers keep them were removed");
+    }
+    if lease(site, "audit check", owner, CHECK).await? {
+        for (tenant, fault) in audit_trail::verify_all(house, now).await? {
+            tracing::error!(%tenant, %fault, "the audit trail was tampered with");
+        }
+    }
+    Ok(())
+}
+
+/// The virtual server that a command works in.
+async fn place(settings: &Settings, code: Option<&str>) -> anyhow::Result<(Site, TenantId, TenantCode)> {
+    let site = open(settings, Schema::Expect, Nature::default()).await?;
+    let code = tenant(&site.house.db, code).await?;
+    let config = site.house.db.read(async |connection| tenants::config(connection, &code).await).await?;
+    let config = config.with_context(|| format!("there is no tenant \"{code}\""))?;
+    Ok((site, config.tenant.id, code))
+}
+
+/// `vestibule audit export`.
+///
+/// # Errors
+/// If there is no such virtual server, it has no key that signs, or nothing can be written.
+pub async fn export(
+    settings: &Settings,
+    code: Option<&str>,
+    span: (Option<Timestamp>, Option<Timestamp>),
+) -> anyhow::Result<()> {
+    let (site, tenant, code) = place(settings, code).await?;
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let events = audit_trail::export(&desk(&site), (tenant, &code), span, &mut |line| {
+        serde_json::to_writer(&mut out, line)?;
+        out.write_all(b"\n")
+    })
+    .await?;
+    out.flush()?;
+    drop(out);
+    eprintln!("{events} events");
+    site.house.db.close().await;
+    Ok(())
+}
+
+/// `vestibule audit keys`.
+///
+/// # Errors
+/// If there is no such virtual server, or a key does not open.
+pub async fn keys(settings: &Settings, code: Option<&str>) -> anyhow::Result<String> {
+    let (site, tenant, _) = place(settings, code).await?;
+    let keys = audit_trail::public_keys(&site.house, tenant).await?;
+    site.house.db.close().await;
+    Ok(keys.to_string())
+}
+
+/// `vestibule audit verify` with the database: against itself, and against what exports say.
+///
+/// # Errors
+/// If there is no such virtual server, or the database fails.
+pub async fn verify(
+    settings: &Settings,
+    code: Option<&str>,
+    files: &[PathBuf],
+    keys: Option<&Path>,
+) -> anyhow::Result<Said> {
+    let (site, tenant, code) = place(settings, code).await?;
+    let now = site.house.clock.now();
+    let (mut said, known) = if files.is_empty() {
+        (Said { lines: Vec::new(), notes: Vec::new(), good: true }, Default::default())
+    } else {
+        offline::verify_of(files, keys, Some(tenant))
+    };
+    match audit_trail::verify(&site.house, tenant, &known, Pace::Quick, now).await? {
+        Ok(found) => said.lines.push(offline::words(&format!("database, {code}"), &found)),
+        Err(fault) => {
+            said.good = false;
+            said.lines.push(format!("database, {code}: {fault}"));
+        }
+    }
+    site.house.db.close().await;
+    Ok(said)
+}

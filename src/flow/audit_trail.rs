@@ -1,0 +1,700 @@
+//! The audit trail after it was written: sealed, signed, checked, exported, and cut where it is too old.
+//!
+//! An event is written by the use case that it tells of. What happens here happens a little later, in one instance at a time
+//! (`app::jobs`), and can be run twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::BitOr as _;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::administration::Desk;
+use super::{Error, House, Result};
+use crate::domain::audit::chain::{
+    CHECKPOINT_TYPE, Checkpoint, Entry, FORM, Fault, Found, Hash, Head, LATEST, Line, Link, REMOVAL_TYPE, Removal,
+    RemovalNote, Verifier, Wrong,
+};
+use crate::domain::audit::{Action, Actor, Event};
+use crate::domain::ids::{TenantId, UserId};
+use crate::domain::signing_key::{KeyPurpose, KeyStage};
+use crate::domain::tenant::TenantCode;
+use crate::domain::timestamp::Timestamp;
+use crate::keys::jose::{Jws, KeySet};
+use crate::keys::signing::SigningKey;
+use crate::storage::audit_chain::{self, Linked, Signed, State};
+use crate::storage::{self, Connection, access_log, audit, signing_keys};
+
+/// Events are sealed in the order of time once they are so old: transactions that began together end together.
+pub const SETTLED: Duration = Duration::from_secs(2);
+/// How many events are sealed in one transaction.
+const BATCH: i64 = 250;
+/// How many rows are read at once when a chain is checked.
+const PAGE: i64 = 1000;
+/// A checkpoint is signed after so many events …
+const EVENTS_SIGNED: i64 = 1000;
+/// … and after so long, if there were any.
+const TIME_SIGNED: Duration = Duration::from_secs(60 * 60);
+/// The longest signed text that is looked at: a note of removed personal data names some hundred rows.
+const LONGEST: usize = 1 << 20;
+/// How many rows one note tells of.
+const ROWS_OF_NOTE: usize = 500;
+/// What stands where personal data was.
+const REMOVED: &str = "removed";
+
+/// What was found when a chain was checked.
+pub type Verdict = std::result::Result<Found, Fault>;
+
+/// Seals what has settled, in every virtual server. Says how many events.
+///
+/// # Errors
+/// If the database fails.
+pub async fn seal(house: &House, now: Timestamp) -> storage::Result<u64> {
+    let until = now.minus(SETTLED);
+    let waiting = house.db.read(async |connection| audit_chain::waiting(until).ask(connection).await).await?;
+    let mut sealed = 0;
+    for tenant in waiting {
+        sealed += seal_until(house, tenant, until, now).await?;
+    }
+    Ok(sealed)
+}
+
+/// Seals the events of one virtual server up to a time. Says how many.
+///
+/// # Errors
+/// If the database fails.
+pub async fn seal_until(house: &House, tenant: TenantId, until: Timestamp, now: Timestamp) -> storage::Result<u64> {
+    let mut sealed = 0;
+    loop {
+        let (state, events) = house
+            .db
+            .read(async |connection| {
+                let state = audit_chain::state(tenant).ask(connection).await?;
+                let seen = state.as_ref().map_or((-1, String::new()), |state| state.seen.clone());
+                let events = audit_chain::unsealed(tenant, &seen, until, BATCH).ask(connection).await?;
+                Ok((state, events))
+            })
+            .await?;
+        let Some(last) = events.last() else { return Ok(sealed) };
+        let seen = (last.at, last.id.clone());
+        if !append(house, tenant, state.as_ref(), &events, seen, now).await? {
+            return Ok(sealed);
+        }
+        sealed += u64::try_from(events.len()).unwrap_or_default();
+    }
+}
+
+/// Seals events that came late: not longer ago than `span`, and before what was sealed in the order of time. Says how many.
+///
+/// # Errors
+/// If the database fails.
+pub async fn seal_late(house: &House, now: Timestamp, span: Duration) -> storage::Result<u64> {
+    let tenants = house.db.read(async |connection| audit_chain::tenants().ask(connection).await).await?;
+    let mut sealed = 0;
+    for tenant in tenants {
+        loop {
+            let (state, events) = house
+                .db
+                .read(async |connection| {
+                    let Some(state) = audit_chain::state(tenant).ask(connection).await? else {
+                        return Ok((None, Vec::new()));
+                    };
+                    let from = now.minus(span).micros().max(now.micros().saturating_sub(LATEST));
+                    let events = audit_chain::late(tenant, from, state.seen.0, BATCH).ask(connection).await?;
+                    Ok((Some(state), events))
+                })
+                .await?;
+            let Some(state) = state.filter(|_| !events.is_empty()) else { break };
+            let seen = state.seen.clone();
+            if !append(house, tenant, Some(&state), &events, seen, now).await? {
+                break;
+            }
+            sealed += u64::try_from(events.len()).unwrap_or_default();
+        }
+    }
+    Ok(sealed)
+}
+
+/// Appends events to a chain. `false` if another instance has done so meanwhile.
+async fn append(
+    house: &House,
+    tenant: TenantId,
+    state: Option<&State>,
+    events: &[Entry],
+    seen: (i64, String),
+    now: Timestamp,
+) -> storage::Result<bool> {
+    let mut head = state.map_or_else(|| Head::beginning(tenant), |state| state.head);
+    let mut links: Vec<(Link, &Entry)> = Vec::with_capacity(events.len());
+    for event in events {
+        let link = head.next(now.micros(), event.content(tenant));
+        head = link.into();
+        links.push((link, event));
+    }
+    let before = state.map(|state| state.head);
+    let done = house
+        .db
+        .write(async |connection| {
+            if audit_chain::append(connection, tenant, before, &links, &seen).await? {
+                Ok(())
+            } else {
+                // Rolls back what was written before it was noticed.
+                Err(storage::Error::Contended)
+            }
+        })
+        .await;
+    match done {
+        Ok(()) => Ok(true),
+        Err(storage::Error::Contended) => Ok(false),
+        Err(error) if error.is_duplicate() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The keys with which a virtual server signs checkpoints: the one that signs now, and all of them in public, for checking.
+async fn keys(house: &House, tenant: TenantId) -> Result<(Option<SigningKey>, Value)> {
+    let stored = house.db.read(async |connection| signing_keys::of_tenant(connection, tenant).await).await?;
+    let mut current = None;
+    let mut public = Vec::new();
+    for row in stored.iter().filter(|row| row.purpose == KeyPurpose::Audit) {
+        let key = SigningKey::open(row, &house.sealer).map_err(Error::SigningKey)?;
+        public.push(key.public_jwk().clone());
+        if row.stage == KeyStage::Current {
+            current = Some(key);
+        }
+    }
+    Ok((current, json!({ "keys": public })))
+}
+
+/// The public keys that sign a virtual server's checkpoints, as a JWK set: whoever keeps it elsewhere need not believe the one
+/// in an export.
+///
+/// # Errors
+/// If the database fails or a key does not open.
+pub async fn public_keys(house: &House, tenant: TenantId) -> Result<Value> {
+    Ok(keys(house, tenant).await?.1)
+}
+
+/// What a signed text of this type says, if one of `keys` signed it.
+#[must_use]
+pub fn opened(keys: &KeySet, typ: &str, text: &str) -> Option<Value> {
+    let jws = Jws::split(text, LONGEST).ok()?;
+    if jws.typ().as_deref() == Some(typ) { jws.claims(keys).ok() } else { None }
+}
+
+/// Signs checkpoints that are due in every virtual server.
+///
+/// # Errors
+/// If the database fails or a key does not open.
+pub async fn sign_due(house: &House, now: Timestamp) -> Result<()> {
+    let tenants = house.db.read(async |connection| audit_chain::tenants().ask(connection).await).await?;
+    for tenant in tenants {
+        let state = house.db.read(async |connection| audit_chain::state(tenant).ask(connection).await).await?;
+        let Some(state) = state else { continue };
+        let (signed, at) = state.signed;
+        let new = state.head.number - signed;
+        if new >= EVENTS_SIGNED || (new > 0 && now.since(at) >= TIME_SIGNED) {
+            sign(house, tenant, now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Signs a checkpoint for the place where a chain stands, unless there is one. `false` if the virtual server has no key for
+/// it yet: the hourly job makes one.
+///
+/// # Errors
+/// If the database fails or a key does not open.
+pub async fn sign(house: &House, tenant: TenantId, now: Timestamp) -> Result<bool> {
+    let state = house.db.read(async |connection| audit_chain::state(tenant).ask(connection).await).await?;
+    let Some(state) = state.filter(|state| state.head.number > state.signed.0) else { return Ok(true) };
+    let (Some(key), _) = keys(house, tenant).await? else { return Ok(false) };
+    let claims =
+        Checkpoint { tenant: tenant.to_string(), number: state.head.number, hash: state.head.hash, at: now.micros() };
+    let jwt = signed_text(&key, CHECKPOINT_TYPE, &claims)?;
+    let signed = Signed { number: state.head.number, at: now, jwt };
+    house.db.write(async |connection| audit_chain::sign(connection, tenant, &signed).await).await?;
+    Ok(true)
+}
+
+fn signed_text(key: &SigningKey, typ: &str, claims: &impl serde::Serialize) -> Result<String> {
+    let claims = serde_json::to_vec(claims).expect("claims have string keys and no failing serializer");
+    key.sign_typed(typ, &claims).map_err(Error::SigningKey)
+}
+
+/// How a chain is read: at once, or with pauses for others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Somebody waits for it.
+    Quick,
+    /// In the background.
+    Gentle,
+}
+
+/// Checks the whole chain of a virtual server against the database. `known` are places of the chain that somebody kept
+/// elsewhere.
+///
+/// # Errors
+/// If the database fails or a key does not open.
+pub async fn verify(
+    house: &House,
+    tenant: TenantId,
+    known: &BTreeMap<i64, Hash>,
+    pace: Pace,
+    now: Timestamp,
+) -> Result<Verdict> {
+    let first = verify_once(house, tenant, known, pace, now).await?;
+    // Personal data that is removed at this very moment: the note that tells of it is sealed now.
+    if let Err(Fault { wrong: Wrong::Edited, .. }) = first {
+        return verify_once(house, tenant, known, pace, now).await;
+    }
+    Ok(first)
+}
+
+async fn verify_once(
+    house: &House,
+    tenant: TenantId,
+    known: &BTreeMap<i64, Hash>,
+    pace: Pace,
+    now: Timestamp,
+) -> Result<Verdict> {
+    seal_until(house, tenant, now, now).await?;
+    let (_, public) = keys(house, tenant).await?;
+    // A virtual server without a key has no checkpoints.
+    let keys = KeySet::parse_published(&public.to_string()).unwrap_or_default();
+    let open = |typ: &str, text: &str| opened(&keys, typ, text);
+    let db = &house.db;
+    let (state, last) = db
+        .read(async |connection| {
+            let state = audit_chain::state(tenant).ask(connection).await?;
+            Ok((state, audit_chain::checkpoint_before(tenant, i64::MAX).ask(connection).await?))
+        })
+        .await?;
+    let state = state.unwrap_or_else(|| State::beginning(tenant));
+    let start = match base(house, tenant, state.base, &open).await? {
+        Ok(start) => start,
+        Err(fault) => return Ok(Err(fault)),
+    };
+    let mut verifier = Verifier::new(tenant, start, &open);
+    loop {
+        let after = verifier.head().number;
+        let (links, signed) = db
+            .read(async |connection| {
+                let links = audit_chain::links(tenant, after, i64::MAX, PAGE).ask(connection).await?;
+                let up_to = links.last().map_or(after, |last| last.link.number);
+                let signed = audit_chain::checkpoints(tenant, after, up_to, PAGE).ask(connection).await?;
+                Ok((links, signed))
+            })
+            .await?;
+        if links.is_empty() {
+            break;
+        }
+        let signed: BTreeMap<i64, Signed> = signed.into_iter().map(|signed| (signed.number, signed)).collect();
+        for row in links {
+            if let Err(fault) = step(&mut verifier, &row, &signed, known) {
+                return Ok(Err(verifier.earliest(fault)));
+            }
+        }
+        match pace {
+            Pace::Quick => tokio::task::yield_now().await,
+            Pace::Gentle => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+    let end = verifier.head();
+    // What was there when this began must be there now; what was sealed since has come on top.
+    let promised = last.map_or(0, |last| last.number).max(state.head.number);
+    if end.number < promised {
+        let fault = Fault { number: end.number + 1, event: None, wrong: Wrong::CutOff };
+        return Ok(Err(verifier.earliest(fault)));
+    }
+    if let Some((number, _)) = known.range(end.number + 1..).next() {
+        let fault = Fault { number: *number, event: None, wrong: Wrong::CutOff };
+        return Ok(Err(verifier.earliest(fault)));
+    }
+    let found = match verifier.end() {
+        Ok(found) => found,
+        Err(fault) => return Ok(Err(fault)),
+    };
+    let before = now.micros().saturating_sub(LATEST).min(state.seen.0.saturating_add(1));
+    let strangers = db.read(async |connection| {
+        let Some(stranger) = audit_chain::late(tenant, i64::MIN, before, 1).ask(connection).await?.pop() else {
+            return Ok(None);
+        };
+        let next = audit_chain::numbers_between(tenant, stranger.at, i64::MAX).ask(connection).await?;
+        Ok(Some((stranger, next)))
+    });
+    Ok(match strangers.await? {
+        None => Ok(found),
+        Some((stranger, next)) => {
+            let number = next.map_or(end.number + 1, |(low, _)| low);
+            Err(Fault { number, event: Some(stranger.id), wrong: Wrong::Inserted })
+        }
+    })
+}
+
+/// One row of a chain, with what is known of that place.
+fn step(
+    verifier: &mut Verifier<'_>,
+    row: &Linked,
+    signed: &BTreeMap<i64, Signed>,
+    known: &BTreeMap<i64, Hash>,
+) -> std::result::Result<(), Fault> {
+    verifier
+        .event(row.link, row.event.as_ref())
+        .map_err(|fault| Fault { event: fault.event.or_else(|| Some(row.event_id.clone())), ..fault })?;
+    if let Some(signed) = signed.get(&row.link.number) {
+        verifier.checkpoint(&signed.jwt)?;
+    }
+    if known.get(&row.link.number).is_some_and(|hash| *hash != row.link.hash) {
+        let wrong = Wrong::Rewritten { since: 0 };
+        return Err(Fault { number: row.link.number, event: Some(row.event_id.clone()), wrong });
+    }
+    Ok(())
+}
+
+/// Where what is left of a chain begins: at the very beginning, or at the checkpoint where it was cut.
+async fn base(
+    house: &House,
+    tenant: TenantId,
+    base: i64,
+    open: &(dyn Fn(&str, &str) -> Option<Value> + '_),
+) -> Result<std::result::Result<Head, Fault>> {
+    if base == 0 {
+        return Ok(Ok(Head::beginning(tenant)));
+    }
+    let signed = house.db.read(async |connection| audit_chain::checkpoint_before(tenant, base).ask(connection).await);
+    let signed = signed.await?.filter(|signed| signed.number == base);
+    let claims = signed.and_then(|signed| open(CHECKPOINT_TYPE, &signed.jwt));
+    let checkpoint = claims.and_then(|claims| serde_json::from_value::<Checkpoint>(claims).ok());
+    let good = checkpoint.filter(|it| it.tenant == tenant.to_string() && it.number == base);
+    Ok(match good {
+        Some(checkpoint) => Ok(Head { number: base, hash: checkpoint.hash }),
+        None => Err(Fault { number: base, event: None, wrong: Wrong::BadSignature }),
+    })
+}
+
+/// Checks every chain, and remembers what was found for the console. Says what is wrong, by virtual server.
+///
+/// # Errors
+/// If the database fails or a key does not open.
+pub async fn verify_all(house: &House, now: Timestamp) -> Result<Vec<(TenantId, Fault)>> {
+    let tenants = house.db.read(async |connection| audit_chain::tenants().ask(connection).await).await?;
+    let mut wrong = Vec::new();
+    for tenant in tenants {
+        if let Err(fault) = verify_and_remember(house, tenant, Pace::Gentle, now).await? {
+            wrong.push((tenant, fault));
+        }
+    }
+    Ok(wrong)
+}
+
+/// Checks the chain of one virtual server, and remembers what was found.
+///
+/// # Errors
+/// If the database fails or a key does not open.
+pub async fn verify_and_remember(house: &House, tenant: TenantId, pace: Pace, now: Timestamp) -> Result<Verdict> {
+    let verdict = verify(house, tenant, &BTreeMap::new(), pace, now).await?;
+    let fault = verdict.as_ref().err().map(ToString::to_string);
+    house.db.write(async |connection| audit_chain::checked(connection, tenant, now, fault.as_deref()).await).await?;
+    Ok(verdict)
+}
+
+/// Why the trail was not exported.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The virtual server has no key for checkpoints yet.
+    #[error("the tenant has no key that signs checkpoints yet; `vestibule keys rotate --tenant CODE` makes one")]
+    NoKey,
+    /// The lines could not be written.
+    #[error("it could not be written: {0}")]
+    Write(#[from] std::io::Error),
+    /// The database failed, or a key does not open.
+    #[error(transparent)]
+    House(#[from] Error),
+}
+
+impl From<storage::Error> for ExportError {
+    fn from(error: storage::Error) -> Self {
+        Self::House(error.into())
+    }
+}
+
+/// Writes the trail of a virtual server, line by line, so that it can be checked without us. `from` and `to` narrow the
+/// events by time; the chain is written from the checkpoint before the first of them to the one after the last, where events
+/// outside of that time are links only. Says how many events.
+///
+/// # Errors
+/// [`ExportError`].
+pub async fn export(
+    desk: &Desk<'_>,
+    (tenant, code): (TenantId, &TenantCode),
+    (from, to): (Option<Timestamp>, Option<Timestamp>),
+    write: &mut (dyn FnMut(&Line) -> std::io::Result<()> + '_),
+) -> std::result::Result<u64, ExportError> {
+    let (house, now) = (desk.house, desk.now);
+    seal_until(house, tenant, now.minus(SETTLED), now).await?;
+    if !sign(house, tenant, now).await? {
+        return Err(ExportError::NoKey);
+    }
+    let state = house.db.read(async |connection| audit_chain::state(tenant).ask(connection).await).await?;
+    let state = state.unwrap_or_else(|| State::beginning(tenant));
+    let (_, public) = keys(house, tenant).await?;
+    let keys = KeySet::parse_published(&public.to_string()).unwrap_or_default();
+    let open = |typ: &str, text: &str| opened(&keys, typ, text);
+    let (from, to) = (from.map_or(i64::MIN, Timestamp::micros), to.map_or(i64::MAX, Timestamp::micros));
+    let (start, up_to) = house
+        .db
+        .read(async |connection| {
+            let range = audit_chain::numbers_between(tenant, from, to).ask(connection).await?;
+            let (low, high) = range.unwrap_or((state.head.number + 1, state.head.number));
+            let start = audit_chain::checkpoint_before(tenant, low - 1).ask(connection).await?;
+            let end = audit_chain::checkpoints(tenant, high - 1, i64::MAX, 1).ask(connection).await?;
+            Ok((start, end.first().map_or(state.head.number, |signed| signed.number)))
+        })
+        .await?;
+    let start = start.filter(|start| start.number >= state.base);
+    let claims = start.as_ref().and_then(|signed| open(CHECKPOINT_TYPE, &signed.jwt));
+    let checkpoint = claims.and_then(|claims| serde_json::from_value::<Checkpoint>(claims).ok());
+    let after = match checkpoint {
+        Some(checkpoint) => Head { number: checkpoint.number, hash: checkpoint.hash },
+        None => Head::beginning(tenant),
+    };
+    write(&Line::Head {
+        form: FORM.to_owned(),
+        tenant: tenant.to_string(),
+        code: code.to_string(),
+        after,
+        checkpoint: start.map(|signed| signed.jwt),
+        keys: public,
+    })?;
+    let (mut number, mut events) = (after.number, 0);
+    while number < up_to {
+        let (links, signed) = house
+            .db
+            .read(async |connection| {
+                let links = audit_chain::links(tenant, number, up_to, PAGE).ask(connection).await?;
+                let last = links.last().map_or(number, |last| last.link.number);
+                Ok((links, audit_chain::checkpoints(tenant, number, last, PAGE).ask(connection).await?))
+            })
+            .await?;
+        let Some(last) = links.last() else { break };
+        number = last.link.number;
+        let mut signed: BTreeMap<i64, Signed> = signed.into_iter().map(|signed| (signed.number, signed)).collect();
+        for row in links {
+            match row.event {
+                // An event that is gone is told by whoever checks: a link without it says it was left out on purpose.
+                Some(event) if (from..to).contains(&event.at) => {
+                    events += 1;
+                    write(&Line::Event { link: row.link, event })?;
+                }
+                None if (from..to).contains(&row.at) => {}
+                _ => write(&Line::Link(row.link))?,
+            }
+            if let Some(signed) = signed.remove(&row.link.number) {
+                write(&Line::Checkpoint { number: signed.number, jwt: signed.jwt })?;
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+    write(&Line::End { number, events })?;
+    let detail = json!({ "events": events, "from": bound(from), "to": bound(to), "through": number });
+    house
+        .db
+        .write(async |connection| {
+            let object = ("tenant", tenant.to_string());
+            desk.record(connection, tenant, Action::AuditExported, object, detail.clone()).await
+        })
+        .await?;
+    Ok(events)
+}
+
+fn bound(micros: i64) -> Option<String> {
+    (micros != i64::MIN && micros != i64::MAX).then(|| Timestamp::from_micros(micros).rfc3339())
+}
+
+/// Removes events that are older than `days`, up to a signed checkpoint, so that what is left can still be checked. Says how
+/// many.
+///
+/// # Errors
+/// If the database fails.
+pub async fn purge(house: &House, tenant: TenantId, days: u32, now: Timestamp) -> storage::Result<u64> {
+    let old = now.minus(Duration::from_secs(u64::from(days) * 86_400));
+    let (state, signed) = house
+        .db
+        .read(async |connection| {
+            let state = audit_chain::state(tenant).ask(connection).await?;
+            Ok((state, audit_chain::checkpoint_at(tenant, old).ask(connection).await?))
+        })
+        .await?;
+    let (Some(state), Some(signed)) = (state, signed) else { return Ok(0) };
+    let (mut base, mut removed) = (state.base, 0);
+    while base < signed.number {
+        let links = house
+            .db
+            .read(async |connection| audit_chain::links(tenant, base, signed.number, BATCH).ask(connection).await);
+        let links = links.await?;
+        let Some(last) = links.last() else { break };
+        base = last.link.number;
+        let through = base == signed.number;
+        house
+            .db
+            .write(async |connection| {
+                audit_chain::cut(connection, tenant, &links, base).await?;
+                if through {
+                    audit_chain::forget_checkpoints(connection, tenant, base).await?;
+                    let event = Event::new(now, tenant, Actor::System, Action::AuditPurged).on("tenant", tenant);
+                    house.record(connection, event.with(json!({ "through": base, "days": days }))).await?;
+                }
+                Ok(())
+            })
+            .await?;
+        removed += u64::try_from(links.len()).unwrap_or_default();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(removed)
+}
+
+/// Removes what is older than each virtual server keeps it: audit events and entries of the access log.
+///
+/// # Errors
+/// If the database fails.
+pub async fn purge_all(house: &House, now: Timestamp) -> storage::Result<u64> {
+    let tenants = house.db.read(async |connection| audit_chain::tenants().ask(connection).await).await?;
+    let mut removed = 0;
+    for tenant in tenants {
+        let settings =
+            house.db.read(async |connection| storage::tenants::settings_of(tenant).ask(connection).await).await?;
+        let Some(settings) = settings else { continue };
+        removed += purge(house, tenant, settings.logs.audit_days, now).await?;
+        let old = now.minus(Duration::from_secs(u64::from(settings.logs.access_days) * 86_400));
+        loop {
+            let some = house.db.write(async |connection| access_log::remove_before(connection, tenant, old).await);
+            let some = some.await?;
+            removed += some;
+            if some == 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    Ok(removed)
+}
+
+/// Removes what tells who somebody was from the events that are about them: addresses, and `names` (user name, mail
+/// address, first and last name, telephone number) wherever they stand. The identifier of the account stays: it names nobody
+/// once the account is gone. The chain stays whole, because a signed note in it tells which rows have changed, and how. Says
+/// how many rows.
+///
+/// # Errors
+/// [`ExportError::NoKey`] if the virtual server has no key to sign the note with; if the database fails.
+pub async fn pseudonymize(
+    desk: &Desk<'_>,
+    tenant: TenantId,
+    user: UserId,
+    names: &[String],
+) -> std::result::Result<u64, ExportError> {
+    let (house, now) = (desk.house, desk.now);
+    seal_until(house, tenant, now, now).await?;
+    let (Some(key), _) = keys(house, tenant).await? else { return Err(ExportError::NoKey) };
+    let names: Vec<String> =
+        names.iter().map(|name| name.trim().to_lowercase()).filter(|name| !name.is_empty()).collect();
+    let rows = house.db.read(async |connection| all_about(connection, tenant, user).await).await?;
+    let mut changed = 0;
+    for some in rows.chunks(ROWS_OF_NOTE) {
+        let mut left = Vec::new();
+        let mut noted = BTreeMap::new();
+        for (number, event) in some {
+            let without = without_names(event, user, &names);
+            if without != *event {
+                noted.insert(*number, without.content(tenant));
+                left.push(without);
+            }
+        }
+        if left.is_empty() {
+            continue;
+        }
+        let rows = left.len();
+        let note = signed_text(&key, REMOVAL_TYPE, &Removal { tenant: tenant.to_string(), rows: noted })?;
+        let detail = serde_json::to_value(RemovalNote { rows, note }).unwrap_or_default();
+        house
+            .db
+            .write(async |connection| {
+                for event in &left {
+                    audit_chain::strip(connection, tenant, event).await?;
+                }
+                let object = ("user", user.to_string());
+                desk.record(connection, tenant, Action::AuditPseudonymized, object, detail.clone()).await
+            })
+            .await?;
+        changed += u64::try_from(rows).unwrap_or_default();
+    }
+    Ok(changed)
+}
+
+/// Every sealed event by or about somebody, and those of the logins in which they were not known yet, with their numbers.
+async fn all_about(connection: &mut Connection, tenant: TenantId, user: UserId) -> storage::Result<Vec<(i64, Entry)>> {
+    let mut events: BTreeMap<(i64, String), Entry> = BTreeMap::new();
+    let mut logins = BTreeSet::new();
+    let mut after = None;
+    loop {
+        let page = audit::about_subject(tenant, &user.to_string(), after.as_ref(), PAGE).ask(connection).await?;
+        let Some(last) = page.last() else { break };
+        after = Some((last.at, last.id.clone()));
+        for event in page {
+            logins.extend(event.correlation_id.clone());
+            events.insert((event.at, event.id.clone()), event);
+        }
+    }
+    for login in logins {
+        let Ok(login) = login.parse() else { continue };
+        for event in audit::of_login(tenant, login).ask(connection).await? {
+            // Two people may try at one page; what another did there is not theirs.
+            if event.actor.is_empty() || event.actor == user.to_string() {
+                events.insert((event.at, event.id.clone()), event);
+            }
+        }
+    }
+    let mut numbered = Vec::with_capacity(events.len());
+    for ((at, id), event) in events {
+        if let Some(link) = audit_chain::link_of(tenant, at, &id).ask(connection).await? {
+            numbered.push((link.number, event));
+        }
+    }
+    Ok(numbered)
+}
+
+/// An event without what tells who somebody was.
+fn without_names(event: &Entry, user: UserId, names: &[String]) -> Entry {
+    let mut left = event.clone();
+    let by_them = event.actor.is_empty() || event.actor == user.to_string();
+    if by_them {
+        left.address = String::new();
+        left.actor_name = event.actor_name.as_ref().map(|_| REMOVED.to_owned());
+    }
+    let is_name = |text: &str| {
+        let text = text.to_lowercase();
+        names.iter().any(|name| text == *name || (name.chars().count() > 3 && text.contains(name.as_str())))
+    };
+    if is_name(&left.object_id) {
+        left.object_id = REMOVED.to_owned();
+    }
+    if let Ok(mut detail) = serde_json::from_str::<Value>(&event.detail)
+        && forget(&mut detail, &is_name)
+    {
+        left.detail = detail.to_string();
+    }
+    left
+}
+
+/// Puts something else in the place of every text that is a name. Says whether there was one.
+fn forget(value: &mut Value, is_name: &impl Fn(&str) -> bool) -> bool {
+    match value {
+        Value::String(text) if is_name(text) => {
+            REMOVED.clone_into(text);
+            true
+        }
+        Value::Array(items) => items.iter_mut().map(|item| forget(item, is_name)).fold(false, bool::bitor),
+        Value::Object(members) => members.values_mut().map(|item| forget(item, is_name)).fold(false, bool::bitor),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
