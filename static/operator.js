@@ -25,3 +25,14 @@ for (const part of document.querySelectorAll("[data-with]")) {
   for (const control of controls) control.addEventListener("change", show);
   show();
 }
+// What applies depends on other fields: the server says it, and the button is there without scripts.
+for (const select of document.querySelectorAll("[data-look]")) {
+  select.addEventListener("change", () => select.form.requestSubmit(select.form.querySelector("[name=look]")));
+}
+// Push cannot be on where a platform is not allowed.
+for (const box of document.querySelectorAll("[data-needs]")) {
+  const other = document.getElementById(box.dataset.needs);
+  const follow = () => { box.disabled = other.disabled || !other.checked; if (!other.checked) box.checked = false; };
+  other.addEventListener("change", follow);
+  follow();
+}

@@ -151,7 +151,8 @@ fn pages_have_no_inline_script_or_style() {
         assert!(letter || !text.contains(" style="), "{}", path.display());
         for tag in text.split("<script").skip(1) {
             let tag = tag.split('>').next().unwrap();
-            let from_us = [" src=\"{{ frame.asset(", " src=\"{{ shell.frame.asset("].iter().any(|src| tag.contains(src));
+            let from_us =
+                [" src=\"{{ frame.asset(", " src=\"{{ shell.frame.asset("].iter().any(|src| tag.contains(src));
             assert!(from_us, "{}: an inline script: {tag}", path.display());
         }
         // The QR code is drawn by us; nothing else reaches a page unescaped.

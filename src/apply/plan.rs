@@ -10,11 +10,12 @@ use crate::config::document::Document;
 use crate::domain::application::{Application, Assignment, Protocol};
 use crate::domain::authenticator::kinds::differences as differences_of;
 use crate::domain::authenticator::lifecycle::Kind;
-use crate::domain::authenticator::template::{Mode, TokenTemplate};
+use crate::domain::authenticator::template::TokenTemplate;
 use crate::domain::group::Group;
 use crate::domain::ids::{GroupId, Id};
 use crate::domain::name::{checked, key_of};
 use crate::domain::policy::platform::{Platform, Rule};
+use crate::domain::settings::template_faults;
 use crate::domain::tenant::{Status, TenantCode, TenantConfig, TenantSettings};
 use crate::flow::administration::{Desk, keys, tenants};
 use crate::i18n::Language;
@@ -392,11 +393,8 @@ fn plan_templates(
             document.fault(&format!("{place}.version"), "must not be given: the service counts the versions (R-202)");
         }
         let wanted = settings::overlaid(document, &place, template, table);
-        for (key, words) in wanted.faults().into_iter().chain(wanted.faults_of(kind)) {
+        for (key, words) in template_faults(kind, &wanted) {
             document.fault(&format!("{place}.{key}"), words);
-        }
-        if name == "oath_app" && wanted.mode == Mode::ChallengeResponse {
-            document.fault(&format!("{place}.mode"), "must be \"quick_log\": standard apps answer no challenges");
         }
         let told = |(key, words): (&str, &str)| format!("token_template.{name}.{key} {words}");
         let unusual = differences_of(&TokenTemplate::shipped(kind), &wanted);

@@ -28,6 +28,7 @@ pub mod resource;
 pub mod secret;
 pub mod service_provider;
 pub mod session;
+pub mod settings;
 pub mod signing_key;
 pub mod tenant;
 pub mod timestamp;

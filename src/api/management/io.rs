@@ -109,6 +109,11 @@ pub fn versioned(version: i64, body: &impl Serialize) -> HttpResponse {
     HttpResponse::Ok().insert_header((ETAG, format!("\"{version}\""))).json(body)
 }
 
+/// 200 with JSON, and an entity tag.
+pub fn tagged(tag: &str, body: &impl Serialize) -> HttpResponse {
+    HttpResponse::Ok().insert_header((ETAG, format!("\"{tag}\""))).json(body)
+}
+
 /// 201 with JSON.
 pub fn created(body: &impl Serialize) -> HttpResponse {
     HttpResponse::Created().json(body)
@@ -125,8 +130,16 @@ pub fn done() -> HttpResponse {
 /// # Errors
 /// 428 (RFC 6585) without it; 412 for a tag that is not ours.
 pub fn if_match(request: &HttpRequest) -> Result<i64, Problem> {
+    if_match_tag(request)?.parse().map_err(|_| Problem::changed_meanwhile())
+}
+
+/// As [`if_match`], for tags that are no numbers.
+///
+/// # Errors
+/// As [`if_match`].
+pub fn if_match_tag(request: &HttpRequest) -> Result<String, Problem> {
     let needed = || Problem::new(428, "version_needed", "send the ETag of what you have read as If-Match");
     let tag = request.headers().get(IF_MATCH).ok_or_else(needed)?.to_str().unwrap_or_default();
-    let version = tag.trim().strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
-    version.and_then(|version| version.parse().ok()).ok_or_else(Problem::changed_meanwhile)
+    let tag = tag.trim().strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+    tag.map(str::to_owned).ok_or_else(Problem::changed_meanwhile)
 }

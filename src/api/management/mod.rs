@@ -8,6 +8,7 @@ mod keys;
 mod me;
 mod operators;
 pub mod problem;
+mod settings;
 mod spec;
 
 use actix_web::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
@@ -32,6 +33,7 @@ pub fn api() -> Api {
     me::routes(&mut api);
     operators::routes(&mut api);
     keys::routes(&mut api);
+    settings::routes(&mut api);
     api
 }
 

@@ -10,6 +10,7 @@ pub mod recovery;
 pub mod reseal;
 pub mod roster;
 pub mod rules;
+pub mod settings;
 pub mod stock;
 pub mod synchronize;
 pub mod templates;

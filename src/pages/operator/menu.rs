@@ -6,6 +6,12 @@ use crate::domain::operator::{Deed, Module, Part, Permissions};
 #[must_use]
 pub const fn page(module: Module) -> Option<&'static str> {
     match module {
+        Module::SelfProvisioning => Some("self-provisioning"),
+        Module::Settings => Some("settings"),
+        Module::Platforms => Some("platforms"),
+        Module::TokenTemplates => Some("token-templates"),
+        Module::ServerSidePin => Some("server-side-pin"),
+        Module::UserPolicies => Some("user-policies"),
         Module::ApiKeys => Some("api-keys"),
         Module::Operators => Some("operators"),
         _ => None,

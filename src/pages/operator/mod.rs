@@ -6,6 +6,9 @@
 mod api_keys;
 pub mod menu;
 mod operators;
+mod platforms;
+mod self_provisioning;
+mod settings;
 pub mod shell;
 
 use actix_web::dev::Payload;
@@ -36,6 +39,9 @@ pub fn table() -> Table {
     table.post("logout", Needs::Any, log_out);
     operators::routes(&mut table);
     api_keys::routes(&mut table);
+    self_provisioning::routes(&mut table);
+    platforms::routes(&mut table);
+    settings::routes(&mut table);
     table
 }
 
