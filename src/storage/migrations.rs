@@ -8,7 +8,7 @@ use rusqlite::OptionalExtension as _;
 use sqlx::migrate::Migrator;
 
 use super::mysql::Server;
-use super::{Engine, Error, Result, leases};
+use super::{Engine, Error, Result, leases, people};
 
 /// The steps that were run.
 pub(super) const APPLIED: &str = "SELECT version FROM _sqlx_migrations";
@@ -25,6 +25,25 @@ fn steps(engine: Engine) -> Migrator {
     // The library's own lock is per node on a cluster; see `run_on_mysql`.
     steps.set_locking(false);
     steps
+}
+
+/// The step that adds keys to accounts.
+const PEOPLE_LIST: i64 = 100;
+
+/// Folds letters beyond ASCII in the keys that step 100 has made: SQLite's own LOWER leaves them as they are.
+fn fold_keys(transaction: &rusqlite::Transaction<'_>) -> Result<()> {
+    let mut found = transaction.prepare(
+        "SELECT tenant_id, id, first_name, last_name, username_key FROM user_account \
+         WHERE first_name GLOB '*[^ -~]*' OR last_name GLOB '*[^ -~]*'",
+    )?;
+    let mut change = transaction
+        .prepare("UPDATE user_account SET first_name_key = ?, last_name_key = ? WHERE tenant_id = ? AND id = ?")?;
+    let read = |row: &rusqlite::Row<'_>| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?]);
+    let people: Vec<[String; 5]> = found.query_map([], read)?.collect::<rusqlite::Result<_>>()?;
+    for [tenant, id, first, last, name] in people {
+        change.execute([people::key(&first, &name), people::key(&last, &name), tenant, id])?;
+    }
+    Ok(())
 }
 
 /// How many steps this program knows.
@@ -61,6 +80,9 @@ pub(super) fn run_on_sqlite(connection: &mut rusqlite::Connection) -> Result<()>
             None => {
                 let failed = |error| Error::Migration(format!("step {} failed: {error}", step.version));
                 transaction.execute_batch(step.sql.as_str()).map_err(failed)?;
+                if step.version == PEOPLE_LIST {
+                    fold_keys(&transaction)?;
+                }
                 transaction.execute(
                     "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
                      VALUES (?, ?, TRUE, ?, 0)",

@@ -9,6 +9,7 @@
 //! `statement` and `row` carry values in and out.
 
 pub mod access_log;
+pub mod account_locks;
 pub mod activations;
 pub mod address_changes;
 pub mod alerts;
@@ -25,9 +26,11 @@ pub mod enrollment_links;
 pub mod enrollments;
 pub mod failures;
 pub mod grants;
+pub mod groups;
 pub mod help_desk_codes;
 pub mod identifiers;
 pub mod installation;
+pub mod jobs;
 pub mod leases;
 pub mod logins;
 pub mod logout_notices;
@@ -37,6 +40,7 @@ mod mysql;
 pub mod operators;
 pub mod outbox;
 pub mod parked;
+pub mod people;
 pub mod provisioning_tasks;
 pub mod purge;
 pub mod pushed;

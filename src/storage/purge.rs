@@ -51,6 +51,13 @@ pub async fn run(connection: &mut Connection, now: Timestamp) -> Result<u64> {
         ("DELETE FROM parked_request WHERE expires_at < ?", now.micros()),
         ("DELETE FROM throttle WHERE window_start < ?", old),
         ("DELETE FROM failure WHERE last_at < ? AND locked_by_operator = 0 AND failed_total < 100", month),
+        (
+            "DELETE FROM job_row WHERE EXISTS (SELECT 1 FROM job WHERE job.tenant_id = job_row.tenant_id \
+             AND job.id = job_row.job_id AND job.state <> 'running' AND job.created_at < ?)",
+            month,
+        ),
+        ("DELETE FROM job WHERE state <> 'running' AND created_at < ?", month),
+        ("DELETE FROM account_lock WHERE locked_until < ?", now.micros()),
         // No wait after a change of address is longer (R-582).
         ("DELETE FROM address_change WHERE changed_at < ?", month),
         ("DELETE FROM alert WHERE at < ?", now.minus(Duration::from_secs(400 * 86_400)).micros()),

@@ -141,6 +141,18 @@ pub async fn raise_version(connection: &mut Connection, tenant: TenantId, now: T
     Ok(())
 }
 
+/// Raises the version for a change that was decided by what `version` shows. Says `false` if somebody changed the virtual
+/// server meanwhile.
+pub async fn take_version(connection: &mut Connection, tenant: TenantId, version: i64, now: Timestamp) -> Result<bool> {
+    let done = Statement::new("UPDATE tenant SET version = version + 1, updated_at = ? WHERE id = ? AND version = ?")
+        .bind(now.micros())
+        .shown(tenant)
+        .bind(version)
+        .run(connection)
+        .await?;
+    Ok(done == 1)
+}
+
 async fn groups(connection: &mut Connection, tenant: TenantId) -> Result<Vec<Group>> {
     let rows = Statement::new("SELECT id, name FROM user_group WHERE tenant_id = ? ORDER BY name_key")
         .shown(tenant)

@@ -4,7 +4,7 @@ mod search;
 
 use super::row::{Row, document, micros};
 use super::statement::{Question, Record, Statement};
-use super::{Connection, Result};
+use super::{Connection, Result, people};
 use crate::domain::authenticator::lifecycle::{Disposition, EnrolledBy, Kind, LockReason, Move, after};
 use crate::domain::authenticator::template::TokenTemplate;
 use crate::domain::ids::{TenantId, TokenId, UserId};
@@ -158,7 +158,15 @@ pub(super) fn token_of(row: &Row) -> Result<Token> {
 
 /// Stores a new token. Fails with a duplicate if the serial number was ever used.
 pub async fn insert(connection: &mut Connection, token: &Token) -> Result<()> {
-    insertion(token).run(connection).await?;
+    insertion(token).run(&mut *connection).await?;
+    stands_anew(connection, token.tenant, token.user).await
+}
+
+/// Counts anew how the owner of a token stands with authenticators.
+async fn stands_anew(connection: &mut Connection, tenant: TenantId, user: Option<UserId>) -> Result<()> {
+    if let Some(user) = user {
+        people::counted(tenant, user).run(connection).await?;
+    }
     Ok(())
 }
 
@@ -351,8 +359,11 @@ pub async fn fail(
     .shown(tenant)
     .shown(user)
     .bind(most)
-    .run(connection)
+    .run(&mut *connection)
     .await?;
+    if locked > 0 {
+        stands_anew(connection, tenant, Some(user)).await?;
+    }
     Ok(locked)
 }
 
@@ -417,9 +428,13 @@ pub async fn carry_out(
     .shown(token.id)
     .bind(token.state.id())
     .bind(token.lock.map_or("", LockReason::id))
-    .run(connection)
+    .run(&mut *connection)
     .await?;
-    Ok(if done == 1 { Moved::To(to) } else { Moved::Overtaken })
+    if done != 1 {
+        return Ok(Moved::Overtaken);
+    }
+    stands_anew(connection, token.tenant, token.user).await?;
+    Ok(Moved::To(to))
 }
 
 /// Reserves an imported token for a person, on condition that it is in the inventory.
@@ -435,9 +450,13 @@ pub async fn assign(connection: &mut Connection, token: &Token, user: UserId, no
     .bind(now.micros())
     .shown(token.tenant)
     .shown(token.id)
-    .run(connection)
+    .run(&mut *connection)
     .await?;
-    Ok(if done == 1 { Moved::To(to) } else { Moved::Overtaken })
+    if done != 1 {
+        return Ok(Moved::Overtaken);
+    }
+    stands_anew(connection, token.tenant, Some(user)).await?;
+    Ok(Moved::To(to))
 }
 
 /// Gives a revoked imported token its new secret and what goes with it, on condition that it is still revoked: it is

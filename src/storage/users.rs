@@ -1,5 +1,7 @@
 //! People: accounts, passwords, memberships and known browsers.
 
+use super::groups;
+use super::people::key;
 use super::row::{Row, micros};
 use super::statement::{Question, Record, Statement};
 use super::{Connection, Engine, Result};
@@ -174,10 +176,10 @@ pub async fn insert(connection: &mut Connection, user: &User, now: Timestamp) ->
 
 /// The statement of [`insert`].
 pub fn insertion(user: &User, now: Timestamp) -> Statement {
-    Statement::new(
+    let statement = Statement::new(
         "INSERT INTO user_account (tenant_id, id, username, username_key, email, phone, phone_verified, first_name, \
-         last_name, language, status, security_version, first_enrolled_at, created_at, updated_at) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         last_name, language, status, security_version, first_enrolled_at, created_at, updated_at, email_key, \
+         last_name_key, first_name_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .shown(user.tenant)
     .shown(user.id)
@@ -193,16 +195,25 @@ pub fn insertion(user: &User, now: Timestamp) -> Statement {
     .bind(user.security_version)
     .bind(micros(user.first_enrolled_at))
     .bind(now.micros())
-    .bind(now.micros())
+    .bind(now.micros());
+    keys(statement, user)
 }
 
-/// Stores the changeable fields of an account. `security_version` is taken from `user`: the caller raises it
-/// when address or status changed (INV-11).
-pub async fn update(connection: &mut Connection, user: &User, now: Timestamp) -> Result<()> {
-    Statement::new(
+/// The values of the three keys by which an account is found.
+fn keys(statement: Statement, user: &User) -> Statement {
+    let name = key_of(&user.username);
+    let fields = [user.email.as_deref().unwrap_or_default(), &user.last_name, &user.first_name];
+    fields.into_iter().fold(statement, |statement, field| statement.bind(key(field, &name)))
+}
+
+/// Stores the changeable fields of an account, provided that it has still this version, where one is given (R-040). Says
+/// whether it was so. `security_version` is taken from `user`: the caller raises it when address or status changed (INV-11).
+pub async fn update(connection: &mut Connection, user: &User, version: Option<i64>, now: Timestamp) -> Result<bool> {
+    let statement = Statement::new(
         "UPDATE user_account SET username = ?, username_key = ?, email = ?, phone = ?, phone_verified = ?, \
-         first_name = ?, last_name = ?, language = ?, status = ?, security_version = ?, updated_at = ? \
-         WHERE tenant_id = ? AND id = ?",
+         first_name = ?, last_name = ?, language = ?, status = ?, security_version = ?, updated_at = ?, email_key = ?, \
+         last_name_key = ?, first_name_key = ?, version = version + 1 \
+         WHERE tenant_id = ? AND id = ? AND (? < 0 OR version = ?)",
     )
     .bind(&user.username)
     .bind(key_of(&user.username))
@@ -214,16 +225,16 @@ pub async fn update(connection: &mut Connection, user: &User, now: Timestamp) ->
     .bind(&user.language)
     .bind(status(user.status))
     .bind(user.security_version)
-    .bind(now.micros())
-    .shown(user.tenant)
-    .shown(user.id)
-    .run(connection)
-    .await?;
-    Ok(())
+    .bind(now.micros());
+    let version = version.unwrap_or(-1);
+    let statement = keys(statement, user).shown(user.tenant).shown(user.id).bind(version).bind(version);
+    Ok(statement.run(connection).await? == 1)
 }
 
 /// Removes an account with its password, memberships and known browsers.
 pub async fn remove(connection: &mut Connection, tenant: TenantId, id: UserId) -> Result<()> {
+    let left = groups_of(connection, tenant, id).await?;
+    groups::count(connection, tenant, left.into_iter().map(|group| (group, -1)).collect()).await?;
     for statement in [
         "DELETE FROM password WHERE tenant_id = ? AND user_id = ?",
         "DELETE FROM group_member WHERE tenant_id = ? AND user_id = ?",
@@ -234,6 +245,22 @@ pub async fn remove(connection: &mut Connection, tenant: TenantId, id: UserId) -
         Statement::new(statement).shown(tenant).shown(id).run(&mut *connection).await?;
     }
     Ok(())
+}
+
+/// The statements that erase what is kept of a person beside the account (R-603): of authenticators what their devices told
+/// and where they were enrolled, of enrollment mails where they went. The rows themselves stay: that a serial number was
+/// revoked is no secret of anybody's, and it is never used twice (R-343).
+pub fn traces_erased(tenant: TenantId, id: UserId) -> Vec<Statement> {
+    [
+        "UPDATE token SET name = serial, device = '{}', enrolled_address = '', state_reason = 'account erased' \
+         WHERE tenant_id = ? AND user_id = ?",
+        "UPDATE reservation SET emailed_to = '' WHERE tenant_id = ? AND user_id = ?",
+        "DELETE FROM recovery_sheet WHERE tenant_id = ? AND user_id = ?",
+        "UPDATE sso_session SET address = '', user_agent = '' WHERE tenant_id = ? AND user_id = ?",
+    ]
+    .into_iter()
+    .map(|sql| Statement::new(sql).shown(tenant).shown(id))
+    .collect()
 }
 
 /// Raises the security version, which ends every open login and session of the account (INV-11).
@@ -337,20 +364,27 @@ pub async fn set_password_hash(
 
 /// Makes `groups` the only groups of an account.
 pub async fn set_groups(connection: &mut Connection, tenant: TenantId, id: UserId, groups: &[GroupId]) -> Result<()> {
-    Statement::new("DELETE FROM group_member WHERE tenant_id = ? AND user_id = ?")
-        .shown(tenant)
-        .shown(id)
-        .run(&mut *connection)
-        .await?;
-    for group in groups {
+    let before = groups_of(connection, tenant, id).await?;
+    let mut changes = Vec::new();
+    for group in before.iter().filter(|group| !groups.contains(group)) {
+        Statement::new("DELETE FROM group_member WHERE tenant_id = ? AND group_id = ? AND user_id = ?")
+            .shown(tenant)
+            .shown(group)
+            .shown(id)
+            .run(&mut *connection)
+            .await?;
+        changes.push((*group, -1));
+    }
+    for group in groups.iter().filter(|group| !before.contains(group)) {
         Statement::new("INSERT INTO group_member (tenant_id, group_id, user_id) VALUES (?, ?, ?)")
             .shown(tenant)
             .shown(group)
             .shown(id)
             .run(&mut *connection)
             .await?;
+        changes.push((*group, 1));
     }
-    Ok(())
+    groups::count(connection, tenant, changes).await
 }
 
 /// Whether this person has completed a login in the browser with this hashed cookie.

@@ -4,4 +4,5 @@ pub mod lifecycle;
 pub mod pin;
 pub mod rules;
 pub mod server_pin;
+pub mod standing;
 pub mod template;
