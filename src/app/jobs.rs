@@ -11,7 +11,7 @@ use super::{audit, certificates, feeds, provisioning};
 use crate::config::{Rotation, Settings};
 use crate::domain::audit::Actor;
 use crate::domain::ids::CorrelationId;
-use crate::flow::administration::{Desk, keys};
+use crate::flow::administration::{Desk, jobs as work, keys};
 use crate::http::Site;
 use crate::mail::outbox::Worker;
 use crate::mail::transport::Transport;
@@ -48,6 +48,7 @@ pub fn start(settings: &Settings, site: &web::Data<Site>, transport: Transport) 
         rt::spawn(provisioning::forever(site.clone(), owner)),
         rt::spawn(audit::seal_forever(site.clone(), owner)),
         rt::spawn(audit::look_forever(site.clone(), owner)),
+        rt::spawn(work_forever(site.clone(), owner)),
     ]
 }
 
@@ -117,6 +118,40 @@ pub async fn rotate_once(site: &Site, owner: CorrelationId, rotation: Rotation) 
         }
     }
     Ok(())
+}
+
+/// How often it is looked whether there is work on many people or tokens.
+const WORK: Duration = Duration::from_secs(1);
+/// How long an instance does it before another may take over.
+const SHIFT: Duration = Duration::from_secs(30);
+
+async fn work_forever(site: web::Data<Site>, owner: CorrelationId) {
+    loop {
+        match work_once(&site, owner).await {
+            Ok(0) => rt::time::sleep(WORK).await,
+            // Others have their turn: SQLite serves whoever asks next.
+            Ok(_) => rt::time::sleep(Duration::from_millis(5)).await,
+            Err(error) => {
+                tracing::warn!(%error, "work on many people or tokens does not go on");
+                rt::time::sleep(5 * WORK).await;
+            }
+        }
+    }
+}
+
+/// One turn of every job that goes on, if no other instance does them. Says how many rows were done.
+///
+/// # Errors
+/// If the database fails.
+pub async fn work_once(site: &Site, owner: CorrelationId) -> storage::Result<usize> {
+    let house = &site.house;
+    if house.db.read(async |connection| storage::jobs::running().ask(connection).await).await?.is_empty() {
+        return Ok(0);
+    }
+    let now = house.clock.now();
+    let mine =
+        async |connection: &mut storage::Connection| leases::acquire(connection, "jobs", owner, now, SHIFT).await;
+    if house.db.write(mine).await? { work::round(house).await } else { Ok(0) }
 }
 
 /// How often metadata of service providers is fetched, and certificates are looked at.

@@ -139,6 +139,7 @@ pub async fn create(settings: &Settings, code: Option<&str>, wanted: &Wanted) ->
         operator,
         rule: None,
         issue_duplicates: wanted.issue_duplicates,
+        number: None,
     };
     let created = carry_out(&place, &desk, &order, &people).await?;
     Ok(created_report(&people, &created))

@@ -57,6 +57,21 @@ impl Actor {
         }
     }
 
+    /// Who is stored so.
+    #[must_use]
+    pub fn stored(kind: &str, name: &str, called: &str) -> Option<Self> {
+        match kind {
+            "operator" => name.parse().ok().map(|id| Self::Operator(id, called.to_owned())),
+            "api_key" => name.parse().ok().map(|id| Self::Key(id, called.to_owned())),
+            "user" => name.parse().ok().map(Self::User),
+            "stranger" => Some(Self::Stranger),
+            "device" => Some(Self::Device),
+            "shell" => Some(Self::Shell(name.to_owned())),
+            "system" => Some(Self::System),
+            _ => None,
+        }
+    }
+
     /// The name or identifier, as stored.
     #[must_use]
     pub fn name(&self) -> String {
@@ -177,10 +192,16 @@ pub enum Action {
     RenewalAsked,
     RenewalPostponed,
     GroupCreated,
+    GroupChanged,
     GroupRemoved,
     UserCreated,
     UserChanged,
     UserRemoved,
+    UserErased,
+    UserExported,
+    JobStarted,
+    JobCancelled,
+    JobEnded,
     ApplicationCreated,
     ApplicationChanged,
     ApplicationRemoved,

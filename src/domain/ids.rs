@@ -178,6 +178,8 @@ pub mod of {
     pub enum Role {}
     /// A key to the management API.
     pub enum ApiKey {}
+    /// Work on many people or tokens.
+    pub enum Job {}
     /// All events of one login, as the user can quote it from an error page.
     pub enum Correlation {}
 }
@@ -230,6 +232,8 @@ pub type RuleId = Id<of::Rule>;
 pub type RoleId = Id<of::Role>;
 /// Names a key to the management API.
 pub type ApiKeyId = Id<of::ApiKey>;
+/// Names work on many people or tokens.
+pub type JobId = Id<of::Job>;
 /// Names everything that one login caused.
 pub type CorrelationId = Id<of::Correlation>;
 

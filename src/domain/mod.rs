@@ -9,6 +9,7 @@ pub mod email_code;
 pub mod enrollment;
 pub mod group;
 pub mod ids;
+pub mod job;
 pub mod letter;
 pub mod lockout;
 pub mod login;

@@ -70,6 +70,14 @@ impl Timestamp {
         i64::try_from(time.unix_timestamp_nanos() / 1000).ok().map(Self)
     }
 
+    /// The last second of a day that is written as `2027-02-28`, in UTC; `None` if there is no such day.
+    #[must_use]
+    pub fn end_of_day(day: &str) -> Option<Self> {
+        let format = time::macros::format_description!(version = 2, "[year]-[month]-[day]");
+        let day = time::Date::parse(day.trim(), format).ok()?;
+        Some(Self::from_seconds(day.next_day()?.midnight().assume_utc().unix_timestamp() - 1))
+    }
+
     /// RFC 3339 in UTC with whole seconds, such as `2026-11-24T08:15:00Z`, as SAML and logs want it.
     #[must_use]
     pub fn rfc3339(self) -> String {
@@ -101,6 +109,11 @@ mod tests {
         for text in ["", "yesterday", "2026-13-01", "2026-11-24T25:00", "24.11.2026"] {
             assert_eq!(Timestamp::parsed(text), None, "{text}");
         }
+        assert_eq!(
+            Timestamp::end_of_day("2028-02-29").map(Timestamp::rfc3339).as_deref(),
+            Some("2028-02-29T23:59:59Z")
+        );
+        assert!(["", "2027-02-29", "28.2.2027", "2027-2-1"].iter().all(|day| Timestamp::end_of_day(day).is_none()));
         let end = Timestamp::from_micros(i64::MAX);
         assert_eq!(end.plus(Duration::from_secs(1)), end);
         assert_eq!(Timestamp::from_seconds(1).since(Timestamp::from_seconds(2)), Duration::ZERO);

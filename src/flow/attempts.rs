@@ -11,7 +11,7 @@ use crate::domain::lockout::{Failures, Lock, LockoutSettings};
 use crate::domain::login::complaint::Complaint;
 use crate::domain::timestamp::Timestamp;
 use crate::storage::logins::Proven;
-use crate::storage::{self, Connection, failures, logins, statement, throttle};
+use crate::storage::{self, Connection, account_locks, failures, logins, statement, throttle};
 
 /// The window in which wrong secrets from one address are counted, in seconds (part B1).
 pub(super) const WINDOW: i64 = 600;
@@ -112,6 +112,9 @@ pub(super) async fn count(
     // A lock that is over says when it was.
     if after.lock().refusal(visit.now).is_none() {
         return Ok(true);
+    }
+    if let (false, Some(member)) = (case.lane.known, &case.member) {
+        account_locks::note(connection, realm.tenant(), &member.user.username, after.lock()).await?;
     }
     let knocked = logins::proven(realm.tenant(), case.login().id, Proven::Knocked, visit.now);
     statement::run_all(connection, knocked.to_vec()).await?;

@@ -72,7 +72,7 @@ impl<'a> Typed<'a> {
 }
 
 /// Whether the server asks for a PIN beside the passcodes of such tokens.
-pub(super) fn has_pin(template: &TokenTemplate) -> bool {
+pub fn has_pin(template: &TokenTemplate) -> bool {
     template.pin_type == PinType::ServerSide
 }
 

@@ -1,5 +1,6 @@
 //! Single sign-on sessions: who is logged in here, and logging out.
 
+use super::administration::Desk;
 use super::case::session_cookie_hash;
 use super::{Browser, House, Realm, Result, Visit};
 use crate::domain::audit::{Action, Actor, Event};
@@ -56,6 +57,16 @@ pub(super) async fn all_ended(
     sessions::end_all_of(connection, tenant, user, reason, now).await?;
     grants::revoke_all_of(connection, tenant, user, now).await?;
     Ok(())
+}
+
+/// Ends a session because an operator says so.
+///
+/// # Errors
+/// If the database fails.
+pub async fn ended_by(desk: &Desk<'_>, connection: &mut Connection, session: &Session) -> storage::Result<()> {
+    one_ended(connection, session, "ended by an operator", desk.now).await?;
+    let event = Event::new(desk.now, session.tenant, desk.actor.clone(), Action::SessionEnded);
+    desk.house.record(connection, event.on("session", session.id)).await
 }
 
 /// Ends one session as [`all_ended`] does all of them, if it is alive.

@@ -33,6 +33,12 @@ impl Form {
         Self(fields.map(|(name, value)| (name.into_owned(), Zeroizing::new(value.into_owned()))).collect())
     }
 
+    /// A form with these fields, however they were sent.
+    #[must_use]
+    pub fn of(fields: Vec<(String, String)>) -> Self {
+        Self(fields.into_iter().map(|(name, value)| (name, Zeroizing::new(value))).collect())
+    }
+
     /// The value of the one field `name`; empty if there is none or more than one.
     #[must_use]
     pub fn text(&self, name: &str) -> &str {

@@ -8,11 +8,13 @@ pub mod fault;
 pub mod form;
 pub mod guard;
 pub mod headers;
+pub mod intake;
 pub mod key_sets;
 pub mod page;
 pub mod post;
 pub mod qr;
 pub mod remembered;
+pub mod upload;
 pub mod visit;
 
 pub use call::Call;

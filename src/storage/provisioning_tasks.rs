@@ -73,6 +73,47 @@ pub async fn all(connection: &mut Connection, tenant: TenantId) -> Result<Vec<Ta
     rows.into_iter().map(task).collect()
 }
 
+/// A page of the tasks that were not removed, newest first, after the one that an earlier page ended with; and where the next
+/// begins.
+pub async fn newest(
+    connection: &mut Connection,
+    tenant: TenantId,
+    after: Option<(Timestamp, TaskNumber)>,
+    limit: u32,
+) -> Result<Vec<Task>> {
+    let (at, number) = after.map_or((i64::MAX, i64::MAX), |(at, number)| (at.micros(), number.value()));
+    let rows = Statement::new(
+        "SELECT tenant_id, number, token_type, operator, comment, rule_id, started_at, stop_at, removed_at \
+         FROM provisioning_task WHERE tenant_id = ? AND started_at <= ? AND (started_at < ? OR number < ?) \
+         AND removed_at IS NULL ORDER BY started_at DESC, number DESC LIMIT ?",
+    )
+    .shown(tenant)
+    .bind(at)
+    .bind(at)
+    .bind(number)
+    .bind(i64::from(limit))
+    .rows(connection)
+    .await?;
+    rows.into_iter().map(task).collect()
+}
+
+/// How many people of one task are where.
+pub async fn counts_of(connection: &mut Connection, tenant: TenantId, of: TaskNumber) -> Result<Vec<(Status, i64)>> {
+    let rows = Statement::new(
+        "SELECT status, COUNT(*) AS people FROM reservation WHERE tenant_id = ? AND task_number = ? GROUP BY status",
+    )
+    .shown(tenant)
+    .bind(of.value())
+    .rows(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let row = Row::of("reservation", row);
+            Ok((row.named("status", Status::named)?, row.integer("people")?))
+        })
+        .collect()
+}
+
 /// How many people of each task are where.
 pub async fn counts(connection: &mut Connection, tenant: TenantId) -> Result<Vec<(TaskNumber, Status, i64)>> {
     let rows = Statement::new(

@@ -79,6 +79,39 @@ pub async fn of_task(connection: &mut Connection, tenant: TenantId, task: TaskNu
     rows.into_iter().map(reservation).collect()
 }
 
+/// A page of the people of a task with their user names, by how they stand in it, after the place that an earlier page ended
+/// with. Whoever was removed as an account has no name.
+pub async fn page_of_task(
+    connection: &mut Connection,
+    tenant: TenantId,
+    task: TaskNumber,
+    after: Option<(Status, ReservationId)>,
+    limit: u32,
+) -> Result<Vec<(Reservation, Option<String>)>> {
+    let (status, id) = after.map_or_else(Default::default, |(status, id)| (status.id().to_owned(), id.to_string()));
+    let rows = Statement::new(
+        "SELECT r.tenant_id, r.id, r.task_number, r.user_id, r.token_type, r.status, r.emailed_to, r.sent_at, r.sends, \
+         r.stop_at, r.reminded_at, r.failed_count, r.token_id, r.created_at, u.username FROM reservation AS r \
+         LEFT JOIN user_account AS u ON u.tenant_id = r.tenant_id AND u.id = r.user_id \
+         WHERE r.tenant_id = ? AND r.task_number = ? AND r.status >= ? AND (r.status > ? OR r.id > ?) \
+         ORDER BY r.status, r.id LIMIT ?",
+    )
+    .shown(tenant)
+    .bind(task.value())
+    .bind(&status)
+    .bind(&status)
+    .bind(id)
+    .bind(i64::from(limit))
+    .rows(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let name = row.text("username").ok().flatten().map(str::to_owned);
+            Ok((reservation(row)?, name))
+        })
+        .collect()
+}
+
 /// Every place of a person, oldest first.
 pub async fn of_user(connection: &mut Connection, tenant: TenantId, user: UserId) -> Result<Vec<Reservation>> {
     let rows = Statement::new(

@@ -2,7 +2,7 @@
 
 use super::engine::Engine;
 use super::row::Row;
-use super::statement::Statement;
+use super::statement::{Question, Statement};
 use super::{Connection, Result};
 use crate::domain::ids::{ReservationId, RuleId, TenantId, UserId};
 use crate::domain::provisioning_rule::Outcome;
@@ -57,6 +57,20 @@ pub async fn all(connection: &mut Connection, tenant: TenantId) -> Result<Vec<Ru
         .rows(connection)
         .await?;
     rows.into_iter().map(member).collect()
+}
+
+/// How many people rules have done what for.
+pub fn counts(tenant: TenantId) -> Question<Vec<(RuleId, Outcome, i64)>> {
+    let statement = Statement::new(
+        "SELECT rule_id, outcome, COUNT(*) AS n FROM rule_member WHERE tenant_id = ? GROUP BY rule_id, outcome",
+    );
+    Question::new(statement.shown(tenant), |rows| {
+        let read = |row| {
+            let row = Row::of("rule_member", row);
+            Ok((row.parsed("rule_id")?, row.named("outcome", Outcome::named)?, row.integer("n")?))
+        };
+        rows.into_iter().map(read).collect()
+    })
 }
 
 /// Notes what a rule does for somebody of whom nothing was noted, once: two instances that look at the same person at the

@@ -115,6 +115,33 @@ pub fn living_of(tenant: TenantId, user: UserId) -> Question<Vec<Session>> {
     Question::new(statement.shown(tenant).shown(user), |rows| rows.into_iter().map(session).collect())
 }
 
+/// A session with where it was begun.
+#[derive(Debug, Clone)]
+pub struct Described {
+    /// The session.
+    pub session: Session,
+    /// The address that it was begun from.
+    pub address: String,
+    /// What the browser calls itself.
+    pub user_agent: String,
+}
+
+/// As [`living_of`], with where each was begun.
+pub fn described_of(tenant: TenantId, user: UserId) -> Question<Vec<Described>> {
+    let statement = Statement::new(
+        "SELECT id, tenant_id, user_id, security_version, password_at, otp_at, token_id, started_at, last_seen_at, ended_at, \
+         address, user_agent FROM sso_session WHERE tenant_id = ? AND user_id = ? AND ended_at IS NULL",
+    );
+    Question::new(statement.shown(tenant).shown(user), |rows| {
+        let read = |row| {
+            let row = Row::of("sso_session", row);
+            let (address, user_agent) = (row.text("address")?, row.text("user_agent")?);
+            Ok(Described { session: session_of(&row, "security_version")?, address, user_agent })
+        };
+        rows.into_iter().map(read).collect()
+    })
+}
+
 /// The statement that stores a new session under the keyed hash of its cookie.
 pub fn insertion(session: &Session, cookie_hash: &str, address: &str, user_agent: &str) -> Statement {
     Statement::new(

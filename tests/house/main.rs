@@ -36,6 +36,7 @@ mod oidc_refresh;
 mod oidc_registration;
 mod oidc_requests;
 mod passcodes;
+mod people;
 mod pins;
 mod pins_pages;
 mod portal_tokens;

@@ -28,6 +28,7 @@ async fn order(world: &World, names: &[&str], token_type: TokenType) -> Created 
         operator: "test".to_owned(),
         rule: None,
         issue_duplicates: false,
+        number: None,
     };
     let mut chosen = Vec::new();
     for name in names {

@@ -12,12 +12,11 @@ use crate::domain::ids::GroupId;
 use crate::domain::name::key_of;
 use crate::domain::user::Status;
 use crate::exchange::csv::Written;
-use crate::exchange::people::{COLUMNS, Described, read};
+use crate::exchange::people::COLUMNS;
 use crate::exchange::{Read, Rejected, Spot};
-use crate::flow::administration::roster::{self, Outcome, Storing, Wanted};
+use crate::flow::administration::roster::{self, Line, Outcome, Storing, Wanted};
 use crate::flow::administration::tenants;
-use crate::i18n::Language;
-use crate::keys::password;
+use crate::http::intake;
 use crate::storage::{self, Connection, users};
 
 /// What became of a record: the name it goes by and the outcome, or why it is rejected.
@@ -28,7 +27,8 @@ type Told = (Spot, Result<(String, Outcome), Rejected>);
 /// # Errors
 /// If the file cannot be read, or what the database says; what was stored until then stays.
 pub async fn import(settings: &Settings, asked: &UserImport) -> anyhow::Result<Said> {
-    let rows = read(&contents(&asked.file)?).map_err(|error| anyhow::anyhow!("{}: {error}", asked.file.display()))?;
+    let rows = intake::people(&contents(&asked.file)?);
+    let rows = rows.map_err(|error| anyhow::anyhow!("{}: {error}", asked.file.display()))?;
     let place = Place::of(settings, asked.common.tenant.as_deref()).await?;
     let storing = if asked.dry_run { Storing::Dry } else { Storing::Really };
     let existing = match asked.existing {
@@ -38,9 +38,9 @@ pub async fn import(settings: &Settings, asked: &UserImport) -> anyhow::Result<S
     let (groups, made) = groups(&place, &rows, asked.groups, storing).await?;
     let mut told: Vec<Told> = Vec::with_capacity(rows.len());
     let mut wanted: Vec<(Spot, Wanted)> = Vec::with_capacity(rows.len());
-    let mut seen: HashMap<String, Spot> = HashMap::new();
+    let mut seen = HashMap::new();
     for row in rows {
-        match row.and_then(|person| checked(&person, &groups, &mut seen).map(|wanted| (person.spot, wanted))) {
+        match row.and_then(|(spot, line)| checked(spot, &line, &groups, &mut seen).map(|wanted| (spot, wanted))) {
             Ok(it) => wanted.push(it),
             Err(rejected) => told.push((rejected.spot, Err(rejected))),
         }
@@ -70,7 +70,7 @@ pub async fn import(settings: &Settings, asked: &UserImport) -> anyhow::Result<S
 /// Every group that there is, with the missing ones that are made for the import; those by name, too.
 async fn groups(
     place: &Place,
-    rows: &[Read<Described>],
+    rows: &[Read<(Spot, Line)>],
     missing: MissingGroups,
     storing: Storing,
 ) -> anyhow::Result<(HashMap<String, GroupId>, Vec<String>)> {
@@ -78,7 +78,7 @@ async fn groups(
         place.config.groups.iter().map(|group| (key_of(&group.name), group.id)).collect();
     let mut new: Vec<Group> = Vec::new();
     if missing == MissingGroups::Create {
-        for name in rows.iter().flatten().flat_map(|person| person.groups.iter().flatten()) {
+        for name in rows.iter().flatten().flat_map(|(_, line)| line.groups.iter().flatten()) {
             known.entry(key_of(name)).or_insert_with(|| {
                 let group = Group { id: place.site.house.entropy.id(), name: name.clone() };
                 new.push(group.clone());
@@ -104,62 +104,22 @@ async fn groups(
     Ok((known, new.into_iter().map(|group| group.name).collect()))
 }
 
-/// A person with what only this floor knows: groups, languages, hashes.
+/// A person with the groups that there are.
 fn checked(
-    person: &Described,
+    spot: Spot,
+    line: &Line,
     groups: &HashMap<String, GroupId>,
     seen: &mut HashMap<String, Spot>,
 ) -> Result<Wanted, Rejected> {
-    let refused = |reason: String| Rejected::new(person.spot, &person.username, reason);
-    if let Some(first) = seen.get(&key_of(&person.username)) {
-        return Err(refused(format!("stands in {first} already")));
-    }
-    let ids = match &person.groups {
-        None => None,
-        Some(names) => {
-            let mut ids = Vec::with_capacity(names.len());
-            for name in names {
-                let id = groups.get(&key_of(name)).copied();
-                ids.push(id.ok_or_else(|| refused(format!("there is no group \"{name}\"; --groups create makes it")))?);
-            }
-            Some(ids)
-        }
-    };
-    let language = match person.language.as_deref().map(str::parse::<Language>) {
-        None => None,
-        Some(Ok(language)) => Some(language.tag().to_owned()),
-        Some(Err(error)) => return Err(refused(format!("the language {error}"))),
-    };
-    if person.password_hash.as_deref().is_some_and(|hash| !password::is_hash(hash)) {
-        return Err(refused(
-            "the password's hash is none of Argon2id, such as $argon2id$v=19$m=19456,t=2,p=1$…".into(),
-        ));
-    }
-    seen.insert(key_of(&person.username), person.spot);
-    Ok(Wanted {
-        username: person.username.clone(),
-        email: person.email.clone(),
-        first_name: person.first_name.clone(),
-        last_name: person.last_name.clone(),
-        language,
-        status: person.status,
-        groups: ids,
-        hash: person.password_hash.clone(),
-    })
-}
-
-/// The word for what became of somebody.
-const fn word(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Created => "created",
-        Outcome::Changed(_) => "changed",
-        Outcome::Unchanged => "unchanged",
-        Outcome::Kept => "kept",
-    }
+    let wanted = line.wanted(groups).map_err(|name| {
+        let words = format!("there is no group \"{name}\"; --groups create makes it");
+        Rejected::new(spot, &line.username, words)
+    })?;
+    intake::once(seen, spot, &line.username).map(|()| wanted)
 }
 
 fn report(asked: &UserImport, told: &[Told], made: &[String]) -> Said {
-    let count = |name: &str| told.iter().filter(|(_, it)| it.as_ref().is_ok_and(|(_, it)| word(it) == name)).count();
+    let count = |name: &str| told.iter().filter(|(_, it)| it.as_ref().is_ok_and(|(_, it)| it.id() == name)).count();
     let refused = told.iter().filter(|(_, it)| it.is_err()).count();
     let good = refused == 0;
     let counts = ["created", "changed", "unchanged", "kept"].map(|name| (name, count(name)));
@@ -170,7 +130,7 @@ fn report(asked: &UserImport, told: &[Told], made: &[String]) -> Said {
             .map(|(spot, it)| match it {
                 Ok((name, outcome)) => {
                     let fields = if let Outcome::Changed(fields) = outcome { fields.as_slice() } else { &[] };
-                    json!({ "record": spot.to_string(), "name": name, "result": word(outcome), "changed": fields })
+                    json!({ "record": spot.to_string(), "name": name, "result": outcome.id(), "changed": fields })
                 }
                 Err(record) => {
                     let mut value = rejected(record);
@@ -193,7 +153,7 @@ fn report(asked: &UserImport, told: &[Told], made: &[String]) -> Said {
             Ok((name, Outcome::Changed(fields))) => {
                 lines.push(format!("{spot} ({name}): changed: {}", fields.join(", ")));
             }
-            Ok((name, outcome)) => lines.push(format!("{spot} ({name}): {}", word(outcome))),
+            Ok((name, outcome)) => lines.push(format!("{spot} ({name}): {}", outcome.id())),
             Err(record) => lines.push(format!("{} ({}): rejected: {}", record.spot, record.name, record.reason)),
         }
     }

@@ -1,6 +1,9 @@
 //! What operators do: virtual servers, applications, people, keys. Each change has its audit event in the
 //! same transaction.
 
+pub mod accounts;
+pub mod groups;
+pub mod jobs;
 pub mod keys;
 pub mod operators;
 pub mod people;
@@ -16,6 +19,7 @@ pub mod synchronize;
 pub mod templates;
 pub mod tenants;
 pub mod token_exports;
+pub mod token_states;
 
 use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::ids::TenantId;

@@ -1,12 +1,13 @@
 //! People, their passwords and their authenticators, as the help desk and apply files change them.
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::{Desk, provisioning, rules};
 use crate::domain::audit::Action;
 use crate::domain::authenticator::lifecycle::{Disposition, Move, State};
 use crate::domain::ids::{GroupId, TenantId, TokenId, UserId};
 use crate::domain::letter::{Envelope, Letter};
+use crate::domain::operator::Role;
 use crate::domain::secret::SecretBytes;
 use crate::domain::tenant::TenantConfig;
 use crate::domain::timestamp::Timestamp;
@@ -18,8 +19,8 @@ use crate::flow::{House, session};
 use crate::keys::sealing::Place;
 use crate::storage::tokens::Token;
 use crate::storage::{
-    self, Connection, activations, address_changes, enrollments, failures, help_desk_codes, logouts, operators,
-    recovery_codes, rollout, tokens, users,
+    self, Connection, account_locks, activations, address_changes, enrollments, failures, help_desk_codes, logouts,
+    operators, recovery_codes, rollout, tokens, users,
 };
 
 /// Stores a new account.
@@ -44,24 +45,89 @@ pub async fn change(
     before: &User,
     after: &User,
 ) -> storage::Result<()> {
-    store(desk, connection, before, after).await?;
+    change_if(desk, connection, config, (before, None), after).await.map(drop)
+}
+
+/// As [`change`], provided that the account has still the version, where one is given. Says whether it was so; if not,
+/// nothing is changed.
+///
+/// # Errors
+/// If the database fails; a duplicate if the name is taken.
+pub async fn change_if(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    config: &TenantConfig,
+    (before, version): (&User, Option<i64>),
+    after: &User,
+) -> storage::Result<bool> {
+    if !store(desk, connection, (before, version), after).await? {
+        return Ok(false);
+    }
     if before.email != after.email {
         address_changes::remember(connection, after.tenant, after.id, desk.now).await?;
         tell_old_address(desk, connection, config, before, after).await?;
     }
-    rules::look(desk, connection, after.tenant, after.id).await
+    rules::look(desk, connection, after.tenant, after.id).await?;
+    Ok(true)
 }
 
-async fn store(desk: &Desk<'_>, connection: &mut Connection, before: &User, after: &User) -> storage::Result<()> {
+async fn store(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    (before, version): (&User, Option<i64>),
+    after: &User,
+) -> storage::Result<bool> {
     let moved = before.email != after.email;
     let sensitive = moved || before.status != after.status;
-    let version = before.security_version + i64::from(sensitive);
-    users::update(connection, &User { security_version: version, ..after.clone() }, desk.now).await?;
+    let raised = before.security_version + i64::from(sensitive);
+    let stored = User { security_version: raised, ..after.clone() };
+    if !users::update(connection, &stored, version, desk.now).await? {
+        return Ok(false);
+    }
     if sensitive {
         session::all_ended(connection, after.tenant, after.id, "account changed", desk.now).await?;
     }
-    let detail = json!({ "username": after.username, "sensitive": sensitive, "email_changed": moved });
-    desk.record(connection, after.tenant, Action::UserChanged, ("user", after.id.to_string()), detail).await
+    let (old, new) = differences(before, after);
+    let detail =
+        json!({ "username": after.username, "sensitive": sensitive, "email_changed": moved, "old": old, "new": new });
+    desk.record(connection, after.tenant, Action::UserChanged, ("user", after.id.to_string()), detail).await?;
+    Ok(true)
+}
+
+/// The fields that differ, before and after, as the audit trail shows them: of an address the first character and the domain
+///
+fn differences(before: &User, after: &User) -> (Value, Value) {
+    let fields = |user: &User| {
+        let status = if user.status == Status::Enabled { "enabled" } else { "disabled" };
+        let phone = user.phone.as_ref().map(|phone| format!("…{}", last(&phone.number, 3)));
+        [
+            ("username", Some(user.username.clone())),
+            ("email", user.masked_email()),
+            ("first_name", Some(user.first_name.clone())),
+            ("last_name", Some(user.last_name.clone())),
+            ("language", user.language.clone()),
+            ("phone", phone),
+            ("status", Some(status.to_owned())),
+        ]
+    };
+    let (mut old, mut new) = (Map::new(), Map::new());
+    for ((name, was), (_, is)) in fields(before).into_iter().zip(fields(after)) {
+        let differs = match name {
+            "email" => before.email != after.email,
+            "phone" => before.phone != after.phone,
+            _ => was != is,
+        };
+        if differs {
+            old.insert(name.to_owned(), json!(was));
+            new.insert(name.to_owned(), json!(is));
+        }
+    }
+    (Value::Object(old), Value::Object(new))
+}
+
+fn last(text: &str, most: usize) -> String {
+    let skipped = text.chars().count().saturating_sub(most);
+    text.chars().skip(skipped).collect()
 }
 
 /// Writes to the address that the account had: whoever is robbed of the account this way must hear of it.
@@ -124,9 +190,10 @@ pub async fn set_groups(
         rollout::moved(connection, tenant, user, &before, desk.now).await?;
     }
     users::set_groups(connection, tenant, user, groups).await?;
-    let names: Vec<String> = groups.iter().map(ToString::to_string).collect();
-    desk.record(connection, tenant, Action::UserChanged, ("user", user.to_string()), json!({ "groups": names }))
-        .await?;
+    let names = |groups: &[GroupId]| groups.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let detail =
+        json!({ "groups": names(groups), "old": { "groups": names(&before) }, "new": { "groups": names(groups) } });
+    desk.record(connection, tenant, Action::UserChanged, ("user", user.to_string()), detail).await?;
     rules::look(desk, connection, tenant, user).await
 }
 
@@ -161,6 +228,9 @@ pub async fn remove(
     ] {
         statement.run(connection).await?;
     }
+    if let Some(account) = users::with_id(connection, tenant, user).await? {
+        account_locks::forgotten(tenant, &account.username).run(connection).await?;
+    }
     users::remove(connection, tenant, user).await?;
     desk.record(connection, tenant, Action::UserRemoved, ("user", user.to_string()), json!({})).await
 }
@@ -172,6 +242,7 @@ pub async fn remove(
 pub async fn unlock(desk: &Desk<'_>, connection: &mut Connection, user: &User) -> storage::Result<()> {
     let (house, tenant) = (desk.house, user.tenant);
     failures::forget(connection, tenant, &name_subject(house, tenant, &user.username)).await?;
+    account_locks::forgotten(tenant, &user.username).run(connection).await?;
     failures::forget(connection, tenant, &enrollment_subject(house, tenant, user.id)).await?;
     for browser in users::browsers_of(tenant, user.id).ask(connection).await? {
         failures::forget(connection, tenant, &browser_subject(house, tenant, user.id, &browser)).await?;
@@ -217,8 +288,70 @@ pub async fn set_status(
     user: &User,
     status: Status,
 ) -> storage::Result<()> {
-    store(desk, connection, user, &User { status, ..user.clone() }).await?;
-    rules::look(desk, connection, user.tenant, user.id).await
+    set_status_if(desk, connection, (user, None), status).await.map(drop)
+}
+
+/// As [`set_status`], provided that the account has still the version, where one is given. Says whether it was so.
+///
+/// # Errors
+/// If the database fails.
+pub async fn set_status_if(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    (user, version): (&User, Option<i64>),
+    status: Status,
+) -> storage::Result<bool> {
+    if !store(desk, connection, (user, version), &User { status, ..user.clone() }).await? {
+        return Ok(false);
+    }
+    rules::look(desk, connection, user.tenant, user.id).await?;
+    Ok(true)
+}
+
+/// Ends every session and every open login of a person.
+///
+/// # Errors
+/// If the database fails.
+pub async fn end_sessions(desk: &Desk<'_>, connection: &mut Connection, user: &User) -> storage::Result<()> {
+    users::raise_security_version(connection, user.tenant, user.id, desk.now).await?;
+    session::all_ended(connection, user.tenant, user.id, "ended by an operator", desk.now).await?;
+    let detail = json!({ "username": user.username, "all": true });
+    desk.record(connection, user.tenant, Action::SessionEnded, ("user", user.id.to_string()), detail).await
+}
+
+/// Whether this is the only account that may do everything: without it nobody could use the console any more (AC-51).
+///
+/// # Errors
+/// If the database fails.
+pub async fn is_last_operator(connection: &mut Connection, tenant: TenantId, user: UserId) -> storage::Result<bool> {
+    let everybody = operators::all(tenant).ask(connection).await?;
+    let mut full = everybody.iter().filter(|operator| operator.role == Role::Operator).map(|operator| operator.user);
+    Ok(full.next() == Some(user) && full.next().is_none())
+}
+
+/// Puts a person into a group, or takes the person out of it. Says whether that changed anything.
+///
+/// # Errors
+/// If the database fails.
+pub async fn set_membership(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    user: &User,
+    group: GroupId,
+    member: bool,
+) -> storage::Result<bool> {
+    users::hold(connection, user.tenant, user.id).await?;
+    let mut groups = users::groups_of(connection, user.tenant, user.id).await?;
+    if groups.contains(&group) == member {
+        return Ok(false);
+    }
+    if member {
+        groups.push(group);
+    } else {
+        groups.retain(|other| *other != group);
+    }
+    set_groups(desk, connection, user.tenant, user.id, &groups).await?;
+    Ok(true)
 }
 
 /// Stores a token that was brought along from another system.

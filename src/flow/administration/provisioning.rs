@@ -42,6 +42,8 @@ pub struct Order {
     pub rule: Option<RuleId>,
     /// Whether people get one who have an authenticator of that type.
     pub issue_duplicates: bool,
+    /// The number that the task gets; one is drawn if none is given.
+    pub number: Option<TaskNumber>,
 }
 
 /// Why somebody was not provisioned.
@@ -111,7 +113,7 @@ pub async fn create(
 ) -> storage::Result<Created> {
     let tenant = config.tenant.id;
     let task = into.cloned().unwrap_or_else(|| Task {
-        number: TaskNumber::drawn(desk.house.entropy.below(TaskNumber::COUNT)),
+        number: order.number.unwrap_or_else(|| TaskNumber::drawn(desk.house.entropy.below(TaskNumber::COUNT))),
         tenant,
         token_type: order.token_type,
         operator: order.operator.chars().take(200).collect(),

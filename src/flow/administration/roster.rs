@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Desk, people};
@@ -34,6 +35,56 @@ pub struct Wanted {
     pub hash: Option<String>,
 }
 
+/// A line of a table of people, checked as far as that is possible without looking at who there is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Line {
+    /// The user name.
+    pub username: String,
+    /// The address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// The given name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_name: Option<String>,
+    /// The family name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_name: Option<String>,
+    /// The preferred language, as a tag that we have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// Whether the account may be used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// Names of all groups that the person is in afterwards.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Vec<String>>,
+    /// The hash of the password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password_hash: Option<String>,
+}
+
+impl Line {
+    /// The person as the table wants one; `groups` are those that there are, by [`key_of`] of their names.
+    ///
+    /// # Errors
+    /// The name of a group that is not there.
+    pub fn wanted(&self, groups: &HashMap<String, GroupId>) -> Result<Wanted, String> {
+        let find = |name: &String| groups.get(&key_of(name)).copied().ok_or_else(|| name.clone());
+        let groups = self.groups.as_ref().map(|names| names.iter().map(find).collect()).transpose()?;
+        Ok(Wanted {
+            username: self.username.clone(),
+            email: self.email.clone(),
+            first_name: self.first_name.clone(),
+            last_name: self.last_name.clone(),
+            language: self.language.clone(),
+            status: self.enabled.map(|enabled| if enabled { Status::Enabled } else { Status::Disabled }),
+            groups,
+            hash: self.password_hash.clone(),
+        })
+    }
+}
+
 /// What is done where there is an account already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Existing {
@@ -63,6 +114,19 @@ pub enum Outcome {
     Unchanged,
     /// There is an account that was to be kept as it is.
     Kept,
+}
+
+impl Outcome {
+    /// The word for it in reports.
+    #[must_use]
+    pub const fn id(&self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Changed(_) => "changed",
+            Self::Unchanged => "unchanged",
+            Self::Kept => "kept",
+        }
+    }
 }
 
 /// An account that is to be changed.
@@ -97,9 +161,13 @@ pub async fn import(
     };
     let mut outcomes = Vec::with_capacity(wanted.len());
     let mut inserts = Vec::new();
+    let mut entered: HashMap<GroupId, i64> = HashMap::new();
     for (it, key) in wanted.iter().zip(&keys) {
         let Some(before) = known.get(key) else {
             created(desk, &mut inserts, config, it);
+            for group in it.groups.iter().flatten().copied().collect::<HashSet<_>>() {
+                *entered.entry(group).or_default() += 1;
+            }
             outcomes.push(Outcome::Created);
             continue;
         };
@@ -119,6 +187,7 @@ pub async fn import(
     }
     if storing == Storing::Really {
         insert_all(connection, inserts).await?;
+        storage::groups::count(connection, tenant, entered.into_iter().collect()).await?;
     }
     Ok(outcomes)
 }

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::Desk;
 use super::provisioning::{self, Order};
+use super::{Desk, tenants as virtual_servers};
 use crate::domain::audit::Action;
 use crate::domain::authenticator::lifecycle::{Disposition, Move};
 use crate::domain::ids::{RuleId, TenantId, UserId};
+use crate::domain::name::{NotAName, checked, key_of};
 use crate::domain::provisioning_rule::{Facts, Outcome, ProvisioningRule, Verdict, decide};
 use crate::domain::tenant::TenantConfig;
 use crate::domain::user::{Member, Status};
@@ -40,6 +41,82 @@ pub async fn look(desk: &Desk<'_>, connection: &mut Connection, tenant: TenantId
     }
     desk.house.mail_waits.notify_one();
     Ok(())
+}
+
+/// Why a rule is not stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// That is no name.
+    Name(NotAName),
+    /// Another rule is called so.
+    Taken,
+    /// It names no group.
+    NoGroup,
+    /// It names a group that is not there.
+    UnknownGroup,
+    /// There is no such rule.
+    Unknown,
+    /// Somebody else changed what is configured meanwhile.
+    Overtaken,
+}
+
+/// Stores a rule, new or changed, provided that what is configured is still what `config` shows.
+///
+/// # Errors
+/// If the database fails.
+pub async fn put(
+    desk: &Desk<'_>,
+    config: &TenantConfig,
+    rule: &ProvisioningRule,
+) -> storage::Result<Result<(), Refused>> {
+    let name = match checked(&rule.name) {
+        Ok(name) => name.to_owned(),
+        Err(fault) => return Ok(Err(Refused::Name(fault))),
+    };
+    let rules = &config.settings.provisioning_rules;
+    if rules.iter().any(|other| other.id != rule.id && key_of(&other.name) == key_of(&name)) {
+        return Ok(Err(Refused::Taken));
+    }
+    if rule.groups.is_empty() {
+        return Ok(Err(Refused::NoGroup));
+    }
+    if rule.groups.iter().any(|group| config.group_name(*group).is_none()) {
+        return Ok(Err(Refused::UnknownGroup));
+    }
+    let rule = ProvisioningRule { name, ..rule.clone() };
+    let mut after = config.clone();
+    let rules = &mut after.settings.provisioning_rules;
+    match rules.iter_mut().find(|other| other.id == rule.id) {
+        Some(before) => *before = rule,
+        None => rules.push(rule),
+    }
+    store(desk, config, &after).await
+}
+
+/// Removes a rule, on the same condition; what it has issued stays.
+///
+/// # Errors
+/// If the database fails.
+pub async fn remove(desk: &Desk<'_>, config: &TenantConfig, rule: RuleId) -> storage::Result<Result<(), Refused>> {
+    let mut after = config.clone();
+    after.settings.provisioning_rules.retain(|other| other.id != rule);
+    if after.settings.provisioning_rules.len() == config.settings.provisioning_rules.len() {
+        return Ok(Err(Refused::Unknown));
+    }
+    store(desk, config, &after).await
+}
+
+async fn store(desk: &Desk<'_>, before: &TenantConfig, after: &TenantConfig) -> storage::Result<Result<(), Refused>> {
+    let work = async |connection: &mut Connection| -> storage::Result<bool> {
+        match virtual_servers::change(desk, connection, before, after).await {
+            // Here it does not help to try again: somebody must look at it again.
+            Err(storage::Error::Contended) => Ok(false),
+            done => done.map(|()| true),
+        }
+    };
+    let done = desk.house.db.write(work).await?;
+    desk.house.forget_realms();
+    Ok(if done { Ok(()) } else { Err(Refused::Overtaken) })
 }
 
 /// Looks at everybody, in steps of `BATCH` people. Says how many mails were written.
@@ -192,6 +269,7 @@ fn order(desk: &Desk<'_>, config: &TenantConfig, rule: &ProvisioningRule) -> Ord
         rule: Some(rule.id),
         // What the rule allows was decided already.
         issue_duplicates: true,
+        number: None,
     }
 }
 

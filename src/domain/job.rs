@@ -1,0 +1,273 @@
+//! Work on many people or tokens at once: imports, and actions on a selection. It goes on by itself, shows how
+//! far it is, and keeps what became of each.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::audit::Actor;
+use crate::domain::authenticator::lifecycle::Disposition;
+use crate::domain::ids::{GroupId, JobId, TenantId};
+use crate::domain::provisioning_task::TokenType;
+use crate::domain::timestamp::Timestamp;
+
+/// The most people or tokens that an action is for.
+pub const LARGEST_SELECTION: usize = 10_000;
+
+/// What is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "work", rename_all = "snake_case")]
+pub enum Work {
+    /// Accounts are made and changed, as a table says.
+    ImportPeople(Import),
+    /// Something is done to accounts.
+    People(PeopleDeed),
+    /// Something is done to authenticators.
+    Tokens(TokenDeed),
+    /// People get a mail with which they enroll an authenticator.
+    Provision(Provision),
+}
+
+/// A provisioning task that is being filled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provision {
+    /// Its number, drawn before it is made.
+    pub number: i64,
+    /// What is enrolled.
+    pub token_type: TokenType,
+    /// Until when, in microseconds since 1970.
+    pub stop_at: i64,
+    /// What the operator noted.
+    pub comment: String,
+    /// Whether people get one who have an authenticator of that type.
+    pub issue_duplicates: bool,
+}
+
+/// How people are imported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Import {
+    /// Nothing is stored; it is only looked what would be.
+    pub dry_run: bool,
+    /// Accounts that are there become what the table says; else they stay as they are.
+    pub update: bool,
+    /// Groups that are not there are made; else whoever is in one is rejected.
+    pub make_groups: bool,
+}
+
+/// What is done to accounts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "deed", rename_all = "snake_case")]
+pub enum PeopleDeed {
+    /// Failures are forgotten.
+    Unlock,
+    /// They may be used.
+    Enable,
+    /// They may not be used.
+    Disable,
+    /// Every session ends.
+    EndSessions,
+    /// They enter a group.
+    Enter {
+        /// The group.
+        group: GroupId,
+    },
+    /// They leave a group.
+    Leave {
+        /// The group.
+        group: GroupId,
+    },
+    /// Enrollment mails are sent again.
+    Resend,
+}
+
+impl PeopleDeed {
+    /// The name in addresses, forms and reports.
+    #[must_use]
+    pub const fn id(&self) -> &'static str {
+        match self {
+            Self::Unlock => "unlock",
+            Self::Enable => "enable",
+            Self::Disable => "disable",
+            Self::EndSessions => "end_sessions",
+            Self::Enter { .. } => "enter",
+            Self::Leave { .. } => "leave",
+            Self::Resend => "resend",
+        }
+    }
+}
+
+/// What is done to authenticators.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenDeed {
+    /// What.
+    #[serde(flatten)]
+    pub step: TokenStep,
+    /// Why, as an operator says.
+    pub reason: String,
+}
+
+/// See [`TokenDeed`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "deed", rename_all = "snake_case")]
+pub enum TokenStep {
+    /// They are stopped for a while.
+    Suspend,
+    /// Those that were suspended work again.
+    Reactivate,
+    /// Those that were locked work again.
+    Unlock,
+    /// They are ended for ever.
+    Revoke {
+        /// What became of them.
+        #[serde(with = "disposition")]
+        disposition: Disposition,
+    },
+}
+
+impl TokenStep {
+    /// The name in addresses, forms and reports.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Suspend => "suspend",
+            Self::Reactivate => "reactivate",
+            Self::Unlock => "unlock",
+            Self::Revoke { .. } => "revoke",
+        }
+    }
+}
+
+mod disposition {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    use super::Disposition;
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    pub(super) fn serialize<S: Serializer>(disposition: &Disposition, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(disposition.id())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Disposition, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+impl Work {
+    /// The name in the database and in reports.
+    #[must_use]
+    pub const fn id(&self) -> &'static str {
+        match self {
+            Self::ImportPeople(_) => "import_people",
+            Self::People(_) => "people",
+            Self::Tokens(_) => "tokens",
+            Self::Provision(_) => "provision",
+        }
+    }
+
+    /// What is done, in words.
+    #[must_use]
+    pub fn words(&self) -> &'static str {
+        match self {
+            Self::ImportPeople(Import { dry_run: true, .. }) => "Import of people (dry run)",
+            Self::ImportPeople(_) => "Import of people",
+            Self::People(deed) => match deed {
+                PeopleDeed::Unlock => "Unlock accounts",
+                PeopleDeed::Enable => "Enable accounts",
+                PeopleDeed::Disable => "Disable accounts",
+                PeopleDeed::EndSessions => "End sessions",
+                PeopleDeed::Enter { .. } => "Add people to a group",
+                PeopleDeed::Leave { .. } => "Remove people from a group",
+                PeopleDeed::Resend => "Send enrollment mails again",
+            },
+            Self::Provision(_) => "Send enrollment mails",
+            Self::Tokens(deed) => match deed.step {
+                TokenStep::Suspend => "Suspend authenticators",
+                TokenStep::Reactivate => "Reactivate authenticators",
+                TokenStep::Unlock => "Unlock authenticators",
+                TokenStep::Revoke { .. } => "Revoke authenticators",
+            },
+        }
+    }
+}
+
+/// Where a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Its rows are still being stored.
+    Loading,
+    /// It waits for its turn, or goes on.
+    Running,
+    /// Every row is done.
+    Done,
+    /// An operator stopped it; what was done stays.
+    Cancelled,
+}
+
+impl State {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Loading, Self::Running, Self::Done, Self::Cancelled];
+
+    /// The name in the database and in reports.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Loading => "loading",
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The state with this name.
+    #[must_use]
+    pub fn named(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.id() == id)
+    }
+}
+
+/// A job.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Its identifier.
+    pub id: JobId,
+    /// The virtual server.
+    pub tenant: TenantId,
+    /// What is done.
+    pub work: Work,
+    /// Who began it.
+    pub actor: Actor,
+    /// From where.
+    pub address: String,
+    /// Where it is.
+    pub state: State,
+    /// How many rows there are.
+    pub total: i64,
+    /// The number of the last row that was looked at.
+    pub position: i64,
+    /// How many are done.
+    pub done: i64,
+    /// How many of those failed.
+    pub failed: i64,
+    /// When it was begun.
+    pub created_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_reads_back() {
+        let group = GroupId::from_bits(7);
+        let revoke = TokenDeed { step: TokenStep::Revoke { disposition: Disposition::Lost }, reason: "x".to_owned() };
+        for work in [
+            Work::ImportPeople(Import { dry_run: true, update: false, make_groups: true }),
+            Work::People(PeopleDeed::Unlock),
+            Work::People(PeopleDeed::Enter { group }),
+            Work::Tokens(revoke),
+        ] {
+            let text = serde_json::to_string(&work).expect("a document");
+            assert_eq!(serde_json::from_str::<Work>(&text).expect("a document"), work, "{text}");
+        }
+    }
+}

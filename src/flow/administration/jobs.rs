@@ -1,0 +1,489 @@
+//! Work on many people or tokens at once, as a job that goes on by itself. What is done to one of them and what
+//! became of it are stored in one transaction, so nothing is done twice, whatever stops in between.
+
+use std::collections::HashMap;
+
+use serde_json::json;
+
+use super::provisioning::{self, Order};
+use super::roster::{self, Existing, Line, Storing};
+use super::{Desk, accounts, people, token_states};
+use crate::domain::audit::{Action, Actor};
+use crate::domain::group::Group;
+use crate::domain::ids::{GroupId, JobId, TenantId, TokenId, UserId};
+use crate::domain::job::{Import, Job, PeopleDeed, Provision, State, TokenDeed, TokenStep, Work};
+use crate::domain::name::key_of;
+use crate::domain::provisioning_task::TaskNumber;
+use crate::domain::reservation;
+use crate::domain::tenant::TenantConfig;
+use crate::domain::timestamp::Timestamp;
+use crate::domain::user::{Status, User};
+use crate::flow::House;
+use crate::storage::jobs::{self, JobRow};
+use crate::storage::statement::insert_all;
+use crate::storage::{self, Connection, provisioning_tasks, reservations, tenants, tokens, users};
+
+/// Rows that are stored in one transaction while a job is begun.
+const LOAD: usize = 1000;
+/// Rows of one turn; others wait some hundredths of a second meanwhile.
+const TURN: u32 = 50;
+/// The same, of an import, whose rows are made together.
+const IMPORT_TURN: u32 = 250;
+
+/// What one row of a new job is: the name it goes by, and what is done or why it is rejected.
+#[derive(Debug, Clone)]
+pub struct NewRow {
+    /// What people know it by.
+    pub name: String,
+    /// The document that the job understands, or why nothing is done.
+    pub input: Result<serde_json::Value, String>,
+}
+
+impl NewRow {
+    /// A person of a selection.
+    #[must_use]
+    pub fn person(id: UserId, username: &str) -> Self {
+        Self { name: username.to_owned(), input: Ok(json!(id)) }
+    }
+
+    /// An authenticator of a selection.
+    #[must_use]
+    pub fn token(id: TokenId, serial: &str) -> Self {
+        Self { name: serial.to_owned(), input: Ok(json!(id)) }
+    }
+
+    /// A line of a table of people.
+    #[must_use]
+    pub fn line(line: &Line) -> Self {
+        Self { name: line.username.clone(), input: serde_json::to_value(line).map_err(|error| error.to_string()) }
+    }
+}
+
+/// Begins a job.
+///
+/// # Errors
+/// If the database fails.
+pub async fn begin(
+    desk: &Desk<'_>,
+    tenant: TenantId,
+    address: &str,
+    work: &Work,
+    rows: &[NewRow],
+) -> storage::Result<JobId> {
+    let rejected = rows.iter().filter(|row| row.input.is_err()).count();
+    let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let job = Job {
+        id: desk.house.new_id(desk.now),
+        tenant,
+        work: work.clone(),
+        actor: desk.actor.clone(),
+        address: address.to_owned(),
+        state: State::Loading,
+        total: number(rows.len()),
+        position: 0,
+        done: number(rejected),
+        failed: number(rejected),
+        created_at: desk.now,
+        ended_at: None,
+    };
+    let db = &desk.house.db;
+    db.write(async |connection| jobs::insertion(&job).run(connection).await.map(drop)).await?;
+    for (step, some) in rows.chunks(LOAD).enumerate() {
+        let stored = some.iter().enumerate().map(|(at, row)| {
+            let (input, outcome, detail) = match &row.input {
+                Ok(input) => (Some(input.clone()), None, String::new()),
+                Err(reason) => (None, Some("rejected".to_owned()), reason.chars().take(500).collect()),
+            };
+            let row = JobRow { number: number(step * LOAD + at + 1), name: row.name.clone(), input, outcome, detail };
+            jobs::row_insertion(tenant, job.id, &row)
+        });
+        let statements: Vec<_> = stored.collect();
+        db.write(async |connection| insert_all(connection, statements.clone()).await).await?;
+    }
+    let begun = async |connection: &mut Connection| {
+        jobs::set_state(connection, tenant, job.id, (State::Loading, State::Running), None).await?;
+        let detail = json!({ "work": work, "rows": rows.len(), "rejected": rejected });
+        desk.record(connection, tenant, Action::JobStarted, ("job", job.id.to_string()), detail).await
+    };
+    db.write(begun).await?;
+    Ok(job.id)
+}
+
+/// Stops a job; what was done stays. Says whether it went on.
+///
+/// # Errors
+/// If the database fails.
+pub async fn cancel(desk: &Desk<'_>, tenant: TenantId, id: JobId) -> storage::Result<bool> {
+    let work = async |connection: &mut Connection| {
+        let states = (State::Running, State::Cancelled);
+        if !jobs::set_state(connection, tenant, id, states, Some(desk.now)).await? {
+            return Ok(false);
+        }
+        jobs::emptied(tenant, id).run(connection).await?;
+        desk.record(connection, tenant, Action::JobCancelled, ("job", id.to_string()), json!({})).await?;
+        Ok(true)
+    };
+    desk.house.db.write(work).await
+}
+
+/// Gives every job that goes on one turn. Says how many rows were done.
+///
+/// # Errors
+/// If the database fails.
+pub async fn round(house: &House) -> storage::Result<usize> {
+    let mut done = 0;
+    for job in house.db.read(async |connection| jobs::running().ask(connection).await).await? {
+        done += turn(house, &job).await?;
+    }
+    Ok(done)
+}
+
+/// What became of a row.
+struct Told {
+    good: bool,
+    outcome: &'static str,
+    detail: String,
+}
+
+impl Told {
+    const fn good(outcome: &'static str) -> Self {
+        Self { good: true, outcome, detail: String::new() }
+    }
+
+    fn failed(detail: impl Into<String>) -> Self {
+        Self { good: false, outcome: "failed", detail: detail.into() }
+    }
+}
+
+/// One turn of a job.
+async fn turn(house: &House, job: &Job) -> storage::Result<usize> {
+    let (db, tenant) = (&house.db, job.tenant);
+    let import = matches!(job.work, Work::ImportPeople(_));
+    let most = if import { IMPORT_TURN } else { TURN };
+    let question = async |connection: &mut Connection| {
+        let rows = jobs::rows(connection, tenant, job.id, job.position, most).await?;
+        let code = tenants::code_of(tenant).ask(connection).await?;
+        let config = match code {
+            Some(code) => tenants::config(connection, &code).await?,
+            None => None,
+        };
+        Ok((rows, config))
+    };
+    let (rows, config) = db.read(question).await?;
+    let (Some(config), Some(last)) = (config, rows.last().map(|row| row.number)) else {
+        return db.write(async |connection| end(house, connection, job).await).await.map(|()| 0);
+    };
+    let desk = Desk { house, actor: job.actor.clone(), now: house.clock.now() };
+    let groups = match &job.work {
+        Work::ImportPeople(how) => groups(&desk, &config, &rows, *how).await?,
+        Work::People(_) | Work::Tokens(_) | Work::Provision(_) => HashMap::new(),
+    };
+    let together =
+        async |connection: &mut Connection| some(&desk, connection, &config, job, (&rows, last), &groups).await;
+    match db.write(together).await {
+        Ok(()) => {}
+        Err(error) if error.is_passing() => return Err(error),
+        // One of them cannot be done: each for itself, so that the others are.
+        Err(_) => {
+            let mut job = job.clone();
+            for row in &rows {
+                let one = std::slice::from_ref(row);
+                let alone = async |connection: &mut Connection| {
+                    some(&desk, connection, &config, &job, (one, row.number), &groups).await
+                };
+                let done = match db.write(alone).await {
+                    Err(error) if !error.is_passing() => {
+                        tracing::warn!(%error, job = %job.id, row = row.number, "a row of a job cannot be done");
+                        let told = if error.is_duplicate() {
+                            "somebody else made it at the same moment"
+                        } else {
+                            "the database refused it; the log of the service says why"
+                        };
+                        let failed = async |connection: &mut Connection| {
+                            if jobs::take(connection, &job, row.number).await? {
+                                let outcome = ("failed", told);
+                                jobs::finish_row(connection, tenant, job.id, row.number, outcome).await?;
+                                jobs::counted(&job, (1, 1)).run(connection).await?;
+                            }
+                            Ok(())
+                        };
+                        db.write(failed).await
+                    }
+                    done => done,
+                };
+                done?;
+                job.position = row.number;
+            }
+        }
+    }
+    house.mail_waits.notify_one();
+    Ok(rows.len())
+}
+
+async fn end(house: &House, connection: &mut Connection, job: &Job) -> storage::Result<()> {
+    let now = house.clock.now();
+    if jobs::set_state(connection, job.tenant, job.id, (State::Running, State::Done), Some(now)).await? {
+        let desk = Desk { house, actor: Actor::System, now };
+        let detail = json!({ "rows": job.total, "failed": job.failed });
+        desk.record(connection, job.tenant, Action::JobEnded, ("job", job.id.to_string()), detail).await?;
+    }
+    Ok(())
+}
+
+/// Does some rows, in the transaction of the caller; nothing, if another instance was faster or the job was stopped.
+async fn some(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    config: &TenantConfig,
+    job: &Job,
+    (rows, last): (&[JobRow], i64),
+    groups: &HashMap<String, GroupId>,
+) -> storage::Result<()> {
+    if !jobs::take(connection, job, last).await? {
+        return Ok(());
+    }
+    let open: Vec<(i64, &serde_json::Value)> = rows
+        .iter()
+        .filter(|row| row.outcome.is_none())
+        .filter_map(|row| Some((row.number, row.input.as_ref()?)))
+        .collect();
+    let told = match &job.work {
+        Work::ImportPeople(how) => import(desk, connection, config, &open, groups, *how).await?,
+        Work::People(deed) => {
+            let mut told = Vec::with_capacity(open.len());
+            for (number, input) in &open {
+                let id = serde_json::from_value::<UserId>((*input).clone()).ok();
+                told.push((*number, person(desk, connection, config, id, deed).await?));
+            }
+            told
+        }
+        Work::Provision(order) => provision(desk, connection, config, &open, order).await?,
+        Work::Tokens(deed) => {
+            let mut told = Vec::with_capacity(open.len());
+            for (number, input) in &open {
+                let id = serde_json::from_value::<TokenId>((*input).clone()).ok();
+                told.push((*number, token(desk, connection, (job.tenant, id), deed).await?));
+            }
+            told
+        }
+    };
+    let (mut done, mut failed) = (0, 0);
+    for (number, told) in told {
+        done += 1;
+        failed += i64::from(!told.good);
+        jobs::finish_row(connection, job.tenant, job.id, number, (told.outcome, &told.detail)).await?;
+    }
+    jobs::counted(job, (done, failed)).run(connection).await.map(drop)
+}
+
+/// The groups that there are, with those that these rows want and that are made for them.
+async fn groups(
+    desk: &Desk<'_>,
+    config: &TenantConfig,
+    rows: &[JobRow],
+    how: Import,
+) -> storage::Result<HashMap<String, GroupId>> {
+    let mut known: HashMap<String, GroupId> =
+        config.groups.iter().map(|group| (key_of(&group.name), group.id)).collect();
+    if !how.make_groups {
+        return Ok(known);
+    }
+    let lines = rows.iter().filter_map(|row| serde_json::from_value::<Line>(row.input.clone()?).ok());
+    let mut new: Vec<Group> = Vec::new();
+    for name in lines.flat_map(|line| line.groups.unwrap_or_default()) {
+        known.entry(key_of(&name)).or_insert_with(|| {
+            let group = Group { id: desk.house.entropy.id(), name: name.clone() };
+            new.push(group.clone());
+            group.id
+        });
+    }
+    if !how.dry_run && !new.is_empty() {
+        let work = async |connection: &mut Connection| {
+            for group in &new {
+                super::tenants::add_group(desk, connection, config.tenant.id, group).await?;
+            }
+            tenants::raise_version(connection, config.tenant.id, desk.now).await
+        };
+        // Somebody else makes one of them at the same moment: they are there at the next turn.
+        desk.house.db.write(work).await.map_err(|error| match error {
+            error if error.is_duplicate() => storage::Error::Contended,
+            error => error,
+        })?;
+        desk.house.forget_realms();
+    }
+    Ok(known)
+}
+
+async fn import(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    config: &TenantConfig,
+    rows: &[(i64, &serde_json::Value)],
+    groups: &HashMap<String, GroupId>,
+    how: Import,
+) -> storage::Result<Vec<(i64, Told)>> {
+    let (mut told, mut numbers, mut wanted) = (Vec::new(), Vec::new(), Vec::new());
+    for (number, input) in rows {
+        let line = serde_json::from_value::<Line>((*input).clone()).unwrap_or_default();
+        match line.wanted(groups) {
+            Ok(it) => {
+                numbers.push(*number);
+                wanted.push(it);
+            }
+            Err(name) => told.push((*number, Told::failed(format!("there is no group \"{name}\"")))),
+        }
+    }
+    let existing = if how.update { Existing::Update } else { Existing::Keep };
+    let storing = if how.dry_run { Storing::Dry } else { Storing::Really };
+    let outcomes = roster::import(desk, connection, config, &wanted, (existing, storing)).await?;
+    told.extend(numbers.into_iter().zip(outcomes).map(|(number, outcome)| {
+        let detail = match &outcome {
+            roster::Outcome::Changed(fields) => fields.join(", "),
+            _ => String::new(),
+        };
+        (number, Told { good: true, outcome: outcome.id(), detail })
+    }));
+    Ok(told)
+}
+
+async fn person(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    config: &TenantConfig,
+    id: Option<UserId>,
+    deed: &PeopleDeed,
+) -> storage::Result<Told> {
+    let tenant = config.tenant.id;
+    let user = match id {
+        Some(id) => users::with_id(connection, tenant, id).await?,
+        None => None,
+    };
+    let Some(user) = user else { return Ok(Told::failed("there is no such account any more")) };
+    let told = |done: bool, outcome: &'static str, already: &str| {
+        if done { Told::good(outcome) } else { Told { good: true, outcome: "unchanged", detail: already.to_owned() } }
+    };
+    match deed {
+        PeopleDeed::Unlock => {
+            people::unlock(desk, connection, &user).await?;
+            Ok(Told::good("unlocked"))
+        }
+        PeopleDeed::Enable | PeopleDeed::Disable => {
+            let enable = *deed == PeopleDeed::Enable;
+            let status = if enable { Status::Enabled } else { Status::Disabled };
+            if user.status != status {
+                let done = accounts::set_status(desk, connection, (&user, None), status).await?;
+                if let Err(why) = done {
+                    return Ok(Told::failed(why));
+                }
+            }
+            let outcome = if enable { "enabled" } else { "disabled" };
+            Ok(told(user.status != status, outcome, &format!("is {outcome} already")))
+        }
+        PeopleDeed::EndSessions => {
+            people::end_sessions(desk, connection, &user).await?;
+            Ok(Told::good("sessions ended"))
+        }
+        PeopleDeed::Enter { group } | PeopleDeed::Leave { group } => {
+            if config.groups.iter().all(|known| known.id != *group) {
+                return Ok(Told::failed("there is no such group any more"));
+            }
+            let enter = matches!(deed, PeopleDeed::Enter { .. });
+            let done = people::set_membership(desk, connection, &user, *group, enter).await?;
+            let (outcome, already) =
+                if enter { ("added", "is in the group already") } else { ("removed", "is not in the group") };
+            Ok(told(done, outcome, already))
+        }
+        PeopleDeed::Resend => resend(desk, connection, config, user.id).await,
+    }
+}
+
+/// Puts people into the task of the job, which the first of them makes.
+async fn provision(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    config: &TenantConfig,
+    rows: &[(i64, &serde_json::Value)],
+    order: &Provision,
+) -> storage::Result<Vec<(i64, Told)>> {
+    let tenant = config.tenant.id;
+    let (mut told, mut found) = (Vec::new(), Vec::new());
+    for (number, input) in rows {
+        let user = match serde_json::from_value::<UserId>((*input).clone()) {
+            Ok(id) => users::with_id(connection, tenant, id).await?,
+            Err(_) => None,
+        };
+        match user {
+            Some(user) => found.push((*number, user)),
+            None => told.push((*number, Told::failed("there is no such account any more"))),
+        }
+    }
+    let number = order.number.to_string().parse::<TaskNumber>().ok();
+    let into = match number {
+        Some(number) => provisioning_tasks::with_number(connection, tenant, number).await?,
+        None => None,
+    };
+    if into.as_ref().is_some_and(|task| task.removed_at.is_some()) {
+        told.extend(found.into_iter().map(|(number, _)| (number, Told::failed("the task was removed meanwhile"))));
+        return Ok(told);
+    }
+    let order = Order {
+        token_type: order.token_type,
+        stop_at: into.as_ref().map_or(Timestamp::from_micros(order.stop_at), |task| task.stop_at),
+        comment: order.comment.clone(),
+        operator: desk.actor.called().map_or_else(|| desk.actor.name(), str::to_owned),
+        rule: None,
+        issue_duplicates: order.issue_duplicates,
+        number,
+    };
+    let people: Vec<User> = found.iter().map(|(_, user)| user.clone()).collect();
+    let created = provisioning::create(desk, connection, config, &order, &people, into.as_ref()).await?;
+    told.extend(found.into_iter().map(|(number, user)| {
+        let skipped = created.skipped.iter().find(|(other, _)| other.id == user.id);
+        (number, skipped.map_or(Told::good("sent"), |(_, why)| Told::failed(why.words())))
+    }));
+    Ok(told)
+}
+
+/// Sends the mails of everything that is open for a person again.
+async fn resend(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    config: &TenantConfig,
+    user: UserId,
+) -> storage::Result<Told> {
+    let stop_at = config.settings.enrollment_mail.stop_at(desk.now, None);
+    let places = reservations::of_user(connection, config.tenant.id, user).await?;
+    let open = places.into_iter().filter(|place| {
+        use reservation::Status::{Active, Expired, Locked};
+        matches!(place.status, Active | Expired | Locked) && place.token.is_none()
+    });
+    let mut sent = 0;
+    for place in open {
+        match provisioning::resend(desk, connection, config, &place, stop_at).await? {
+            Ok(()) => sent += 1,
+            Err(why) => return Ok(Told::failed(why.to_string())),
+        }
+    }
+    Ok(if sent > 0 { Told::good("sent") } else { Told::failed("is in no open provisioning task") })
+}
+
+async fn token(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    (tenant, id): (TenantId, Option<TokenId>),
+    deed: &TokenDeed,
+) -> storage::Result<Told> {
+    let token = match id {
+        Some(id) => tokens::with_id(tenant, id).ask(connection).await?,
+        None => None,
+    };
+    let Some(token) = token else { return Ok(Told::failed("there is no such authenticator")) };
+    let outcome = match deed.step {
+        TokenStep::Suspend => "suspended",
+        TokenStep::Reactivate => "reactivated",
+        TokenStep::Unlock => "unlocked",
+        TokenStep::Revoke { .. } => "revoked",
+    };
+    let moved = token_states::carry_out(desk, connection, &token, deed).await?;
+    Ok(moved.map_or_else(Told::failed, |_| Told::good(outcome)))
+}
