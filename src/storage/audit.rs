@@ -79,6 +79,17 @@ pub fn about_subject(
     Question::new(statement, entries)
 }
 
+/// The last events by or about somebody or something, the newest first: those that have been sealed.
+pub fn newest_about(tenant: TenantId, subject: &str, most: i64) -> Question<Vec<Entry>> {
+    let statement = Statement::new(
+        "SELECT id, audit_event.at AS at, actor_kind, actor, actor_name, address, action, object, object_id, \
+         correlation_id, detail FROM audit_mark JOIN audit_event ON audit_event.tenant_id = audit_mark.tenant_id \
+         AND audit_event.at = audit_mark.at AND audit_event.id = audit_mark.event_id \
+         WHERE audit_mark.tenant_id = ? AND mark = ? ORDER BY audit_mark.at DESC, event_id DESC LIMIT ?",
+    );
+    Question::new(statement.shown(tenant).bind(subject_mark(subject)).bind(most), entries)
+}
+
 /// The longest that something can happen to a login after it began, in microseconds: a page may stay open for hours.
 const LONGEST_LOGIN: i64 = 24 * 60 * 60 * 1_000_000;
 

@@ -3,13 +3,18 @@
 //! Programs show a key that is bound to a role. Each route is registered in [`api`] with the permission that it needs and
 //! the types that it reads and writes, and the OpenAPI description is made of that same list.
 
+mod groups;
 pub mod io;
+mod jobs;
 mod keys;
 mod me;
 mod operators;
 pub mod problem;
+mod provisioning;
 mod settings;
 mod spec;
+mod tokens;
+mod users;
 
 use actix_web::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, dev::Payload, web};
@@ -34,6 +39,11 @@ pub fn api() -> Api {
     operators::routes(&mut api);
     keys::routes(&mut api);
     settings::routes(&mut api);
+    users::routes(&mut api);
+    groups::routes(&mut api);
+    tokens::routes(&mut api);
+    jobs::routes(&mut api);
+    provisioning::routes(&mut api);
     api
 }
 

@@ -20,6 +20,7 @@ pub struct Operation {
     needs: Needs,
     query: Option<Make>,
     body: Option<Make>,
+    text: Option<&'static str>,
     answer: (u16, Option<Make>),
     versioned: bool,
 }
@@ -34,6 +35,12 @@ impl Operation {
     /// It takes this body.
     pub fn takes<T: JsonSchema>(&mut self) -> &mut Self {
         self.body = Some(|generator| generator.subschema_for::<T>());
+        self
+    }
+
+    /// It takes a text of this kind.
+    pub const fn takes_text(&mut self, kind: &'static str) -> &mut Self {
+        self.text = Some(kind);
         self
     }
 
@@ -97,6 +104,7 @@ impl Api {
             needs,
             query: None,
             body: None,
+            text: None,
             answer: (200, None),
             versioned: false,
         });
@@ -187,6 +195,10 @@ fn described(operation: &Operation, generator: &mut SchemaGenerator, problem: &S
         }
         if operation.needs == Needs::Nothing {
             described.insert("security".to_owned(), json!([]));
+        }
+        if let Some(kind) = operation.text {
+            let body = json!({ "required": true, "content": { kind: { "schema": { "type": "string" } } } });
+            described.insert("requestBody".to_owned(), body);
         }
         if let Some(body) = operation.body {
             let body = json!({ "required": true, "content": { "application/json": { "schema": body(generator) } } });
