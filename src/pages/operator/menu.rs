@@ -14,6 +14,11 @@ pub const fn page(module: Module) -> Option<&'static str> {
         Module::UserPolicies => Some("user-policies"),
         Module::ApiKeys => Some("api-keys"),
         Module::Operators => Some("operators"),
+        Module::Users => Some("users"),
+        Module::Groups => Some("groups"),
+        Module::Tokens => Some("tokens"),
+        Module::Provisioning => Some("provisioning"),
+        Module::ProvisioningRules => Some("provisioning-rules"),
         _ => None,
     }
 }

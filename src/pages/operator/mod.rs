@@ -4,12 +4,19 @@
 //! Pages read from storage and change through `flow::administration`, as the management API does.
 
 mod api_keys;
+mod groups;
+mod jobs;
 pub mod menu;
 mod operators;
 mod platforms;
+mod provisioning;
+mod provisioning_rules;
 mod self_provisioning;
 mod settings;
 pub mod shell;
+mod tokens;
+mod user;
+mod users;
 
 use actix_web::dev::Payload;
 use actix_web::error::InternalError;
@@ -42,6 +49,13 @@ pub fn table() -> Table {
     self_provisioning::routes(&mut table);
     platforms::routes(&mut table);
     settings::routes(&mut table);
+    users::routes(&mut table);
+    user::routes(&mut table);
+    groups::routes(&mut table);
+    tokens::routes(&mut table);
+    jobs::routes(&mut table);
+    provisioning::routes(&mut table);
+    provisioning_rules::routes(&mut table);
     table
 }
 

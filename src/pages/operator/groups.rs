@@ -1,0 +1,174 @@
+//! Groups (T5): listed, made, called otherwise, removed; who is in them is on the page of users.
+
+use actix_web::{HttpRequest, web};
+use askama::Template;
+
+use super::shell::{FieldFault, Shell};
+use super::users::id_of;
+use crate::domain::ids::GroupId;
+use crate::domain::operator::{Deed, Module};
+use crate::flow::administration::groups::{self as desk_of_groups, Reference, Refused};
+use crate::http::guard::{Seat, Table};
+use crate::http::{Answer, Fault, Form, page};
+use crate::storage::Connection;
+use crate::storage::groups::{self, Listed};
+
+const PAGE: u32 = 100;
+const DONE: [(&str, &str); 3] = [
+    ("made", "The group was made."),
+    ("renamed", "The group has another name now; everything that is configured with it stays."),
+    ("removed", "The group was removed."),
+];
+
+/// Registers the routes.
+pub fn routes(table: &mut Table) {
+    let needs = |deed| Module::Groups.needs(deed);
+    table.get("groups", needs(Deed::Access), list);
+    table.post("groups", needs(Deed::Add), make);
+    table.get("groups/{group}", needs(Deed::Access), show);
+    table.post("groups/{group}", needs(Deed::Edit), rename);
+    table.post("groups/{group}/remove", needs(Deed::Delete), remove);
+}
+
+#[derive(Template)]
+#[template(path = "operator/groups.html")]
+struct GroupsPage {
+    shell: Shell,
+    name: String,
+    groups: Vec<Listed>,
+    next: String,
+    may_add: bool,
+    typed: String,
+}
+
+async fn groups_page(seat: &Seat, shell: Shell, query: &str, typed: &str) -> Answer {
+    let (mut name, mut after) = (String::new(), None);
+    for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+        match &*key {
+            "name" => name = value.chars().take(200).collect(),
+            "after" if !value.is_empty() => after = Some(value.into_owned()),
+            _ => {}
+        }
+    }
+    let tenant = seat.call.realm.tenant();
+    let start = name.trim_end_matches('*');
+    let search =
+        async |connection: &mut Connection| groups::search(connection, tenant, start, after.as_deref(), PAGE).await;
+    let (found, next) = seat.call.site.house.db.read(search).await?;
+    let next = next.map(|next| {
+        form_urlencoded::Serializer::new(String::new()).append_pair("name", &name).append_pair("after", &next).finish()
+    });
+    let page = GroupsPage {
+        shell,
+        groups: found,
+        next: next.unwrap_or_default(),
+        may_add: seat.may(Module::Groups, Deed::Add),
+        typed: typed.to_owned(),
+        name,
+    };
+    page::page(&page)
+}
+
+/// `GET …/operator/groups`.
+async fn list(seat: Seat, request: HttpRequest) -> Answer {
+    let shell = Shell::of(&seat, Module::Groups).with_done(request.query_string(), &DONE);
+    groups_page(&seat, shell, request.query_string(), "").await
+}
+
+/// What is wrong with a name, or with the change.
+fn words(refused: &Refused) -> String {
+    match refused {
+        Refused::Name(fault) => format!("The name {fault}."),
+        Refused::Taken => "There is a group of this name already.".to_owned(),
+        Refused::Overtaken => "Somebody else changed the group meanwhile: look at it again.".to_owned(),
+        Refused::InUse(_) => "The group is in use: what refers to it is named below.".to_owned(),
+    }
+}
+
+/// `POST …/operator/groups`.
+async fn make(seat: Seat, form: Form) -> Answer {
+    seat.check(&form)?;
+    match desk_of_groups::create(&seat.desk(), &seat.call.realm.config, form.text("new_name")).await? {
+        Ok(_) => Ok(page::see(&seat.path("groups?done=made"))),
+        Err(refused) => {
+            let fault = FieldFault::new("new_name", words(&refused));
+            let shell = Shell::of(&seat, Module::Groups).with_faults(vec![fault]);
+            groups_page(&seat, shell, "", form.text("new_name")).await
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "operator/group.html")]
+struct GroupPage {
+    shell: Shell,
+    group: Listed,
+    typed: String,
+    references: Vec<Reference>,
+    may_edit: bool,
+    may_remove: bool,
+}
+
+async fn group(seat: &Seat, path: web::Path<(String, String)>) -> Result<Listed, Fault> {
+    let (tenant, id) = (seat.call.realm.tenant(), id_of::<GroupId>(path)?);
+    let question = async |connection: &mut Connection| groups::one(tenant, id).ask(connection).await;
+    seat.call.site.house.db.read(question).await?.ok_or(Fault::NotFound)
+}
+
+fn group_page(seat: &Seat, shell: Shell, group: Listed, typed: &str) -> Answer {
+    let page = GroupPage {
+        references: desk_of_groups::references(&seat.call.realm.config, group.group.id),
+        typed: typed.to_owned(),
+        may_edit: seat.may(Module::Groups, Deed::Edit),
+        may_remove: seat.may(Module::Groups, Deed::Delete),
+        shell,
+        group,
+    };
+    page::page(&page)
+}
+
+fn shell(seat: &Seat, group: &Listed) -> Shell {
+    Shell::titled(seat, Module::Groups, &format!("Group {}", group.group.name))
+}
+
+/// `GET …/operator/groups/{group}`.
+async fn show(seat: Seat, request: HttpRequest, path: web::Path<(String, String)>) -> Answer {
+    let group = group(&seat, path).await?;
+    let shell = shell(&seat, &group).with_done(request.query_string(), &DONE);
+    let name = group.group.name.clone();
+    group_page(&seat, shell, group, &name)
+}
+
+/// The group as the form has seen it.
+fn as_seen(group: &Listed, form: &Form) -> Listed {
+    Listed { version: form.text("version").parse().unwrap_or(-1), ..group.clone() }
+}
+
+/// `POST …/operator/groups/{group}`.
+async fn rename(seat: Seat, path: web::Path<(String, String)>, form: Form) -> Answer {
+    seat.check(&form)?;
+    let group = group(&seat, path).await?;
+    let seen = as_seen(&group, &form);
+    match desk_of_groups::rename(&seat.desk(), &seat.call.realm.config, &seen, form.text("new_name")).await? {
+        Ok(_) => Ok(page::see(&seat.path(&format!("groups/{}?done=renamed", group.group.id)))),
+        Err(refused) => {
+            let shell = shell(&seat, &group).with_faults(vec![FieldFault::new("new_name", words(&refused))]);
+            group_page(&seat, shell, group, form.text("new_name"))
+        }
+    }
+}
+
+/// `POST …/operator/groups/{group}/remove`: not while something refers to it.
+async fn remove(seat: Seat, path: web::Path<(String, String)>, form: Form) -> Answer {
+    seat.check(&form)?;
+    let group = group(&seat, path).await?;
+    let seen = as_seen(&group, &form);
+    match desk_of_groups::remove(&seat.desk(), seat.call.realm.code(), &seen).await? {
+        Ok(()) => Ok(page::see(&seat.path("groups?done=removed"))),
+        Err(refused) => {
+            let shell = shell(&seat, &group).with_complaint(words(&refused));
+            let name = group.group.name.clone();
+            group_page(&seat, shell, group, &name)
+        }
+    }
+}
