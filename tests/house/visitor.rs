@@ -96,6 +96,17 @@ impl Visitor {
         self.follow(seen).await
     }
 
+    /// A form that brings a file, as a browser writes it.
+    pub async fn upload(&mut self, url: &str, kind: &str, body: String) -> Seen {
+        let url = self.absolute(url);
+        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let request = self.client.post(&url).header(COOKIE, cookies.join("; ")).header("content-type", kind);
+        let answer = request.body(body).send().await.unwrap();
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        let seen = Seen { url, status, headers, body: answer.text().await.unwrap(), leaves_to: None };
+        self.follow(seen).await
+    }
+
     /// Fills in `fields` and presses the button that carries `action`.
     pub async fn press(&mut self, seen: &Seen, action: &str, fields: &[(&str, &str)]) -> Seen {
         let (address, mut all) = seen.form(action);

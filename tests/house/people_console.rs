@@ -1,0 +1,466 @@
+//! People, groups, tokens and enrollment by mail at the console and through the management API (T1 to T5, T11 to T13, T17).
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use vestibule::domain::operator::Role;
+use vestibule::flow::administration::jobs;
+
+use crate::console::{at_console, call, call_with, console, key, staffed, step_up};
+use crate::story::passcode_of_linus;
+use crate::visitor::{Seen, Visitor};
+use crate::world::{BOTH, On, World};
+
+/// The identifier of an account, by its name.
+async fn id_of(world: &World, name: &str) -> String {
+    let tenant = world.tenant().await;
+    let found = async |connection: &mut _| vestibule::storage::users::named(connection, tenant, name).await;
+    world.site.house.db.read(found).await.unwrap().unwrap_or_else(|| panic!("{name}")).id.to_string()
+}
+
+/// The hidden field of the forms of a page.
+fn csrf(seen: &Seen) -> String {
+    let page = scraper::Html::parse_document(&seen.body);
+    let field = scraper::Selector::parse("input[name=csrf]").unwrap();
+    page.select(&field).next().unwrap().attr("value").unwrap().to_owned()
+}
+
+/// Posts to a page of the console with the hidden field of `seen`.
+async fn post(world: &World, visitor: &mut Visitor, seen: &Seen, page: &str, fields: &[(&str, &str)]) -> Seen {
+    let mut all = vec![("csrf".to_owned(), csrf(seen))];
+    all.extend(fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    visitor.post(&console(world, page), &all).await
+}
+
+/// The page of a job once it is over; the service works on it, and so does this.
+async fn over(world: &World, visitor: &mut Visitor, seen: Seen) -> Seen {
+    let mut seen = seen;
+    let page = scraper::Html::parse_document(&seen.body);
+    let link = scraper::Selector::parse("[data-action=look-again]").unwrap();
+    let again = page.select(&link).next().map(|link| link.attr("href").unwrap().to_owned());
+    drop(page);
+    while seen.find("[data-job-state]").is_some_and(|state| state == "running") {
+        jobs::round(&world.site.house).await.unwrap();
+        seen = visitor.get(again.as_ref().unwrap()).await;
+    }
+    seen
+}
+
+/// T1, T2, R-576 to R-578, R-040, R-582, R-584: people from their making to their end, at the console.
+#[actix_web::test]
+async fn people_at_the_console() {
+    for on in BOTH {
+        let world = staffed(on).await;
+        let (mut oona, seen) = at_console(&world, "oona", "users?username=a").await;
+        assert!(seen.body.contains("ada") && seen.body.contains("audra") && !seen.body.contains("linus"), "{on:?}");
+        let seen = oona.get(&console(&world, "users?email=*@acme.test&authenticators=none&sort=last_name")).await;
+        assert!(seen.body.contains("ada") && !seen.body.contains(">linus<"), "{on:?}: {}", seen.body);
+
+        // Faults keep what was typed.
+        let seen = oona.get(&console(&world, "users/new")).await;
+        let typed = [("username", "ADA"), ("first_name", "Grace"), ("last_name", ""), ("email", "nobody")];
+        let seen = oona.press(&seen, "make-user", &typed).await;
+        assert!(seen.body.contains("Email is not a mail address") && seen.body.contains("value=\"Grace\""), "{on:?}");
+        let typed = [("username", "ADA"), ("first_name", "Grace"), ("last_name", "Hopper"), ("email", "g@acme.test")];
+        let seen = oona.press(&seen, "make-user", &typed).await;
+        assert!(seen.body.contains("there is an account with this user ID"), "{on:?}: R-577: {}", seen.body);
+        let typed = [
+            ("username", "grace"),
+            ("first_name", "Grace"),
+            ("last_name", "Hopper"),
+            ("email", "grace@acme.test"),
+            ("password", "nanoseconds"),
+        ];
+        let seen = oona.press(&seen, "make-user", &typed).await;
+        assert_eq!(seen.title(), "User grace", "{on:?}: {}", seen.body);
+        let grace = id_of(&world, "grace").await;
+
+        // Two people look at the same page: the second change is refused, and what was typed stays.
+        let stale = seen.clone();
+        let typed = |email: &'static str| {
+            [("username", "grace"), ("first_name", "Grace"), ("last_name", "Hopper"), ("email", email)]
+        };
+        let seen = oona.press(&seen, "save-user", &typed("hopper@acme.test")).await;
+        assert!(seen.body.contains("The account was saved"), "{on:?}: {}", seen.body);
+        world.mail("grace@acme.test", 1).await;
+        let late = oona.press(&stale, "save-user", &typed("late@acme.test")).await;
+        assert!(late.body.contains("changed the account meanwhile") && late.body.contains("late@acme.test"), "{on:?}");
+        let late = oona.press(&stale, "disable", &[]).await;
+        assert!(late.body.contains("changed the account meanwhile"), "{on:?}: R-040");
+
+        let seen = oona.press(&seen, "disable", &[]).await;
+        assert_eq!(seen.find("[data-account-state]").as_deref(), Some("disabled"), "{on:?}");
+        let seen = oona.press(&seen, "enable", &[]).await;
+        assert_eq!(seen.find("[data-account-state]").as_deref(), Some("enabled"), "{on:?}");
+        let seen = oona.press(&seen, "set-password", &[("password", "a new one")]).await;
+        assert!(seen.body.contains("The password was changed"), "{on:?}");
+
+        // R-603: what is kept is exported, and then erased, with a passcode that is fresh.
+        let seen_data = oona.press(&seen, "export-data", &[]).await;
+        let data: Value = serde_json::from_str(&seen_data.body).unwrap();
+        assert_eq!(data["account"]["email"], "hopper@acme.test", "{on:?}");
+        assert!(!seen_data.body.contains("argon2"), "{on:?}: T-58");
+        world.advance(400);
+        let asked = oona.press(&seen, "erase", &[("confirm", "grace")]).await;
+        let seen = step_up(&world, &mut oona, &asked, "oona").await;
+        assert!(seen.body.contains("Nothing was done yet"), "{on:?}: R-021: {}", seen.body);
+        let wrong = oona.press(&seen, "erase", &[("confirm", "ada")]).await;
+        assert!(wrong.body.contains("Type the user ID"), "{on:?}");
+        let seen = oona.press(&wrong, "erase", &[("confirm", "grace")]).await;
+        assert!(seen.body.contains("The person was erased"), "{on:?}: {}", seen.body);
+        assert_eq!(oona.get(&console(&world, &format!("users/{grace}"))).await.status, 404, "{on:?}");
+        let named = "SELECT COUNT(*) AS n FROM audit_event WHERE detail LIKE '%hopper%' OR detail LIKE '%Hopper%'";
+        assert_eq!(world.number(named).await, 0, "{on:?}: R-603");
+        world.stop().await;
+    }
+}
+
+/// T-57, T-62, R-015: the help desk helps people, and cannot become an operator; codes are shown once, and to nobody else.
+#[actix_web::test]
+async fn the_help_desk_at_the_console() {
+    for on in BOTH {
+        let world = staffed(on).await;
+        world
+            .apply("[[tenant]]\ncode = \"acme\"\n[tenant.self_provisioning]\nhelp_desk_pass = \"opens_gates\"\n")
+            .await;
+        let (ada, oona) = (id_of(&world, "ada").await, id_of(&world, "oona").await);
+        let (mut hedy, seen) = at_console(&world, "hedy", &format!("users/{ada}")).await;
+        assert!(
+            !seen.has_action("save-user") && !seen.has_action("erase") && !seen.has_action("set-password"),
+            "{on:?}"
+        );
+        let seen = hedy.press(&seen, "unlock", &[]).await;
+        assert!(seen.body.contains("The account is unlocked"), "{on:?}: {}", seen.body);
+        if seen.has_action("make-codes") {
+            let made = hedy.press(&seen, "make-codes", &[("count", "2"), ("hours", "1")]).await;
+            let shown = made.find("[data-shown-once]").unwrap();
+            assert_eq!(made.body.matches("data-shown-once").count(), 2, "{on:?}");
+            let again = hedy.get(&console(&world, &format!("users/{ada}"))).await;
+            assert!(!again.body.contains(&shown), "{on:?}: T-62");
+            assert_eq!(
+                world.number("SELECT COUNT(*) AS n FROM help_desk_code WHERE state = 'open'").await,
+                2,
+                "{on:?}"
+            );
+            let wrong = hedy.press(&again, "make-codes", &[("count", "99"), ("hours", "1")]).await;
+            assert!(wrong.body.contains("Number of codes: 1 to 20"), "{on:?}");
+        }
+        // Whoever may do more than she is none of her business.
+        let seen = hedy.get(&console(&world, &format!("users/{oona}"))).await;
+        assert!(seen.body.contains("operator with more permissions") && !seen.has_action("unlock"), "{on:?}");
+        let page = hedy.get(&console(&world, "users")).await;
+        for what in ["unlock", "codes", "pass", "sessions/end", "reopen"] {
+            let fields = [("count", "1"), ("hours", "1")];
+            let tried = post(&world, &mut hedy, &page, &format!("users/{oona}/{what}"), &fields).await;
+            assert_eq!(tried.status, 403, "{on:?}: {what}: T-57");
+        }
+        let job = post(&world, &mut hedy, &page, "users/selection/unlock", &[("user", &oona), ("user", &ada)]).await;
+        let job = over(&world, &mut hedy, job).await;
+        assert!(job.body.contains("rejected") && job.body.contains("more permissions"), "{on:?}: {}", job.body);
+        assert!(job.body.contains("unlocked"), "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// T5, R-580, R-041: groups, and that what is in use stays.
+#[actix_web::test]
+async fn groups_at_the_console() {
+    for on in BOTH {
+        let world = staffed(on).await;
+        let (mut oona, seen) = at_console(&world, "oona", "groups").await;
+        let seen = oona.press(&seen, "make-group", &[("new_name", "Pilot")]).await;
+        assert!(seen.body.contains("There is a group of this name already"), "{on:?}: {}", seen.body);
+        let seen = oona.press(&seen, "make-group", &[("new_name", "Second wave")]).await;
+        assert!(seen.body.contains("The group was made"), "{on:?}");
+        let config = world.site.house.realm(&"acme".parse().unwrap()).await.unwrap().unwrap();
+        let id = |name: &str| config.config.groups.iter().find(|group| group.name == name).unwrap().id.to_string();
+        let (pilot, second) = (id("pilot"), id("Second wave"));
+        let page = oona.get(&console(&world, &format!("groups/{pilot}"))).await;
+        assert!(page.body.contains("Self-provisioning"), "{on:?}");
+        let refused = oona.press(&page, "remove-group", &[]).await;
+        assert!(refused.body.contains("The group is in use"), "{on:?}: {}", refused.body);
+        let renamed = oona.press(&page, "rename-group", &[("new_name", "Vanguard")]).await;
+        assert_eq!(renamed.title(), "Group Vanguard", "{on:?}: {}", renamed.body);
+        let late = oona.press(&page, "rename-group", &[("new_name", "Late")]).await;
+        assert!(late.body.contains("changed the group meanwhile"), "{on:?}: R-040");
+
+        // Many people enter it at once, from the list.
+        let (ada, linus) = (id_of(&world, "ada").await, id_of(&world, "linus").await);
+        let list = oona.get(&console(&world, "users")).await;
+        let fields = [("user", ada.as_str()), ("user", &linus), ("to_group", &second)];
+        let job = post(&world, &mut oona, &list, "users/selection/enter", &fields).await;
+        let job = over(&world, &mut oona, job).await;
+        assert_eq!(job.body.matches("<td>added</td>").count(), 2, "{on:?}: {}", job.body);
+        let found = oona.get(&console(&world, &format!("users?group={second}"))).await;
+        assert!(
+            found.body.contains("ada") && found.body.contains("linus") && !found.body.contains("barbara"),
+            "{on:?}"
+        );
+        let page = oona.get(&console(&world, &format!("groups/{second}"))).await;
+        let removed = oona.press(&page, "remove-group", &[]).await;
+        assert!(removed.body.contains("The group was removed"), "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// T17, R-579: a file is handed in, looked at dry, and stored; each line has its result.
+#[actix_web::test]
+async fn a_file_of_people_is_handed_in() {
+    for on in BOTH {
+        let world = staffed(on).await;
+        let (mut oona, seen) = at_console(&world, "oona", "import").await;
+        let token = csrf(&seen);
+        let table = "username,email,groups\nada,ada@acme.test,pilot\nnewton,newton@acme.test,physics\nbad,nobody,\n";
+        for (really, created, people) in [("no", "created", 6), ("yes", "created", 7)] {
+            let body = format!(
+                "--X\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n{token}\r\n--X\r\nContent-Disposition: form-data; \
+                 name=\"really\"\r\n\r\n{really}\r\n--X\r\nContent-Disposition: form-data; name=\"groups\"\r\n\r\ncreate\r\n\
+                 --X\r\nContent-Disposition: form-data; name=\"file\"; filename=\"people.csv\"\r\nContent-Type: \
+                 text/csv\r\n\r\n{table}\r\n--X--\r\n"
+            );
+            let seen = oona.upload(&console(&world, "import"), "multipart/form-data; boundary=X", body).await;
+            let seen = over(&world, &mut oona, seen).await;
+            assert!(
+                seen.body.contains("<td>unchanged</td>") && seen.body.contains(&format!("<td>{created}</td>")),
+                "{on:?}"
+            );
+            assert!(seen.body.contains("the address is not a mail address"), "{on:?}: {}", seen.body);
+            assert_eq!(world.number("SELECT COUNT(*) AS n FROM user_account").await, people, "{on:?}");
+        }
+        // What cannot be read is told at once.
+        let seen = post(&world, &mut oona, &seen, "import", &[("text", "shoe size\n42")]).await;
+        assert!(seen.body.contains("The file cannot be read"), "{on:?}: {}", seen.body);
+        world.stop().await;
+    }
+}
+
+/// T3, T4, R-346, R-347, R-354 to R-357, R-362, R-021: authenticators, one and many.
+#[actix_web::test]
+async fn tokens_at_the_console() {
+    for on in BOTH {
+        let world = staffed(on).await;
+        let (mut oona, seen) = at_console(&world, "oona", "tokens?user=linus").await;
+        assert!(seen.body.contains("oath_app") && seen.body.contains("Snapshot"), "{on:?}");
+        let serial = world
+            .text(
+                "SELECT serial AS t FROM token WHERE user_id IN (SELECT id FROM user_account WHERE username = 'linus')",
+            )
+            .await;
+        let seen = oona.get(&console(&world, &format!("tokens/{serial}"))).await;
+        assert!(seen.body.contains("Template version") && seen.body.contains("Enrolled by"), "{on:?}: R-355");
+        assert!(!seen.body.contains("JBSWY3DP"), "{on:?}: T-62");
+        let seen = oona.press(&seen, "rename", &[("name", "Old phone")]).await;
+        assert!(seen.body.contains("Old phone"), "{on:?}");
+        let first = passcode_of_linus(&world);
+        world.advance(30);
+        let second = passcode_of_linus(&world);
+        let seen = oona.press(&seen, "synchronize", &[("first", &first), ("second", &second)]).await;
+        assert!(seen.body.contains("The authenticator is synchronized"), "{on:?}: {}", seen.body);
+        let stale = seen.clone();
+        // The button that stops it says so itself; the page posts where it leads.
+        let seen = post(&world, &mut oona, &seen, &format!("tokens/{serial}/suspend"), &[("reason", "lost?")]).await;
+        assert_eq!(seen.find("[data-token-state]").as_deref(), Some("suspended"), "{on:?}: {}", seen.body);
+        let late = post(&world, &mut oona, &stale, &format!("tokens/{serial}/suspend"), &[]).await;
+        assert!(late.body.contains("is suspended; that cannot be done to it"), "{on:?}: R-040: {}", late.body);
+        let seen = post(&world, &mut oona, &seen, &format!("tokens/{serial}/reactivate"), &[]).await;
+        assert_eq!(seen.find("[data-token-state]").as_deref(), Some("active"), "{on:?}");
+
+        // Revoking many wants a fresh passcode.
+        let id = world
+            .text("SELECT id AS t FROM token WHERE user_id IN (SELECT id FROM user_account WHERE username = 'linus')")
+            .await;
+        world.advance(400);
+        let list = oona.get(&console(&world, "tokens")).await;
+        let fields = [("token", id.as_str()), ("disposition", "lost"), ("reason", "gone")];
+        let asked = post(&world, &mut oona, &list, "tokens/selection/revoke", &fields).await;
+        let seen = step_up(&world, &mut oona, &asked, "oona").await;
+        assert_eq!(seen.title(), "Tokens", "{on:?}: R-021: {}", seen.body);
+        let job = post(&world, &mut oona, &seen, "tokens/selection/revoke", &fields).await;
+        let job = over(&world, &mut oona, job).await;
+        assert!(job.body.contains("<td>revoked</td>"), "{on:?}: {}", job.body);
+        let results = oona.get(&format!("{}/results.csv", job.url.split('?').next().unwrap())).await;
+        assert!(results.body.starts_with("number,name,result,detail"), "{on:?}: {}", results.body);
+        world.stop().await;
+    }
+}
+
+/// T11 to T13, R-181, R-185, R-186, R-191 to R-193: mails are sent by a job, tasks are moved and removed, rules are kept.
+#[actix_web::test]
+async fn enrollment_by_mail_at_the_console() {
+    for on in BOTH {
+        let world = staffed(on).await;
+        world.apply("[[tenant]]\ncode = \"acme\"\n[[tenant.user]]\nusername = \"silent\"\nfirst_name = \"No\"\nlast_name = \"Mail\"\n").await;
+        let (ada, silent) = (id_of(&world, "ada").await, id_of(&world, "silent").await);
+        let (mut oona, seen) = at_console(&world, "oona", "users").await;
+        let seen = post(&world, &mut oona, &seen, "provision/selection", &[("user", &ada), ("user", &silent)]).await;
+        assert!(seen.body.contains("No mail can be sent to") && seen.body.contains("silent"), "{on:?}: {}", seen.body);
+        let wrong = oona.press(&seen, "provision", &[("names", "stranger"), ("days", "1000")]).await;
+        assert!(wrong.body.contains("There is no account called stranger") && wrong.body.contains("1 to 90"), "{on:?}");
+        let fields = [
+            ("user", ada.as_str()),
+            ("user", &silent),
+            ("days", "5"),
+            ("comment", "first wave"),
+            ("token_type", "app"),
+        ];
+        let job = post(&world, &mut oona, &seen, "provision", &fields).await;
+        let job = over(&world, &mut oona, job).await;
+        assert!(
+            job.body.contains("<td>sent</td>") && job.body.contains("has no email address"),
+            "{on:?}: {}",
+            job.body
+        );
+        world.mail("ada@acme.test", 1).await;
+        let tasks = oona.get(&console(&world, "provisioning")).await;
+        assert!(tasks.body.contains("first wave") && tasks.body.contains("oona"), "{on:?}: {}", tasks.body);
+        let number = world.number("SELECT number AS n FROM provisioning_task").await;
+        let seen = oona.get(&console(&world, &format!("provisioning/{number}"))).await;
+        let wrong = oona.press(&seen, "set-stop", &[("stop", "yesterday")]).await;
+        assert!(wrong.body.contains("Stop date: a day"), "{on:?}");
+        let far = world.clock_now().plus(std::time::Duration::from_secs(20 * 86_400)).rfc3339();
+        let seen = oona.press(&seen, "set-stop", &[("stop", &far[..10])]).await;
+        assert!(
+            seen.body.contains("The stop date was moved") && seen.body.contains(&far[..10]),
+            "{on:?}: {}",
+            seen.body
+        );
+        let job = post(&world, &mut oona, &seen, &format!("provisioning/{number}/resend"), &[("user", &ada)]).await;
+        let job = over(&world, &mut oona, job).await;
+        assert!(job.body.contains("<td>sent</td>"), "{on:?}: {}", job.body);
+        world.mail("ada@acme.test", 2).await;
+        let seen = oona.press(&seen, "remove-task", &[]).await;
+        assert!(
+            seen.body.contains("The task was removed") && !seen.body.contains("first wave"),
+            "{on:?}: {}",
+            seen.body
+        );
+
+        // A rule sends mails to whoever enters its groups.
+        let seen = oona.get(&console(&world, "provisioning-rules/new")).await;
+        let wrong = oona.press(&seen, "save-rule", &[("name", "Newcomers"), ("enabled", "yes")]).await;
+        assert!(wrong.body.contains("Choose at least one group") && wrong.body.contains("Newcomers"), "{on:?}");
+        let config = world.site.house.realm(&"acme".parse().unwrap()).await.unwrap().unwrap();
+        let pilot = config.config.groups[0].id.to_string();
+        let fields = [("name", "Newcomers"), ("enabled", "yes"), ("groups", pilot.as_str())];
+        let seen = oona.press(&wrong, "save-rule", &fields).await;
+        assert!(seen.body.contains("The rule was saved") && seen.body.contains("Newcomers"), "{on:?}: {}", seen.body);
+        let late = oona.press(&wrong, "save-rule", &[("name", "Others"), ("enabled", "yes"), ("groups", &pilot)]).await;
+        assert!(late.body.contains("changed the settings meanwhile"), "{on:?}: R-040: {}", late.body);
+        world.stop().await;
+    }
+}
+
+/// R-585, R-040, R-362: what the pages do, programs do; versions as entity tags, jobs with results.
+#[actix_web::test]
+async fn people_through_the_api() {
+    for on in BOTH {
+        let world = staffed(on).await;
+        let key = key(&world, Role::Operator).await;
+        let get = async |path: &str| call(&world, &key, Method::GET, path, None).await;
+        let (status, page) = get("users?username=*a&limit=2").await;
+        assert_eq!((status, page["items"].as_array().unwrap().len()), (200, 2), "{on:?}: {page}");
+        let next = page["next"].as_str().unwrap().to_owned();
+        let (_, page) = get(&format!("users?username=*a&limit=2&after={next}")).await;
+        assert_eq!(page["items"][0]["username"], "barbara", "{on:?}: {page}");
+        for bad in [
+            "users?account=asleep",
+            "users?sort=age",
+            "users?limit=0",
+            "users?shoe=42",
+            "jobs?after=x",
+            "tokens?state=x",
+        ] {
+            let (status, body) = get(bad).await;
+            assert_eq!((status, &body["code"]), (400, &json!("malformed")), "{on:?}: {bad}: {body}");
+        }
+
+        let new =
+            json!({ "username": "grace", "email": "grace@acme.test", "first_name": "Grace", "last_name": "Hopper" });
+        let (status, made) = call(&world, &key, Method::POST, "users", Some(new.clone())).await;
+        assert_eq!((status, &made["account"]), (201, &json!("enabled")), "{on:?}: {made}");
+        let (status, taken) = call(&world, &key, Method::POST, "users", Some(new)).await;
+        assert_eq!((status, &taken["errors"][0]["field"]), (422, &json!("username")), "{on:?}: {taken}");
+        let path = format!("users/{}", made["id"].as_str().unwrap());
+        let (_, tag, _) = call_with(&world, &key, Method::GET, &path, None, None).await;
+        let draft =
+            json!({ "username": "grace", "email": "hopper@acme.test", "first_name": "Grace", "last_name": "Hopper" });
+        let put =
+            async |tag: Option<&str>| call_with(&world, &key, Method::PUT, &path, Some(draft.clone()), tag).await.0;
+        assert_eq!((put(None).await, put(Some(&tag)).await, put(Some(&tag)).await), (428, 200, 412), "{on:?}: R-040");
+
+        let (status, group) = call(&world, &key, Method::POST, "groups", Some(json!({ "name": "Navy" }))).await;
+        assert_eq!(status, 201, "{on:?}: {group}");
+        let (ada, linus) = (id_of(&world, "ada").await, id_of(&world, "linus").await);
+        let wanted = json!({ "users": [ada, linus, "aaaaaaaaaaaaaaaaaaaaaaaaaa"], "group": group["id"] });
+        let (status, begun) = call(&world, &key, Method::POST, "user-jobs/enter", Some(wanted)).await;
+        assert_eq!(status, 202, "{on:?}: {begun}");
+        let job = begun["job"].as_str().unwrap().to_owned();
+        loop {
+            jobs::round(&world.site.house).await.unwrap();
+            let (_, seen) = get(&format!("jobs/{job}")).await;
+            if seen["state"] == "done" {
+                assert_eq!((&seen["done"], &seen["failed"]), (&json!(3), &json!(1)), "{on:?}: {seen}");
+                break;
+            }
+        }
+        let (_, results) = get(&format!("jobs/{job}/results")).await;
+        assert_eq!(results["items"][0]["result"], "added", "{on:?}: {results}");
+        let path = format!("groups/{}", group["id"].as_str().unwrap());
+        let (_, tag, seen) = call_with(&world, &key, Method::GET, &path, None, None).await;
+        assert_eq!(seen["members"], 2, "{on:?}: {seen}");
+        assert_eq!(call_with(&world, &key, Method::DELETE, &path, None, Some(&tag)).await.0, 204, "{on:?}");
+        let (_, pilots) = get("groups?name=pilot").await;
+        let pilot = format!("groups/{}", pilots["items"][0]["id"].as_str().unwrap());
+        let (_, tag, _) = call_with(&world, &key, Method::GET, &pilot, None, None).await;
+        let (status, _, used) = call_with(&world, &key, Method::DELETE, &pilot, None, Some(&tag)).await;
+        assert_eq!((status, &used["code"]), (409, &json!("group.in_use")), "{on:?}: {used}");
+
+        // Tokens, and that nothing secret is told (T-58).
+        let (_, counts) = get("tokens/counts").await;
+        assert!(counts["items"].as_array().unwrap().iter().any(|one| one["state"] == "active"), "{on:?}: {counts}");
+        let (_, owned) = get("tokens?user=linus").await;
+        let serial = owned["items"][0]["serial"].as_str().unwrap().to_owned();
+        let (_, token) = get(&format!("tokens/{serial}")).await;
+        assert!(
+            token["details"]["template_version"].is_number() && !token.to_string().contains("secret"),
+            "{on:?}: {token}"
+        );
+        let revoke = json!({ "reason": "lost", "disposition": "lost" });
+        let path = format!("tokens/{serial}/revoke");
+        let (status, token) = call(&world, &key, Method::POST, &path, Some(revoke.clone())).await;
+        assert_eq!((status, &token["state"]), (200, &json!("revoked")), "{on:?}: {token}");
+        let (status, again) = call(&world, &key, Method::POST, &path, Some(revoke)).await;
+        assert_eq!((status, &again["code"]), (409, &json!("token.refused")), "{on:?}: {again}");
+
+        // Erasing, and who is protected from it (AC-51).
+        let path = format!("users/{}", made["id"].as_str().unwrap());
+        assert_eq!(call(&world, &key, Method::DELETE, &path, None).await.0, 204, "{on:?}");
+        assert_eq!(get(&path).await.0, 404, "{on:?}");
+        let oona = format!("users/{}", id_of(&world, "oona").await);
+        let (status, last) = call(&world, &key, Method::DELETE, &oona, None).await;
+        assert_eq!((status, &last["code"]), (409, &json!("user.protected")), "{on:?}: {last}");
+        world.stop().await;
+    }
+}
+
+/// AC-36, AC-52, T-22: what people are called is text, wherever it is shown.
+#[actix_web::test]
+async fn names_are_text() {
+    let world = staffed(On::Sqlite).await;
+    let bad = "<script>alert(1)</script>";
+    world
+        .apply(&format!(
+            "[[tenant]]\ncode = \"acme\"\n[[tenant.group]]\nname = \"{bad}\"\n[[tenant.user]]\nusername = \"{bad}\"\n\
+             email = \"x@acme.test\"\nfirst_name = \"{bad}\"\nlast_name = \"=cmd|' /C calc'!A0\"\ngroups = [\"{bad}\"]\n"
+        ))
+        .await;
+    let id = id_of(&world, bad).await;
+    let (mut oona, seen) = at_console(&world, "oona", "users").await;
+    let (user, group) =
+        (oona.get(&console(&world, &format!("users/{id}"))).await, oona.get(&console(&world, "groups")).await);
+    let job = post(&world, &mut oona, &seen, "users/selection/unlock", &[("user", &id)]).await;
+    let job = over(&world, &mut oona, job).await;
+    for page in [&seen, &user, &group, &job] {
+        assert!(page.body.contains("&#60;script&#62;") && !page.body.contains("<script>"), "{}", page.body);
+    }
+    world.stop().await;
+}
