@@ -8,6 +8,7 @@ pub mod audit;
 mod certificates;
 pub mod commands;
 pub mod exchange;
+pub mod explain;
 pub mod feeds;
 pub mod health;
 pub mod helpdesk;

@@ -82,6 +82,23 @@ enum Command {
     },
     /// Look at configuration, keys, database and mail server; one line for each.
     Check,
+    /// Tell what a person would meet at a login, and why: policy, methods, enrollment, and what would change it.
+    Explain {
+        /// The person.
+        #[arg(long, value_name = "NAME")]
+        user: String,
+        /// What the person wants to reach.
+        #[arg(long, value_name = "NAME")]
+        application: String,
+        /// Where the person comes from.
+        #[arg(long, default_value = "127.0.0.1", value_name = "IP")]
+        address: std::net::IpAddr,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        tenant: OfTenant,
+    },
     /// Show what is understood of a service provider's metadata, before it is registered.
     Metadata {
         /// A file, or an https address.
@@ -336,6 +353,11 @@ async fn carry_out(command: Command, settings: Settings) -> anyhow::Result<ExitC
             print(checks.iter().map(ToString::to_string));
             let good = checks.iter().all(|check| check.found.is_ok());
             return Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Command::Explain { user, application, address, json, tenant } => {
+            let tenant = tenant.tenant.as_deref();
+            let asked = (user.as_str(), application.as_str());
+            return Ok(told_by(app::explain::run(settings, tenant, asked, address, json).await?));
         }
         Command::Metadata { place, entity_id, certificate } => {
             commands::metadata(settings, &place, entity_id.as_deref(), certificate.as_deref()).await?

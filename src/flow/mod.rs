@@ -15,6 +15,7 @@ pub mod consent;
 pub mod console;
 pub mod device;
 pub mod enrollment;
+pub mod explain;
 pub mod federation;
 pub mod house;
 mod letters;

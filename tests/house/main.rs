@@ -21,6 +21,7 @@ mod console_settings;
 mod door_oidc;
 mod door_saml;
 mod exchange;
+mod explain;
 mod foreign;
 mod gates;
 mod generators;
