@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::file::{self, AssignedTo};
-use super::plan::Names;
+use super::plan::find_all;
 use crate::config::document::Document;
 use crate::domain::application::{Application, Assignment, Protocol};
 use crate::domain::ids::{GroupId, UserId};
-use crate::domain::name::{checked, key_of};
+use crate::domain::name::{Names, checked, key_of};
 use crate::domain::oidc_client::{ClientAuthentication, OidcClient, OidcClientDraft, OidcClientFault};
 use crate::domain::resource::Resource;
 use crate::domain::service_provider::draft::bare;
@@ -94,8 +94,8 @@ fn assignment(
         Some(AssignedTo::Chosen(chosen)) => {
             let key = format!("{place}.assigned_to");
             Assignment::Chosen {
-                groups: known.groups.find_all(document, &key, "group", &chosen.groups),
-                users: known.users.find_all(document, &key, "user", &chosen.users),
+                groups: find_all(document, known.groups, &key, "group", &chosen.groups),
+                users: find_all(document, known.users, &key, "user", &chosen.users),
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::domain::authenticator::template::Mode;
 use crate::domain::oath::alphabet::Alphabet;
 use crate::domain::oidc_client::OidcClientDraft;
 use crate::domain::operator::Permissions;
-use crate::domain::policy::access::Method;
+use crate::domain::policy::draft::PolicyDraft;
 use crate::domain::provisioning_task::TokenType;
 use crate::domain::resource::Resource;
 use crate::domain::secret::SecretString;
@@ -46,9 +46,9 @@ pub struct Tenant {
     /// Applications.
     pub application: Vec<Application>,
     /// What applies where no ranked policy does.
-    pub global_policy: Option<Policy>,
+    pub global_policy: Option<PolicyDraft>,
     /// Ranked policies, the first match wins.
-    pub access_policy: Vec<Policy>,
+    pub access_policy: Vec<PolicyDraft>,
     /// [`crate::domain::policy::provisioning::SelfProvisioning`], key by key.
     pub self_provisioning: toml::Table,
     /// Rows of the platform matrix, key by key.
@@ -223,88 +223,4 @@ pub struct Chosen {
     pub groups: Vec<String>,
     /// Names of users.
     pub users: Vec<String>,
-}
-
-/// A policy.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Policy {
-    /// Unique in the virtual server; required for a ranked one.
-    pub name: Option<String>,
-    /// Names of applications; none means all.
-    pub applications: Vec<String>,
-    /// Names of groups; none means everybody.
-    pub groups: Vec<String>,
-    /// Client networks; none means everywhere.
-    pub networks: Vec<String>,
-    /// Grant unless given.
-    pub decision: Decision,
-    /// What must be proven.
-    pub require: Vec<Required>,
-    /// Exceptions inside the policy, in order.
-    pub scenario: Vec<Scenario>,
-}
-
-/// An exception inside a policy.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Scenario {
-    /// Shown in logs; required.
-    pub name: String,
-    /// Applies inside these networks.
-    pub inside_networks: Vec<String>,
-    /// Applies outside these networks.
-    pub outside_networks: Vec<String>,
-    /// Grant unless given.
-    pub decision: Decision,
-    /// What must be proven.
-    pub require: Vec<Required>,
-}
-
-/// What a policy says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Decision {
-    /// Access, once everything required is proven.
-    #[default]
-    Grant,
-    /// No access.
-    Deny,
-}
-
-/// One thing that must be proven.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "must be \"password\", \"otp\" or { method = \"otp\", frequency = \"every_attempt\" | \"once_per_session\" } or { method = \"otp\", every_seconds = 3600 }"
-)]
-pub enum Required {
-    /// Once in a session.
-    Plain(Method),
-    /// With a frequency.
-    Often(Often),
-}
-
-/// A method and how often it is asked for.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Often {
-    /// What must be proven.
-    pub method: Method,
-    /// How long the proof counts.
-    #[serde(default)]
-    pub frequency: Option<FrequencyWord>,
-    /// It counts this many seconds: 60 to 2592000.
-    #[serde(default)]
-    pub every_seconds: Option<u32>,
-}
-
-/// How long a proof counts, as a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FrequencyWord {
-    /// In this login only.
-    EveryAttempt,
-    /// As long as the session.
-    OncePerSession,
 }

@@ -7,12 +7,12 @@ use data_encoding::{BASE32_NOPAD, BASE32_NOPAD_NOCASE};
 use super::change::Change;
 use super::current::Current;
 use super::file;
-use super::plan::Names;
+use super::plan::find_all;
 use crate::config::document::Document;
 use crate::domain::authenticator::lifecycle::Kind;
 use crate::domain::authenticator::template::{Mode, Synchronization, TokenTemplate};
 use crate::domain::ids::{GroupId, UserId};
-use crate::domain::name::{checked, key_of};
+use crate::domain::name::{Names, checked, key_of};
 use crate::domain::oath::Algorithm;
 use crate::domain::policy::platform::Platform;
 use crate::domain::secret::{ExposeSecret as _, SecretBytes, SecretString};
@@ -62,7 +62,7 @@ pub(super) async fn plan(
         let after = user(desk, document, &place, entry, before, current);
         names.add(&after.username, after.id);
         let wanted: Option<Vec<GroupId>> =
-            entry.groups.as_ref().map(|listed| groups.find_all(document, &format!("{place}.groups"), "group", listed));
+            entry.groups.as_ref().map(|listed| find_all(document, groups, &format!("{place}.groups"), "group", listed));
         let hash = new_hash(desk, document, &place, entry, before).await?;
         match before {
             None => {

@@ -1,6 +1,5 @@
 //! What an apply file changes: each entry is checked and compared with what is there.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use super::change::Change;
@@ -11,9 +10,11 @@ use crate::domain::application::{Application, Assignment, Protocol};
 use crate::domain::authenticator::kinds::differences as differences_of;
 use crate::domain::authenticator::lifecycle::Kind;
 use crate::domain::authenticator::template::TokenTemplate;
+use crate::domain::fault::Faults;
 use crate::domain::group::Group;
-use crate::domain::ids::{GroupId, Id};
-use crate::domain::name::{checked, key_of};
+use crate::domain::ids::GroupId;
+use crate::domain::name::{Names, checked, key_of};
+use crate::domain::policy::draft;
 use crate::domain::policy::platform::{Platform, Rule};
 use crate::domain::settings::template_faults;
 use crate::domain::tenant::{Status, TenantCode, TenantConfig, TenantSettings};
@@ -43,42 +44,18 @@ impl Plan {
     }
 }
 
-/// Names of one kind and what they stand for, compared by [`key_of`].
-#[derive(Debug)]
-pub(super) struct Names<T> {
-    known: HashMap<String, T>,
-}
-
-impl<T> Default for Names<T> {
-    fn default() -> Self {
-        Self { known: HashMap::new() }
-    }
-}
-
-impl<Of> Names<Id<Of>> {
-    /// Adds a name.
-    pub(super) fn add(&mut self, name: &str, id: Id<Of>) {
-        self.known.insert(key_of(name), id);
-    }
-
-    /// What each of `names` stands for; a name that is not known is a fault at `path`.
-    pub(super) fn find_all(
-        &self,
-        document: &mut Document<'_>,
-        path: &str,
-        kind: &str,
-        names: &[String],
-    ) -> Vec<Id<Of>> {
-        let mut found = Vec::with_capacity(names.len());
-        for name in names {
-            match self.known.get(&key_of(name)) {
-                Some(id) if !found.contains(id) => found.push(*id),
-                Some(_) => document.fault(path, format!("names \"{name}\" twice")),
-                None => document.fault(path, format!("there is no {kind} \"{name}\"")),
-            }
-        }
-        found
-    }
+/// What each of `listed` stands for; a name that is not known is a fault at `path`.
+pub(super) fn find_all<T: Copy + PartialEq>(
+    document: &mut Document<'_>,
+    names: &Names<T>,
+    path: &str,
+    kind: &str,
+    listed: &[String],
+) -> Vec<T> {
+    let mut faults = Faults::default();
+    let found = names.find_all(&mut faults, path, kind, listed);
+    faults.0.into_iter().for_each(|fault| document.fault(&fault.key, fault.words));
+    found
 }
 
 /// Whether things that the file does not name are removed.
@@ -142,7 +119,7 @@ pub(super) async fn plan(
     let mut users = crowd.names;
     if remove {
         for user in people::unnamed(&typed.user, &current) {
-            users.known.remove(&key_of(&user.username));
+            users.remove(&user.username);
             removals.push(Change::RemoveUser(Box::new(user.clone())));
         }
     }
@@ -157,7 +134,7 @@ pub(super) async fn plan(
     for application in &after.applications {
         names.add(&application.name, application.id);
     }
-    let known = policies::Known { groups: &groups, applications: &names };
+    let known = draft::Known { groups: &groups, applications: &names };
     let entropy = &desk.house.entropy;
     after.policies = policies::wanted(document, path, typed, &current.config.policies, known, entropy, remove);
     for group in &removed_groups {
@@ -312,7 +289,7 @@ fn plan_self_provisioning(
     if let Some(listed) = table.remove("groups") {
         let key = format!("{place}.groups");
         match listed.try_into::<Vec<String>>() {
-            Ok(names) => settings.self_provisioning.groups = groups.find_all(document, &key, "group", &names),
+            Ok(names) => settings.self_provisioning.groups = find_all(document, groups, &key, "group", &names),
             Err(_) => document.fault(&key, "must be a list of names of groups"),
         }
     }

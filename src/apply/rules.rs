@@ -1,11 +1,11 @@
 //! The provisioning rules of an apply file.
 
 use super::file;
-use super::plan::Names;
+use super::plan::find_all;
 use crate::clock::Entropy;
 use crate::config::document::Document;
 use crate::domain::ids::GroupId;
-use crate::domain::name::{checked, key_of};
+use crate::domain::name::{Names, checked, key_of};
 use crate::domain::provisioning_rule::ProvisioningRule;
 
 /// The rules afterwards: those of the file where it names any, or those that are there. A rule that has a name of before
@@ -42,7 +42,7 @@ pub(super) fn wanted(
             name,
             enabled: entry.enabled.unwrap_or(true),
             token_type: entry.token_type,
-            groups: groups.find_all(document, &format!("{place}.groups"), "group", &entry.groups),
+            groups: find_all(document, groups, &format!("{place}.groups"), "group", &entry.groups),
             issue_duplicates: entry.issue_duplicates,
             auto_revoke: entry.auto_revoke,
         });

@@ -148,6 +148,13 @@ impl<'a> Document<'a> {
         T::default()
     }
 
+    /// Adds what is wrong with the part at `place`.
+    pub fn faults(&mut self, place: &str, faults: impl IntoIterator<Item = crate::domain::fault::Fault>) {
+        for fault in faults {
+            self.fault(&format!("{place}.{}", fault.key), fault.words);
+        }
+    }
+
     /// Notes that the value at `path` is wrong.
     pub fn fault(&mut self, path: &str, words: impl Into<String>) {
         let start = self.entry(path).map(|(_, start)| start).or_else(|| {

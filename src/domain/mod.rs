@@ -7,6 +7,7 @@ pub mod audit;
 pub mod authenticator;
 pub mod email_code;
 pub mod enrollment;
+pub mod fault;
 pub mod group;
 pub mod ids;
 pub mod job;

@@ -4,7 +4,11 @@
 //! and a dotless i, SQLite folds nothing (security.md finding 9). So equality is decided here, once,
 //! and both engines compare octets of the result.
 
+use std::collections::HashMap;
+
 use unicode_normalization::UnicodeNormalization;
+
+use super::fault::Faults;
 
 /// The form in which user names, group names and application names are compared: NFKC, trimmed,
 /// lower case. `JULIAN@cure53.de` equals `julian@cure53.de`; `julian@cüre53.de` does not (AC-08).
@@ -44,6 +48,59 @@ pub fn checked(name: &str) -> Result<&str, NotAName> {
         return Err(NotAName::ControlCharacter);
     }
     Ok(name)
+}
+
+/// Names of one kind and what they stand for, compared by [`key_of`].
+#[derive(Debug, Clone)]
+pub struct Names<T> {
+    known: HashMap<String, T>,
+}
+
+impl<T> Default for Names<T> {
+    fn default() -> Self {
+        Self { known: HashMap::new() }
+    }
+}
+
+impl<T: Copy + PartialEq> Names<T> {
+    /// Adds a name.
+    pub fn add(&mut self, name: &str, id: T) {
+        self.known.insert(key_of(name), id);
+    }
+
+    /// Forgets a name.
+    pub fn remove(&mut self, name: &str) {
+        self.known.remove(&key_of(name));
+    }
+
+    /// What a name stands for.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<T> {
+        self.known.get(&key_of(name)).copied()
+    }
+
+    /// What each of `names` stands for; a name that is not known is a fault at `key`.
+    pub fn find_all(&self, faults: &mut Faults, key: &str, kind: &str, names: &[String]) -> Vec<T> {
+        let mut found = Vec::with_capacity(names.len());
+        for name in names {
+            match self.find(name) {
+                Some(id) if !found.contains(&id) => found.push(id),
+                Some(_) => faults.add(key, format!("names \"{name}\" twice")),
+                None => faults.add(key, format!("there is no {kind} \"{name}\"")),
+            }
+        }
+        found
+    }
+}
+
+impl<'a, T: Copy + PartialEq> FromIterator<(&'a str, T)> for Names<T> {
+    fn from_iter<I: IntoIterator<Item = (&'a str, T)>>(names: I) -> Self {
+        let mut all = Self::default();
+        for (name, id) in names {
+            all.add(name, id);
+        }
+        all
+    }
 }
 
 #[cfg(test)]

@@ -18,6 +18,17 @@ pub enum Method {
     Otp,
 }
 
+impl Method {
+    /// Its word in apply files, forms and answers.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Otp => "otp",
+        }
+    }
+}
+
 /// How long a proof counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

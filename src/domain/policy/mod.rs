@@ -1,6 +1,7 @@
 //! Policies: pure decisions, each with a trace that explains it to an operator.
 
 pub mod access;
+pub mod draft;
 pub mod platform;
 pub mod provisioning;
 pub mod rollout;

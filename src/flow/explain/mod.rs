@@ -20,7 +20,8 @@ use crate::domain::login::evidence::{Evidence, Proof};
 use crate::domain::login::step::{Account, Facts, Step, Tokens, next_step};
 use crate::domain::login::wishes::Wishes;
 use crate::domain::login::{IDLE, LONGEST, Login, Stage};
-use crate::domain::policy::access::{Decision, Method, Verdict};
+use crate::domain::policy::access::{Decision, Method};
+use crate::domain::policy::draft::Decides;
 use crate::domain::policy::provisioning::Offer;
 use crate::domain::tenant::TenantConfig;
 use crate::domain::timestamp::Timestamp;
@@ -301,7 +302,7 @@ pub async fn explain(connection: &mut Connection, asked: Asked<'_>, person: &Per
         application: asked.application.name.clone(),
         address: asked.address.to_string(),
         at: asked.at.rfc3339(),
-        decision: word(&decision.verdict).to_owned(),
+        decision: Decides::of(&decision.verdict).id().to_owned(),
         policy: decision.policy_name.clone(),
         scenario: decision.scenario.clone(),
         unassigned: decision.unassigned,
@@ -332,14 +333,6 @@ pub async fn explain(connection: &mut Connection, asked: Asked<'_>, person: &Per
         steps: words::steps(&outlook),
         advice: words::advice(asked, person, &outlook),
     })
-}
-
-/// `grant` or `deny`.
-pub(super) const fn word(verdict: &Verdict) -> &'static str {
-    match verdict {
-        Verdict::Grant(_) => "grant",
-        Verdict::Deny => "deny",
-    }
 }
 
 fn seen(token: &Token) -> AuthenticatorSeen {

@@ -16,14 +16,7 @@ pub(super) fn needed(requirement: &Requirement) -> Needed {
         Frequency::OncePerSession => "once per session".to_owned(),
         Frequency::Every { seconds } => format!("every {seconds} seconds"),
     };
-    Needed { method: method(requirement.method).to_owned(), frequency }
-}
-
-const fn method(method: Method) -> &'static str {
-    match method {
-        Method::Password => "password",
-        Method::Otp => "otp",
-    }
+    Needed { method: requirement.method.id().to_owned(), frequency }
 }
 
 /// The policies that a decision looks at: the ranked ones up to the first that applies, or the global one after all.
