@@ -57,9 +57,12 @@ enum Command {
         /// Show what would change, and change nothing.
         #[arg(long)]
         dry_run: bool,
-        /// Remove groups, users, applications and policies that the files do not name.
+        /// Remove groups, users, applications, policies and test cases that the files do not name.
         #[arg(long)]
         prune: bool,
+        /// Change it even where a test case that held before does not hold any more.
+        #[arg(long, conflicts_with = "dry_run")]
+        anyway: bool,
     },
     /// Write an apply file of a virtual server, without secrets.
     Export {
@@ -336,8 +339,12 @@ async fn carry_out(command: Command, settings: Settings) -> anyhow::Result<ExitC
             Vec::new()
         }
         Command::Demo { .. } => Vec::new(),
-        Command::Apply { files, dry_run, prune } => {
-            let run = if dry_run { Run::Dry } else { Run::Real };
+        Command::Apply { files, dry_run, prune, anyway } => {
+            let run = match (dry_run, anyway) {
+                (true, _) => Run::Dry,
+                (false, true) => Run::Anyway,
+                (false, false) => Run::Real,
+            };
             let prune = if prune { Prune::Remove } else { Prune::Keep };
             commands::apply(settings, &files, run, prune).await?
         }

@@ -65,6 +65,7 @@ pub async fn apply(settings: &Settings, files: &[PathBuf], run: Run, prune: Prun
             lines.push(format!("{code}: nothing to change"));
         }
         lines.extend(report.changes.iter().map(|change| format!("{code}: {change}")));
+        lines.extend(report.cases.iter().map(|case| format!("{code}: {}", run::told(case))));
         lines.extend(report.warnings.iter().map(|warning| format!("{code}: warning: {warning}")));
     }
     if run == Run::Dry {

@@ -7,10 +7,11 @@ use crate::domain::group::Group;
 use crate::domain::ids::{GroupId, UserId};
 use crate::domain::operator::{OwnRole, Permissions, Refused, Role};
 use crate::domain::policy::access::AccessPolicies;
+use crate::domain::policy::test_case::{TestCase, TestCaseDraft};
 use crate::domain::secret::SecretBytes;
 use crate::domain::tenant::TenantConfig;
 use crate::domain::user::User;
-use crate::flow::administration::{Desk, keys, operators, people, tenants};
+use crate::flow::administration::{Desk, keys, operators, people, tenants, test_cases};
 use crate::storage::tokens::Token;
 use crate::storage::{self, Connection};
 
@@ -33,6 +34,8 @@ pub(super) enum Change {
     PutRole(Box<OwnRole>),
     RemoveRole(Box<OwnRole>),
     SetOperator { username: String, user: UserId, role: Option<Role>, name: String },
+    PutTestCase { case: Box<TestCase>, draft: Box<TestCaseDraft>, new: bool },
+    RemoveTestCase(Box<TestCase>),
 }
 
 impl fmt::Display for Change {
@@ -51,6 +54,9 @@ impl fmt::Display for Change {
             Self::PutApplication { application, new: true } => write!(f, "create application {}", application.name),
             Self::PutApplication { application, new: false } => write!(f, "change application {}", application.name),
             Self::RemoveApplication(application) => write!(f, "remove application {}", application.name),
+            Self::PutTestCase { case, new: true, .. } => write!(f, "create test case \"{}\"", case.name),
+            Self::PutTestCase { case, new: false, .. } => write!(f, "change test case \"{}\"", case.name),
+            Self::RemoveTestCase(case) => write!(f, "remove test case \"{}\"", case.name),
             Self::SetPolicies { what, .. } => write!(f, "change access policies: {}", what.join(", ")),
             Self::PutRole(role) => write!(f, "set role {}", role.name),
             Self::RemoveRole(role) => write!(f, "remove role {}", role.name),
@@ -115,6 +121,16 @@ impl Change {
             Self::RemoveApplication(application) => {
                 tenants::remove_application(desk, connection, tenant, application.id).await
             }
+            Self::PutTestCase { case, draft, new: true } => {
+                test_cases::put_new(desk, connection, tenant, case, draft).await
+            }
+            Self::PutTestCase { case, draft, new: false } => {
+                match test_cases::put(desk, connection, config, case, draft).await? {
+                    true => Ok(()),
+                    false => Err(storage::Error::Contended),
+                }
+            }
+            Self::RemoveTestCase(case) => test_cases::take_away(desk, connection, config, case.id).await.map(drop),
             Self::SetPolicies { policies, .. } => tenants::set_policies(desk, connection, tenant, policies).await,
             Self::PutRole(role) => {
                 done(operators::put_role(desk, connection, tenant, &Permissions::all(), role).await?)

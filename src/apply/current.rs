@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use crate::domain::ids::{GroupId, UserId};
 use crate::domain::name::key_of;
+use crate::domain::policy::test_case::TestCase;
 use crate::domain::tenant::{TenantCode, TenantConfig};
 use crate::domain::user::User;
-use crate::storage::{self, Connection, tenants, users};
+use crate::storage::{self, Connection, tenants, test_cases, users};
 
 /// A virtual server with its people.
 #[derive(Debug, Clone)]
@@ -17,12 +18,14 @@ pub(super) struct Current {
     pub(super) people: HashMap<String, User>,
     /// Who is in which groups.
     pub(super) memberships: HashMap<UserId, HashSet<GroupId>>,
+    /// The cases that its policies are held against.
+    pub(super) test_cases: Vec<TestCase>,
 }
 
 impl Current {
     /// A virtual server that does not exist yet.
     pub(super) fn new(config: TenantConfig) -> Self {
-        Self { config, people: HashMap::new(), memberships: HashMap::new() }
+        Self { config, people: HashMap::new(), memberships: HashMap::new(), test_cases: Vec::new() }
     }
 
     /// The virtual server with this code, if there is one.
@@ -34,6 +37,7 @@ impl Current {
         for (user, group) in users::memberships(connection, config.tenant.id).await? {
             memberships.entry(user).or_default().insert(group);
         }
-        Ok(Some(Self { config, people, memberships }))
+        let test_cases = test_cases::all(config.tenant.id).ask(connection).await?;
+        Ok(Some(Self { config, people, memberships, test_cases }))
     }
 }

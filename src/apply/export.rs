@@ -12,6 +12,7 @@ use crate::domain::oidc_client::OidcClient;
 use crate::domain::operator::{Operator, OwnRole};
 use crate::domain::policy::access::{AccessPolicy, Condition, Frequency, Requirement, Verdict};
 use crate::domain::policy::platform::Platform;
+use crate::domain::policy::test_case::{Says, TestCase};
 use crate::domain::provisioning_rule::ProvisioningRule;
 use crate::domain::service_provider::ServiceProvider;
 use crate::domain::tenant::{Status, TenantCode};
@@ -54,6 +55,7 @@ struct Tenant {
     application: Vec<Table>,
     global_policy: Table,
     access_policy: Vec<Table>,
+    test_case: Vec<Table>,
 }
 
 /// The apply file of a virtual server, if there is one with this code.
@@ -156,7 +158,19 @@ fn written(current: &Current) -> Tenant {
         application: current.config.applications.iter().map(|it| application(&names, it)).collect(),
         global_policy: policy(&names, &current.config.policies.global, false),
         access_policy: current.config.policies.exceptions.iter().map(|it| policy(&names, it, true)).collect(),
+        test_case: current.test_cases.iter().filter_map(|case| test_case(&names, case)).collect(),
     }
+}
+
+/// A case whose person and application are there.
+fn test_case(names: &Names<'_>, case: &TestCase) -> Option<Table> {
+    let Says { user, application, address, expects } = &case.says;
+    let mut entry = table(expects);
+    set(&mut entry, "name", case.name.as_str());
+    set(&mut entry, "user", names.user(*user)?);
+    set(&mut entry, "application", names.application(*application)?);
+    set(&mut entry, "address", address.to_string());
+    Some(entry)
 }
 
 fn rule_entry(names: &Names<'_>, rule: &ProvisioningRule) -> Table {

@@ -10,6 +10,7 @@ use crate::domain::oath::alphabet::Alphabet;
 use crate::domain::oidc_client::OidcClientDraft;
 use crate::domain::operator::Permissions;
 use crate::domain::policy::draft::PolicyDraft;
+use crate::domain::policy::test_case::TestCaseDraft;
 use crate::domain::provisioning_task::TokenType;
 use crate::domain::resource::Resource;
 use crate::domain::secret::SecretString;
@@ -73,6 +74,8 @@ pub struct Tenant {
     pub enrollment_mail: toml::Table,
     /// [`crate::domain::audit::LogSettings`], key by key.
     pub logs: toml::Table,
+    /// Cases that policies, applications and self-provisioning are held against before they are changed.
+    pub test_case: Vec<TestCaseDraft>,
     /// Rules by which groups get authenticators; named, they are all there are.
     pub provisioning_rule: Option<Vec<ProvisioningRule>>,
     /// Roles of operators, beside the built-in ones.

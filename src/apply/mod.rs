@@ -15,3 +15,4 @@ mod policies;
 mod rules;
 pub mod run;
 mod settings;
+mod test_cases;

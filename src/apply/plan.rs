@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::change::Change;
 use super::current::Current;
-use super::{applications, file, operators, people, policies, rules, settings};
+use super::{applications, file, operators, people, policies, rules, settings, test_cases};
 use crate::config::document::Document;
 use crate::domain::application::{Application, Assignment, Protocol};
 use crate::domain::authenticator::kinds::differences as differences_of;
@@ -14,9 +14,9 @@ use crate::domain::fault::Faults;
 use crate::domain::group::Group;
 use crate::domain::ids::GroupId;
 use crate::domain::name::{Names, checked, key_of};
-use crate::domain::policy::draft;
 use crate::domain::policy::platform::{Platform, Rule};
 use crate::domain::settings::template_faults;
+use crate::domain::policy::{draft, test_case};
 use crate::domain::tenant::{Status, TenantCode, TenantConfig, TenantSettings};
 use crate::flow::administration::{Desk, keys, tenants};
 use crate::i18n::Language;
@@ -34,6 +34,8 @@ pub struct Plan {
     pub(super) changes: Vec<Change>,
     /// What is allowed in it and still unwise, one line each.
     pub(super) warnings: Vec<String>,
+    /// Whether there are cases to hold it against.
+    pub(super) has_cases: bool,
 }
 
 impl Plan {
@@ -142,6 +144,9 @@ pub(super) async fn plan(
             document.fault(path, format!("group \"{}\" is not named any more, but settings refer to it", group.name));
         }
     }
+    let known = test_case::Known { users: &users, applications: &names };
+    let cases = test_cases::plan(document, path, typed, &current.test_cases, known, entropy, remove);
+    let has_cases = !current.test_cases.is_empty() || !cases.is_empty();
     let warnings = warnings(&after.settings).into_iter().chain(of_templates).collect();
     let what = differences(&current.config, &after);
     if !what.is_empty() {
@@ -152,9 +157,10 @@ pub(super) async fn plan(
     changes.extend(of_operators);
     changes.extend(put);
     changes.extend(policies::change(&current.config.policies, after.policies));
+    changes.extend(cases);
     changes.extend(removals);
     changes.extend(removed_groups.into_iter().map(Change::RemoveGroup));
-    Ok(Some(Plan { code, config: current.config, exists, changes, warnings }))
+    Ok(Some(Plan { code, config: current.config, exists, changes, warnings, has_cases }))
 }
 
 /// New groups become changes; those that are not named any more are returned, for the end.

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context as _;
 
@@ -10,14 +11,18 @@ use super::file::File;
 use super::plan::{Plan, Prune, plan};
 use crate::config::document::{Document, Faults};
 use crate::domain::tenant::TenantCode;
+use crate::flow;
 use crate::flow::administration::Desk;
-use crate::storage::{self, tenants};
+use crate::flow::test_cases::Outcome;
+use crate::storage::{self, tenants, test_cases};
 
 /// Whether changes are made or only shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Run {
     /// They are made.
     Real,
+    /// They are made even where test cases do not hold any more after them.
+    Anyway,
     /// They are shown.
     Dry,
 }
@@ -31,6 +36,8 @@ pub struct Report {
     pub changes: Vec<String>,
     /// What is allowed and still unwise, one line each.
     pub warnings: Vec<String>,
+    /// The test cases that do not hold after them.
+    pub cases: Vec<Outcome>,
 }
 
 /// Applies files.
@@ -100,40 +107,82 @@ async fn carry_out(desk: &Desk<'_>, plans: Vec<Plan>, run: Run) -> anyhow::Resul
     }
     let mut reports = Vec::with_capacity(plans.len());
     for plan in plans {
-        if run == Run::Real && !plan.changes.is_empty() {
-            store(desk, &plan).await.with_context(|| format!("tenant {}: nothing was changed", plan.code))?;
+        let mut cases = Vec::new();
+        if !plan.changes.is_empty() && (run != Run::Dry || plan.has_cases) {
+            let stored = store(desk, &plan, run).await;
+            cases = stored.with_context(|| format!("tenant {}: nothing was changed", plan.code))?;
         }
-        reports.push(Report { changes: plan.lines(), warnings: plan.warnings, code: plan.code });
+        reports.push(Report { changes: plan.lines(), warnings: plan.warnings, cases, code: plan.code });
     }
     desk.house.forget_realms();
     Ok(reports)
 }
 
-async fn store(desk: &Desk<'_>, plan: &Plan) -> anyhow::Result<()> {
+/// Carries out a plan; a dry run is one whose transaction is not kept. Gives the test cases that do not hold after it.
+async fn store(desk: &Desk<'_>, plan: &Plan, run: Run) -> anyhow::Result<Vec<Outcome>> {
     let tenant = plan.config.tenant.id;
+    let judged: Mutex<Vec<Outcome>> = Mutex::default();
     let work = async |connection: &mut storage::Connection| {
         // The plan is good only for what it was made from.
         let version = tenants::version(connection, &plan.code).await?;
         if version != plan.exists.then_some(plan.config.version) {
             return Err(storage::Error::Contended);
         }
+        let before = if plan.has_cases && plan.exists { judge(desk, connection, plan).await? } else { Vec::new() };
         for change in &plan.changes {
             change.carry_out(desk, connection, &plan.config).await?;
         }
         if plan.changes.iter().any(|change| change.is_of_configuration()) {
             tenants::raise_version(connection, tenant, desk.now).await?;
         }
+        if plan.has_cases {
+            let mut after = judge(desk, connection, plan).await?;
+            for case in &mut after {
+                case.held_before = before.iter().find(|before| before.id == case.id).map(|before| before.holds);
+            }
+            after.retain(|case| !case.holds);
+            let broken = after.iter().any(Outcome::is_broken);
+            *judged.lock().unwrap_or_else(PoisonError::into_inner) = after;
+            if run == Run::Dry || (broken && run != Run::Anyway) {
+                return Err(storage::Error::Unsupported(NOT_KEPT));
+            }
+        }
         Ok(())
     };
-    match desk.house.db.write(work).await {
+    let stored = desk.house.db.write(work).await;
+    let judged = judged.into_inner().unwrap_or_else(PoisonError::into_inner);
+    match stored {
+        Err(storage::Error::Unsupported(NOT_KEPT)) if run == Run::Dry => Ok(judged),
+        Err(storage::Error::Unsupported(NOT_KEPT)) => {
+            let broken = judged.iter().filter(|case| case.is_broken()).map(told).collect::<Vec<_>>();
+            anyhow::bail!("{}; say --anyway if that is meant", broken.join("; "))
+        }
         Err(storage::Error::Contended) => {
             anyhow::bail!("somebody else changed it at the same moment; run the command again")
         }
         Err(error) if error.is_duplicate() => {
             anyhow::bail!("a name or identifier of the file was taken at the same moment; run the command again")
         }
-        result => Ok(result?),
+        result => Ok(result.map(|()| judged)?),
     }
+}
+
+/// Says that a transaction was ended on purpose.
+const NOT_KEPT: &str = "the transaction was not to be kept";
+
+/// What comes out of the test cases at this point of the transaction.
+async fn judge(desk: &Desk<'_>, connection: &mut storage::Connection, plan: &Plan) -> storage::Result<Vec<Outcome>> {
+    let Some(config) = tenants::config(connection, &plan.code).await? else { return Ok(Vec::new()) };
+    let cases = test_cases::all(config.tenant.id).ask(connection).await?;
+    flow::test_cases::judge(desk.house, connection, &cases, None, &config, desk.now).await
+}
+
+/// A case that does not hold, as one line.
+#[must_use]
+pub fn told(case: &Outcome) -> String {
+    let differs = case.differs.join(", ");
+    let already = if case.is_broken() { "" } else { ", as before" };
+    format!("test case \"{}\" does not hold{already}: {differs}", case.name)
 }
 
 #[cfg(test)]

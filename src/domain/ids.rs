@@ -174,6 +174,8 @@ pub mod of {
     pub enum Link {}
     /// A provisioning rule.
     pub enum Rule {}
+    /// A case that policies are held against.
+    pub enum TestCase {}
     /// A role that a virtual server made for its operators.
     pub enum Role {}
     /// A key to the management API.
@@ -228,6 +230,8 @@ pub type ReservationId = Id<of::Reservation>;
 pub type LinkId = Id<of::Link>;
 /// Names a provisioning rule.
 pub type RuleId = Id<of::Rule>;
+/// Names a case that policies are held against.
+pub type TestCaseId = Id<of::TestCase>;
 /// Names a role of operators.
 pub type RoleId = Id<of::Role>;
 /// Names a key to the management API.

@@ -34,6 +34,7 @@ pub mod registration;
 pub mod second_factor;
 pub mod server_pin;
 pub mod session;
+pub mod test_cases;
 pub mod undo;
 
 pub use house::{House, HouseSettings};

@@ -62,6 +62,7 @@ pub mod statement;
 mod sync;
 pub mod template_changes;
 pub mod tenants;
+pub mod test_cases;
 pub mod throttle;
 pub mod token_exports;
 pub mod tokens;

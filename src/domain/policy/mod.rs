@@ -5,3 +5,4 @@ pub mod draft;
 pub mod platform;
 pub mod provisioning;
 pub mod rollout;
+pub mod test_case;

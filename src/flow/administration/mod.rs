@@ -4,10 +4,12 @@
 pub mod accounts;
 pub mod groups;
 pub mod jobs;
+pub mod configuration;
 pub mod keys;
 pub mod operators;
 pub mod people;
 pub mod pins;
+pub mod policies;
 pub mod provisioning;
 pub mod recovery;
 pub mod reseal;
@@ -18,6 +20,7 @@ pub mod stock;
 pub mod synchronize;
 pub mod templates;
 pub mod tenants;
+pub mod test_cases;
 pub mod token_exports;
 pub mod token_states;
 
