@@ -5,7 +5,6 @@
 
 mod account;
 pub mod audit;
-mod certificates;
 pub mod commands;
 pub mod exchange;
 pub mod explain;
@@ -15,6 +14,7 @@ pub mod helpdesk;
 pub mod jobs;
 pub mod kek;
 pub mod metrics;
+pub mod preflight;
 pub mod provision;
 pub mod provisioning;
 pub mod recovery;
@@ -37,10 +37,11 @@ use crate::domain::secret::ExposeSecret as _;
 use crate::egress::Egress;
 use crate::flow::House;
 use crate::http::key_sets::KeySets;
-use crate::http::{Fault, HttpSettings, Site, assets, headers};
+use crate::http::{Fault, HttpSettings, Outside, Site, assets, headers};
 use crate::i18n::Texts;
 use crate::keys::password::PasswordHasher;
 use crate::mail::transport::Transport;
+use crate::saml::described;
 use crate::storage::Db;
 use crate::urls::Urls;
 use crate::{api, oidc, pages, saml};
@@ -122,6 +123,17 @@ pub async fn open(settings: &Settings, schema: Schema, nature: Nature) -> anyhow
         texts: Texts::default(),
         key_sets: KeySets::default(),
         settings: HttpSettings { trusted_proxies: settings.http.trusted_proxies.clone(), apps: settings.apps.clone() },
+        reads_metadata: described::read_metadata,
+        outside: outside(settings.clone()),
+    })
+}
+
+/// What pages may ask of the roof.
+fn outside(settings: Settings) -> Outside {
+    let settings = Arc::new(settings);
+    Outside::new(move |site, look| {
+        let settings = Arc::clone(&settings);
+        Box::pin(async move { preflight::look(&settings, site, look).await })
     })
 }
 

@@ -18,6 +18,7 @@ use vestibule::apply::run::Run;
 use vestibule::config::Settings;
 use vestibule::demo;
 use vestibule::domain::oidc_client::OidcClient;
+use vestibule::domain::preflight::Light;
 use vestibule::domain::timestamp::Timestamp;
 use vestibule::telemetry;
 
@@ -83,8 +84,16 @@ enum Command {
         #[command(flatten)]
         tenant: OfTenant,
     },
-    /// Look at configuration, keys, database and mail server; one line for each.
-    Check,
+    /// Look whether everything is right before people come: configuration, keys, database, mail, certificates, clock, the
+    /// public address, and each virtual server; one line for each.
+    Check {
+        /// Send a test mail to this address, and say what the mail server answers.
+        #[arg(long, value_name = "ADDRESS")]
+        mail_to: Option<String>,
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
     /// Tell what a person would meet at a login, and why: policy, methods, enrollment, and what would change it.
     Explain {
         /// The person.
@@ -355,10 +364,15 @@ async fn carry_out(command: Command, settings: Settings) -> anyhow::Result<ExitC
         Command::Changes { table, count, json, tenant } => {
             recovery::changes(settings, tenant.tenant.as_deref(), &table, count).await?.printed(json)
         }
-        Command::Check => {
-            let checks = commands::check(settings).await;
-            print(checks.iter().map(ToString::to_string));
-            let good = checks.iter().all(|check| check.found.is_ok());
+        Command::Check { mail_to, json } => {
+            let checked = app::preflight::check(settings, mail_to.as_deref()).await;
+            if json {
+                let all: Vec<serde_json::Value> = checked.iter().map(app::preflight::Checked::json).collect();
+                say(&format!("{}\n", serde_json::to_string_pretty(&all)?));
+            } else {
+                print(checked.iter().map(app::preflight::Checked::line));
+            }
+            let good = checked.iter().all(|it| it.finding.light != Light::Red);
             return Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Explain { user, application, address, json, tenant } => {

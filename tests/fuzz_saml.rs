@@ -56,6 +56,7 @@ fn application() -> Application {
     Application {
         id: ApplicationId::from_bits(1),
         name: "Wiki".to_owned(),
+        active: true,
         launch_url: None,
         assignment: Assignment::Everyone,
         protocol: Protocol::Saml(Box::new(draft.check(None).unwrap())),

@@ -139,6 +139,7 @@ fn application(entity: &str, peer: &Peer) -> Result<Application> {
     Ok(Application {
         id: ApplicationId::from_bits(1),
         name: "Wiki".to_owned(),
+        active: true,
         launch_url: None,
         assignment: Assignment::Everyone,
         protocol: Protocol::Saml(Box::new(provider)),

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::{Nature, Schema, account, certificates, database, kek, open, tls};
-use crate::apply::applications;
+use super::{Nature, Schema, account, database, kek, open};
 use crate::apply::export;
 use crate::apply::plan::Prune;
 use crate::apply::run::{self, Run};
@@ -17,10 +16,9 @@ use crate::domain::service_provider::draft::bare;
 use crate::domain::signing_key::{KeyStage, StoredSigningKey};
 use crate::domain::tenant::TenantCode;
 use crate::egress::Egress;
-use crate::flow::administration::{Desk, keys, reseal};
+use crate::flow::administration::{Desk, applications, keys, reseal};
 use crate::http::Site;
 use crate::keys::sealing::Place;
-use crate::mail::transport::Transport;
 use crate::saml::described;
 use crate::storage::{Db, installation, restored, signing_keys, tenants};
 
@@ -86,79 +84,6 @@ pub async fn export(settings: &Settings, code: Option<&str>) -> anyhow::Result<S
     text.with_context(|| format!("there is no tenant \"{code}\""))
 }
 
-/// One line of `vestibule check`.
-#[derive(Debug)]
-pub struct Check {
-    /// What was looked at.
-    pub what: &'static str,
-    /// What was found.
-    pub found: Result<String, String>,
-}
-
-impl std::fmt::Display for Check {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.found {
-            Ok(words) => write!(f, "ok    {}: {words}", self.what),
-            Err(words) => write!(f, "FAIL  {}: {words}", self.what),
-        }
-    }
-}
-
-/// `vestibule check`: everything that can be looked at without changing anything.
-pub async fn check(settings: &Settings) -> Vec<Check> {
-    let mut checks = vec![Check { what: "configuration", found: Ok(settings.http.public_url.to_string()) }];
-    if let Some(files) = &settings.http.tls {
-        let found = tls::check(files, &settings.http.public_url, crate::clock::Clock::System.now());
-        checks.push(Check { what: "TLS certificate", found: found.map_err(|error| format!("{error:#}")) });
-    }
-    let db = match settings.database.expose_secret().strip_prefix("sqlite://") {
-        Some(path) if !std::path::Path::new(path.split('?').next().unwrap_or(path)).exists() => {
-            checks.push(Check { what: "database", found: Ok(format!("{path} will be made at the first start")) });
-            None
-        }
-        _ => match Db::connect(settings.database.expose_secret()).await {
-            Ok(db) => {
-                checks.push(Check { what: "database", found: schema(&db).await });
-                Some(db)
-            }
-            Err(error) => {
-                checks.push(Check { what: "database", found: Err(error.to_string()) });
-                None
-            }
-        },
-    };
-    if let Some(db) = &db
-        && let Some(found) = saml_certificates(db).await
-    {
-        checks.push(Check { what: "SAML certificates", found });
-    }
-    checks.push(Check { what: "key-encryption key", found: key(settings, db.as_ref()).await });
-    checks.push(Check { what: "mail server", found: mail(settings).await });
-    checks
-}
-
-async fn schema(db: &Db) -> Result<String, String> {
-    let (known, applied) = db.migrations().await.map_err(|error| error.to_string())?;
-    match applied {
-        _ if known == applied => Ok("reachable, schema up to date".to_owned()),
-        0 => Ok("reachable, empty; the schema will be made at the first start".to_owned()),
-        _ if applied < known => {
-            Ok(format!("reachable, {applied} of {known} migrations; the rest will be done at the next start"))
-        }
-        _ => Err(format!("its schema is newer than this program: {applied} migrations, {known} known")),
-    }
-}
-
-/// Certificates that have run out are a fault; those that will soon are told of. `None` before there is a schema.
-async fn saml_certificates(db: &Db) -> Option<Result<String, String>> {
-    let now = Clock::System.now();
-    let all = certificates::all(db, now).await.ok()?;
-    let ending: Vec<String> = all.iter().filter(|it| it.is_ending(now)).map(|it| it.words(now)).collect();
-    let expired = all.iter().any(|it| it.not_after <= now);
-    let words = if ending.is_empty() { format!("{}, none of them ends soon", all.len()) } else { ending.join("; ") };
-    Some(if expired { Err(words) } else { Ok(words) })
-}
-
 /// `vestibule keys list`.
 ///
 /// # Errors
@@ -215,30 +140,6 @@ pub async fn metadata(
         None => "signature: not looked at; name the certificate of its signer with --certificate".to_owned(),
     });
     Ok(lines)
-}
-
-async fn key(settings: &Settings, db: Option<&Db>) -> Result<String, String> {
-    if let KeySource::File(path) = &settings.key_encryption_keys
-        && !path.exists()
-    {
-        return Ok(format!("{} will be made at the first start", path.display()));
-    }
-    let sealer = kek::sealer(&settings.key_encryption_keys, &Entropy::System).map_err(|error| format!("{error:#}"))?;
-    let version = sealer.current_version();
-    let Some(db) = db else { return Ok(version.to_string()) };
-    // Before the first migration there is no such table, and nothing that a key could fail to open.
-    let Ok(root) = db.read(async |connection| installation::root_sealed(connection).await).await else {
-        return Ok(version.to_string());
-    };
-    if let Some(root) = root {
-        sealer.open(Place::installation("root_sealed"), &root).map_err(|error| error.to_string())?;
-    }
-    Ok(format!("{version}, opens what is stored"))
-}
-
-async fn mail(settings: &Settings) -> Result<String, String> {
-    let transport = Transport::new(&settings.mail).map_err(|error| error.to_string())?;
-    transport.check().await.map(|()| "answers".to_owned()).map_err(|error| error.to_string())
 }
 
 /// Which keys `vestibule keys rotate` is about.

@@ -25,7 +25,8 @@ pub async fn run(
     let place = Place::of(settings, tenant).await?;
     let house = &place.site.house;
     let config = &place.config;
-    let application = config.applications.iter().find(|it| key_of(&it.name) == key_of(application));
+    let application =
+        config.applications.iter().chain([&config.console]).find(|it| key_of(&it.name) == key_of(application));
     let application =
         application.with_context(|| format!("there is no such application; there are: {}", names(config)))?;
     let asked = Asked { config, application, address, at: house.clock.now() };

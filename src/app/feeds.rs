@@ -3,10 +3,10 @@
 
 use anyhow::Context as _;
 
-use crate::apply::applications::fetch;
 use crate::domain::application::{Application, Protocol};
 use crate::domain::service_provider::ServiceProvider;
 use crate::domain::tenant::TenantCode;
+use crate::flow::administration::applications::fetch;
 use crate::flow::administration::{Desk, tenants as administration};
 use crate::keys::x509::Certificate;
 use crate::saml::{described, encrypt};

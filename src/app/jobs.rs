@@ -7,11 +7,13 @@ use std::time::Duration;
 use actix_web::rt;
 use actix_web::web;
 
-use super::{audit, certificates, feeds, provisioning};
+use super::{audit, feeds, provisioning};
 use crate::config::{Rotation, Settings};
 use crate::domain::audit::Actor;
 use crate::domain::ids::CorrelationId;
 use crate::flow::administration::{Desk, jobs as work, keys};
+use crate::flow::administration::{Desk, keys};
+use crate::flow::certificates;
 use crate::http::Site;
 use crate::mail::outbox::Worker;
 use crate::mail::transport::Transport;

@@ -138,17 +138,6 @@ fn seconds(time: &Asn1TimeRef) -> Option<i64> {
     Some(i64::from(since.days) * 86_400 + i64::from(since.secs))
 }
 
-/// Looks at the files of a certificate for `vestibule check`: where it is, and what browsers will not like about it.
-///
-/// # Errors
-/// If a file cannot be read, or certificate and key do not belong together.
-pub(super) fn check(files: &TlsFiles, public: &Url, now: Timestamp) -> anyhow::Result<String> {
-    let certificate = Certificate::of(files)?;
-    let worries = certificate.worries(public, now);
-    let name = files.certificate.display();
-    Ok(if worries.is_empty() { name.to_string() } else { format!("{name}, but it {}", worries.join("; it ")) })
-}
-
 /// How often the files are read again.
 const LOOK: Duration = Duration::from_secs(60);
 /// How many looks make a day: then what is worrying is said again.

@@ -230,6 +230,9 @@ fn user(names: &Names<'_>, person: &user::User) -> Table {
 fn application(names: &Names<'_>, application: &Application) -> Table {
     let mut entry = Table::new();
     set(&mut entry, "name", application.name.as_str());
+    if !application.active {
+        set(&mut entry, "active", false);
+    }
     match &application.assignment {
         Assignment::Everyone => set(&mut entry, "assigned_to", "everyone"),
         Assignment::Chosen { groups, users } => {

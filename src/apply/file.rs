@@ -5,16 +5,15 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::domain::application::ApplicationDraft;
 use crate::domain::authenticator::template::Mode;
 use crate::domain::oath::alphabet::Alphabet;
-use crate::domain::oidc_client::OidcClientDraft;
 use crate::domain::operator::Permissions;
 use crate::domain::policy::draft::PolicyDraft;
 use crate::domain::policy::test_case::TestCaseDraft;
 use crate::domain::provisioning_task::TokenType;
 use crate::domain::resource::Resource;
 use crate::domain::secret::SecretString;
-use crate::domain::service_provider::ServiceProviderDraft;
 
 /// A whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -45,7 +44,7 @@ pub struct Tenant {
     /// APIs that access tokens can be for; named, they are all there are.
     pub resource: Option<Vec<Resource>>,
     /// Applications.
-    pub application: Vec<Application>,
+    pub application: Vec<ApplicationDraft>,
     /// What applies where no ranked policy does.
     pub global_policy: Option<PolicyDraft>,
     /// Ranked policies, the first match wins.
@@ -182,48 +181,4 @@ pub struct Token {
     pub mode: Option<Mode>,
     /// As the person calls it.
     pub name: Option<String>,
-}
-
-/// An application.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Application {
-    /// Unique in the virtual server; required.
-    pub name: String,
-    /// Who may use it; everyone unless given.
-    pub assigned_to: Option<AssignedTo>,
-    /// Where the portal sends a person who picks it.
-    pub launch_url: Option<String>,
-    /// An OpenID Connect relying party.
-    pub oidc: Option<OidcClientDraft>,
-    /// A SAML service provider.
-    pub saml: Option<ServiceProviderDraft>,
-}
-
-/// Who may use an application.
-#[derive(Debug, Deserialize)]
-#[serde(untagged, expecting = "must be \"everyone\" or { groups = […], users = […] }")]
-pub enum AssignedTo {
-    /// Every user.
-    Everyone(Everyone),
-    /// These.
-    Chosen(Chosen),
-}
-
-/// The word for every user.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Everyone {
-    /// Every user.
-    Everyone,
-}
-
-/// Groups and users by name.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Chosen {
-    /// Names of groups.
-    pub groups: Vec<String>,
-    /// Names of users.
-    pub users: Vec<String>,
 }

@@ -2,10 +2,11 @@
 
 use super::change::Change;
 use super::file;
-use super::plan::Names;
+use super::plan::find_all;
 use crate::clock::Entropy;
 use crate::config::document::Document;
 use crate::domain::ids::UserId;
+use crate::domain::name::Names;
 use crate::domain::name::{checked, key_of};
 use crate::domain::operator::{OwnRole, Role};
 use crate::domain::tenant::TenantConfig;
@@ -54,7 +55,7 @@ pub(super) fn plan(
     for (index, entry) in typed.operator.iter().enumerate() {
         let place = format!("{path}.operator[{index}]");
         let username = std::slice::from_ref(&entry.username);
-        let Some(user) = users.find_all(document, &format!("{place}.username"), "user", username).first().copied()
+        let Some(user) = find_all(document, users, &format!("{place}.username"), "user", username).first().copied()
         else {
             continue;
         };

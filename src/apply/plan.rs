@@ -6,7 +6,7 @@ use super::change::Change;
 use super::current::Current;
 use super::{applications, file, operators, people, policies, rules, settings, test_cases};
 use crate::config::document::Document;
-use crate::domain::application::{Application, Assignment, Protocol};
+use crate::domain::application::{Application, Protocol};
 use crate::domain::authenticator::kinds::differences as differences_of;
 use crate::domain::authenticator::lifecycle::Kind;
 use crate::domain::authenticator::template::TokenTemplate;
@@ -17,6 +17,7 @@ use crate::domain::name::{Names, checked, key_of};
 use crate::domain::policy::platform::{Platform, Rule};
 use crate::domain::settings::template_faults;
 use crate::domain::policy::{draft, test_case};
+use crate::domain::preflight::uses_of_group;
 use crate::domain::tenant::{Status, TenantCode, TenantConfig, TenantSettings};
 use crate::flow::administration::{Desk, keys, tenants};
 use crate::i18n::Language;
@@ -133,15 +134,17 @@ pub(super) async fn plan(
     let wanted = applications::wanted(desk, document, path, &typed.application, &current.config, known);
     let put = plan_applications(&mut after, wanted, remove, &mut removals);
     let mut names = Names::default();
-    for application in &after.applications {
+    for application in after.applications.iter().chain([&after.console]) {
         names.add(&application.name, application.id);
     }
     let known = draft::Known { groups: &groups, applications: &names };
     let entropy = &desk.house.entropy;
     after.policies = policies::wanted(document, path, typed, &current.config.policies, known, entropy, remove);
     for group in &removed_groups {
-        if is_used(&after, group) {
-            document.fault(path, format!("group \"{}\" is not named any more, but settings refer to it", group.name));
+        let uses = uses_of_group(&after, group.id);
+        if !uses.is_empty() {
+            let (name, uses) = (&group.name, uses.join(", "));
+            document.fault(path, format!("group \"{name}\" is not named any more, but settings refer to it: {uses}"));
         }
     }
     let known = test_case::Known { users: &users, applications: &names };
@@ -433,17 +436,4 @@ fn differences(before: &TenantConfig, after: &TenantConfig) -> Vec<String> {
     .filter(|(_, differs)| *differs)
     .map(|(what, _)| what.to_owned())
     .collect()
-}
-
-/// Whether settings, policies or assignments refer to `group`.
-fn is_used(config: &TenantConfig, group: &Group) -> bool {
-    let policies = std::iter::once(&config.policies.global).chain(&config.policies.exceptions);
-    let assigned = |application: &Application| match &application.assignment {
-        Assignment::Everyone => false,
-        Assignment::Chosen { groups, .. } => groups.contains(&group.id),
-    };
-    config.settings.self_provisioning.groups.contains(&group.id)
-        || config.settings.provisioning_rules.iter().any(|rule| rule.groups.contains(&group.id))
-        || policies.into_iter().any(|policy| policy.groups.contains(&group.id))
-        || config.applications.iter().any(assigned)
 }

@@ -1,5 +1,7 @@
 //! Applications: what people log in to.
 
+mod draft;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::{ApplicationId, GroupId, TenantId, UserId};
@@ -8,6 +10,8 @@ use crate::domain::oidc_client::OidcClient;
 use crate::domain::operator::Operator;
 use crate::domain::service_provider::ServiceProvider;
 
+pub use draft::{ApplicationDraft, AssignedTo, Chosen, Common, Everyone, Known};
+
 /// An application behind the identity provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Application {
@@ -15,6 +19,8 @@ pub struct Application {
     pub id: ApplicationId,
     /// Its display name, unique in the virtual server.
     pub name: String,
+    /// Whether people can log in to it. One that is not active is, for every door, not there.
+    pub active: bool,
     /// Where the portal sends a person who picks it, if it is not started by a protocol of ours.
     pub launch_url: Option<String>,
     /// Who may use it at all.
@@ -31,6 +37,7 @@ impl Application {
         Self {
             id: ApplicationId::from_bits(u128::from_be_bytes(tenant.to_bytes())),
             name: "Operator console".to_owned(),
+            active: true,
             launch_url: None,
             assignment: Assignment::Chosen {
                 groups: Vec::new(),

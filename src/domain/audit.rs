@@ -185,6 +185,7 @@ pub enum Action {
     ConsentWithdrawn,
     AssertionIssued,
     MailFailed,
+    MailTested,
     AlertRaised,
     TenantCreated,
     TenantChanged,

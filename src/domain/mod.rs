@@ -20,6 +20,7 @@ pub mod oath;
 pub mod oidc_client;
 pub mod operator;
 pub mod policy;
+pub mod preflight;
 pub mod provisioning_rule;
 pub mod provisioning_task;
 pub mod recovery_code;

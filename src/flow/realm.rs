@@ -152,7 +152,9 @@ async fn load(db: &Db, sealer: &Sealer, code: &TenantCode, now: Timestamp) -> su
             Ok(Some((config, keys)))
         })
         .await?;
-    let Some((config, keys)) = loaded else { return Ok(None) };
+    let Some((mut config, keys)) = loaded else { return Ok(None) };
+    // No door knows of an application that is not active.
+    config.applications.retain(|application| application.active);
     let (oidc, others): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| key.purpose == KeyPurpose::Oidc);
     let saml: Vec<_> = others.into_iter().filter(|key| key.purpose == KeyPurpose::Saml).collect();
     let pinned = pinned(&config);

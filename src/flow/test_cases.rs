@@ -5,6 +5,7 @@
 //! authenticator, so that a case does not fail because its person has enrolled one.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use serde::Serialize;
 
@@ -71,10 +72,11 @@ pub async fn judge(
     let mut outcomes = Vec::with_capacity(cases.len());
     for case in cases {
         let user = case.says.user;
-        if !people.contains_key(&user) {
-            people.insert(user, Person::of(house, connection, after, user).await?);
-        }
-        let person = people.get(&user).and_then(Option::as_ref);
+        let person = match people.entry(user) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(Person::of(house, connection, after, user).await?),
+        };
+        let person = person.as_ref();
         let (found, differs) = held(connection, case, person, after, at).await?;
         let held_before = match before {
             Some(before) => Some(held(connection, case, person, before, at).await?.1.is_empty()),

@@ -10,6 +10,7 @@ pub mod guard;
 pub mod headers;
 pub mod intake;
 pub mod key_sets;
+pub mod outside;
 pub mod page;
 pub mod post;
 pub mod qr;
@@ -20,10 +21,12 @@ pub mod visit;
 pub use call::Call;
 pub use fault::Fault;
 pub use form::Form;
+pub use outside::{Look, Outside};
 
 use ipnet::IpNet;
 
 use crate::flow::House;
+use crate::flow::administration::applications::ReadsMetadata;
 use crate::i18n::Texts;
 use crate::urls::Urls;
 use key_sets::KeySets;
@@ -41,6 +44,10 @@ pub struct Site {
     pub key_sets: KeySets,
     /// Settings of this floor.
     pub settings: HttpSettings,
+    /// Reads metadata of service providers.
+    pub reads_metadata: ReadsMetadata,
+    /// What only the roof can look at.
+    pub outside: Outside,
 }
 
 /// Settings of this floor.

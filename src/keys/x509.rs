@@ -3,6 +3,7 @@
 //! In SAML a certificate is a wrapping for a key that an operator has registered; nobody checks who signed it, and
 //! version 1 is as good as version 3. So nothing more is read than that, and whatever cannot be read is no certificate.
 
+use aws_lc_rs::rsa::{OaepPublicEncryptingKey, PublicEncryptingKey};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA512, UnparsedPublicKey,
 };
@@ -133,6 +134,17 @@ fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     };
     let (value, rest) = rest.split_at_checked(length)?;
     Some((tag, value, rest))
+}
+
+/// The shortest RSA key that is encrypted to, in octets.
+const SHORTEST: usize = 256;
+
+/// The RSA key of a certificate in base64 of DER, if it is one of at least 2048 bits: what can be encrypted to.
+#[must_use]
+pub fn encryption_key(certificate: &str) -> Option<OaepPublicEncryptingKey> {
+    let certificate = Certificate::of_base64(certificate)?;
+    let key = PublicEncryptingKey::from_der(&certificate.public_key).ok()?;
+    OaepPublicEncryptingKey::new(key).ok().filter(|key| key.key_size_bytes() >= SHORTEST)
 }
 
 #[cfg(test)]

@@ -113,7 +113,7 @@ impl Worker {
         };
         let (tenant, id, owner) = (mail.tenant, mail.id, self.owner);
         match outcome {
-            Ok(()) => self.db.write(async |connection| outbox::sent(connection, tenant, id, owner).await).await,
+            Ok(_) => self.db.write(async |connection| outbox::sent(connection, tenant, id, owner).await).await,
             Err(SendError::Refused(reason)) => {
                 tracing::warn!(mail = %id, kind = mail.kind, domain = mail.domain, reason, "a mail is given up");
                 self.db.write(async |connection| outbox::failed(connection, tenant, id, owner, &reason).await).await
@@ -130,7 +130,7 @@ impl Worker {
         }
     }
 
-    async fn send(&self, mail: &Leased) -> Result<(), SendError> {
+    async fn send(&self, mail: &Leased) -> Result<String, SendError> {
         let place = Place::new(mail.tenant, "outbox", "body_sealed", mail.id);
         let broken = |error: &dyn std::fmt::Display| SendError::Refused(format!("the letter does not open: {error}"));
         let body = self.sealer.open(place, &mail.body_sealed).map_err(|error| broken(&error))?;

@@ -168,21 +168,22 @@ impl Transport {
         }
     }
 
-    /// Sends one mail. The Message-ID comes from `id`, so that a mail that is sent twice after a crash is
+    /// Sends one mail, and gives the mail server's answer. The Message-ID comes from `id`, so that a mail that is sent twice after a crash is
     /// recognised as one (K04).
     ///
     /// # Errors
     /// What the mail server said.
-    pub async fn send(&self, id: MailId, to: &str, mail: &Rendered) -> Result<(), SendError> {
+    pub async fn send(&self, id: MailId, to: &str, mail: &Rendered) -> Result<String, SendError> {
         let (Self::Smtp(_, from) | Self::Folder(_, from)) = self;
         let message = message(id, from, to, mail)?;
         match self {
             Self::Folder(folder, _) => {
                 let written = write_whole(folder, id, &message.formatted()).await;
-                written.map_err(|error| SendError::Later(error.to_string()))
+                written.map_err(|error| SendError::Later(error.to_string()))?;
+                Ok(format!("written as {id}.eml"))
             }
             Self::Smtp(transport, _) => match transport.send(message).await {
-                Ok(_) => Ok(()),
+                Ok(answer) => Ok(format!("{} {}", answer.code(), answer.message().collect::<Vec<_>>().join(" "))),
                 Err(error) if error.is_permanent() => Err(SendError::Refused(error.to_string())),
                 Err(error) => Err(SendError::Later(error.to_string())),
             },

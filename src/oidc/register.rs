@@ -253,6 +253,7 @@ async fn register(call: &Call, request: &HttpRequest, body: &[u8]) -> Result<Htt
     let application = Application {
         id,
         name: name_of(&metadata, &client_id)?,
+        active: true,
         launch_url: None,
         assignment: Assignment::Everyone,
         protocol: Protocol::Oidc(Box::new(client.clone())),

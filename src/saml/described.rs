@@ -5,6 +5,7 @@ use super::message::{POST, REDIRECT, SOAP, instant};
 use super::metadata::SAML2;
 use super::verify::{self, SignatureError};
 use super::write::{METADATA, SIGNATURE};
+use crate::domain::service_provider::draft::bare;
 use crate::domain::service_provider::{
     AcsEndpoint, ContentCipher, Described, Encryption, KeyTransport, LogoutAddress, LogoutBinding, LogoutService,
     NameIdFormat,
@@ -86,6 +87,23 @@ pub fn signed(
 }
 
 /// Every entity with a service provider's role, in whatever depth.
+/// As [`described`], or as [`signed`] where the certificate of the signer is given, in PEM or base64.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn read_metadata(
+    text: &str,
+    entity_id: Option<&str>,
+    certificate: Option<&str>,
+    now: Timestamp,
+) -> Result<Described, String> {
+    let read = match certificate {
+        Some(certificate) => signed(text, &bare(certificate), entity_id, now),
+        None => described(text, entity_id, now),
+    };
+    read.map_err(|error| error.to_string())
+}
+
 fn collect<'a>(element: &'a Element, found: &mut Vec<(&'a Element, &'a Element)>) {
     let md = METADATA.1;
     if element.is(md, "EntityDescriptor") {

@@ -3,7 +3,7 @@
 //! encrypted in the other modes.
 
 use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use aws_lc_rs::rsa::{OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey, PublicEncryptingKey};
+use aws_lc_rs::rsa::{OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::write::{ASSERTION, ENCRYPTION, SIGNATURE, Tag};
 use crate::clock::Entropy;
 use crate::domain::service_provider::{ContentCipher, Encryption, KeyTransport};
-use crate::keys::x509::Certificate;
+use crate::keys::x509;
 
 /// AES-128 in Galois/Counter mode.
 pub const AES_128: &str = "http://www.w3.org/2009/xmlenc11#aes128-gcm";
@@ -25,8 +25,6 @@ const ELEMENT: &str = "http://www.w3.org/2001/04/xmlenc#Element";
 const SHA1: &str = "http://www.w3.org/2000/09/xmldsig#sha1";
 const SHA256: &str = "http://www.w3.org/2001/04/xmlenc#sha256";
 const MGF1_SHA256: &str = "http://www.w3.org/2009/xmlenc11#mgf1sha256";
-/// The shortest RSA key that is encrypted to, in octets.
-const SHORTEST: usize = 256;
 
 /// Why nothing can be encrypted for a service provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -44,11 +42,7 @@ pub enum EncryptionError {
 /// # Errors
 /// [`EncryptionError::Certificate`].
 pub fn key_of(certificate: &str) -> Result<OaepPublicEncryptingKey, EncryptionError> {
-    let wrong = EncryptionError::Certificate;
-    let certificate = Certificate::of_base64(certificate).ok_or(wrong)?;
-    let key = PublicEncryptingKey::from_der(&certificate.public_key).map_err(|_| wrong)?;
-    let key = OaepPublicEncryptingKey::new(key).map_err(|_| wrong)?;
-    if key.key_size_bytes() < SHORTEST { Err(wrong) } else { Ok(key) }
+    x509::encryption_key(certificate).ok_or(EncryptionError::Certificate)
 }
 
 /// `xml`, which declares its own namespaces, as an `EncryptedAssertion`.

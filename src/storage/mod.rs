@@ -41,6 +41,7 @@ pub mod operators;
 pub mod outbox;
 pub mod parked;
 pub mod people;
+pub mod preflight;
 pub mod provisioning_tasks;
 pub mod purge;
 pub mod pushed;

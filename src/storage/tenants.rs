@@ -192,7 +192,7 @@ pub async fn remove_group(connection: &mut Connection, tenant: TenantId, group: 
 
 async fn applications(connection: &mut Connection, tenant: TenantId) -> Result<Vec<Application>> {
     let rows = Statement::new(
-        "SELECT id, name, protocol, assignment, launch_url FROM application WHERE tenant_id = ? ORDER BY name",
+        "SELECT id, name, active, protocol, assignment, launch_url FROM application WHERE tenant_id = ? ORDER BY name",
     )
     .shown(tenant)
     .rows(connection)
@@ -203,6 +203,7 @@ async fn applications(connection: &mut Connection, tenant: TenantId) -> Result<V
             Ok(Application {
                 id: row.parsed("id")?,
                 name: row.text("name")?,
+                active: row.integer("active")? != 0,
                 launch_url: row.text_or_none("launch_url")?,
                 assignment: row.document("assignment")?,
                 protocol: row.document("protocol")?,
@@ -219,10 +220,11 @@ pub async fn put_application(
     now: Timestamp,
 ) -> Result<()> {
     let changed = Statement::new(
-        "UPDATE application SET name = ?, protocol_key = ?, protocol = ?, assignment = ?, launch_url = ?, updated_at = ? \
+        "UPDATE application SET name = ?, active = ?, protocol_key = ?, protocol = ?, assignment = ?, launch_url = ?, updated_at = ? \
          WHERE tenant_id = ? AND id = ?",
     )
     .bind(&application.name)
+    .bind(i64::from(application.active))
     .bind(application.protocol.key())
     .bind(document(&application.protocol))
     .bind(document(&application.assignment))
@@ -236,12 +238,13 @@ pub async fn put_application(
         return Ok(());
     }
     Statement::new(
-        "INSERT INTO application (tenant_id, id, name, protocol_key, protocol, assignment, launch_url, created_at, \
-         updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO application (tenant_id, id, name, active, protocol_key, protocol, assignment, launch_url, created_at, \
+         updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .shown(tenant)
     .shown(application.id)
     .bind(&application.name)
+    .bind(i64::from(application.active))
     .bind(application.protocol.key())
     .bind(document(&application.protocol))
     .bind(document(&application.assignment))

@@ -219,14 +219,14 @@ async fn policies_are_changed_one_at_a_time() {
         // Two people read the same; the second one is told. Another policy is not in the way.
         let read = policies::mark(&wiki);
         let new = PolicyDraft { groups: vec!["pilot".to_owned()], ..draft("Wiki", &both) };
-        policies::change(&desk, &code, (wiki.id, &read), &new, Despite::Nothing).await.unwrap();
-        let second = policies::change(&desk, &code, (wiki.id, &read), &new, Despite::Nothing).await;
+        policies::change(&desk, &code, (wiki.id, read), &new, Despite::Nothing).await.unwrap();
+        let second = policies::change(&desk, &code, (wiki.id, read), &new, Despite::Nothing).await;
         assert!(matches!(second, Err(Unsaved::ChangedMeanwhile)), "{on:?}: {second:?}");
         let read = policies::mark(&strict);
-        policies::change(&desk, &code, (strict.id, &read), &draft("Stricter", &both), Despite::Nothing).await.unwrap();
+        policies::change(&desk, &code, (strict.id, read), &draft("Stricter", &both), Despite::Nothing).await.unwrap();
         let order = policies::order_mark(&config().await.policies);
-        policies::rank(&desk, &code, (strict.id, &order), policies::Move::Up, Despite::Nothing).await.unwrap();
-        let second = policies::rank(&desk, &code, (wiki.id, &order), policies::Move::Up, Despite::Nothing).await;
+        policies::rank(&desk, &code, (strict.id, order), policies::Move::Up, Despite::Nothing).await.unwrap();
+        let second = policies::rank(&desk, &code, (wiki.id, order), policies::Move::Up, Despite::Nothing).await;
         assert!(matches!(second, Err(Unsaved::ChangedMeanwhile)), "{on:?}: {second:?}");
         let names = |config: &TenantConfig| -> Vec<String> {
             config.policies.exceptions.iter().map(|policy| policy.name.clone()).collect()
@@ -236,20 +236,20 @@ async fn policies_are_changed_one_at_a_time() {
         // The global one concerns everybody and stays.
         let global = config().await.policies.global;
         let mark = policies::mark(&global);
-        let never = policies::remove(&desk, &code, (global.id, &mark), Despite::BrokenCases).await;
+        let never = policies::remove(&desk, &code, (global.id, mark), Despite::BrokenCases).await;
         assert!(matches!(never, Err(Unsaved::Never(_))), "{on:?}: {never:?}");
         let scoped = PolicyDraft { name: None, groups: vec!["pilot".to_owned()], ..draft("", &both) };
-        let wrong = policies::change(&desk, &code, (global.id, &mark), &scoped, Despite::Nothing).await;
+        let wrong = policies::change(&desk, &code, (global.id, mark), &scoped, Despite::Nothing).await;
         assert!(matches!(wrong, Err(Unsaved::Wrong(_))), "{on:?}: {wrong:?}");
         let loose = PolicyDraft { name: None, ..draft("", &only) };
-        policies::change(&desk, &code, (global.id, &mark), &loose, Despite::Nothing).await.unwrap();
+        policies::change(&desk, &code, (global.id, mark), &loose, Despite::Nothing).await.unwrap();
         // Now the first policy is what the cases rest on.
         let stricter = config().await.policies.exceptions[0].clone();
         let target = (stricter.id, policies::mark(&stricter));
-        let broken = policies::remove(&desk, &code, (target.0, &target.1), Despite::Nothing).await;
+        let broken = policies::remove(&desk, &code, target, Despite::Nothing).await;
         assert!(matches!(broken, Err(Unsaved::Breaks(_))), "{on:?}: {broken:?}");
-        policies::remove(&desk, &code, (target.0, &target.1), Despite::BrokenCases).await.unwrap();
-        let gone = policies::remove(&desk, &code, (target.0, &target.1), Despite::BrokenCases).await;
+        policies::remove(&desk, &code, target, Despite::BrokenCases).await.unwrap();
+        let gone = policies::remove(&desk, &code, target, Despite::BrokenCases).await;
         assert!(matches!(gone, Err(Unsaved::Gone)), "{on:?}: {gone:?}");
 
         // One of the changes is the file's that made the virtual server.

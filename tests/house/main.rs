@@ -8,6 +8,7 @@
 
 mod abuse;
 mod alerts;
+mod applications;
 mod attacker;
 mod audit_chain;
 mod browser;
@@ -18,6 +19,7 @@ mod commands;
 mod conformance;
 mod console;
 mod console_settings;
+mod console_access;
 mod door_oidc;
 mod door_saml;
 mod exchange;
@@ -43,6 +45,7 @@ mod people_console;
 mod pins;
 mod pins_pages;
 mod portal_tokens;
+mod preflight;
 mod provisioning;
 mod provisioning_kills;
 mod races;

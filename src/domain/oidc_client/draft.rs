@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     ClientAuthentication, ClientSecret, Consent, OidcClient, RefreshRules, Scope, SecretDigest, SubjectType, host_of,
@@ -13,13 +13,14 @@ use crate::domain::secret::{ExposeSecret, SecretString};
 use crate::domain::signing_key::SignatureAlgorithm;
 
 /// A relying party as an operator types it: the table `[tenant.application.oidc]` of an apply file.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OidcClientDraft {
-    /// See [`OidcClient::client_id`].
+    /// See [`OidcClient::client_id`]. The console and the management API draw one where none is given.
+    #[serde(default)]
     pub client_id: String,
     /// The secret; none for a public client, or to keep the one that is stored.
-    #[serde(default)]
+    #[serde(default, skip_serializing)]
     pub client_secret: Option<SecretString>,
     /// See [`OidcClient::redirect_uris`].
     #[serde(default)]
@@ -197,6 +198,79 @@ const PROTOCOL_CLAIMS: [&str; 18] = [
     "s_hash",
     "events",
 ];
+
+impl Default for OidcClientDraft {
+    fn default() -> Self {
+        Self {
+            client_id: String::new(),
+            client_secret: None,
+            redirect_uris: Vec::new(),
+            post_logout_redirect_uris: Vec::new(),
+            backchannel_logout_uri: None,
+            frontchannel_logout_uri: None,
+            token_endpoint_auth_method: ClientAuthentication::default(),
+            scopes: all_scopes(),
+            claims: Vec::new(),
+            id_token_signed_response_alg: SignatureAlgorithm::default(),
+            require_pkce: true,
+            subject_type: SubjectType::default(),
+            jwks: None,
+            jwks_file: None,
+            jwks_uri: None,
+            refresh_tokens: false,
+            refresh_token_grace_seconds: ten_seconds(),
+            refresh_token_idle_seconds: thirty_days(),
+            refresh_token_longest_seconds: ninety_days(),
+            consent: Consent::default(),
+            userinfo_signed_response_alg: None,
+            sector_identifier: None,
+            resources: Vec::new(),
+            client_credentials: false,
+            device_authorization: false,
+            require_pushed_authorization_requests: false,
+            require_signed_request_object: false,
+            dpop_bound_access_tokens: false,
+        }
+    }
+}
+
+impl OidcClientDraft {
+    /// The draft of a client that is there, as it would be typed; without its secret, which nobody knows any more.
+    #[must_use]
+    pub fn of(client: &OidcClient) -> Self {
+        let typed = |uris: &[RedirectUri]| uris.iter().map(|uri| uri.as_str().to_owned()).collect();
+        let base = Self::default();
+        Self {
+            client_id: client.client_id.clone(),
+            redirect_uris: typed(&client.redirect_uris),
+            post_logout_redirect_uris: typed(&client.post_logout_redirect_uris),
+            backchannel_logout_uri: client.backchannel_logout_uri.clone(),
+            frontchannel_logout_uri: client.frontchannel_logout_uri.clone(),
+            token_endpoint_auth_method: client.authentication,
+            scopes: client.scopes.iter().copied().collect(),
+            claims: client.claims.clone(),
+            id_token_signed_response_alg: client.id_token_algorithm,
+            require_pkce: client.require_pkce,
+            subject_type: client.subject_type,
+            jwks: client.jwks.clone(),
+            jwks_uri: client.jwks_uri.clone(),
+            refresh_tokens: client.refresh.is_some(),
+            refresh_token_grace_seconds: client.refresh.map_or(ten_seconds(), |rules| rules.grace_seconds),
+            refresh_token_idle_seconds: client.refresh.map_or(thirty_days(), |rules| rules.idle_seconds),
+            refresh_token_longest_seconds: client.refresh.map_or(ninety_days(), |rules| rules.longest_seconds),
+            consent: client.consent,
+            userinfo_signed_response_alg: client.userinfo_algorithm,
+            sector_identifier: client.sector_identifier.clone(),
+            resources: client.resources.clone(),
+            client_credentials: client.client_credentials,
+            device_authorization: client.device_authorization,
+            require_pushed_authorization_requests: client.require_pushed_authorization_requests,
+            require_signed_request_object: client.require_signed_request_object,
+            dpop_bound_access_tokens: client.dpop_bound_access_tokens,
+            ..base
+        }
+    }
+}
 
 impl OidcClientDraft {
     /// Checks the draft. `digest` hashes the secret for its client id; the draft itself knows no keys.

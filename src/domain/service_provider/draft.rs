@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::preset::Preset;
 use super::{
@@ -19,7 +19,7 @@ const LONGEST_RELAY_STATE: usize = 1024;
 
 /// The table `[tenant.application.saml]` of an apply file. What is written there counts more than the metadata, and
 /// that more than the preset.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServiceProviderDraft {
     /// A file with metadata; relative to the apply file.
@@ -130,6 +130,49 @@ impl Faults {
     fn check_address(&mut self, key: &'static str, address: &str) {
         if let Err(words) = checked_address(address) {
             self.add(key, format!("\"{address}\" {words}"));
+        }
+    }
+}
+
+impl ServiceProviderDraft {
+    /// The draft of a service provider that is there, as it would be typed. What comes from metadata that is fetched again
+    /// and again is not written down: then it would not be fetched any more.
+    #[must_use]
+    pub fn of(provider: &ServiceProvider) -> Self {
+        let follows = |of: fn(&Follows) -> bool| provider.feed.as_ref().is_some_and(|feed| of(&feed.follows));
+        let front = provider.logout.front.as_ref().filter(|_| !follows(|it| it.logout));
+        let encryption = provider.encryption.as_ref();
+        Self {
+            metadata_url: provider.feed.as_ref().map(|feed| feed.url.clone()),
+            metadata_certificate: provider.feed.as_ref().map(|feed| feed.certificate.clone()),
+            entity_id: Some(provider.entity_id.clone()),
+            acs_urls: if follows(|it| it.acs) {
+                Vec::new()
+            } else {
+                provider.acs.iter().map(|endpoint| endpoint.url.clone()).collect()
+            },
+            name_id_format: Some(provider.name_id_format),
+            other_name_id_formats: provider.other_name_id_formats.clone(),
+            name_id_source: provider.name_id_source.clone(),
+            attributes: provider.attributes.clone(),
+            certificates: if follows(|it| it.certificates) { Vec::new() } else { provider.certificates.clone() },
+            require_signed_requests: Some(provider.require_signed_requests),
+            signed: Some(provider.signed),
+            algorithm: provider.algorithm,
+            signing_key: provider.signing_key,
+            encryption_certificate: encryption
+                .filter(|_| !follows(|it| it.encryption))
+                .map(|it| it.certificate.clone()),
+            encrypt_assertions: Some(encryption.is_some()),
+            encryption_content: encryption.map(|it| it.content),
+            encryption_key_transport: encryption.map(|it| it.transport),
+            logout_url: front.map(|front| front.url.clone()),
+            logout_response_url: front.and_then(|front| front.response_url.clone()),
+            logout_binding: front.map(|front| front.binding).unwrap_or_default(),
+            logout_soap_url: provider.logout.soap.clone().filter(|_| !follows(|it| it.soap)),
+            idp_initiated: provider.idp_initiated,
+            relay_state: provider.relay_state.clone(),
+            ..Self::default()
         }
     }
 }

@@ -1,13 +1,13 @@
 //! What common applications want to hear, as their makers describe it. A preset is where an operator begins:
 //! whatever stands beside it in the apply file counts more.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Attribute, NameFormat, NameIdFormat, Signed};
 use crate::domain::release::Source;
 
 /// A common application, or a common vocabulary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Preset {
     /// Amazon Web Services; the roles are for the operator to add.

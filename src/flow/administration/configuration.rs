@@ -56,12 +56,13 @@ impl From<Fault> for Unsaved {
 /// The result of a change.
 pub type Saved<T> = Result<T, Unsaved>;
 
-/// A text that is another one whenever `value` is, for telling whether something was changed since it was read: 32
-/// hexadecimal digits.
+/// A number that is another one whenever `value` is, for telling whether something was changed since it was read. Several
+/// things are one value in the database; so two people who change different ones are not in each other's way.
 #[must_use]
-pub fn mark_of(value: &impl serde::Serialize) -> String {
+pub fn mark_of(value: &impl serde::Serialize) -> i64 {
     let digest = Sha256::digest(serde_json::to_vec(value).unwrap_or_default());
-    data_encoding::HEXLOWER.encode(digest.get(..16).unwrap_or(&digest))
+    let bits = digest.iter().take(8).fold(0_u64, |bits, octet| (bits << 8) | u64::from(*octet));
+    i64::try_from(bits >> 1).unwrap_or(0)
 }
 
 /// The configuration as it is stored at this moment.

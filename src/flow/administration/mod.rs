@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod groups;
 pub mod jobs;
+pub mod applications;
 pub mod configuration;
 pub mod keys;
 pub mod operators;

@@ -29,20 +29,21 @@ pub enum Move {
 
 /// The mark of a policy as it is now, see [`mark_of`].
 #[must_use]
-pub fn mark(policy: &AccessPolicy) -> String {
+pub fn mark(policy: &AccessPolicy) -> i64 {
     mark_of(policy)
 }
 
 /// The mark of the order of the ranked policies.
 #[must_use]
-pub fn order_mark(policies: &AccessPolicies) -> String {
+pub fn order_mark(policies: &AccessPolicies) -> i64 {
     mark_of(&policies.exceptions.iter().map(|policy| policy.id).collect::<Vec<_>>())
 }
 
 /// Names of groups, and of applications.
 pub(super) fn names(config: &TenantConfig) -> (Names<GroupId>, Names<ApplicationId>) {
     let groups = config.groups.iter().map(|group| (group.name.as_str(), group.id));
-    let applications = config.applications.iter().map(|application| (application.name.as_str(), application.id));
+    let all = config.applications.iter().chain([&config.console]);
+    let applications = all.map(|application| (application.name.as_str(), application.id));
     (groups.collect(), applications.collect())
 }
 
@@ -86,7 +87,7 @@ pub async fn create(desk: &Desk<'_>, code: &TenantCode, draft: &PolicyDraft, des
 pub async fn change(
     desk: &Desk<'_>,
     code: &TenantCode,
-    (id, mark): (PolicyId, &str),
+    (id, mark): (PolicyId, i64),
     draft: &PolicyDraft,
     despite: Despite,
 ) -> Saved<AccessPolicy> {
@@ -119,7 +120,7 @@ pub async fn change(
     save(desk, code, despite, change, store).await
 }
 
-fn unchanged(policy: &AccessPolicy, mark: &str) -> Saved<()> {
+fn unchanged(policy: &AccessPolicy, mark: i64) -> Saved<()> {
     if self::mark(policy) == mark { Ok(()) } else { Err(Unsaved::ChangedMeanwhile) }
 }
 
@@ -130,7 +131,7 @@ fn unchanged(policy: &AccessPolicy, mark: &str) -> Saved<()> {
 pub async fn rank(
     desk: &Desk<'_>,
     code: &TenantCode,
-    (id, mark): (PolicyId, &str),
+    (id, mark): (PolicyId, i64),
     to: Move,
     despite: Despite,
 ) -> Saved<()> {
@@ -165,7 +166,7 @@ pub async fn rank(
 ///
 /// # Errors
 /// [`Unsaved`].
-pub async fn remove(desk: &Desk<'_>, code: &TenantCode, (id, mark): (PolicyId, &str), despite: Despite) -> Saved<()> {
+pub async fn remove(desk: &Desk<'_>, code: &TenantCode, (id, mark): (PolicyId, i64), despite: Despite) -> Saved<()> {
     let change = |config: &TenantConfig| {
         if config.policies.global.id == id {
             return Err(Unsaved::Never("the global policy cannot be removed (R-442)"));

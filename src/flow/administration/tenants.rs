@@ -27,6 +27,7 @@ pub fn draft(desk: &Desk<'_>, code: &TenantCode, name: &str, language: &str, key
     let portal = Application {
         id: entropy.id(),
         name: "Portal".to_owned(),
+        active: true,
         launch_url: None,
         assignment: Assignment::Everyone,
         protocol: Protocol::Portal,

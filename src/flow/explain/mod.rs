@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::House;
 use super::case::{self, Scene, Standing};
-use crate::domain::application::Application;
+use crate::domain::application::{Application, Protocol};
 use crate::domain::authenticator::lifecycle::{Kind, State};
 use crate::domain::ids::{CorrelationId, LoginId};
 use crate::domain::lockout::{Failures, Lock};
@@ -129,7 +129,8 @@ impl Outlook {
         let proven = Evidence { password, ..Evidence::default() };
         let account = Account::Known { status: member.user.status, lock: person.name.lock(), unchanged: true };
         let mut step = async |evidence, tokens| {
-            let standing = Standing { asks_password, evidence, tokens, codes: person.codes };
+            let operator = asked.application.protocol == Protocol::Console;
+            let standing = Standing { asks_password, evidence, tokens, codes: person.codes, operator };
             let (offer, trace) = case::offer(connection, scene, Some(member), standing).await?;
             let facts = Facts {
                 now: asked.at,

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use crate::domain::application::Protocol;
 use crate::domain::signing_key::{KeyPurpose, KeyStage};
+use crate::domain::tenant::TenantConfig;
 use crate::domain::timestamp::Timestamp;
 use crate::keys::x509::Certificate;
-use crate::storage::{self, Db, signing_keys, tenants};
+use crate::storage::{self, Connection, Db, signing_keys, tenants};
 
 /// How long before its end a certificate is told of.
 const WARNING: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -45,29 +46,44 @@ pub async fn all(db: &Db, now: Timestamp) -> storage::Result<Vec<Dated>> {
         let mut found = Vec::new();
         for code in tenants::codes(connection).await? {
             let Some(config) = tenants::config(connection, &code).await? else { continue };
-            for key in signing_keys::of_tenant(connection, config.tenant.id).await? {
-                let shown = key.purpose == KeyPurpose::Saml && key.stage.is_published(now);
-                let read = key.certificate.as_deref().filter(|_| shown).and_then(Certificate::of_der);
-                let stage = if key.stage == KeyStage::Current { "our" } else { "our other" };
-                let what = format!("{code}: {stage} SAML {} certificate", key.algorithm.name());
-                found.extend(read.map(|read| Dated { what, not_after: read.not_after }));
-            }
-            for application in &config.applications {
-                let Protocol::Saml(provider) = &application.protocol else { continue };
-                let name = &application.name;
-                let signing = provider.certificates.iter().map(|text| ("signing", text));
-                let encryption = provider.encryption.iter().map(|it| ("encryption", &it.certificate));
-                let feed = provider.feed.iter().map(|it| ("metadata", &it.certificate));
-                for (purpose, text) in signing.chain(encryption).chain(feed) {
-                    let what = format!("{code}: the {purpose} certificate of {name}");
-                    let read = Certificate::of_base64(text);
-                    found.extend(read.map(|read| Dated { what, not_after: read.not_after }));
-                }
-            }
+            let of = of_tenant(connection, &config, now).await?;
+            found.extend(of.into_iter().map(|dated| Dated { what: format!("{code}: {}", dated.what), ..dated }));
         }
         Ok(found)
     })
     .await
+}
+
+/// Every certificate of a virtual server.
+///
+/// # Errors
+/// If the database fails.
+pub async fn of_tenant(
+    connection: &mut Connection,
+    config: &TenantConfig,
+    now: Timestamp,
+) -> storage::Result<Vec<Dated>> {
+    let mut found = Vec::new();
+    for key in signing_keys::of_tenant(connection, config.tenant.id).await? {
+        let shown = key.purpose == KeyPurpose::Saml && key.stage.is_published(now);
+        let read = key.certificate.as_deref().filter(|_| shown).and_then(Certificate::of_der);
+        let stage = if key.stage == KeyStage::Current { "our" } else { "our other" };
+        let what = format!("{stage} SAML {} certificate", key.algorithm.name());
+        found.extend(read.map(|read| Dated { what, not_after: read.not_after }));
+    }
+    for application in &config.applications {
+        let Protocol::Saml(provider) = &application.protocol else { continue };
+        let name = &application.name;
+        let signing = provider.certificates.iter().map(|text| ("signing", text));
+        let encryption = provider.encryption.iter().map(|it| ("encryption", &it.certificate));
+        let feed = provider.feed.iter().map(|it| ("metadata", &it.certificate));
+        for (purpose, text) in signing.chain(encryption).chain(feed) {
+            let what = format!("the {purpose} certificate of {name}");
+            let read = Certificate::of_base64(text);
+            found.extend(read.map(|read| Dated { what, not_after: read.not_after }));
+        }
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
