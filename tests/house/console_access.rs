@@ -1,0 +1,205 @@
+//! The console's pages of applications, access policies, explanations and preflight, as operators use them.
+
+use scraper::{ElementRef, Html, Selector};
+
+use crate::console::{at_console, console, staffed};
+use crate::visitor::{Seen, Visitor};
+use crate::world::{BOTH, On, World};
+
+/// The page of the console at `page`.
+async fn at(world: &World, visitor: &mut Visitor, page: &str) -> Seen {
+    visitor.get(&console(world, page)).await
+}
+
+fn has(seen: &Seen, words: &str) -> bool {
+    seen.body.contains(words)
+}
+
+/// Presses the button that carries `action`, as a browser would: with everything that its form holds, `fields` filled in. An
+/// empty value takes a box's tick away.
+async fn submit(visitor: &mut Visitor, seen: &Seen, action: &str, fields: &[(&str, &str)]) -> Seen {
+    let (address, hidden) = seen.form(action);
+    let mut all: Vec<(String, String)> = held(seen, action);
+    all.extend(hidden.into_iter().filter(|(name, _)| all.iter().all(|(other, _)| other != name)).collect::<Vec<_>>());
+    for (name, value) in fields {
+        let boxes = all.iter().any(|(other, held)| other == name && held == "yes" && value.is_empty());
+        all.retain(|(other, _)| other != name);
+        if !boxes {
+            all.push(((*name).to_owned(), (*value).to_owned()));
+        }
+    }
+    visitor.post(&address, &all).await
+}
+
+/// What the controls of the form hold around the button that carries `action`.
+fn held(seen: &Seen, action: &str) -> Vec<(String, String)> {
+    let page = Html::parse_document(&seen.body);
+    let button = Selector::parse(&format!("[data-action={action}]")).unwrap();
+    let button = page.select(&button).next().unwrap_or_else(|| panic!("no {action}: {}", seen.body));
+    let form = button.ancestors().filter_map(ElementRef::wrap).find(|it| it.value().name() == "form").unwrap();
+    let controls = Selector::parse("input, select, textarea").unwrap();
+    let (chosen, first) = (Selector::parse("option[selected]").unwrap(), Selector::parse("option").unwrap());
+    let mut all = Vec::new();
+    for control in form.select(&controls) {
+        let element = control.value();
+        let Some(name) = element.attr("name").filter(|_| element.attr("disabled").is_none()) else { continue };
+        let of = |option: ElementRef<'_>| {
+            let text = option.text().collect::<String>();
+            option.attr("value").map_or(text, str::to_owned)
+        };
+        let value = match (element.name(), element.attr("type")) {
+            ("textarea", _) => control.text().collect(),
+            ("select", _) => {
+                control.select(&chosen).next().or_else(|| control.select(&first).next()).map(of).unwrap_or_default()
+            }
+            (_, Some("checkbox" | "radio")) if element.attr("checked").is_none() => continue,
+            _ => element.attr("value").unwrap_or("on").to_owned(),
+        };
+        let value =
+            if element.attr("type").is_some() && element.attr("value").is_none() { String::new() } else { value };
+        all.push((name.to_owned(), value));
+    }
+    all
+}
+
+/// R-040, R-442 to R-450, R-452: a policy is typed, corrected, ranked by keyboard, changed by two people at once, held against a
+/// test case that an explanation became, saved all the same, and removed.
+#[actix_web::test]
+async fn policies_at_the_console() {
+    for on in BOTH {
+        let world = staffed(on).await;
+        let (mut oona, seen) = at_console(&world, "oona", "policies").await;
+        assert_eq!(seen.title(), "Access policies", "{on:?}: {}", seen.body);
+        // What is explained is kept.
+        let asked = "explain?user=ada&application=Notes&address=192.0.2.7";
+        let seen = at(&world, &mut oona, asked).await;
+        assert_eq!(seen.find("[data-enrollment]").as_deref(), Some("offered"), "{on:?}: {}", seen.body);
+        assert!(has(&seen, "target_users is members_of; ada is in pilot"), "{on:?}: {}", seen.body);
+        let seen = oona.get(&seen.link("keep-case")).await;
+        let seen = submit(&mut oona, &seen, "save-case", &[("name", "Ada enrolls")]).await;
+        assert!(
+            has(&seen, "access with password and otp, enrollment offered") && has(&seen, ">holds<"),
+            "{}",
+            seen.body
+        );
+
+        // Faults stand beside their fields, and what was typed is still there.
+        let seen = at(&world, &mut oona, "policies/new").await;
+        let typed = [("name", ""), ("networks", "10.0.0.0/33"), ("groups", "pilots"), ("scenario-0-name", "Abroad")];
+        let seen = submit(&mut oona, &seen, "save-policy", &typed).await;
+        for words in
+            ["Name is empty", "is not a network", "there is no group", "a scenario needs inside_networks", "pilots"]
+        {
+            assert!(has(&seen, words), "{on:?}: {words}: {}", seen.body);
+        }
+        let typed = [("name", "Loose"), ("networks", ""), ("groups", ""), ("scenario-0-name", ""), ("otp", "")];
+        let seen = submit(&mut oona, &seen, "save-policy", &typed).await;
+        let asks = "Nothing was saved yet: these test cases hold now and would not hold any more.";
+        assert!(
+            has(&seen, asks) && has(&seen, "Ada enrolls: require is [password], expected"),
+            "{on:?}: {}",
+            seen.body
+        );
+        assert_eq!(world.events("policy_created").await, 0, "{on:?}");
+        let seen = submit(&mut oona, &seen, "save-policy", &[("anyway", "yes")]).await;
+        assert!(has(&seen, "The policy was saved, after the others"), "{on:?}: {}", seen.body);
+        let seen = oona.get(&seen.link("new-policy")).await;
+        let seen =
+            submit(&mut oona, &seen, "save-policy", &[("name", "Strict"), ("applications", "notes\nWiki")]).await;
+        assert!(has(&seen, "applications: Notes, Wiki"), "{on:?}: {}", seen.body);
+        // Up, with a press of a button; the one who looked before is told.
+        let before = seen.clone();
+        let seen = submit(&mut oona, &seen, "up-2", &[]).await;
+        assert!(has(&seen, "The policies were ranked anew"), "{on:?}: {}", seen.body);
+        let ranks = |seen: &Seen| (seen.body.find(">Strict<").unwrap(), seen.body.find(">Loose<").unwrap());
+        assert!(ranks(&seen).0 < ranks(&seen).1, "{on:?}: {}", seen.body);
+        let late = submit(&mut oona, &before, "up-2", &[]).await;
+        assert!(has(&late, "somebody else changed this meanwhile"), "{on:?}: {}", late.body);
+        let (address, _) = seen.form("down-1");
+        let strict = address.trim_end_matches("/rank").to_owned();
+        let first = oona.get(&strict).await;
+        assert!(has(&first, "Notes\nWiki"), "{on:?}: {}", first.body);
+        let frequency = [("otp-frequency", "seconds"), ("otp-seconds", "3600")];
+        let seen = submit(&mut oona, &first, "save-policy", &frequency).await;
+        assert!(has(&seen, "passcode, every 3600 seconds"), "{on:?}: {}", seen.body);
+        let second = submit(&mut oona, &first, "save-policy", &[("name", "Stricter")]).await;
+        assert!(
+            has(&second, "somebody else changed this meanwhile") && has(&second, "value=\"Stricter\""),
+            "{}",
+            second.body
+        );
+        let seen = oona.get(&strict).await;
+        let seen = submit(&mut oona, &seen, "remove-policy", &[]).await;
+        assert!(has(&seen, asks) && has(&seen, "Remove it"), "{on:?}: Ada's case rests on it: {}", seen.body);
+        let seen = submit(&mut oona, &seen, "remove-anyway", &[("anyway", "yes")]).await;
+        assert!(has(&seen, "The policy was removed"), "{on:?}: {}", seen.body);
+        world.stop().await;
+    }
+}
+
+/// R-453, R-483, R-484, R-501, R-589: an application from nothing to a login, its secret seen once, metadata, and the way out; the
+/// preflight page with a test mail that arrives.
+#[actix_web::test]
+async fn applications_at_the_console() {
+    let world = staffed(On::Sqlite).await;
+    let (mut oona, seen) = at_console(&world, "oona", "applications").await;
+    assert!(has(&seen, "3 applications") && has(&seen, "/saml/metadata"), "{}", seen.body);
+    let seen = oona.get(&seen.link("new-oidc")).await;
+    let seen = oona
+        .press(&seen, "save-application", &[("name", "notes"), ("oidc-redirect_uris", "http://rp.example/cb")])
+        .await;
+    assert!(has(&seen, "another application") && has(&seen, "http://rp.example/cb"), "{}", seen.body);
+    let typed = [("name", "Blog"), ("oidc-redirect_uris", "https://rp.example/cb")];
+    let seen = submit(&mut oona, &seen, "save-application", &typed).await;
+    let secret = seen.find("[data-client-secret]").expect("a secret");
+    assert!(secret.len() >= 40 && has(&seen, "It is inactive"), "{}", seen.body);
+    let seen = submit(&mut oona, &seen, "activate", &[]).await;
+    assert!(has(&seen, "The application is active") && !has(&seen, &secret), "shown once: {}", seen.body);
+    let blog = seen.url.split('?').next().unwrap().to_owned();
+    let seen = submit(&mut oona, &seen, "new-secret", &[]).await;
+    assert_ne!(seen.find("[data-client-secret]").expect("another one"), secret);
+    let seen = at(&world, &mut oona, "applications?q=blog&protocol=oidc&state=active").await;
+    assert!(has(&seen, "1 applications") && has(&seen, ">Blog<"), "{}", seen.body);
+
+    let seen = at(&world, &mut oona, "applications/new?protocol=saml").await;
+    let metadata = |acs: &str| {
+        format!(
+            "<EntityDescriptor xmlns=\"urn:oasis:names:tc:SAML:2.0:metadata\" entityID=\"https://crm.example\">\
+             <SPSSODescriptor protocolSupportEnumeration=\"urn:oasis:names:tc:SAML:2.0:protocol\">\
+             <AssertionConsumerService Binding=\"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST\" index=\"0\" \
+             Location=\"{acs}\"/></SPSSODescriptor></EntityDescriptor>"
+        )
+    };
+    let (first, second) = (metadata("https://crm.example/acs"), metadata("https://crm.example/new"));
+    let typed = [("name", "CRM"), ("saml-metadata", "<oops>"), ("saml-attributes", "mail = email")];
+    let seen = submit(&mut oona, &seen, "save-application", &typed).await;
+    assert!(has(&seen, "Metadata ") && has(&seen, "mail = email"), "{}", seen.body);
+    let seen = submit(&mut oona, &seen, "save-application", &[("saml-metadata", &first)]).await;
+    assert!(has(&seen, "https://crm.example/acs") && has(&seen, "mail = email"), "{}", seen.body);
+    let seen = submit(&mut oona, &seen, "read-metadata", &[("saml-metadata", &second)]).await;
+    assert!(has(&seen, "https://crm.example/new") && !has(&seen, "https://crm.example/acs"), "{}", seen.body);
+    let crm = seen.url.split('?').next().unwrap().to_owned();
+    let policy = at(&world, &mut oona, "policies/new").await;
+    submit(&mut oona, &policy, "save-policy", &[("name", "For the CRM"), ("applications", "CRM")]).await;
+    let seen = oona.get(&crm).await;
+    let seen = submit(&mut oona, &seen, "remove-application", &[]).await;
+    assert!(has(&seen, "the policy &#34;For the CRM&#34;"), "R-453: {}", seen.body);
+    let seen = submit(&mut oona, &seen, "remove-anyway", &[("clean_up", "yes")]).await;
+    assert!(has(&seen, "The application was removed") && !has(&seen, ">CRM<"), "{}", seen.body);
+    assert_eq!(oona.get(&crm).await.status, 404);
+    assert!(has(&at(&world, &mut oona, "policies").await, "There are none"), "its policy went with it");
+
+    let seen = at(&world, &mut oona, "preflight").await;
+    assert!(has(&seen, "every group that something refers to has members"), "{}", seen.body);
+    let seen = submit(&mut oona, &seen, "send-test-mail", &[("address", "ops@acme.test")]).await;
+    assert!(seen.find("[data-mail]").is_some_and(|said| said.contains("250")), "{}", seen.body);
+    world.mail("ops@acme.test", 1).await;
+    assert_eq!(world.events("mail_tested").await, 1);
+
+    // The auditor may look, and sees no way to change anything.
+    let (mut audra, _) = at_console(&world, "audra", "").await;
+    let blog = blog.replace(&world.url, "");
+    let page = audra.get(&blog).await;
+    assert!(page.status == 403 || !page.has_action("save-application"), "{}", page.body);
+    world.stop().await;
+}
