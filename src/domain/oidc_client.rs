@@ -17,7 +17,7 @@ use super::timestamp::Timestamp;
 pub use draft::{OidcClientDraft, OidcClientFault};
 
 /// A group of claims that an application may ask for (OIDC Core 5.4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// That this is OpenID Connect at all: `sub`.
@@ -61,7 +61,7 @@ impl FromStr for Scope {
 }
 
 /// How a client proves at the token endpoint that it is itself (OIDC Core 9, R-510).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientAuthentication {
     /// Its secret in the header `Authorization`.
@@ -98,7 +98,7 @@ impl ClientAuthentication {
 }
 
 /// Whether two applications see the same `sub` for one person (OIDC Core 8, R-515).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SubjectType {
     /// Every application sees the same one.
@@ -145,7 +145,7 @@ pub struct ClientSecret {
 }
 
 /// Who says that an application may learn about a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Consent {
     /// The organization, by assigning the application. A person is asked only where the request wants it

@@ -10,7 +10,7 @@ use crate::domain::policy::provisioning::{TargetUsers, WindowsLink};
 use crate::domain::tenant::TenantConfig;
 
 /// How good it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Light {
     /// As it should be.
@@ -34,7 +34,7 @@ impl Light {
 }
 
 /// What was found about one thing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Finding {
     /// What was looked at, as a stable name.
     pub what: &'static str,

@@ -112,12 +112,13 @@ impl<'de> Deserialize<'de> for Source {
 }
 
 /// One claim or attribute that an application gets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// The name under which the application gets it.
     pub name: String,
     /// What it is made of.
+    #[schemars(with = "String")]
     pub source: Source,
 }
 

@@ -12,7 +12,7 @@ use crate::domain::release::Source;
 use crate::domain::signing_key::SignatureAlgorithm;
 
 /// How a service provider knows a person (SAML core 8.3, R-493).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NameIdFormat {
     /// An identifier that differs from one service provider to the next and never changes.
@@ -49,7 +49,7 @@ impl NameIdFormat {
 }
 
 /// Which elements of an answer carry a signature.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Signed {
     /// The assertion, which is what most service providers check.
@@ -72,7 +72,7 @@ pub struct AcsEndpoint {
 }
 
 /// What kind of name an attribute has (core 8.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NameFormat {
     /// A plain word.
@@ -96,12 +96,13 @@ impl NameFormat {
 }
 
 /// One attribute that a service provider gets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Attribute {
     /// The name under which the service provider gets it.
     pub name: String,
     /// What it is made of.
+    #[schemars(with = "String")]
     pub source: Source,
     /// What kind of name it is; unless given, a URI if there is a colon in it, and a plain word otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -122,7 +123,7 @@ impl Attribute {
 
 /// How the content of an assertion is encrypted: authenticated modes only, since the others can be read by whoever
 /// may ask the service provider often enough.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ContentCipher {
     /// AES with 256 bits in Galois/Counter mode.
@@ -133,7 +134,7 @@ pub enum ContentCipher {
 }
 
 /// How the key of the content is encrypted: RSA-OAEP only, for the same reason.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyTransport {
     /// `rsa-oaep-mgf1p`: what every library knows. The hash in it need not resist collisions.
@@ -157,7 +158,7 @@ pub struct Encryption {
 }
 
 /// How a browser brings a logout message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LogoutBinding {
     /// In an address.

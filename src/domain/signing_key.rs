@@ -11,7 +11,9 @@ use super::ids::{SigningKeyId, TenantId};
 use super::timestamp::Timestamp;
 
 /// A signature algorithm by its name in RFC 7518, section 3.1 and RFC 8037.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub enum SignatureAlgorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256: the one that every relying party must know (OIDC Core 15.1).
     #[default]

@@ -19,9 +19,10 @@ use crate::domain::timestamp::Timestamp;
 use crate::storage::{self, Connection, test_cases};
 
 /// What came out of a case.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Outcome {
     /// The case.
+    #[schemars(with = "String")]
     pub id: TestCaseId,
     /// Its name.
     pub name: String,
@@ -37,7 +38,7 @@ pub struct Outcome {
 }
 
 /// What comes out of a case.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Found {
     /// Decision, methods and enrollment.
     #[serde(flatten)]

@@ -1,8 +1,13 @@
 //! The console's pages of applications, access policies, explanations and preflight, as operators use them.
 
+use reqwest::Method;
 use scraper::{ElementRef, Html, Selector};
+use serde_json::{Value, json};
+use vestibule::domain::operator::Role;
 
-use crate::console::{at_console, console, staffed};
+use crate::browser::{Chromium, DESKTOP, PHONE};
+use crate::console::{acme_with_operators, at_console, call_with, console, key, staffed};
+use crate::story::oathtool;
 use crate::visitor::{Seen, Visitor};
 use crate::world::{BOTH, On, World};
 
@@ -202,4 +207,184 @@ async fn applications_at_the_console() {
     let page = audra.get(&blog).await;
     assert!(page.status == 403 || !page.has_action("save-application"), "{}", page.body);
     world.stop().await;
+}
+
+/// programs do what the console does, with the same checks: ETags, faults by field, test cases that
+/// stop a change until it is said that it is meant.
+#[actix_web::test]
+async fn programs_do_what_the_console_does() {
+    for on in BOTH {
+        let world = staffed(on).await;
+        let key = key(&world, Role::Operator).await;
+        let call = async |method: Method, path: &str, body: Option<Value>, tag: Option<&str>| {
+            call_with(&world, &key, method, path, body, tag).await
+        };
+        let case = json!({ "name": "Ada", "user": "ada", "application": "Notes", "require": ["password", "otp"], "enrollment": true });
+        let (status, _, made) = call(Method::POST, "test-cases", Some(case), None).await;
+        assert_eq!((status, &made["outcome"]["holds"]), (201, &json!(true)), "{on:?}: {made}");
+        let (status, _, told) =
+            call(Method::GET, "explain?user=ada&application=notes&address=192.0.2.7", None, None).await;
+        assert_eq!(
+            (status, &told["enrollment"]["offered"], &told["policy"]),
+            (200, &json!(true), &json!("Global policy")),
+            "{told}"
+        );
+        let (status, _, told) =
+            call(Method::GET, "explain?user=eve&application=nots&address=192.0.2.7", None, None).await;
+        assert_eq!((status, told["errors"].as_array().map(Vec::len)), (422, Some(2)), "{on:?}: {told}");
+
+        let wrong = json!({ "name": "", "networks": ["x"], "scenario": [{ "name": "a" }] });
+        let (status, _, told) = call(Method::POST, "access-policies", Some(wrong), None).await;
+        let fields: Vec<&str> =
+            told["errors"].as_array().unwrap().iter().map(|it| it["field"].as_str().unwrap()).collect();
+        let expected = ["name", "scenario[0].inside_networks", "scenario[0].require", "networks", "require"];
+        assert_eq!((status, fields.as_slice()), (422, expected.as_slice()), "{on:?}");
+        let loose = json!({ "name": "Loose", "require": ["password"] });
+        let (status, _, told) = call(Method::POST, "access-policies", Some(loose.clone()), None).await;
+        assert_eq!((status, &told["code"]), (409, &json!("test_cases.broken")), "{on:?}: {told}");
+        let (status, _, loose) = call(Method::POST, "access-policies?anyway=true", Some(loose), None).await;
+        assert_eq!(status, 201, "{on:?}: {loose}");
+        let strict = json!({ "name": "Strict", "require": ["password", { "method": "otp", "every_seconds": 3600 }] });
+        let (_, _, strict) = call(Method::POST, "access-policies", Some(strict), None).await;
+        let strict = strict["id"].as_str().unwrap().to_owned();
+        let (_, order, _) = call(Method::GET, "access-policies", None, None).await;
+        let rank = format!("access-policies/{strict}/rank");
+        assert_eq!(call(Method::PUT, &rank, Some(json!({ "rank": 1 })), None).await.0, 428, "{on:?}");
+        assert_eq!(call(Method::PUT, &rank, Some(json!({ "rank": 0 })), Some(&order)).await.0, 422, "{on:?}");
+        assert_eq!(call(Method::PUT, &rank, Some(json!({ "rank": 1 })), Some(&order)).await.0, 204, "{on:?}");
+        assert_eq!(call(Method::PUT, &rank, Some(json!({ "rank": 2 })), Some(&order)).await.0, 412, "{on:?}");
+        let one = format!("access-policies/{strict}");
+        let (_, tag, mut read) = call(Method::GET, &one, None, None).await;
+        assert_eq!(read["require"][1]["every_seconds"], 3600, "{on:?}: {read}");
+        // What was read is sent back, without what only answers have.
+        for member in ["id", "global"] {
+            read.as_object_mut().unwrap().remove(member);
+        }
+        read["groups"] = json!(["pilot"]);
+        let (status, _, changed) = call(Method::PUT, &one, Some(read.clone()), Some(&tag)).await;
+        assert_eq!((status, &changed["groups"]), (200, &json!(["pilot"])), "{on:?}: {changed}");
+        assert_eq!(call(Method::PUT, &one, Some(read), Some(&tag)).await.0, 412, "{on:?}");
+        let (_, tag, _) = call(Method::GET, &one, None, None).await;
+        assert_eq!(call(Method::DELETE, &one, None, Some(&tag)).await.0, 409, "{on:?}: Ada's case rests on it");
+        let gone = format!("{one}?anyway=true");
+        assert_eq!(call(Method::DELETE, &gone, None, Some(&tag)).await.0, 204, "{on:?}");
+        assert_eq!(call(Method::GET, &one, None, None).await.0, 404, "{on:?}");
+
+        let blog = json!({ "name": "Blog", "oidc": { "redirect_uris": ["https://rp.example/cb"] } });
+        let (status, _, made) = call(Method::POST, "applications", Some(blog), None).await;
+        assert!(status == 201 && made["client_secret"].as_str().unwrap().len() >= 40, "{on:?}: {made}");
+        let blog = format!("applications/{}", made["id"].as_str().unwrap());
+        let (_, tag, mut read) = call(Method::GET, &blog, None, None).await;
+        assert_eq!((&read["active"], read["oidc"].get("client_secret")), (&json!(false), None), "{on:?}: {read}");
+        let active = call(Method::PUT, &format!("{blog}/state"), Some(json!({ "active": true })), Some(&tag)).await;
+        assert_eq!((active.0, &active.2["active"]), (200, &json!(true)), "{on:?}: {}", active.2);
+        for member in ["id", "protocol"] {
+            read.as_object_mut().unwrap().remove(member);
+        }
+        read["oidc"]["redirect_uris"] = json!(["http://rp.example/cb"]);
+        let (status, _, told) = call(Method::PUT, &blog, Some(read), Some(&active.1)).await;
+        assert_eq!((status, &told["errors"][0]["field"]), (422, &json!("oidc.redirect_uris")), "{on:?}: {told}");
+        let secret = call(Method::POST, &format!("{blog}/secret"), Some(json!({})), Some(&active.1)).await;
+        assert_ne!(secret.2["client_secret"], made["client_secret"], "{on:?}");
+        let (_, _, page) = call(Method::GET, "applications?limit=1&q=o", None, None).await;
+        let next = page["next"].as_str().unwrap();
+        let (_, _, rest) = call(Method::GET, &format!("applications?limit=50&q=o&after={next}"), None, None).await;
+        let names = |page: &Value| -> Vec<String> {
+            page["items"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap().to_owned()).collect()
+        };
+        assert_eq!(
+            (names(&page), names(&rest)),
+            (vec!["Blog".to_owned()], vec!["Notes".to_owned(), "Portal".to_owned(), "Wiki".to_owned()]),
+            "{on:?}"
+        );
+        let (_, tag, _) = call(Method::GET, &blog, None, None).await;
+        assert_eq!(call(Method::DELETE, &blog, None, Some(&tag)).await.0, 204, "{on:?}");
+
+        let (status, _, seen) = call(Method::GET, "preflight", None, None).await;
+        assert_eq!(status, 200, "{on:?}: {seen}");
+        assert!(
+            seen["tenant"].as_array().unwrap().iter().any(|it| it["what"] == "groups" && it["light"] == "green"),
+            "{seen}"
+        );
+        let mail = |address: &str| Some(json!({ "address": address }));
+        assert_eq!(call(Method::POST, "preflight/test-mail", mail("nobody"), None).await.0, 422, "{on:?}");
+        let (status, _, sent) = call(Method::POST, "preflight/test-mail", mail("ops@acme.test"), None).await;
+        assert_eq!((status, &sent["light"]), (200, &json!("green")), "{on:?}: {sent}");
+        let (_, _, cases) = call(Method::GET, "test-cases", None, None).await;
+        let case = format!("test-cases/{}", cases["items"][0]["id"].as_str().unwrap());
+        assert_eq!(call(Method::DELETE, &case, None, None).await.0, 204, "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// A28, A29: the pages of this part in Chromium, light and dark, wide and narrow: axe-core finds nothing.
+#[actix_web::test]
+async fn the_pages_are_well_made() {
+    for eyes in [DESKTOP, PHONE] {
+        let world = World::at_this_time(On::Sqlite).await;
+        world.apply(&acme_with_operators()).await;
+        let mut browser = Chromium::new(eyes).await;
+        browser.go(&console(&world, "applications")).await;
+        browser.fill("[autocomplete=username]", "oona").await;
+        browser.press("continue").await;
+        browser.fill("[autocomplete=current-password]", "operates everything here").await;
+        browser.press("continue").await;
+        let code = oathtool(&world, "MFRGGZDFMZTWQ2LKMFRGGZDFMZTWQ2LK", "--totp=sha1", "6");
+        browser.fill("#code", &code).await;
+        browser.press("continue").await;
+        browser.wait("[data-action=new-oidc]").await;
+        browser.is_well_made().await;
+        browser.look("applications").await;
+        browser.press("new-oidc").await;
+        browser.wait("[data-action=save-application]").await;
+        browser.is_well_made().await;
+        browser.fill("#name", "Notes").await;
+        browser.press("save-application").await;
+        browser.wait("#name-fault").await;
+        browser.is_well_made().await;
+        browser.look("application-faults").await;
+        browser.fill("#name", "Blog").await;
+        browser.fill("#oidc-redirect_uris", "https://rp.example/cb").await;
+        browser.press("save-application").await;
+        browser.wait("[data-client-secret]").await;
+        browser.is_well_made().await;
+        browser.look("application-secret").await;
+        browser.go(&console(&world, "applications/new?protocol=saml")).await;
+        browser.wait("[data-action=save-application]").await;
+        browser.is_well_made().await;
+
+        browser.go(&console(&world, "explain?user=barbara&application=Notes&address=192.0.2.7")).await;
+        browser.wait("[data-advice]").await;
+        browser.is_well_made().await;
+        browser.look("explain").await;
+        browser.press("keep-case").await;
+        browser.wait("[data-action=save-case]").await;
+        browser.is_well_made().await;
+        browser.press("save-case").await;
+        browser.wait("table").await;
+        browser.is_well_made().await;
+        browser.look("test-cases").await;
+
+        browser.go(&console(&world, "policies/new")).await;
+        browser.fill("#name", "Loose").await;
+        browser.wait("#otp").await.click().await.unwrap();
+        browser.is_well_made().await;
+        browser.press("save-policy").await;
+        browser.wait("[data-question]").await;
+        browser.is_well_made().await;
+        browser.look("policy-question").await;
+        browser.wait("#anyway").await.click().await.unwrap();
+        browser.press("save-policy").await;
+        browser.wait("[data-action=new-policy]").await;
+        browser.is_well_made().await;
+        browser.look("policies").await;
+        browser.go(&console(&world, "preflight")).await;
+        browser.fill("#address", "ops@acme.test").await;
+        browser.press("send-test-mail").await;
+        browser.wait("[data-mail]").await;
+        browser.is_well_made().await;
+        browser.look("preflight").await;
+        browser.close().await;
+        world.stop().await;
+    }
 }

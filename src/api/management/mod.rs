@@ -4,13 +4,17 @@
 //! the types that it reads and writes, and the OpenAPI description is made of that same list.
 
 mod groups;
+mod applications;
+mod explain;
 pub mod io;
 mod jobs;
 mod keys;
 mod me;
 mod operators;
+mod policies;
 pub mod problem;
 mod provisioning;
+mod saved;
 mod settings;
 mod spec;
 mod tokens;
@@ -36,6 +40,9 @@ pub fn api() -> Api {
     let mut api = Api::default();
     api.get("openapi.json", Needs::Nothing, "This description", description);
     me::routes(&mut api);
+    applications::routes(&mut api);
+    policies::routes(&mut api);
+    explain::routes(&mut api);
     operators::routes(&mut api);
     keys::routes(&mut api);
     settings::routes(&mut api);

@@ -81,6 +81,13 @@ impl Problem {
         Self::new(412, "changed_meanwhile", "somebody changed it meanwhile: read it again, then change it")
     }
 
+    /// With what is wrong with which value, or what stands against it.
+    #[must_use]
+    pub fn with_errors(mut self, errors: Vec<FieldProblem>) -> Self {
+        self.document.errors = errors;
+        self
+    }
+
     /// With a header.
     #[must_use]
     pub fn with_header(self, name: HeaderName, value: &'static str) -> Self {

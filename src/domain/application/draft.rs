@@ -12,7 +12,7 @@ use crate::domain::service_provider::ServiceProviderDraft;
 use crate::domain::tenant::TenantConfig;
 
 /// An application.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ApplicationDraft {
     /// Unique in the virtual server; required.
@@ -35,7 +35,7 @@ pub struct ApplicationDraft {
 }
 
 /// Who may use an application.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(untagged, expecting = "must be \"everyone\" or { groups = […], users = […] }")]
 pub enum AssignedTo {
     /// Every user.
@@ -45,7 +45,7 @@ pub enum AssignedTo {
 }
 
 /// The word for every user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Everyone {
     /// Every user.
@@ -53,7 +53,7 @@ pub enum Everyone {
 }
 
 /// Groups and users by name.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Chosen {
     /// Names of groups.

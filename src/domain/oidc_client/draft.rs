@@ -13,7 +13,7 @@ use crate::domain::secret::{ExposeSecret, SecretString};
 use crate::domain::signing_key::SignatureAlgorithm;
 
 /// A relying party as an operator types it: the table `[tenant.application.oidc]` of an apply file.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OidcClientDraft {
     /// See [`OidcClient::client_id`]. The console and the management API draw one where none is given.
@@ -21,6 +21,7 @@ pub struct OidcClientDraft {
     pub client_id: String,
     /// The secret; none for a public client, or to keep the one that is stored.
     #[serde(default, skip_serializing)]
+    #[schemars(with = "Option<String>")]
     pub client_secret: Option<SecretString>,
     /// See [`OidcClient::redirect_uris`].
     #[serde(default)]

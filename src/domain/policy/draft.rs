@@ -14,7 +14,7 @@ use crate::domain::tenant::TenantConfig;
 pub const SECONDS: std::ops::RangeInclusive<u32> = 60..=2_592_000;
 
 /// A policy.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PolicyDraft {
     /// Unique in the virtual server; required for a ranked one.
@@ -35,7 +35,7 @@ pub struct PolicyDraft {
 }
 
 /// An exception inside a policy.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ScenarioDraft {
     /// Shown in logs; required.
@@ -51,7 +51,7 @@ pub struct ScenarioDraft {
 }
 
 /// What a policy says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Decides {
     /// Access, once everything required is proven.
@@ -82,7 +82,7 @@ impl Decides {
 }
 
 /// One thing that must be proven.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(
     untagged,
     expecting = "must be \"password\", \"otp\" or { method = \"otp\", frequency = \"every_attempt\" | \"once_per_session\" } or { method = \"otp\", every_seconds = 3600 }"
@@ -95,7 +95,7 @@ pub enum Required {
 }
 
 /// A method and how often it is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Often {
     /// What must be proven.
@@ -109,7 +109,7 @@ pub struct Often {
 }
 
 /// How long a proof counts, as a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FrequencyWord {
     /// In this login only.

@@ -41,7 +41,7 @@ pub struct Says {
 }
 
 /// What comes out, or must.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Expected {
     /// Whether the policies grant access.
     pub decision: Decides,
@@ -76,7 +76,7 @@ fn listed(methods: &[Method]) -> String {
 }
 
 /// A case as it is typed: `[[tenant.test_case]]` of an apply file, the form of the console, the document of the API.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TestCaseDraft {
     /// Unique in the virtual server; required.

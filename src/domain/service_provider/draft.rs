@@ -19,7 +19,7 @@ const LONGEST_RELAY_STATE: usize = 1024;
 
 /// The table `[tenant.application.saml]` of an apply file. What is written there counts more than the metadata, and
 /// that more than the preset.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServiceProviderDraft {
     /// A file with metadata; relative to the apply file.
@@ -42,6 +42,7 @@ pub struct ServiceProviderDraft {
     /// Other formats that it may ask for.
     pub other_name_id_formats: Vec<NameIdFormat>,
     /// See [`ServiceProvider::name_id_source`].
+    #[schemars(with = "Option<String>")]
     pub name_id_source: Option<Source>,
     /// See [`ServiceProvider::attributes`]; beside those of the preset.
     pub attributes: Vec<Attribute>,
@@ -54,6 +55,7 @@ pub struct ServiceProviderDraft {
     /// See [`ServiceProvider::algorithm`].
     pub algorithm: SignatureAlgorithm,
     /// See [`ServiceProvider::signing_key`].
+    #[schemars(with = "Option<String>")]
     pub signing_key: Option<SigningKeyId>,
     /// See [`Encryption::certificate`]; PEM or base64.
     pub encryption_certificate: Option<String>,

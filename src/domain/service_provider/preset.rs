@@ -7,7 +7,7 @@ use super::{Attribute, NameFormat, NameIdFormat, Signed};
 use crate::domain::release::Source;
 
 /// A common application, or a common vocabulary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Preset {
     /// Amazon Web Services; the roles are for the operator to add.

@@ -183,7 +183,7 @@ fn login(asked: Asked<'_>, member: &Member) -> Login {
 }
 
 /// The answer: what is decided, and why. The names of the members are stable (docs/explain.md).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Explanation {
     /// The user name.
     pub user: String,
@@ -218,7 +218,7 @@ pub struct Explanation {
 }
 
 /// A method and how often it is asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Needed {
     /// `password` or `otp`.
     pub method: String,
@@ -227,7 +227,7 @@ pub struct Needed {
 }
 
 /// A policy or a scenario that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Looked {
     /// Its name.
     pub name: String,
@@ -240,7 +240,7 @@ pub struct Looked {
 }
 
 /// A condition.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Held {
     /// In words.
     pub asks: String,
@@ -249,7 +249,7 @@ pub struct Held {
 }
 
 /// An account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct AccountSeen {
     /// `enabled`, `disabled` or `locked`.
     pub state: String,
@@ -264,7 +264,7 @@ pub struct AccountSeen {
 }
 
 /// An authenticator.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct AuthenticatorSeen {
     /// Its serial number.
     pub serial: String,
@@ -275,7 +275,7 @@ pub struct AuthenticatorSeen {
 }
 
 /// Self-provisioning.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct EnrollmentSeen {
     /// Whether the login would offer it to this person now.
     pub offered: bool,

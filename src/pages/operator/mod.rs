@@ -18,6 +18,8 @@ mod settings;
 mod policies;
 mod preflight;
 mod saved;
+mod self_provisioning;
+mod settings;
 pub mod shell;
 mod tokens;
 mod user;
