@@ -12,7 +12,6 @@ use crate::config::{Rotation, Settings};
 use crate::domain::audit::Actor;
 use crate::domain::ids::CorrelationId;
 use crate::flow::administration::{Desk, jobs as work, keys};
-use crate::flow::administration::{Desk, keys};
 use crate::flow::certificates;
 use crate::http::Site;
 use crate::mail::outbox::Worker;

@@ -21,8 +21,11 @@ pub enum Look {
 /// What is found, once it is looked at.
 pub type Looking<'a> = Pin<Box<dyn Future<Output = Vec<Finding>> + 'a>>;
 
+/// Whoever looks.
+type Looker = dyn Fn(&Site, Look) -> Looking<'_> + Send + Sync;
+
 /// Looks; given by the roof.
-pub struct Outside(Box<dyn Fn(&Site, Look) -> Looking<'_> + Send + Sync>);
+pub struct Outside(Box<Looker>);
 
 impl Outside {
     /// Looks with this.

@@ -88,6 +88,15 @@ async fn policies_at_the_console() {
             seen.body
         );
 
+        // Self-provisioning is held against it, too.
+        let seen = at(&world, &mut oona, "self-provisioning/edit").await;
+        let seen = submit(&mut oona, &seen, "save", &[("target_users", "none")]).await;
+        assert!(has(&seen, "Ada enrolls: enrollment is not offered, expected offered"), "{on:?}: {}", seen.body);
+        let seen = submit(&mut oona, &seen, "save", &[("anyway", "yes")]).await;
+        assert!(!has(&seen, "Nothing was saved yet"), "{on:?}: {}", seen.body);
+        let seen = at(&world, &mut oona, "self-provisioning/edit").await;
+        submit(&mut oona, &seen, "save", &[("target_users", "members_of")]).await;
+
         // Faults stand beside their fields, and what was typed is still there.
         let seen = at(&world, &mut oona, "policies/new").await;
         let typed = [("name", ""), ("networks", "10.0.0.0/33"), ("groups", "pilots"), ("scenario-0-name", "Abroad")];

@@ -3,9 +3,9 @@
 //! Programs show a key that is bound to a role. Each route is registered in [`api`] with the permission that it needs and
 //! the types that it reads and writes, and the OpenAPI description is made of that same list.
 
-mod groups;
 mod applications;
 mod explain;
+mod groups;
 pub mod io;
 mod jobs;
 mod keys;

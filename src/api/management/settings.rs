@@ -4,12 +4,14 @@ use actix_web::HttpRequest;
 use actix_web::http::Method;
 use serde_json::{Map, Value};
 
-use super::io::{Body, if_match_tag, ok, tagged};
+use super::io::{Body, Query, if_match_tag, ok, tagged};
 use super::problem::{FieldProblem, Problem};
+use super::saved::Anyway;
 use super::{Answer, Api};
 use crate::domain::operator::Deed;
 use crate::domain::settings::{Section, tag};
 use crate::domain::tenant::TenantConfig;
+use crate::flow::administration::configuration::Unsaved;
 use crate::flow::administration::settings::{self, Outcome};
 use crate::http::guard::{Needs, Program};
 
@@ -27,6 +29,7 @@ pub fn routes(api: &mut Api) {
         let needs = |deed| section.module().needs(deed);
         api.get(&path, needs(Deed::Access), "A section of the settings", one).gives::<Values>(200).versioned();
         api.route(Method::PATCH, &path, needs(Deed::Edit), "Lay values over a section of the settings", change)
+            .query::<Anyway>()
             .takes::<Values>()
             .gives::<Values>(200)
             .versioned();
@@ -56,13 +59,19 @@ async fn one(program: Program, request: HttpRequest) -> Answer {
     shown(&program.call.realm.config, named(&request)?)
 }
 
-async fn change(program: Program, request: HttpRequest, Body(entries): Body<Map<String, Value>>) -> Answer {
+async fn change(
+    program: Program,
+    request: HttpRequest,
+    Query(anyway): Query<Anyway>,
+    Body(entries): Body<Map<String, Value>>,
+) -> Answer {
     let (section, read) = (named(&request)?, if_match_tag(&request)?);
     let config = &program.call.realm.config;
-    match settings::change(&program.desk(), &config.tenant.code, &read, section, &entries).await? {
+    match settings::change(&program.desk(), &config.tenant.code, &read, section, &entries, anyway.despite()).await? {
         Outcome::Stored(config) => shown(&config, section),
         Outcome::Same => shown(config, section),
         Outcome::Stale => Err(Problem::changed_meanwhile()),
+        Outcome::Breaks(broken) => Err(Unsaved::Breaks(broken).into()),
         Outcome::Wrong(faults) => {
             let problem =
                 |fault: crate::domain::settings::Fault| FieldProblem { field: fault.key, message: fault.words };

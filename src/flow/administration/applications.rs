@@ -523,7 +523,7 @@ async fn clean(
     Ok(())
 }
 
-fn unchanged<'a>(config: &'a TenantConfig, id: ApplicationId, mark: i64) -> Saved<&'a Application> {
+fn unchanged(config: &TenantConfig, id: ApplicationId, mark: i64) -> Saved<&Application> {
     let before = config.application(id).ok_or(Unsaved::Gone)?;
     if self::mark(before) == mark { Ok(before) } else { Err(Unsaved::ChangedMeanwhile) }
 }

@@ -2,10 +2,10 @@
 //! same transaction.
 
 pub mod accounts;
-pub mod groups;
-pub mod jobs;
 pub mod applications;
 pub mod configuration;
+pub mod groups;
+pub mod jobs;
 pub mod keys;
 pub mod operators;
 pub mod people;

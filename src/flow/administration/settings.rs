@@ -2,10 +2,12 @@
 
 use serde_json::{Map, Value};
 
+use super::configuration::Despite;
 use super::{Desk, tenants};
 use crate::domain::settings::{Fault, Section, changed, tag};
 use crate::domain::tenant::{TenantCode, TenantConfig};
-use crate::storage::{self, Connection, tenants as stored};
+use crate::flow::test_cases;
+use crate::storage::{self, Connection, tenants as stored, test_cases as cases};
 
 /// What a change comes to.
 #[derive(Debug)]
@@ -18,6 +20,8 @@ pub enum Outcome {
     Stale,
     /// Everything that is wrong; nothing was changed.
     Wrong(Vec<Fault>),
+    /// These test cases hold and would not hold any more; nothing was changed.
+    Breaks(Vec<test_cases::Outcome>),
 }
 
 /// Lays `entries` over a section of the settings, provided that it is still as it was `read`: its [`tag`].
@@ -30,6 +34,7 @@ pub async fn change(
     read: &str,
     section: Section,
     entries: &Map<String, Value>,
+    despite: Despite,
 ) -> storage::Result<Outcome> {
     let work = async |connection: &mut Connection| {
         let Some(before) = stored::config(connection, code).await? else { return Ok(Outcome::Stale) };
@@ -44,6 +49,14 @@ pub async fn change(
             return Ok(Outcome::Same);
         }
         let after = TenantConfig { settings, ..before.clone() };
+        if despite == Despite::Nothing {
+            let cases = cases::all(after.tenant.id).ask(connection).await?;
+            let judged = test_cases::judge(desk.house, connection, &cases, Some(&before), &after, desk.now).await?;
+            let broken: Vec<_> = judged.into_iter().filter(test_cases::Outcome::is_broken).collect();
+            if !broken.is_empty() {
+                return Ok(Outcome::Breaks(broken));
+            }
+        }
         tenants::change(desk, connection, &before, &after).await?;
         Ok(Outcome::Stored(Box::new(TenantConfig { version: before.version + 1, ..after })))
     };

@@ -4,19 +4,17 @@
 //! Pages read from storage and change through `flow::administration`, as the management API does.
 
 mod api_keys;
-mod groups;
-mod jobs;
 mod applications;
 mod explain;
+mod groups;
+mod jobs;
 pub mod menu;
 mod operators;
 mod platforms;
-mod provisioning;
-mod provisioning_rules;
-mod self_provisioning;
-mod settings;
 mod policies;
 mod preflight;
+mod provisioning;
+mod provisioning_rules;
 mod saved;
 mod self_provisioning;
 mod settings;

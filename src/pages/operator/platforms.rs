@@ -4,6 +4,7 @@ use actix_web::HttpRequest;
 use askama::Template;
 use serde_json::{Map, Value, json};
 
+use super::saved::despite;
 use super::self_provisioning::row_of;
 use super::settings::{DONE, log_of, stale};
 use super::shell::{FieldFault, Shell};
@@ -111,10 +112,11 @@ async fn apply(seat: Seat, form: Form) -> Answer {
     let entries: Map<String, Value> = ROWS.into_iter().map(row).collect();
     let (config, read) = (&seat.call.realm.config, form.text("read"));
     let shell = Shell::of(&seat, Module::Platforms);
-    let shell = match change(&seat.desk(), &config.tenant.code, read, SECTION, &entries).await? {
+    let shell = match change(&seat.desk(), &config.tenant.code, read, SECTION, &entries, despite(&form)).await? {
         Outcome::Stored(_) => return Ok(page::see(&format!("{}?done=saved", seat.path(PAGE)))),
         Outcome::Same => return Ok(page::see(&format!("{}?done=same", seat.path(PAGE)))),
         Outcome::Stale => shell.with_complaint(stale()),
+        Outcome::Breaks(broken) => shell.with_broken(&broken),
         Outcome::Wrong(faults) => {
             let fault = |fault: crate::domain::settings::Fault| {
                 let message = format!("{} {}.", fault.key, fault.words);

@@ -4,6 +4,7 @@
 use super::shell::{FieldFault, Shell};
 use crate::domain::fault::Fault as Wrong;
 use crate::flow::administration::configuration::{Despite, Unsaved};
+use crate::flow::test_cases::Outcome;
 use crate::http::{Fault, Form};
 
 /// What must be said once more before it is done.
@@ -17,6 +18,20 @@ pub struct Question {
     pub field: &'static str,
     /// The words beside the box.
     pub label: &'static str,
+}
+
+impl Question {
+    /// Whether it is meant although these test cases would not hold any more.
+    #[must_use]
+    pub fn of_broken(broken: &[Outcome]) -> Self {
+        let line = |outcome: &Outcome| format!("{}: {}", outcome.name, outcome.differs.join(", "));
+        Self {
+            asks: "Nothing was saved yet: these test cases hold now and would not hold any more.",
+            lines: broken.iter().map(line).collect(),
+            field: "anyway",
+            label: "Save it all the same",
+        }
+    }
 }
 
 /// The identifier and name of the field of a key: `scenario[0].name` is `scenario-0-name`.
@@ -61,18 +76,7 @@ pub fn refused(shell: Shell, unsaved: Unsaved) -> Result<(Shell, Question), Faul
         Unsaved::Never(words) => {
             Ok((shell.with_complaint(format!("Nothing was saved: {words}.")), Question::default()))
         }
-        Unsaved::Breaks(outcomes) => {
-            let line = |outcome: &crate::flow::test_cases::Outcome| {
-                format!("{}: {}", outcome.name, outcome.differs.join(", "))
-            };
-            let question = Question {
-                asks: "Nothing was saved yet: these test cases hold now and would not hold any more.",
-                lines: outcomes.iter().map(line).collect(),
-                field: "anyway",
-                label: "Save it all the same",
-            };
-            Ok((shell, question))
-        }
+        Unsaved::Breaks(outcomes) => Ok((shell, Question::of_broken(&outcomes))),
         Unsaved::InUse(uses) => {
             let question = Question {
                 asks: "Nothing was removed yet: it is used by",

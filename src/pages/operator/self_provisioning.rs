@@ -4,6 +4,7 @@ use actix_web::HttpRequest;
 use askama::Template;
 use serde_json::{Map, Value, json};
 
+use super::saved::despite;
 use super::settings::{DONE, log_of, stale};
 use super::shell::{FieldFault, Shell};
 use crate::domain::operator::{Deed, Module};
@@ -239,10 +240,11 @@ async fn save(seat: Seat, LongForm(form): LongForm) -> Answer {
     let mut values = SECTION.of(&config.settings, &config.groups);
     values.extend(entries.clone());
     let mut again = edit_page(&seat, values, read.to_owned());
-    match change(&seat.desk(), &config.tenant.code, read, SECTION, &entries).await? {
+    match change(&seat.desk(), &config.tenant.code, read, SECTION, &entries, despite(&form)).await? {
         Outcome::Stored(_) => return Ok(page::see(&format!("{}?done=saved", seat.path(PAGE)))),
         Outcome::Same => return Ok(page::see(&format!("{}?done=same", seat.path(PAGE)))),
         Outcome::Stale => again.shell = again.shell.with_complaint(stale()),
+        Outcome::Breaks(broken) => again.shell = again.shell.with_broken(&broken),
         Outcome::Wrong(faults) => {
             let fault = |fault: crate::domain::settings::Fault| {
                 let message = format!("{}: {}.", named(&fault.key), fault.words.trim_end_matches('.'));

@@ -6,6 +6,7 @@ use askama::Template;
 use serde_json::{Map, Value};
 
 use super::menu::page as page_of;
+use super::saved::despite;
 use super::shell::{FieldFault, Shell, time};
 use crate::domain::authenticator::lifecycle::Kind;
 use crate::domain::authenticator::template::TokenTemplate;
@@ -241,10 +242,11 @@ async fn save(seat: Seat, request: HttpRequest, form: Form) -> Answer {
     }
     let mut again = edit_page(&seat, module, section, &whole, read);
     let back = again.back.clone();
-    match change(&seat.desk(), &config.tenant.code, read, section, &entries).await? {
+    match change(&seat.desk(), &config.tenant.code, read, section, &entries, despite(&form)).await? {
         Outcome::Stored(_) => return Ok(page::see(&format!("{back}?done=saved"))),
         Outcome::Same => return Ok(page::see(&format!("{back}?done=same"))),
         Outcome::Stale => again.shell = again.shell.with_complaint(stale()),
+        Outcome::Breaks(broken) => again.shell = again.shell.with_broken(&broken),
         Outcome::Wrong(faults) => {
             for field in &mut again.fields {
                 let words = faults.iter().filter(|fault| fault.key == field.key).map(|fault| fault.words.as_str());

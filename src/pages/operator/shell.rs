@@ -1,8 +1,10 @@
 //! What every page of the console shows around its own content.
 
 use super::menu::{MenuPart, menu};
+use super::saved::Question;
 use crate::domain::operator::Module;
 use crate::domain::timestamp::Timestamp;
+use crate::flow::test_cases::Outcome;
 use crate::http::guard::Seat;
 use crate::http::page::Frame;
 
@@ -44,6 +46,8 @@ pub struct Shell {
     pub complaint: String,
     /// What is wrong with which field.
     pub faults: Vec<FieldFault>,
+    /// What must be said once more before it is done.
+    pub question: Question,
 }
 
 impl Shell {
@@ -67,6 +71,7 @@ impl Shell {
             good: String::new(),
             complaint: String::new(),
             faults: Vec::new(),
+            question: Question::default(),
         }
     }
 
@@ -98,6 +103,12 @@ impl Shell {
     #[must_use]
     pub fn with_faults(self, faults: Vec<FieldFault>) -> Self {
         Self { faults, ..self }
+    }
+
+    /// With the question whether it is meant although these test cases would not hold any more.
+    #[must_use]
+    pub fn with_broken(self, broken: &[Outcome]) -> Self {
+        Self { question: Question::of_broken(broken), ..self }
     }
 
     /// What is wrong with a field; empty if nothing is.
