@@ -16,3 +16,5 @@ alert-enrollment-withheld = Eine Einrichtung wurde verweigert
 alert-enrollment-withheld-text = Jemand mit dem richtigen Passwort wollte einen Authenticator hinzufügen und stand vor einer geschlossenen Schranke. Vielleicht ist es die Person selbst, die den Helpdesk braucht; vielleicht jemand, der das Passwort eines Kontos gestohlen hat, auf das niemand achtet.
 alert-attack-suspected = Viele Fehlversuche von überall
 alert-attack-suspected-text = Es gibt weit mehr falsche Passwörter, Passcodes und Codes als sonst, bei vielen Konten. Bis es vorbei ist, warten Browser länger, die noch niemand benutzt hat.
+alert-rollout-paused = Die Einführung ist angehalten
+alert-rollout-paused-text = Zu viele Personen einer Welle der Einführung kamen nicht weiter oder brauchten den Helpdesk. Deshalb hält die Welle an: Niemand Neues wird gefragt. „vestibule rollout show“ nennt die Zahlen, „vestibule rollout resume“ lässt sie weitergehen.

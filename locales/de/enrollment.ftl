@@ -84,3 +84,7 @@ not-me-ask = Wenn Sie diesen Authenticator nicht hinzugefügt haben, deaktiviere
 not-me-stop = Diesen Authenticator deaktivieren
 not-me-done = Der Authenticator ist deaktiviert, und alle, die mit Ihrem Konto angemeldet waren, sind abgemeldet. Wenden Sie sich an Ihren Helpdesk und ändern Sie Ihr Passwort.
 not-me-invalid = Dieser Link ist nicht mehr gültig. Wenn Sie keinen Authenticator hinzugefügt haben, wenden Sie sich umgehend an Ihren Helpdesk.
+later-button = Jetzt nicht, später fragen
+later-number = Sie können das aufschieben. Bei Ihrer nächsten Anmeldung nach dem heutigen Tag werden Sie wieder gefragt. So oft noch: { $left }.
+later-date = Sie können das bis { $time } aufschieben. Bei Ihrer nächsten Anmeldung nach dem heutigen Tag werden Sie wieder gefragt.
+later-number-and-date = Sie können das bis { $time } aufschieben. Bei Ihrer nächsten Anmeldung nach dem heutigen Tag werden Sie wieder gefragt. So oft noch: { $left }.

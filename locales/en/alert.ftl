@@ -16,3 +16,5 @@ alert-enrollment-withheld = Enrollment was withheld
 alert-enrollment-withheld-text = Somebody with the right password wanted to add an authenticator and met a closed gate. It may be the person, who needs the help desk; or somebody who has stolen the password of an account that nobody watches.
 alert-attack-suspected = Many wrong attempts from everywhere
 alert-attack-suspected-text = There are far more wrong passwords, passcodes and codes than usual, for many accounts. Delays are longer for browsers that nobody has used before, until it is over.
+alert-rollout-paused = The rollout is paused
+alert-rollout-paused-text = Too many people in a wave of the rollout got stuck or needed the help desk, so the wave pauses: nobody new is asked to enroll. “vestibule rollout show” tells the numbers, and “vestibule rollout resume” lets it go on.

@@ -84,3 +84,7 @@ not-me-ask = If you did not add this authenticator, stop it now. You will be log
 not-me-stop = Stop this authenticator
 not-me-done = The authenticator is stopped, and everybody who was logged in with your account is logged out. Contact your help desk, and change your password.
 not-me-invalid = This link is no longer valid. If you did not add an authenticator, contact your help desk right away.
+later-button = Not now, ask me later
+later-number = You can put this off. You will be asked again at your next login after today. Times left: { $left }.
+later-date = You can put this off until { $time }. You will be asked again at your next login after today.
+later-number-and-date = You can put this off until { $time }. You will be asked again at your next login after today. Times left: { $left }.

@@ -16,3 +16,5 @@ alert-enrollment-withheld = Se ha denegado un registro
 alert-enrollment-withheld-text = Alguien con la contraseña correcta quería añadir un autenticador y encontró una barrera cerrada. Puede ser la propia persona, que necesita el servicio de asistencia; o alguien que ha robado la contraseña de una cuenta que nadie vigila.
 alert-attack-suspected = Muchos intentos erróneos desde todas partes
 alert-attack-suspected-text = Hay muchas más contraseñas y códigos erróneos de lo habitual, en muchas cuentas. Hasta que termine, las esperas son más largas para los navegadores que nadie ha usado antes.
+alert-rollout-paused = El despliegue está en pausa
+alert-rollout-paused-text = Demasiadas personas de una oleada del despliegue se quedaron atascadas o necesitaron el servicio de asistencia, así que la oleada está en pausa: no se pregunta a nadie más. «vestibule rollout show» muestra las cifras y «vestibule rollout resume» la reanuda.

@@ -84,3 +84,7 @@ not-me-ask = Si no ha añadido este autenticador, desactívelo ahora. Se cerrar�
 not-me-stop = Desactivar este autenticador
 not-me-done = El autenticador se ha desactivado y se han cerrado todas las sesiones abiertas con su cuenta. Póngase en contacto con su servicio de asistencia y cambie su contraseña.
 not-me-invalid = Este enlace ya no es válido. Si no ha añadido ningún autenticador, póngase en contacto de inmediato con su servicio de asistencia.
+later-button = Ahora no, preguntar más tarde
+later-number = Puede aplazarlo. Se le volverá a preguntar en su próximo inicio de sesión después de hoy. Veces que quedan: { $left }.
+later-date = Puede aplazarlo hasta el { $time }. Se le volverá a preguntar en su próximo inicio de sesión después de hoy.
+later-number-and-date = Puede aplazarlo hasta el { $time }. Se le volverá a preguntar en su próximo inicio de sesión después de hoy. Veces que quedan: { $left }.

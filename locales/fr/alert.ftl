@@ -16,3 +16,5 @@ alert-enrollment-withheld = Un enregistrement a été refusé
 alert-enrollment-withheld-text = Quelqu’un qui connaît le mot de passe voulait ajouter un authentificateur et a rencontré une barrière fermée. C’est peut-être la personne elle-même, qui a besoin du service d’assistance ; ou quelqu’un qui a volé le mot de passe d’un compte que personne ne surveille.
 alert-attack-suspected = De nombreuses tentatives erronées de partout
 alert-attack-suspected-text = Il y a beaucoup plus de mots de passe et de codes erronés que d’habitude, pour de nombreux comptes. En attendant, les délais sont plus longs pour les navigateurs que personne n’a encore utilisés.
+alert-rollout-paused = Le déploiement est en pause
+alert-rollout-paused-text = Trop de personnes d’une vague du déploiement sont restées bloquées ou ont eu besoin de l’assistance : la vague est en pause et personne d’autre n’est sollicité. « vestibule rollout show » donne les chiffres, « vestibule rollout resume » la relance.

@@ -84,3 +84,7 @@ not-me-ask = Si vous n’avez pas ajouté cet authentificateur, désactivez-le m
 not-me-stop = Désactiver cet authentificateur
 not-me-done = L’authentificateur est désactivé et toutes les sessions ouvertes avec votre compte sont fermées. Contactez votre service d’assistance et changez votre mot de passe.
 not-me-invalid = Ce lien n’est plus valable. Si vous n’avez pas ajouté d’authentificateur, contactez immédiatement votre service d’assistance.
+later-button = Pas maintenant, me redemander plus tard
+later-number = Vous pouvez reporter cette étape. La question sera reposée à votre prochaine connexion après aujourd’hui. Reports restants : { $left }.
+later-date = Vous pouvez reporter cette étape jusqu’au { $time }. La question sera reposée à votre prochaine connexion après aujourd’hui.
+later-number-and-date = Vous pouvez reporter cette étape jusqu’au { $time }. La question sera reposée à votre prochaine connexion après aujourd’hui. Reports restants : { $left }.

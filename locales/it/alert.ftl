@@ -16,3 +16,5 @@ alert-enrollment-withheld = Una registrazione è stata rifiutata
 alert-enrollment-withheld-text = Qualcuno con la password giusta voleva aggiungere un autenticatore e ha trovato una barriera chiusa. Forse è la persona stessa, che ha bisogno del servizio di assistenza; forse qualcuno che ha rubato la password di un account che nessuno sorveglia.
 alert-attack-suspected = Molti tentativi errati da ogni parte
 alert-attack-suspected-text = Ci sono molti più password e codici errati del solito, per molti account. Finché dura, le attese sono più lunghe per i browser che nessuno ha ancora usato.
+alert-rollout-paused = L’introduzione è in pausa
+alert-rollout-paused-text = Troppe persone di un’ondata si sono bloccate o hanno avuto bisogno dell’assistenza, quindi l’ondata è in pausa: a nessun altro viene chiesto nulla. «vestibule rollout show» mostra i numeri, «vestibule rollout resume» la fa proseguire.

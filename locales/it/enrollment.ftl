@@ -84,3 +84,7 @@ not-me-ask = Se non ha aggiunto Lei questo autenticatore, disattivarlo ora. Tutt
 not-me-stop = Disattiva questo autenticatore
 not-me-done = L’autenticatore è stato disattivato e tutte le sessioni aperte con il Suo account sono state chiuse. Contattare il servizio di assistenza e cambiare la password.
 not-me-invalid = Questo link non è più valido. Se non ha aggiunto un autenticatore, contattare subito il servizio di assistenza.
+later-button = Non ora, chiedimelo più tardi
+later-number = Può rimandare. Le verrà chiesto di nuovo al prossimo accesso dopo oggi. Volte rimaste: { $left }.
+later-date = Può rimandare fino al { $time }. Le verrà chiesto di nuovo al prossimo accesso dopo oggi.
+later-number-and-date = Può rimandare fino al { $time }. Le verrà chiesto di nuovo al prossimo accesso dopo oggi. Volte rimaste: { $left }.

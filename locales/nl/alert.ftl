@@ -16,3 +16,5 @@ alert-enrollment-withheld = Een registratie is geweigerd
 alert-enrollment-withheld-text = Iemand met het juiste wachtwoord wilde een authenticator toevoegen en stuitte op een gesloten poort. Misschien is het de persoon zelf, die de helpdesk nodig heeft; misschien iemand die het wachtwoord heeft gestolen van een account waar niemand op let.
 alert-attack-suspected = Veel mislukte pogingen van overal
 alert-attack-suspected-text = Er zijn veel meer onjuiste wachtwoorden en codes dan gewoonlijk, bij veel accounts. Tot het voorbij is, moeten browsers die nog niemand heeft gebruikt langer wachten.
+alert-rollout-paused = De uitrol is gepauzeerd
+alert-rollout-paused-text = Te veel mensen van een golf van de uitrol liepen vast of hadden de helpdesk nodig. De golf pauzeert daarom: niemand nieuws wordt gevraagd. ‘vestibule rollout show’ toont de cijfers, ‘vestibule rollout resume’ laat haar verdergaan.

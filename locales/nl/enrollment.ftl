@@ -84,3 +84,7 @@ not-me-ask = Als u deze authenticator niet hebt toegevoegd, schakel hem dan nu u
 not-me-stop = Deze authenticator uitschakelen
 not-me-done = De authenticator is uitgeschakeld en iedereen die met uw account was ingelogd, is uitgelogd. Neem contact op met uw helpdesk en wijzig uw wachtwoord.
 not-me-invalid = Deze link is niet meer geldig. Als u geen authenticator hebt toegevoegd, neem dan meteen contact op met uw helpdesk.
+later-button = Niet nu, vraag het later
+later-number = U kunt dit uitstellen. Bij uw volgende aanmelding na vandaag wordt het opnieuw gevraagd. Resterende keren: { $left }.
+later-date = U kunt dit uitstellen tot { $time }. Bij uw volgende aanmelding na vandaag wordt het opnieuw gevraagd.
+later-number-and-date = U kunt dit uitstellen tot { $time }. Bij uw volgende aanmelding na vandaag wordt het opnieuw gevraagd. Resterende keren: { $left }.

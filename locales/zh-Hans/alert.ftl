@@ -16,3 +16,5 @@ alert-enrollment-withheld = 注册被拒绝
 alert-enrollment-withheld-text = 有人用正确的密码想要添加身份验证器，但遇到了关闭的关卡。可能是本人需要技术支持人员的帮助，也可能是有人盗用了无人留意的账户的密码。
 alert-attack-suspected = 来自各处的大量错误尝试
 alert-attack-suspected-text = 许多账户出现的错误密码和代码远多于平时。在结束之前，无人使用过的浏览器需要等待更长时间。
+alert-rollout-paused = 推行已暂停
+alert-rollout-paused-text = 推行的某一批次中，有太多人受阻或需要服务台帮助，因此该批次已暂停：不再询问新的人员。“vestibule rollout show”显示数字，“vestibule rollout resume”可让其继续。

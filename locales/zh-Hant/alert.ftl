@@ -16,3 +16,5 @@ alert-enrollment-withheld = 註冊被拒絕
 alert-enrollment-withheld-text = 有人用正確的密碼想要新增驗證器，但遇到了關閉的關卡。可能是本人需要技術支援中心的協助，也可能是有人盜用了無人留意的帳號的密碼。
 alert-attack-suspected = 來自各處的大量錯誤嘗試
 alert-attack-suspected-text = 許多帳號出現的錯誤密碼和代碼遠多於平時。在結束之前，無人使用過的瀏覽器需要等待更長時間。
+alert-rollout-paused = 推行已暫停
+alert-rollout-paused-text = 推行的某一批次中，有太多人受阻或需要服務台協助，因此該批次已暫停：不再詢問新的人員。「vestibule rollout show」顯示數字，「vestibule rollout resume」可讓其繼續。

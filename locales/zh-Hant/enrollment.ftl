@@ -84,3 +84,7 @@ not-me-ask = 如果您沒有新增此驗證器，請立即停用。您在所有�
 not-me-stop = 停用此驗證器
 not-me-done = 驗證器已停用，所有使用您帳號的登入均已登出。請聯絡技術支援中心，並變更密碼。
 not-me-invalid = 此連結已失效。如果您沒有新增驗證器，請立即聯絡技術支援中心。
+later-button = 暫不設定，以後再問我
+later-number = 您可以延後。今天之後下次登入時會再次詢問。剩餘次數：{ $left }。
+later-date = 您可以延後到 { $time }。今天之後下次登入時會再次詢問。
+later-number-and-date = 您可以延後到 { $time }。今天之後下次登入時會再次詢問。剩餘次數：{ $left }。

@@ -67,6 +67,14 @@ impl fmt::Display for Change {
 }
 
 impl Change {
+    /// The configuration that it makes, where it makes one.
+    pub(super) fn configuration(&self) -> Option<&TenantConfig> {
+        match self {
+            Self::UpdateTenant { after, .. } => Some(after),
+            _ => None,
+        }
+    }
+
     /// Whether it changes the configuration, whose version the caches of all instances compare.
     pub(super) const fn is_of_configuration(&self) -> bool {
         matches!(

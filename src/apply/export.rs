@@ -13,6 +13,7 @@ use crate::domain::operator::{Operator, OwnRole};
 use crate::domain::policy::access::{AccessPolicy, Condition, Frequency, Requirement, Verdict};
 use crate::domain::policy::platform::Platform;
 use crate::domain::policy::test_case::{Says, TestCase};
+use crate::domain::policy::staging::Wave;
 use crate::domain::provisioning_rule::ProvisioningRule;
 use crate::domain::service_provider::ServiceProvider;
 use crate::domain::tenant::{Status, TenantCode};
@@ -69,6 +70,18 @@ pub async fn tenant(db: &Db, code: &TenantCode) -> anyhow::Result<Option<String>
     Ok(Some(format!("{HEAD}{}", toml::to_string(&file)?)))
 }
 
+/// A wave of the rollout, with names and times that can be read.
+fn wave(names: &Names<'_>, wave: &Wave) -> Value {
+    let mut entry = table(wave);
+    entry.remove("id");
+    set(&mut entry, "starts_at", wave.starts_at.rfc3339());
+    if let Some(deadline) = wave.deadline {
+        set(&mut entry, "deadline", deadline.rfc3339());
+    }
+    set_list(&mut entry, "groups", wave.groups.iter().filter_map(|id| names.group(*id)));
+    Value::Table(entry)
+}
+
 /// Names instead of identifiers.
 struct Names<'a> {
     current: &'a Current,
@@ -110,6 +123,11 @@ fn written(current: &Current) -> Tenant {
         "groups",
         settings.self_provisioning.groups.iter().filter_map(|id| names.group(*id)),
     );
+    let waves: Vec<Value> = settings.self_provisioning.staging.wave.iter().map(|one| wave(&names, one)).collect();
+    self_provisioning.remove("wave");
+    if !waves.is_empty() {
+        self_provisioning.insert("wave".to_owned(), Value::Array(waves));
+    }
     let template = |template| {
         let mut template = table(template);
         // Counted by the service.

@@ -16,3 +16,4 @@ mod rules;
 pub mod run;
 mod settings;
 mod test_cases;
+mod waves;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::change::Change;
 use super::current::Current;
-use super::{applications, file, operators, people, policies, rules, settings, test_cases};
+use super::{applications, file, operators, people, policies, rules, settings, test_cases, waves};
 use crate::config::document::Document;
 use crate::domain::application::{Application, Protocol};
 use crate::domain::authenticator::kinds::differences as differences_of;
@@ -110,7 +110,7 @@ pub(super) async fn plan(
     for group in &after.groups {
         groups.add(&group.name, group.id);
     }
-    let of_templates = plan_settings(document, path, typed, &mut after, &groups);
+    let of_templates = plan_settings(desk, document, path, typed, &mut after, &groups);
     if exists {
         let provisioning = std::mem::take(&mut after.settings.self_provisioning);
         after.settings.self_provisioning = provisioning.after(&current.config.settings.self_provisioning, desk.now);
@@ -234,6 +234,7 @@ fn plan_applications(
 }
 
 fn plan_settings(
+    desk: &Desk<'_>,
     document: &mut Document<'_>,
     path: &str,
     typed: &file::Tenant,
@@ -265,7 +266,7 @@ fn plan_settings(
         }
         contact.trim().clone_into(&mut settings.help_contact);
     }
-    plan_self_provisioning(document, path, typed, settings, groups);
+    plan_self_provisioning(desk, document, path, typed, settings, groups);
     plan_resources(document, path, typed, settings);
     plan_platforms(document, path, typed, settings);
     let warnings = plan_templates(document, path, typed, settings);
@@ -284,6 +285,7 @@ fn plan_settings(
 }
 
 fn plan_self_provisioning(
+    desk: &Desk<'_>,
     document: &mut Document<'_>,
     path: &str,
     typed: &file::Tenant,
@@ -302,8 +304,17 @@ fn plan_self_provisioning(
             Err(_) => document.fault(&key, "must be a list of names of groups"),
         }
     }
+    let entries = table.remove("wave");
+    let waves = std::mem::take(&mut settings.self_provisioning.staging.wave);
     settings.self_provisioning = settings::overlaid(document, &place, &settings.self_provisioning, &table);
     settings.self_provisioning.earlier = earlier;
+    settings.self_provisioning.staging.wave = match entries {
+        Some(entries) => waves::wanted(document, &place, entries, &waves, groups, &desk.house.entropy),
+        None => waves,
+    };
+    for (key, words) in settings.self_provisioning.staging.faults() {
+        document.fault(&format!("{place}.{key}"), words);
+    }
     for (key, words) in settings.self_provisioning.faults() {
         document.fault(&format!("{place}.{key}"), words);
     }

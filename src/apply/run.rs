@@ -7,10 +7,11 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context as _;
 
+use super::change::Change;
 use super::file::File;
 use super::plan::{Plan, Prune, plan};
 use crate::config::document::{Document, Faults};
-use crate::domain::tenant::TenantCode;
+use crate::domain::tenant::{TenantCode, TenantConfig};
 use crate::flow;
 use crate::flow::administration::Desk;
 use crate::flow::test_cases::Outcome;
@@ -62,6 +63,21 @@ pub async fn files(desk: &Desk<'_>, paths: &[PathBuf], run: Run, prune: Prune) -
         return Err(Faults(faults).into());
     }
     carry_out(desk, plans, run).await
+}
+
+/// The configuration that each virtual server of a file would have, and has now. Nothing is changed.
+///
+/// # Errors
+/// [`Faults`] with everything that is wrong; or what the database says.
+pub async fn draft(desk: &Desk<'_>, path: &Path) -> anyhow::Result<Vec<(TenantCode, TenantConfig, TenantConfig)>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let plans = plans_of(desk, &path.display().to_string(), &text, folder, Prune::Keep).await??;
+    let drafts = plans.into_iter().map(|plan| {
+        let after = plan.changes.iter().find_map(Change::configuration).unwrap_or(&plan.config).clone();
+        (plan.code, plan.config, after)
+    });
+    Ok(drafts.collect())
 }
 
 /// Applies the text of one file, which faults call `name`; files that it names are looked for in `folder`.

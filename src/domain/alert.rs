@@ -26,11 +26,13 @@ pub enum Kind {
     EnrollmentWithheld,
     /// There are so many wrong secrets in the whole virtual server that it is an attack.
     AttackSuspected,
+    /// A wave of the rollout pauses: too many people got stuck or needed the help desk.
+    RolloutPaused,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::PasscodeReuse,
         Self::EnrollmentLockout,
         Self::ExpiredReservation,
@@ -38,6 +40,7 @@ impl Kind {
         Self::TokenLockout,
         Self::EnrollmentWithheld,
         Self::AttackSuspected,
+        Self::RolloutPaused,
     ];
 
     /// The published name.
@@ -51,6 +54,7 @@ impl Kind {
             Self::TokenLockout => "token_lockout",
             Self::EnrollmentWithheld => "enrollment_withheld",
             Self::AttackSuspected => "attack_suspected",
+            Self::RolloutPaused => "rollout_paused",
         }
     }
 

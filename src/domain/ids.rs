@@ -182,6 +182,8 @@ pub mod of {
     pub enum ApiKey {}
     /// Work on many people or tokens.
     pub enum Job {}
+    /// A wave of the rollout.
+    pub enum Wave {}
     /// All events of one login, as the user can quote it from an error page.
     pub enum Correlation {}
 }
@@ -238,6 +240,8 @@ pub type RoleId = Id<of::Role>;
 pub type ApiKeyId = Id<of::ApiKey>;
 /// Names work on many people or tokens.
 pub type JobId = Id<of::Job>;
+/// Names a wave of the rollout.
+pub type WaveId = Id<of::Wave>;
 /// Names everything that one login caused.
 pub type CorrelationId = Id<of::Correlation>;
 

@@ -8,6 +8,7 @@ pub mod authenticator;
 pub mod email_code;
 pub mod enrollment;
 pub mod fault;
+pub mod funnel;
 pub mod group;
 pub mod ids;
 pub mod job;

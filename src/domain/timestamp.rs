@@ -89,6 +89,20 @@ impl Timestamp {
     }
 }
 
+/// A text that is no point in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not a time with its zone, such as 2026-12-01T08:00:00Z")]
+pub struct NotATime;
+
+impl std::str::FromStr for Timestamp {
+    type Err = NotATime;
+    /// Reads RFC 3339, in any zone.
+    fn from_str(text: &str) -> Result<Self, NotATime> {
+        let at = time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339);
+        at.map(|at| Self::from_seconds(at.unix_timestamp())).map_err(|_| NotATime)
+    }
+}
+
 fn micros_of(span: Duration) -> i64 {
     i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
 }

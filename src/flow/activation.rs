@@ -12,16 +12,19 @@ use crate::domain::activation::handshake::{
 use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::authenticator::template::TokenTemplate;
 use crate::domain::enrollment::State as EnrollmentState;
-use crate::domain::ids::{ActivationId, EnrollmentId};
+use crate::domain::ids::{ActivationId, EnrollmentId, TenantId};
 use crate::domain::login::Stage;
 use crate::domain::login::step::Tokens;
 use crate::domain::policy::platform::Platform;
 use crate::domain::secret::SecretBytes;
+use crate::domain::timestamp::Timestamp;
 use crate::domain::user::Status;
 use crate::keys::sealing::Place;
 use crate::storage::activations::{self, Activation, State};
 use crate::storage::enrollments::{self, Ready};
-use crate::storage::{self, Connection, logins, reservations, throttle, tokens, users};
+use crate::storage::rollout_attempts::{Key, Reached};
+use crate::storage::statement::Statement;
+use crate::storage::{self, Connection, logins, reservations, rollout_attempts, throttle, tokens, users};
 
 /// How long a device has between claim and confirmation (part B3).
 const CONFIRM_WITHIN: std::time::Duration = std::time::Duration::from_secs(5 * 60);
@@ -138,6 +141,8 @@ pub async fn claim(
         if !claim_is_right(base, hello, &secret, mac) {
             if activations::fail(connection, tenant, activation.id, MOST_FAILURES).await? {
                 record(connection, house, realm, visit, &activation, (Action::ActivationLocked, "")).await?;
+                let key = Key { tenant, user: activation.user, login: activation.login };
+                rollout_attempts::ended(key, "activation_locked", visit.now).run(connection).await?;
             }
             mailed::device_failed(connection, house, realm, visit, &activation).await?;
             return refuse(connection, house, realm, visit, &activation, Refused::Secret).await;
@@ -183,6 +188,7 @@ pub async fn claim(
         {
             enrollments::choose(connection, tenant, activation.enrollment, Some(platform), visit.now).await?;
         }
+        progressed(&activation, tenant, Reached::App, visit.now).run(connection).await?;
         record(connection, house, realm, visit, &activation, (Action::ActivationClaimed, "")).await?;
         Ok(Ok(Ok(kept.answer)))
     });
@@ -260,6 +266,7 @@ pub async fn confirm(
         if !enrollments::set_ready(connection, tenant, activation.enrollment, &ready, true, visit.now).await? {
             return refuse(connection, house, realm, visit, &activation, Refused::Expired).await;
         }
+        progressed(&activation, tenant, Reached::Activated, visit.now).run(connection).await?;
         record(connection, house, realm, visit, &activation, (Action::ActivationConfirmed, "")).await?;
         Ok(Ok(Ok(kept.server_mac)))
     });
@@ -267,6 +274,11 @@ pub async fn confirm(
 }
 
 /// The activation, with its login's row locked: device and page then run one after the other.
+/// The statement that writes down how far the person of an activation has come.
+fn progressed(activation: &Activation, tenant: TenantId, step: Reached, now: Timestamp) -> Statement {
+    rollout_attempts::reached(Key { tenant, user: activation.user, login: activation.login }, step, now)
+}
+
 async fn held(connection: &mut Connection, realm: &Realm, id: ActivationId) -> storage::Result<Option<Activation>> {
     let Some(seen) = activations::with_id(connection, realm.tenant(), id).await? else { return Ok(None) };
     logins::hold(connection, realm.tenant(), seen.login).await?;

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::house::text;
-use super::{Browser, Error, House, Realm, Result, Visit};
+use super::{Browser, Error, House, Realm, Result, Visit, rollout as rollout_of};
 use crate::domain::application::{Application, Protocol};
 use crate::domain::email_code;
 use crate::domain::enrollment::{Enrollment, Progress};
@@ -19,6 +19,7 @@ use crate::domain::policy::access::{Attempt, Decision, Method, decide};
 use crate::domain::policy::platform::Platform;
 use crate::domain::policy::provisioning::{self, Offer};
 use crate::domain::policy::rollout::Asked;
+use crate::domain::policy::staging::Turn;
 use crate::domain::reservation::{Closed, Reservation};
 use crate::domain::secret::{ExposeSecret as _, SecretString};
 use crate::domain::session::Session;
@@ -60,6 +61,8 @@ pub struct Case {
     pub lane: Lane,
     /// Whether the person is offered to enroll.
     pub offer: Offer,
+    /// Where the person stands in the rollout. Where a passcode is spared, `decision` is without it.
+    pub turn: Turn,
     /// Why, line by line.
     pub trace: Vec<String>,
     /// What is lacking.
@@ -250,7 +253,22 @@ async fn of_row(
     let application = realm.config.application(login.application).cloned();
     let scene = Scene::of(realm, visit);
     let decision = decision(scene, application.as_ref(), member.as_ref());
-    let (offer, trace) = offer(
+    let stands = match &member {
+        Some(member) => {
+            let of = rollout_of::Of {
+                login,
+                wishes: &login.wishes,
+                member,
+                decision: &decision,
+                tokens: summary(&tokens),
+                password_proven: evidence.password.is_some(),
+                enrolling: enrollment.is_some(),
+            };
+            rollout_of::stands(connection, scene, of).await?
+        }
+        None => rollout_of::Found::PLAIN,
+    };
+    let (offer, mut trace) = offer(
         connection,
         scene,
         member.as_ref(),
@@ -260,9 +278,16 @@ async fn of_row(
             tokens: summary(&tokens),
             codes: found.codes,
             operator: console(application.as_ref()),
+            turn_at: stands.turn_at(visit.now),
         },
     )
     .await?;
+    trace.extend(stands.trace);
+    let turn = stands.turn;
+    let decision = match turn.spared() {
+        Some(spared) => decision.sparing(spared),
+        None => decision,
+    };
     let sheet = realm.config.settings.self_provisioning.recovery_codes
         && evidence.otp.is_some_and(|proof| proof.here)
         && recovery_codes::sheet_of(tenant, login.id, visit.now).ask(connection).await?.is_some();
@@ -283,6 +308,7 @@ async fn of_row(
     });
     Ok(Case {
         offer,
+        turn,
         trace,
         row,
         application,
@@ -473,6 +499,8 @@ pub(super) struct Standing {
     pub(super) codes: Failures,
     /// Whether an operator is on the way to the console.
     pub(super) operator: bool,
+    /// When the person's turn came in a wave.
+    pub(super) turn_at: Option<Timestamp>,
 }
 
 /// Whether a person is offered to enroll, and why, line by line.
@@ -480,7 +508,7 @@ pub(super) async fn offer(
     connection: &mut Connection,
     scene: Scene<'_>,
     member: Option<&Member>,
-    Standing { asks_password, evidence, tokens, codes, operator }: Standing,
+    Standing { asks_password, evidence, tokens, codes, operator, turn_at }: Standing,
 ) -> storage::Result<(Offer, Vec<String>)> {
     let Some(member) = member else { return Ok((Offer::AfterPassword, Vec::new())) };
     let tenant = scene.config.tenant.id;
@@ -493,7 +521,8 @@ pub(super) async fn offer(
     };
     // Whoever has an authenticator is not offered another one, unless somebody vouches for it.
     let asked = tokens == Tokens::None || evidence.vouched();
-    let (gate, mut trace) = if asked { gate(connection, scene, member, evidence).await? } else { (None, Vec::new()) };
+    let (gate, mut trace) =
+        if asked { gate(connection, scene, member, (evidence, turn_at)).await? } else { (None, Vec::new()) };
     let facts = provisioning::Facts {
         groups: &member.groups,
         operator,
@@ -515,7 +544,7 @@ async fn gate(
     connection: &mut Connection,
     scene: Scene<'_>,
     member: &Member,
-    evidence: Evidence,
+    (evidence, turn_at): (Evidence, Option<Timestamp>),
 ) -> storage::Result<(Option<provisioning::Refusal>, Vec<String>)> {
     let settings = &scene.config.settings.self_provisioning;
     // Most virtual servers have none, and most people never had an authenticator: nothing is read then.
@@ -526,7 +555,7 @@ async fn gate(
         return Ok((None, Vec::new()));
     };
     let (now, address, groups) = (scene.now, scene.address, member.groups.as_slice());
-    Ok(settings.closed_gate(Asked { now, address, groups, past: &past, vouched: evidence.vouched() }))
+    Ok(settings.closed_gate(Asked { now, address, groups, past: &past, vouched: evidence.vouched(), turn_at }))
 }
 
 /// How far an enrollment is, for pages.

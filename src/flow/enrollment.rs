@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::case::{Case, enrollment_lockout, enrollment_subject};
 use super::login::{deadline, end, event, hold, stepped_up};
-use super::{Browser, Error, House, Posted, Realm, Result, Visit, attempts, house, letters, owner};
+use super::{Browser, Error, House, Posted, Realm, Result, Visit, attempts, house, letters, owner, rollout};
 use crate::domain::activation::string::SECRET_LENGTH;
 use crate::domain::audit::Action;
 use crate::domain::email_code::{self, Sending, TRIES};
@@ -30,6 +30,7 @@ use crate::storage::email_codes::{self, EmailCode};
 use crate::storage::enrollments::{self, Ready};
 use crate::storage::logins::Proven;
 use crate::storage::outbox::{self, Progress};
+use crate::storage::rollout_attempts::Reached;
 use crate::storage::statement;
 use crate::storage::{self, Connection, failures, tokens};
 
@@ -75,6 +76,10 @@ pub async fn begin(house: &House, realm: &Realm, visit: &Visit, browser: &Browse
         };
         if let Err(error) = at(&case, |step| matches!(step, Step::Offer | Step::Addition(_))) {
             return Ok(Err(error));
+        }
+        // The desk takes the person's place first.
+        if rollout::is_due(&case) {
+            return Ok(Err(Error::WrongMoment));
         }
         let Some(member) = &case.member else { return Ok(Err(Error::Forbidden)) };
         if case.step == Step::Addition(Addition::Another)
@@ -122,6 +127,7 @@ pub(super) async fn open(
     storage::logins::touch(connection, realm.tenant(), login, deadline(case, visit)).await?;
     house.record(connection, event(case, visit, Action::EnrollmentStarted).on("enrollment", enrollment.id)).await?;
     if addition.is_none() {
+        statement::run_all(connection, rollout::begins(case, visit.now)).await?;
         send_code(connection, house, realm, visit, case, &member.user, Action::CodeSent).await?;
     } else if let [only] = realm.config.settings.platforms.allowed().as_slice() {
         let _ = start(connection, house, realm, visit, case, enrollment.id, *only).await?;
@@ -129,7 +135,7 @@ pub(super) async fn open(
     Ok(())
 }
 
-/// Whoever is asked to renew an authenticator does it another day, where operators allow it.
+/// Whoever is asked to renew an authenticator, or to enroll the first one, does it another day, where operators allow it.
 ///
 /// # Errors
 /// [`Error::WrongMoment`] if that is not asked; [`Error::Forbidden`] if it may not wait; [`Error::NotThisBrowser`].
@@ -140,7 +146,7 @@ pub async fn postpone(house: &House, realm: &Realm, visit: &Visit, browser: &Bro
             return Ok(Err(Error::NotThisBrowser));
         };
         let Step::Addition(Addition::Renewal { of, may_wait }) = case.step else {
-            return Ok(Err(Error::WrongMoment));
+            return rollout::postpone(connection, house, realm, visit, &case).await;
         };
         if !may_wait {
             return Ok(Err(Error::Forbidden));
@@ -286,6 +292,7 @@ pub async fn redeem(
         failures::forget(connection, tenant, &enrollment_subject(house, tenant, member.user.id)).await?;
         let mut writes = stepped_up(house, realm, visit, &case, &cookie, Proven::Mailbox);
         writes.push(house.entry(&event(&case, visit, Action::CodeVerified)));
+        writes.extend(rollout::reached(&case, Reached::Mail, visit.now));
         statement::run_all(connection, writes).await?;
         // Where there is one platform there is nothing to choose (part B1).
         if let ([only], None) = (realm.config.settings.platforms.allowed().as_slice(), enrollment.platform) {
@@ -363,6 +370,9 @@ pub async fn confirm_installed(
     in_enrollment(house, realm, visit, browser, id, wanted, async |connection, case, enrollment| {
         let Step::Install(platform) = case.step else { return Ok(Posted::accepted()) };
         enrollments::installed(connection, realm.tenant(), enrollment, visit.now).await?;
+        if let Some(app) = rollout::reached(case, Reached::App, visit.now) {
+            app.run(&mut *connection).await?;
+        }
         house.record(connection, event(case, visit, Action::AppInstalled).on("enrollment", enrollment)).await?;
         issue(connection, house, realm, visit, case, enrollment, platform).await
     })
@@ -441,6 +451,9 @@ pub(super) async fn start(
 ) -> storage::Result<Posted> {
     activations::void_of(connection, realm.tenant(), enrollment).await?;
     enrollments::choose(connection, realm.tenant(), enrollment, Some(platform), visit.now).await?;
+    if let Some(chosen) = rollout::reached(case, Reached::Platform(platform), visit.now) {
+        chosen.run(&mut *connection).await?;
+    }
     let detail = serde_json::json!({ "platform": platform.id() });
     house
         .record(connection, event(case, visit, Action::PlatformChosen).on("enrollment", enrollment).with(detail))

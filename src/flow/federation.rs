@@ -3,7 +3,7 @@
 
 use super::case::{Case, Scene, decision, session_cookie_hash};
 use super::login::hold;
-use super::{Browser, Error, House, Realm, Result, Visit};
+use super::{Browser, Error, House, Realm, Result, Visit, rollout};
 use crate::domain::application::Application;
 use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::ids::{ApplicationId, CorrelationId, GrantId, LoginId, SessionId, TenantId, TokenId, UserId};
@@ -15,6 +15,7 @@ use crate::domain::login::{LONGEST, Login, Stage, origin::Origin};
 use crate::domain::logout::Participant;
 use crate::domain::policy::access::{Decision, Method, Verdict};
 use crate::domain::policy::provisioning::{self, Offer};
+use crate::domain::policy::staging::Spared;
 use crate::domain::service_provider::NameIdFormat;
 use crate::domain::session::Session;
 use crate::domain::timestamp::Timestamp;
@@ -164,7 +165,15 @@ pub async fn from_session(
             writes.push(sessions::touched(tenant, session.id, visit.now));
         }
         writes.extend(stored(house, realm, visit, &proven, receipt(&proven), visit.correlation));
-        writes.push(accessed(house, realm, visit, &who, &decision, session.evidence(), ("success", "granted")));
+        writes.push(accessed(
+            house,
+            realm,
+            visit,
+            &who,
+            &decision,
+            session.evidence(),
+            ("success", granted(&decision)),
+        ));
         statement::run_all(connection, writes).await?;
         Ok(Ok(Silent::Complete(Box::new(proven))))
     });
@@ -201,6 +210,21 @@ pub(super) async fn worth(
     }
     let decision = decision(Scene::of(realm, visit), Some(application), Some(&member));
     let login = imagined(realm, visit, application, wishes, &member);
+    let of = rollout::Of {
+        login: &login,
+        wishes,
+        member: &member,
+        decision: &decision,
+        tokens,
+        password_proven: session.evidence().password.is_some(),
+        enrolling: false,
+    };
+    // Whoever was let in without a passcode is let in here, too, until the turn comes.
+    let turn = rollout::stands(connection, Scene::of(realm, visit), of).await?.turn;
+    let decision = match turn.spared() {
+        Some(spared) => decision.sparing(spared),
+        None => decision,
+    };
     let step = next_step(&Facts {
         now: visit.now,
         login: &login,
@@ -276,7 +300,7 @@ pub async fn from_login(
         }
         let receipt = receipt(&proven, &case.login().request);
         let mut writes = stored(house, realm, visit, &proven, receipt, case.login().correlation);
-        writes.push(access(house, realm, visit, &case, "success", "granted"));
+        writes.push(access(house, realm, visit, &case, "success", granted(&case.decision)));
         statement::run_all(connection, writes).await?;
         Ok(Ok((proven, case.login().request.clone())))
     });
@@ -376,6 +400,11 @@ fn stored(
     let detail = serde_json::json!({ "application": proven.application.id.to_string() });
     writes.push(house.entry(&about.from_address(visit.address).in_login(correlation).with(detail)));
     writes
+}
+
+/// The reason that the access log gives for a success: that a passcode was not demanded yet is told there.
+fn granted(decision: &Decision) -> &'static str {
+    decision.spared.map_or("granted", Spared::reason)
 }
 
 /// Who tried to reach what.

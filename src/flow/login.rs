@@ -2,7 +2,7 @@
 
 use super::case::{self, Case, browser_hash, load, login_cookie_hash, session_cookie_hash};
 use super::federation::Once;
-use super::{Browser, Error, House, Posted, Realm, Result, Visit, attempts, letters};
+use super::{Browser, Error, House, Posted, Realm, Result, Visit, attempts, letters, rollout};
 use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::ids::{ApplicationId, LoginId, SessionId, UserId};
 use crate::domain::letter::Letter;
@@ -315,6 +315,11 @@ pub(super) async fn end(
             .record(connection, event(case, visit, Action::EnrollmentCancelled).on("enrollment", enrollment.id))
             .await?;
     }
+    if let Some(ended) =
+        rollout::ended(case, ending.reason(), visit.now).filter(|_| case.login().origin != Origin::Mail)
+    {
+        ended.run(connection).await?;
+    }
     let action = if ending == Ending::Cancelled { Action::LoginCancelled } else { Action::LoginEnded };
     let detail = serde_json::json!({ "reason": ending.reason() });
     house.record(connection, event(case, visit, action).with(detail)).await?;
@@ -439,7 +444,15 @@ pub async fn complete(
         let mut writes = vec![write];
         writes.extend(after_success(connection, house, realm, visit, &case, user, &known).await?);
         writes.push(house.entry(&event(&case, visit, action).on("session", session.id)));
-        writes.push(house.entry(&event(&case, visit, Action::LoginCompleted)));
+        let completed = event(&case, visit, Action::LoginCompleted);
+        writes.push(house.entry(&match case.decision.spared {
+            Some(spared) => completed.with(serde_json::json!({ "spared": spared.reason() })),
+            None => completed,
+        }));
+        let application = case.application.as_ref();
+        writes.extend(application.and_then(|application| {
+            rollout::observation(house, realm, visit, (user, application), &case.decision, case.offer)
+        }));
         statement::run_all(connection, writes).await?;
         Ok(Ok(known))
     });

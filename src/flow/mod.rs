@@ -33,6 +33,7 @@ pub mod realm;
 pub mod recovery;
 pub mod refresh;
 pub mod registration;
+pub mod rollout;
 pub mod second_factor;
 pub mod server_pin;
 pub mod session;

@@ -9,7 +9,7 @@ use super::login::{event, hold, one_by_one, stepped_up};
 use super::server_pin::{self, Checked, Initial, Pin, Typed, has_pin};
 use super::{
     Browser, Error, House, Posted, Realm, Result, Visit, alerts, app_calls, attempts, clock_doctor, house, letters,
-    mailed, owner, recovery, undo,
+    mailed, owner, recovery, rollout, undo,
 };
 use crate::domain::alert::Kind;
 use crate::domain::audit::{Action, Actor};
@@ -28,6 +28,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::keys::sealing::Place;
 use crate::storage::enrollments::{self, Ready};
 use crate::storage::logins::Proven;
+use crate::storage::rollout_attempts::Reached;
 use crate::storage::statement;
 use crate::storage::tokens::{self, State, Token};
 use crate::storage::{self, Connection, activations, identifiers, logins, throttle, users};
@@ -220,6 +221,7 @@ async fn passcode(
                 let mut writes = stepped_up(house, realm, visit, &case, &cookie, proven);
                 writes.push(house.entry(&about(&case, visit, token, Action::PasscodeAccepted)));
                 writes.extend(mailed::first_use(visit, token));
+                writes.extend(rollout::returned(visit, token));
                 statement::run_all(connection, writes).await?;
                 Ok(Ok(Posted { complaint: None, login_cookie: Some(cookie.clone()) }))
             }
@@ -544,6 +546,7 @@ pub(super) async fn enrolled(
     let proven = if old_pin { Proven::OldPin(token.id) } else { Proven::Otp(token.id) };
     let mut writes = stepped_up(house, realm, visit, case, cookie, proven);
     writes.push(house.entry(&about(case, visit, token, Action::TokenEnrolled)));
+    writes.extend(rollout::reached(case, Reached::Passcode, visit.now));
     let completed = event(case, visit, Action::EnrollmentCompleted).on("enrollment", enrollment.id);
     let detail = serde_json::json!({ "platform": token.platform.map(Platform::id), "serial": token.serial });
     writes.push(house.entry(&completed.with(detail)));

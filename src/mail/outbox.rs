@@ -15,7 +15,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::i18n::Texts;
 use crate::keys::sealing::{Place, Sealer};
 use crate::storage::outbox::{self, Leased};
-use crate::storage::{self, Db};
+use crate::storage::{self, Db, rollout_attempts};
 use crate::urls::Urls;
 
 /// How long a mail is leased: longer than the mail server may take.
@@ -116,7 +116,14 @@ impl Worker {
             Ok(_) => self.db.write(async |connection| outbox::sent(connection, tenant, id, owner).await).await,
             Err(SendError::Refused(reason)) => {
                 tracing::warn!(mail = %id, kind = mail.kind, domain = mail.domain, reason, "a mail is given up");
-                self.db.write(async |connection| outbox::failed(connection, tenant, id, owner, &reason).await).await
+                let give_up = async |connection: &mut storage::Connection| {
+                    let given_up = outbox::failed(connection, tenant, id, owner, &reason).await?;
+                    if given_up && mail.kind == "verification_code" {
+                        rollout_attempts::mail_refused(connection, tenant, id, now).await?;
+                    }
+                    Ok(given_up)
+                };
+                self.db.write(give_up).await
             }
             Err(SendError::Later(reason)) => {
                 let again = pause(mail.tries, now);

@@ -35,9 +35,30 @@ impl Statement {
         Self { sql, values: Vec::new() }
     }
 
+    /// The text that these parts make, one after the other, as yet without values. Where a list or a filter decides which
+    /// parts there are: each of them is a constant of ours all the same. A text that was made once is kept, so there must
+    /// be few different ones.
+    pub fn composed(parts: &[&'static str]) -> Self {
+        static MADE: Mutex<BTreeMap<String, &'static str>> = Mutex::new(BTreeMap::new());
+        let text = parts.concat();
+        let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = made.get(&text) {
+            return Self::new(known);
+        }
+        let kept: &'static str = Box::leak(text.clone().into_boxed_str());
+        made.insert(text, kept);
+        Self::new(kept)
+    }
+
     /// The next value.
     pub fn bind(mut self, value: impl Into<Value>) -> Self {
         self.values.push(value.into());
+        self
+    }
+
+    /// The next values, in this order.
+    pub fn with(mut self, values: Vec<Value>) -> Self {
+        self.values.extend(values);
         self
     }
 

@@ -338,6 +338,7 @@ mod tests {
             scenario: None,
             verdict,
             unassigned: false,
+            spared: None,
             trace: vec![],
         }
     }

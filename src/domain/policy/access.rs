@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::{ApplicationId, GroupId, PolicyId};
+use crate::domain::policy::staging::Spared;
 
 /// A way to prove who one is, as policies name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -236,6 +237,9 @@ pub struct Decision {
     pub verdict: Verdict,
     /// Whether the denial is because the application is not assigned.
     pub unassigned: bool,
+    /// Why the passcode that the policy asks for is not demanded of this person yet, if it is not; `verdict` is then what is
+    /// left of it.
+    pub spared: Option<Spared>,
     /// One line per rule that was looked at, for the operator's simulator and `explain`.
     pub trace: Vec<String>,
 }
@@ -274,6 +278,7 @@ pub fn decide(policies: &AccessPolicies, attempt: Attempt<'_>) -> Decision {
         scenario: scenario.map(|scenario| scenario.name.clone()),
         verdict: if attempt.assigned { ordered(verdict) } else { Verdict::Deny },
         unassigned: !attempt.assigned,
+        spared: None,
         trace,
     }
 }
@@ -301,6 +306,48 @@ fn matches(policy: &AccessPolicy, attempt: Attempt<'_>, trace: &mut Vec<String>)
 pub fn contains(ranges: &[IpNet], address: IpAddr) -> bool {
     let address = address.to_canonical();
     ranges.iter().any(|range| range.contains(&address))
+}
+
+/// Whether an application asks for something of the people who come to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Demand {
+    /// Whoever comes, from wherever.
+    Always,
+    /// Some people, or from some networks: these policies do.
+    Sometimes(Vec<String>),
+    /// Nobody.
+    Never,
+}
+
+/// Whether the policies ask for `method` of people who come to an application. A denial asks for nothing and counts for
+/// neither side.
+#[must_use]
+pub fn demand(policies: &AccessPolicies, application: ApplicationId, method: Method) -> Demand {
+    let concerns =
+        |policy: &&AccessPolicy| policy.applications.is_empty() || policy.applications.contains(&application);
+    let (mut asking, mut others) = (Vec::new(), false);
+    let mut last = None;
+    for policy in policies.exceptions.iter().filter(concerns).chain(std::iter::once(&policies.global)) {
+        // Behind one that concerns everybody everywhere, nothing is ever looked at.
+        if last.is_some() {
+            break;
+        }
+        let verdicts = policy.scenarios.iter().map(|scenario| &scenario.verdict).chain([&policy.verdict]);
+        for verdict in verdicts.filter(|verdict| **verdict != Verdict::Deny) {
+            if !verdict.requires(method) {
+                others = true;
+            } else if asking.last() != Some(&policy.name) {
+                asking.push(policy.name.clone());
+            }
+        }
+        last = (policy.groups.is_empty() && policy.networks.is_empty()).then_some(());
+    }
+    match (asking.is_empty(), others) {
+        (true, _) => Demand::Never,
+        (false, false) => Demand::Always,
+        (false, true) => Demand::Sometimes(asking),
+    }
 }
 
 #[cfg(test)]
@@ -345,6 +392,20 @@ mod tests {
             address: address.parse().expect("an address"),
         };
         decide(&house(), attempt)
+    }
+
+    /// what operators are told before a rollout.
+    #[test]
+    fn an_application_asks_always_sometimes_or_never() {
+        let of = |policies: &AccessPolicies, application: u128| {
+            demand(policies, ApplicationId::from_bits(application), Method::Otp)
+        };
+        let house = house();
+        assert_eq!(of(&house, 1), Demand::Always, "the denial of contractors asks for nothing");
+        assert_eq!(of(&house, 2), Demand::Sometimes(vec!["Global".to_owned()]), "not from the office");
+        let mut open = house.clone();
+        open.exceptions.insert(0, policy(9, "Open", grant(&[Method::Password])));
+        assert_eq!(of(&open, 1), Demand::Never, "nothing behind it is ever looked at");
     }
 
     ///

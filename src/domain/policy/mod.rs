@@ -6,3 +6,4 @@ pub mod platform;
 pub mod provisioning;
 pub mod rollout;
 pub mod test_case;
+pub mod staging;

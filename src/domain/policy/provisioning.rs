@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::rollout::{Earlier, Gates};
+use super::staging::Staging;
 use crate::domain::ids::GroupId;
 use crate::domain::timestamp::Timestamp;
 
@@ -77,6 +78,9 @@ pub struct SelfProvisioning {
     /// What keeps a stolen password from enrolling (T-01).
     #[serde(flatten)]
     pub gates: Gates,
+    /// Who of the target users is asked when.
+    #[serde(flatten)]
+    pub staging: Staging,
     /// The target users of earlier settings, for as long as a window may depend on them. Written by the service, see
     /// [`SelfProvisioning::after`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -99,6 +103,7 @@ impl Default for SelfProvisioning {
             wait_after_address_change_seconds: 0,
             recovery_codes: false,
             gates: Gates::default(),
+            staging: Staging::default(),
             earlier: Vec::new(),
         }
     }

@@ -116,6 +116,8 @@ pub struct Asked<'a> {
     pub past: &'a Past,
     /// A pass or a recovery code was taken in this login.
     pub vouched: bool,
+    /// When the person's turn came in a wave: until then nobody was asked, and no window ran.
+    pub turn_at: Option<Timestamp>,
 }
 
 impl Past {
@@ -196,6 +198,7 @@ impl SelfProvisioning {
         }
         if gates.enrollment_window_days > 0 {
             let entered = self.entered_at(asked.groups, past);
+            let entered = asked.turn_at.map_or(entered, |turn| entered.max(turn));
             if is_over(entered, gates.enrollment_window_days, now) {
                 close(Refusal::WindowClosed, format!("in the rollout since {}", entered.rfc3339()));
             }

@@ -62,7 +62,7 @@ fn the_decision_table_of_first_enrollment() {
                 ..Gates::default()
             };
             let settings = SelfProvisioning { gates: if on { gates } else { Gates::default() }, ..pilot() };
-            let asked = Asked { now: day(now), address, groups: cell.groups, past: &cell.past, vouched };
+            let asked = Asked { now: day(now), address, groups: cell.groups, past: &cell.past, vouched, turn_at: None };
             let (gate, lines) = settings.closed_gate(asked);
             let facts = Facts {
                 operator: false,

@@ -14,6 +14,8 @@ pub mod policies;
 pub mod provisioning;
 pub mod recovery;
 pub mod reseal;
+pub mod rollout;
+pub mod rollout_told;
 pub mod roster;
 pub mod rules;
 pub mod settings;

@@ -20,7 +20,7 @@ use crate::keys::sealing::Place;
 use crate::storage::tokens::Token;
 use crate::storage::{
     self, Connection, account_locks, activations, address_changes, enrollments, failures, help_desk_codes, logouts,
-    operators, recovery_codes, rollout, tokens, users,
+    operators, recovery_codes, rollout, rollout_attempts, rollout_observed, rollout_places, tokens, users,
 };
 
 /// Stores a new account.
@@ -222,6 +222,9 @@ pub async fn remove(
     for statement in [
         address_changes::forgotten(tenant, user),
         rollout::forgotten(tenant, user),
+        rollout_places::forgotten(tenant, user),
+        rollout_observed::forgotten(tenant, user, desk.now),
+        rollout_attempts::forgotten(tenant, user),
         recovery_codes::void_of(tenant, user),
         help_desk_codes::forgotten(tenant, user),
         operators::removed(tenant, user),
@@ -247,6 +250,7 @@ pub async fn unlock(desk: &Desk<'_>, connection: &mut Connection, user: &User) -
     for browser in users::browsers_of(tenant, user.id).ask(connection).await? {
         failures::forget(connection, tenant, &browser_subject(house, tenant, user.id, &browser)).await?;
     }
+    rollout_places::helped(tenant, user.id, desk.now).run(connection).await?;
     desk.record(connection, tenant, Action::AccountUnlocked, ("user", user.id.to_string()), json!({})).await
 }
 

@@ -20,7 +20,9 @@ use crate::flow::case::{Scene, Standing, enrollment_subject, name_subject, offer
 use crate::flow::letters::NOTICE;
 use crate::flow::recovery::help_desk_hash;
 use crate::storage::help_desk_codes::{self, New};
-use crate::storage::{self, Connection, failures, help_desk_codes as codes, recovery_codes, rollout, tokens, users};
+use crate::storage::{
+    self, Connection, failures, help_desk_codes as codes, recovery_codes, rollout, rollout_places, tokens, users,
+};
 
 /// The most temporary codes that are given out at once, and the longest that they are good for, in hours.
 pub const MOST_CODES: u8 = 20;
@@ -66,6 +68,7 @@ pub async fn pass(
     let detail = json!({ "username": user.username, "waits": waits, "expires": expires_at.rfc3339() });
     let object = ("user", user.id.to_string());
     desk.record(connection, user.tenant, Action::HelpDeskPassMade, object, detail).await?;
+    rollout_places::helped(user.tenant, user.id, desk.now).run(connection).await?;
     tell(desk, connection, config, user).await?;
     Ok(Pass { code, waits, expires_at })
 }
@@ -114,6 +117,7 @@ pub async fn temporary(
     let detail = json!({ "username": user.username, "codes": made.len(), "expires": expires_at.rfc3339() });
     let object = ("user", user.id.to_string());
     desk.record(connection, user.tenant, Action::TemporaryCodesMade, object, detail).await?;
+    rollout_places::helped(user.tenant, user.id, desk.now).run(connection).await?;
     tell(desk, connection, config, user).await?;
     Ok(made)
 }
@@ -209,7 +213,7 @@ pub async fn prospect(
     let mut decided = async |pass| {
         let evidence = Evidence { password, pass, ..Evidence::default() };
         // What would be offered to somebody without an authenticator, whatever there is now.
-        let standing = Standing { asks_password: false, operator: false, evidence, tokens: Tokens::None, codes };
+        let standing = Standing { asks_password: false, operator: false, evidence, tokens: Tokens::None, codes, turn_at: None };
         offer(connection, scene, Some(&member), standing).await
     };
     let (vouched, _) = decided(Some(now)).await?;

@@ -34,7 +34,13 @@ pub async fn show(mut call: Call, path: web::Path<(String, LoginId)>, choice: we
         login::set_language(&call.site.house, &call.realm, &call.visit, &call.browser, id, language.tag()).await?;
         return Ok(view::to_desk(&call, id));
     }
-    let case = view::look(&mut call, id).await?;
+    let mut case = view::look(&mut call, id).await?;
+    if flow::rollout::is_due(&case) {
+        // The day's places are counted exactly: whoever gets none goes on as before.
+        flow::rollout::admit(&call.site.house, &call.realm, &call.visit, &call.browser, id).await?;
+        case = view::look(&mut call, id).await?;
+    }
+    flow::rollout::tell_asked(&call.site.house, &call.realm, &call.visit, &case, call.language.tag()).await?;
     if choice.again.is_some() && case.step == Step::EmailCode {
         return email::page(&call, &case, None, true).await;
     }

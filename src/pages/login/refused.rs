@@ -22,6 +22,8 @@ struct Page {
     gate: bool,
     /// The page's address for people without their authenticator; empty where there is none.
     recover: String,
+    /// Only an authenticator is lacking, and it may wait.
+    later: bool,
     can_leave: bool,
     can_switch: bool,
     start_again: String,
@@ -52,6 +54,7 @@ pub async fn page(call: &Call, case: &Case) -> Result<HttpResponse, Fault> {
         text,
         gate: matches!(case.step, Step::Refused(Refusal::NotOffered(refusal)) if refusal.is_a_gate()),
         recover,
+        later: matches!(case.step, Step::Refused(Refusal::NotOffered(_))),
         can_leave: open && case.login().origin != Origin::Portal,
         can_switch: matches!(case.step, Step::Refused(_)),
         start_again: launch.unwrap_or(portal),

@@ -6,6 +6,7 @@ use crate::domain::application::{Application, Protocol};
 use crate::domain::authenticator::pin::Rule;
 use crate::domain::ids::LoginId;
 use crate::domain::login::complaint::Complaint;
+use crate::domain::policy::staging::{Later, Turn};
 use crate::domain::timestamp::Timestamp;
 use crate::flow::case::{self, Case};
 use crate::flow::{self, Posted};
@@ -31,6 +32,8 @@ pub struct Login {
     pub step: u64,
     /// Seconds until the page is too old.
     pub seconds_left: u64,
+    /// Where an authenticator is asked for in a wave that lets people put it off: how long they may.
+    pub later: Option<page::Marked>,
     /// Where a mail began it: the greeting with the stop date (U22).
     pub greeting: Option<page::Marked>,
 }
@@ -49,6 +52,7 @@ impl Login {
             application: case.application_name().to_owned(),
             username: case.login().named.clone().unwrap_or_default(),
             step,
+            later: later(&frame, case),
             greeting: greeting(&frame, case),
             seconds_left: case.login().expires_at.min(case.login().absolute_expires_at).since(call.visit.now).as_secs(),
             frame: frame.at(desk_path(call.realm.code(), id)),
@@ -64,6 +68,17 @@ impl Login {
     pub fn steps(&self) -> std::ops::RangeInclusive<u64> {
         1..=STEPS
     }
+}
+
+/// What is said beside the button with which the person puts it off.
+fn later(frame: &Frame, case: &Case) -> Option<page::Marked> {
+    let Turn::Asked { later: Some(Later { left, until }), .. } = case.turn else { return None };
+    Some(match (left.map(u64::from), until.map(|until| time(frame, until))) {
+        (Some(left), Some(time)) => frame.v2("later-number-and-date", ("left", &left), ("time", &time)),
+        (Some(left), None) => frame.v("later-number", "left", left),
+        (None, Some(time)) => frame.v("later-date", "time", time.as_str()),
+        (None, None) => return None,
+    })
 }
 
 /// The greeting of a person who followed a link from a mail, with the stop date of the task (U22, R-186).
