@@ -18,6 +18,7 @@ pub mod preflight;
 pub mod provision;
 pub mod provisioning;
 pub mod recovery;
+pub mod rollout;
 mod tls;
 pub mod token_pin;
 

@@ -12,6 +12,7 @@ use vestibule::app::commands::{self, Rotate};
 use vestibule::app::helpdesk::arguments::{OfTenant, Operators, Template, Token, User};
 use vestibule::app::helpdesk::{self, Said};
 use vestibule::app::provision::arguments::{self as provision, Provision};
+use vestibule::app::rollout::{self, arguments::Rollout};
 use vestibule::app::{self, Schema, audit, recovery};
 use vestibule::apply::plan::Prune;
 use vestibule::apply::run::Run;
@@ -164,6 +165,9 @@ enum Command {
     /// Enrollment by mail: tasks, their people, and rules.
     #[command(subcommand)]
     Provision(Provision),
+    /// The rollout: waves, their effect in numbers, pause and resume, and how far people come.
+    #[command(subcommand)]
+    Rollout(Rollout),
 }
 
 #[derive(Debug, Subcommand)]
@@ -399,6 +403,7 @@ async fn carry_out(command: Command, settings: Settings) -> anyhow::Result<ExitC
         Command::Token(token) => return Ok(told_by(helpdesk::tokens::run(settings, token).await?)),
         Command::Operator(command) => return Ok(told_by(helpdesk::operators::run(settings, command).await?)),
         Command::Template(template) => return Ok(told_by(helpdesk::templates::run(settings, template).await?)),
+        Command::Rollout(command) => return Ok(told_by(rollout::run(settings, command).await?)),
         Command::Alert(Alert::List { most, json, tenant }) => {
             helpdesk::alerts::list(settings, tenant.tenant.as_deref(), most, json).await?
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::rt;
 use actix_web::web;
 
-use super::{audit, feeds, provisioning};
+use super::{audit, feeds, provisioning, rollout};
 use crate::config::{Rotation, Settings};
 use crate::domain::audit::Actor;
 use crate::domain::ids::CorrelationId;
@@ -50,6 +50,7 @@ pub fn start(settings: &Settings, site: &web::Data<Site>, transport: Transport) 
         rt::spawn(audit::seal_forever(site.clone(), owner)),
         rt::spawn(audit::look_forever(site.clone(), owner)),
         rt::spawn(work_forever(site.clone(), owner)),
+        rt::spawn(rollout::forever(site.clone(), owner)),
     ]
 }
 

@@ -182,6 +182,8 @@ pub fn uses_of_group(config: &TenantConfig, group: GroupId) -> Vec<String> {
     if config.settings.self_provisioning.groups.contains(&group) {
         uses.push("self-provisioning".to_owned());
     }
+    let waves = config.settings.self_provisioning.staging.wave.iter().filter(|wave| wave.groups.contains(&group));
+    uses.extend(waves.map(|wave| format!("the wave \"{}\"", wave.name)));
     let rules = config.settings.provisioning_rules.iter().filter(|rule| rule.groups.contains(&group));
     uses.extend(rules.map(|rule| format!("the provisioning rule \"{}\"", rule.name)));
     let all = config.policies.exceptions.iter().chain(std::iter::once(&config.policies.global));

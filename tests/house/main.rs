@@ -51,6 +51,7 @@ mod provisioning_kills;
 mod races;
 mod recovery;
 mod relying_party;
+mod rollout;
 mod rules;
 mod saml_answers;
 mod saml_forgery;

@@ -1,0 +1,421 @@
+//! The rollout as programs read it: one form for the command line and the management API. The names are stable;
+//! `docs/rollout.md` lists them.
+
+use serde::{Deserialize, Serialize};
+
+use super::rollout::{Effect, Funnel, Observations, Rollout, Slice, State};
+use crate::domain::funnel::{Bar, Reached, Stage, per_mille};
+use crate::domain::policy::access::Demand;
+use crate::domain::policy::staging::Trouble;
+use crate::domain::tenant::TenantConfig;
+use crate::domain::timestamp::Timestamp;
+use crate::storage::rollout_effect::People;
+use crate::storage::rollout_observed::Counted;
+
+/// People, counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeopleTold {
+    /// Target users whose account may be used.
+    pub targeted: u64,
+    /// Of these: have an authenticator.
+    pub with_authenticator: u64,
+    /// Of these: have none, and would be asked.
+    pub asked: u64,
+    /// Of those who would be asked: have no mail address.
+    pub without_mail: u64,
+    /// Of those who would be asked: had an authenticator once, and are asked whatever the waves say.
+    pub recovering: u64,
+    /// Target users whose account is disabled.
+    pub disabled: u64,
+}
+
+impl From<People> for PeopleTold {
+    fn from(people: People) -> Self {
+        let People { targeted, with_authenticator, asked, without_mail, recovering, disabled } = people;
+        Self { targeted, with_authenticator, asked, without_mail, recovering, disabled }
+    }
+}
+
+/// How far people came, and in what tenths of a percent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepTold {
+    /// The step.
+    pub step: String,
+    /// People who reached it.
+    pub people: u64,
+    /// Of those who were asked, in tenths of a percent.
+    pub share_per_mille: u64,
+    /// Reached the step before and not this one.
+    pub stopped: u64,
+    /// From the step before, in seconds: half of the people were quicker.
+    pub median_seconds: Option<u64>,
+    /// Nineteen of twenty people were quicker.
+    pub p95_seconds: Option<u64>,
+}
+
+impl From<&Bar> for StepTold {
+    fn from(bar: &Bar) -> Self {
+        Self {
+            step: bar.stage.id().to_owned(),
+            people: bar.people,
+            share_per_mille: bar.share,
+            stopped: bar.stopped,
+            median_seconds: bar.median_seconds,
+            p95_seconds: bar.p95_seconds,
+        }
+    }
+}
+
+/// A part of the funnel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SliceTold {
+    /// The wave, group, platform or language.
+    pub name: String,
+    /// People who were asked.
+    pub asked: u64,
+    /// Enrollment was offered.
+    pub offered: u64,
+    /// Started.
+    pub started: u64,
+    /// Gave the first passcode.
+    pub completed: u64,
+    /// Started and failed.
+    pub failed: u64,
+    /// Logged in with it on another day.
+    pub second_day: u64,
+    /// Completed of those who were asked, in tenths of a percent.
+    pub completed_per_mille: u64,
+    /// Members whose account may be used, where it is a group.
+    pub members: Option<u64>,
+    /// Members who have an authenticator.
+    pub enrolled: Option<u64>,
+    /// Members who have none and were never asked for one.
+    pub untouched: Option<u64>,
+}
+
+impl From<&Slice> for SliceTold {
+    fn from(slice: &Slice) -> Self {
+        let at = |stage| slice.reached.at(stage);
+        Self {
+            name: slice.name.clone(),
+            asked: at(Stage::Asked),
+            offered: at(Stage::Offered),
+            started: at(Stage::Started),
+            completed: at(Stage::Passcode),
+            failed: slice.reached.failed,
+            second_day: at(Stage::Returned),
+            completed_per_mille: per_mille(at(Stage::Passcode), at(Stage::Asked)),
+            members: slice.members.map(|members| members.people),
+            enrolled: slice.members.map(|members| members.enrolled),
+            untouched: slice.members.map(|members| members.untouched),
+        }
+    }
+}
+
+/// The funnel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunnelTold {
+    /// When it was counted.
+    pub at: String,
+    /// Step by step.
+    pub steps: Vec<StepTold>,
+    /// People who started and failed.
+    pub failed: u64,
+    /// What the parts are: `wave`, `group`, `platform`, `language`; `all` if there are none.
+    pub by: String,
+    /// The parts.
+    pub parts: Vec<SliceTold>,
+}
+
+impl FunnelTold {
+    /// The funnel in this form.
+    #[must_use]
+    pub fn of(funnel: &Funnel, by: &str, now: Timestamp) -> Self {
+        Self {
+            at: now.rfc3339(),
+            steps: funnel.bars.iter().map(StepTold::from).collect(),
+            failed: funnel.reached.failed,
+            by: by.to_owned(),
+            parts: funnel.slices.iter().map(SliceTold::from).collect(),
+        }
+    }
+}
+
+/// What the brake sees of a wave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TroubleTold {
+    /// People who were asked in its window.
+    pub asked: u64,
+    /// People who enrolled.
+    pub completed: u64,
+    /// People whose enrollment failed.
+    pub failed: u64,
+    /// People whom the help desk had to help.
+    pub helped: u64,
+}
+
+impl From<Trouble> for TroubleTold {
+    fn from(Trouble { asked, completed, failed, helped }: Trouble) -> Self {
+        Self { asked, completed, failed, helped }
+    }
+}
+
+/// A wave that stands still.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PauseTold {
+    /// Since when.
+    pub since: String,
+    /// `by_hand`, `enrollments_failed` or `help_desk_needed`.
+    pub reason: String,
+    /// The numbers that pulled the brake.
+    pub numbers: serde_json::Value,
+    /// Whether people who were asked already go on as before, too.
+    pub everybody: bool,
+}
+
+/// A wave and how it goes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WaveTold {
+    /// Its identifier.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// `waits`, `runs` or `paused`.
+    pub state: String,
+    /// From then on its people are asked.
+    pub starts_at: String,
+    /// Names of its groups; empty means everybody.
+    pub groups: Vec<String>,
+    /// The share of them.
+    pub percent: u8,
+    /// New people in a day; 0 sets no limit.
+    pub most_per_day: u32,
+    /// How often somebody may put it off.
+    pub postponements: Option<u32>,
+    /// Until when.
+    pub deadline: Option<String>,
+    /// Whom it is about.
+    pub people: PeopleTold,
+    /// People who were asked, ever.
+    pub was_asked: u64,
+    /// Of the day's cap.
+    pub asked_today: u64,
+    /// People who started.
+    pub started: u64,
+    /// People who enrolled.
+    pub completed: u64,
+    /// People who started and failed.
+    pub failed: u64,
+    /// What the brake sees.
+    pub brake: TroubleTold,
+    /// Why it stands still, if it does.
+    pub pause: Option<PauseTold>,
+}
+
+impl WaveTold {
+    fn of(state: &State, config: &TenantConfig, now: Timestamp) -> Self {
+        let (wave, reached) = (&state.wave, &state.reached);
+        Self {
+            id: wave.id.to_string(),
+            name: wave.name.clone(),
+            state: state.word(now).to_owned(),
+            starts_at: wave.starts_at.rfc3339(),
+            groups: wave.groups.iter().filter_map(|id| config.group_name(*id)).map(str::to_owned).collect(),
+            percent: wave.percent,
+            most_per_day: wave.most_per_day,
+            postponements: wave.postponements,
+            deadline: wave.deadline.map(Timestamp::rfc3339),
+            people: state.people.into(),
+            was_asked: state.asked,
+            asked_today: state.today,
+            started: reached.at(Stage::Started),
+            completed: reached.at(Stage::Passcode),
+            failed: reached.failed,
+            brake: state.trouble.into(),
+            pause: state.pause.as_ref().map(|written| PauseTold {
+                since: written.pause.at.rfc3339(),
+                reason: written.reason.clone(),
+                numbers: written.detail.clone(),
+                everybody: written.pause.everybody,
+            }),
+        }
+    }
+}
+
+/// Something and how many people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountTold {
+    /// What is counted.
+    pub item: String,
+    /// Different people.
+    pub people: u64,
+}
+
+/// What was observed in the last 30 days.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObservedTold {
+    /// Different people who would have been asked.
+    pub people: u64,
+    /// By the application that they came for.
+    pub applications: Vec<CountTold>,
+    /// By the policy that asked for a passcode.
+    pub policies: Vec<CountTold>,
+    /// By why they were not asked.
+    pub reasons: Vec<CountTold>,
+    /// By what would have stopped the enrollment; an empty item for those whom nothing would have.
+    pub obstacles: Vec<CountTold>,
+    /// By day, the newest first.
+    pub days: Vec<CountTold>,
+}
+
+fn counts(counted: &[Counted]) -> Vec<CountTold> {
+    let told = |one: &Counted| CountTold { item: one.key.clone(), people: u64::try_from(one.people).unwrap_or(0) };
+    counted.iter().map(told).collect()
+}
+
+impl From<&Observations> for ObservedTold {
+    fn from(seen: &Observations) -> Self {
+        let day = |(day, people): &(i64, i64)| {
+            let date = Timestamp::from_seconds(day * 86_400).rfc3339();
+            let date = date.split('T').next().unwrap_or_default().to_owned();
+            CountTold { item: date, people: u64::try_from(*people).unwrap_or(0) }
+        };
+        Self {
+            people: u64::try_from(seen.people).unwrap_or(0),
+            applications: counts(&seen.applications),
+            policies: counts(&seen.policies),
+            reasons: counts(&seen.reasons),
+            obstacles: counts(&seen.obstacles),
+            days: seen.days.iter().map(day).collect(),
+        }
+    }
+}
+
+/// The rollout as it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RolloutTold {
+    /// `everybody`, `observe` or `waves`.
+    pub rollout: String,
+    /// The waves, in their order.
+    pub waves: Vec<WaveTold>,
+    /// Target users who are in none of the waves.
+    pub in_no_wave: PeopleTold,
+    /// What was observed.
+    pub observed: ObservedTold,
+}
+
+impl RolloutTold {
+    /// The rollout in this form.
+    #[must_use]
+    pub fn of(rollout: &Rollout, config: &TenantConfig, now: Timestamp) -> Self {
+        Self {
+            rollout: rollout.mode.id().to_owned(),
+            waves: rollout.waves.iter().map(|state| WaveTold::of(state, config, now)).collect(),
+            in_no_wave: rollout.rest.into(),
+            observed: (&rollout.observed).into(),
+        }
+    }
+}
+
+/// What an application asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApplicationTold {
+    /// Its name.
+    pub name: String,
+    /// Whether it asks for a passcode: `always`, `sometimes` or `never`.
+    pub asks: String,
+    /// Where it asks some: the policies that do.
+    pub policies: Vec<String>,
+}
+
+/// People of a wave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaveEffectTold {
+    /// The wave's name.
+    pub wave: String,
+    /// Its people.
+    pub people: PeopleTold,
+}
+
+/// What settings would do, in numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EffectTold {
+    /// All target users.
+    pub all: PeopleTold,
+    /// By wave, in their order.
+    pub waves: Vec<WaveEffectTold>,
+    /// In none of the waves.
+    pub in_no_wave: PeopleTold,
+    /// The applications.
+    pub applications: Vec<ApplicationTold>,
+}
+
+impl From<&Effect> for EffectTold {
+    fn from(effect: &Effect) -> Self {
+        let application = |(name, asks): &(String, Demand)| {
+            let (word, policies) = match asks {
+                Demand::Always => ("always", Vec::new()),
+                Demand::Sometimes(policies) => ("sometimes", policies.clone()),
+                Demand::Never => ("never", Vec::new()),
+            };
+            ApplicationTold { name: name.clone(), asks: word.to_owned(), policies }
+        };
+        let wave = |(name, people): &(String, People)| WaveEffectTold { wave: name.clone(), people: (*people).into() };
+        Self {
+            all: effect.all.into(),
+            waves: effect.waves.iter().map(wave).collect(),
+            in_no_wave: effect.rest.into(),
+            applications: effect.applications.iter().map(application).collect(),
+        }
+    }
+}
+
+/// The rows of the funnel as a table: its head first.
+#[must_use]
+pub fn table(funnel: &Funnel) -> Vec<Vec<String>> {
+    let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
+    let mut rows = vec![
+        ["step", "people", "share_per_mille", "stopped", "median_seconds", "p95_seconds"].map(str::to_owned).to_vec(),
+    ];
+    rows.extend(funnel.bars.iter().map(|bar| {
+        vec![
+            bar.stage.id().to_owned(),
+            bar.people.to_string(),
+            bar.share.to_string(),
+            bar.stopped.to_string(),
+            number(bar.median_seconds),
+            number(bar.p95_seconds),
+        ]
+    }));
+    rows
+}
+
+/// The rows of the funnel's parts as a table: its head first.
+#[must_use]
+pub fn parts_table(funnel: &Funnel, by: &str) -> Vec<Vec<String>> {
+    let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
+    let head =
+        [by, "asked", "offered", "started", "completed", "failed", "second_day", "members", "enrolled", "untouched"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    rows.extend(funnel.slices.iter().map(SliceTold::from).map(|part| {
+        let mut row = vec![part.name];
+        let counts = [part.asked, part.offered, part.started, part.completed, part.failed, part.second_day];
+        row.extend(counts.map(|count| count.to_string()));
+        row.extend([part.members, part.enrolled, part.untouched].map(number));
+        row
+    }));
+    rows
+}
+
+/// How far a wave's people came, for a line.
+#[must_use]
+pub fn progress(reached: &Reached) -> String {
+    let at = |stage| reached.at(stage);
+    format!(
+        "{} asked, {} started, {} enrolled, {} failed",
+        at(Stage::Asked),
+        at(Stage::Started),
+        at(Stage::Passcode),
+        reached.failed
+    )
+}
