@@ -422,6 +422,75 @@ async fn at_a_closed_gate_nobody_enrolls_with_the_mailbox_either() {
     }
 }
 
+/// AC-01, T-01, issue 6: the rollout opens nothing to whoever has a password alone. In a wave that has begun, and in one that the
+/// brake has paused after the person was asked, nobody enrolls or arrives; where people are only observed somebody arrives with what
+/// was proven, and with no more than that.
+#[actix_web::test]
+async fn the_rollout_gives_a_stolen_password_no_more_than_it_is_worth() {
+    const BEGUN: &str = "rollout = \"waves\"\n[[tenant.self_provisioning.wave]]\nname = \"All\"\n\
+                         starts_at = 2027-01-01T00:00:00Z\nmost_per_day = 100\n";
+    let stages: [(&str, bool, &[u64]); 3] =
+        [(BEGUN, false, &[31, 33]), (BEGUN, true, &[32]), ("rollout = \"observe\"\n", false, &[34])];
+    for (number, (keys, paused, of_stage)) in stages.into_iter().enumerate() {
+        let on = BOTH[number % 2];
+        for seed in seeds(of_stage) {
+            let world = World::new(on).await;
+            crate::gates::set(&world, keys).await;
+            if paused {
+                // She was asked, and then the brake was pulled.
+                let mut ada = Visitor::new(&world.url);
+                let seen = story::after_password(&world, &mut ada, "ada", PASSWORD).await;
+                assert_eq!(seen.title(), "Add an authenticator");
+                let site = &world.site;
+                let realm = site.house.realm(&"acme".parse().unwrap()).await.unwrap().unwrap();
+                let wave = realm.config.settings.self_provisioning.staging.wave[0].clone();
+                let desk = world.desk("test");
+                let pause = async |connection: &mut vestibule::storage::Connection| {
+                    vestibule::flow::administration::rollout::pause(&desk, connection, realm.tenant(), &wave, false)
+                        .await
+                };
+                assert!(site.house.db.write(pause).await.unwrap());
+            }
+            let oracle = Oracle::new(&world).await;
+            let mut rng = StdRng::seed_from_u64(seed);
+            let mut attacker = Attacker::new(&world);
+            let observed = keys.contains("observe");
+            let mut arrived = false;
+            for step in 0..steps(150) {
+                let note = format!("{on:?}, stage {number}, seed {seed}, step {step}");
+                attacker.step(&world, &mut rng).await;
+                arrived |= attacker.prizes.iter().any(|prize| prize.contains("code="));
+                attacker.prizes.retain(|prize| !observed || !prize.contains("code="));
+                assert!(attacker.prizes.is_empty(), "{note}: {:?}", attacker.prizes);
+                for (what, question) in [
+                    ("a token", "SELECT COUNT(*) AS n FROM token WHERE enrolled_by = 'self'"),
+                    ("an activation", "SELECT COUNT(*) AS n FROM activation"),
+                    ("a session with a passcode", "SELECT COUNT(*) AS n FROM sso_session WHERE otp_at IS NOT NULL"),
+                    ("two factors told", "SELECT COUNT(*) AS n FROM oidc_grant WHERE details LIKE '%acr:mfa%'"),
+                    (
+                        "somebody else let in than those who are observed",
+                        "SELECT COUNT(*) AS n FROM sso_session s JOIN user_account u ON u.tenant_id = s.tenant_id \
+                         AND u.id = s.user_id WHERE u.username <> 'ada'",
+                    ),
+                ] {
+                    assert_eq!(oracle.count(question).await, 0, "{note}: {what}");
+                }
+                if !observed {
+                    assert_eq!(oracle.count("SELECT COUNT(*) AS n FROM sso_session").await, 0, "{note}: a session");
+                }
+            }
+            oracle.always(&format!("stage {number}")).await;
+            // A walk that never came past the password would prove nothing.
+            let asked = oracle.count("SELECT COUNT(*) AS n FROM rollout_attempt").await;
+            assert!(
+                if observed { arrived } else { asked > 0 },
+                "{on:?}, stage {number}, seed {seed}: it never came far"
+            );
+            world.stop().await;
+        }
+    }
+}
+
 /// The owner, who does one honest thing at a time.
 struct Owner {
     browser: Visitor,
