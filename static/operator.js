@@ -36,3 +36,18 @@ for (const box of document.querySelectorAll("[data-needs]")) {
   other.addEventListener("change", follow);
   follow();
 }
+// Parts that change while one looks at them. Nothing is read out by itself, nothing moves under a finger or a focus, and it can
+// be switched off (WCAG 2.2.2).
+const live = document.querySelector("[data-live]");
+const liveSwitch = document.querySelector("[data-live-switch]");
+if (live) {
+  if (liveSwitch) liveSwitch.hidden = false;
+  setInterval(async () => {
+    const wanted = liveSwitch?.querySelector("input").checked ?? true;
+    if (!wanted || document.hidden || live.contains(document.activeElement) || !getSelection().isCollapsed) return;
+    const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
+    if (!answer?.ok || answer.redirected) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-live]");
+    if (fresh && fresh.innerHTML !== live.innerHTML) live.replaceChildren(...fresh.childNodes);
+  }, 30000);
+}

@@ -400,9 +400,9 @@ async fn without_scripts_every_step_has_a_button() {
     browser.close().await;
 }
 
-const DARK: Eyes =
+pub const DARK: Eyes =
     Eyes { name: "dark", width: 1280, height: 900, dark: true, scripts: true, language: "en", agent: "" };
-const NARROW: Eyes =
+pub const NARROW: Eyes =
     Eyes { name: "narrow", width: 320, height: 700, dark: false, scripts: true, language: "zh-CN", agent: "" };
 
 /// The pages beside the way: refusals, errors, the portal, links that are opened elsewhere (R-541, R-545, A29).

@@ -15,6 +15,7 @@ mod policies;
 pub mod problem;
 mod provisioning;
 mod saved;
+mod rollout;
 mod settings;
 mod spec;
 mod tokens;
@@ -51,6 +52,7 @@ pub fn api() -> Api {
     tokens::routes(&mut api);
     jobs::routes(&mut api);
     provisioning::routes(&mut api);
+    rollout::routes(&mut api);
     api
 }
 

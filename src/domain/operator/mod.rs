@@ -62,6 +62,7 @@ impl Role {
             ])),
             Self::Auditor => Some(Permissions::of(&[
                 (Module::Dashboard, &[Deed::Access]),
+                (Module::Funnel, &[Deed::Access, Deed::Export]),
                 (Module::AccessLog, &[Deed::Access, Deed::ViewLog, Deed::Export]),
                 (Module::AuditLog, &[Deed::Access, Deed::ViewLog, Deed::Export]),
                 (Module::EnrollmentHistory, &[Deed::Access, Deed::ViewLog, Deed::Export]),

@@ -24,6 +24,7 @@ pub enum Module {
     AccessPolicies,
     SelfProvisioning,
     Rollout,
+    Funnel,
     Explain,
     Preflight,
     Settings,
@@ -53,12 +54,13 @@ pub enum Module {
 
 impl Module {
     /// Every module, in the order of the menu.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Dashboard,
         Self::Applications,
         Self::AccessPolicies,
         Self::SelfProvisioning,
         Self::Rollout,
+        Self::Funnel,
         Self::Explain,
         Self::Preflight,
         Self::Settings,
@@ -107,6 +109,7 @@ impl Module {
             Self::AccessPolicies => "Access policies",
             Self::SelfProvisioning => "Self-provisioning",
             Self::Rollout => "Rollout",
+            Self::Funnel => "Funnel",
             Self::Explain => "Explain a login",
             Self::Preflight => "Preflight",
             Self::Settings => "Settings",

@@ -152,6 +152,9 @@ impl Section {
         };
         if self == Self::SelfProvisioning {
             values.remove("earlier");
+            for key in OF_THE_ROLLOUT {
+                values.remove(key);
+            }
             let names = settings.self_provisioning.groups.iter().filter_map(|id| {
                 groups.iter().find(|group| group.id == *id).map(|group| Value::from(group.name.clone()))
             });
@@ -160,6 +163,9 @@ impl Section {
         values
     }
 }
+
+/// Keys of the table of self-provisioning that have a page, a call and a permission of their own.
+const OF_THE_ROLLOUT: [&str; 3] = ["rollout", "wave", "brake"];
 
 /// What tells two states of a section apart: 26 characters that change with any of its values. Other sections may change
 /// without disturbing whoever edits this one.
@@ -299,6 +305,11 @@ fn lay_over(
     match section {
         Section::SelfProvisioning => {
             let mut entries = entries.clone();
+            for key in OF_THE_ROLLOUT {
+                if entries.remove(key).is_some() {
+                    faults.push(Fault::new(key, "is changed with the rollout, by whoever may do that"));
+                }
+            }
             if let Some(listed) = entries.remove("groups") {
                 after.self_provisioning.groups = named_groups(&listed, groups, faults);
             }
@@ -405,6 +416,7 @@ mod tests {
             (Section::Platforms, json!({ "ios": { "minimum_os": "new" } }), "ios.minimum_os must be a version"),
             (Section::Platforms, json!({ "symbian": {} }), "symbian is not a row"),
             (Section::SelfProvisioning, json!({ "groups": ["nobody"] }), "groups there is no group \"nobody\""),
+            (Section::SelfProvisioning, json!({ "rollout": "observe" }), "rollout is changed with the rollout"),
             (Section::Template(Kind::App), json!({ "version": 7 }), "version must not be given"),
         ] {
             let faults = laid(section, entries.clone()).expect_err("a fault");

@@ -213,7 +213,8 @@ pub async fn prospect(
     let mut decided = async |pass| {
         let evidence = Evidence { password, pass, ..Evidence::default() };
         // What would be offered to somebody without an authenticator, whatever there is now.
-        let standing = Standing { asks_password: false, operator: false, evidence, tokens: Tokens::None, codes, turn_at: None };
+        let standing =
+            Standing { asks_password: false, operator: false, evidence, tokens: Tokens::None, codes, turn_at: None };
         offer(connection, scene, Some(&member), standing).await
     };
     let (vouched, _) = decided(Some(now)).await?;

@@ -12,15 +12,15 @@ use crate::domain::ids::{GroupId, TenantId, WaveId};
 use crate::domain::login::LONGEST;
 use crate::domain::policy::access::{Demand, Method, demand};
 use crate::domain::policy::provisioning::SelfProvisioning;
-use crate::domain::policy::staging::{Mode, Pause, Pulled, Trouble, Wave};
-use crate::domain::tenant::TenantConfig;
+use crate::domain::policy::staging::{Mode, Pause, Pulled, Staging, Trouble, Wave};
+use crate::domain::tenant::{TenantCode, TenantConfig};
 use crate::domain::timestamp::Timestamp;
 use crate::flow::{Realm, alerts};
 use crate::storage::rollout_effect::{self, People};
 use crate::storage::rollout_funnel::{self, By, Filter, Members};
 use crate::storage::rollout_observed::{self, Counted};
 use crate::storage::rollout_pauses::{self as pauses, Written};
-use crate::storage::{self, Connection, rollout_attempts as attempts, rollout_places as places};
+use crate::storage::{self, Connection, rollout_attempts as attempts, rollout_places as places, tenants};
 
 /// The reason of a pause that an operator made.
 pub const BY_HAND: &str = "by_hand";
@@ -434,4 +434,26 @@ fn named(config: &TenantConfig, by: By, value: String) -> String {
             .map_or_else(|| format!("removed wave {id}"), |wave| wave.name.clone()),
         None => value,
     }
+}
+
+/// Stores how the rollout goes on. Says `false`, and stores nothing, if somebody changed the virtual server since `version`
+///
+///
+/// # Errors
+/// If the database fails.
+pub async fn save(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    code: &TenantCode,
+    version: i64,
+    staging: &Staging,
+) -> storage::Result<bool> {
+    let Some(before) = tenants::config(connection, code).await? else { return Ok(false) };
+    if before.version != version {
+        return Ok(false);
+    }
+    let mut after = before.clone();
+    after.settings.self_provisioning.staging = staging.clone();
+    super::tenants::change(desk, connection, &before, &after).await?;
+    Ok(true)
 }

@@ -1,19 +1,23 @@
 //! The rollout as programs read it: one form for the command line and the management API. The names are stable;
 //! `docs/rollout.md` lists them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::rollout::{Effect, Funnel, Observations, Rollout, Slice, State};
+use crate::clock::Entropy;
 use crate::domain::funnel::{Bar, Reached, Stage, per_mille};
+use crate::domain::name::{checked, key_of};
 use crate::domain::policy::access::Demand;
-use crate::domain::policy::staging::Trouble;
+use crate::domain::policy::staging::{Brake, Mode, Staging, Trouble, Wave};
 use crate::domain::tenant::TenantConfig;
 use crate::domain::timestamp::Timestamp;
 use crate::storage::rollout_effect::People;
 use crate::storage::rollout_observed::Counted;
 
 /// People, counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "RolloutPeople")]
 pub struct PeopleTold {
     /// Target users whose account may be used.
     pub targeted: u64,
@@ -37,7 +41,8 @@ impl From<People> for PeopleTold {
 }
 
 /// How far people came, and in what tenths of a percent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "FunnelStep")]
 pub struct StepTold {
     /// The step.
     pub step: String,
@@ -67,7 +72,8 @@ impl From<&Bar> for StepTold {
 }
 
 /// A part of the funnel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "FunnelPart")]
 pub struct SliceTold {
     /// The wave, group, platform or language.
     pub name: String,
@@ -113,7 +119,8 @@ impl From<&Slice> for SliceTold {
 }
 
 /// The funnel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Funnel")]
 pub struct FunnelTold {
     /// When it was counted.
     pub at: String,
@@ -142,7 +149,8 @@ impl FunnelTold {
 }
 
 /// What the brake sees of a wave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "WaveTrouble")]
 pub struct TroubleTold {
     /// People who were asked in its window.
     pub asked: u64,
@@ -161,7 +169,8 @@ impl From<Trouble> for TroubleTold {
 }
 
 /// A wave that stands still.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "WavePause")]
 pub struct PauseTold {
     /// Since when.
     pub since: String,
@@ -174,7 +183,8 @@ pub struct PauseTold {
 }
 
 /// A wave and how it goes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Wave")]
 pub struct WaveTold {
     /// Its identifier.
     pub id: String,
@@ -243,7 +253,8 @@ impl WaveTold {
 }
 
 /// Something and how many people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "RolloutCount")]
 pub struct CountTold {
     /// What is counted.
     pub item: String,
@@ -252,7 +263,8 @@ pub struct CountTold {
 }
 
 /// What was observed in the last 30 days.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "RolloutObserved")]
 pub struct ObservedTold {
     /// Different people who would have been asked.
     pub people: u64,
@@ -292,7 +304,8 @@ impl From<&Observations> for ObservedTold {
 }
 
 /// The rollout as it is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Rollout")]
 pub struct RolloutTold {
     /// `everybody`, `observe` or `waves`.
     pub rollout: String,
@@ -318,7 +331,8 @@ impl RolloutTold {
 }
 
 /// What an application asks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ApplicationAsks")]
 pub struct ApplicationTold {
     /// Its name.
     pub name: String,
@@ -329,7 +343,8 @@ pub struct ApplicationTold {
 }
 
 /// People of a wave.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "WaveEffect")]
 pub struct WaveEffectTold {
     /// The wave's name.
     pub wave: String,
@@ -338,7 +353,8 @@ pub struct WaveEffectTold {
 }
 
 /// What settings would do, in numbers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "RolloutEffect")]
 pub struct EffectTold {
     /// All target users.
     pub all: PeopleTold,
@@ -367,6 +383,173 @@ impl From<&Effect> for EffectTold {
             in_no_wave: effect.rest.into(),
             applications: effect.applications.iter().map(application).collect(),
         }
+    }
+}
+
+/// A wave as somebody wants it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WaveDraft {
+    /// The identifier of a wave that is there and stays the same one; a new wave has none, or is the one with its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Unique among the waves.
+    pub name: String,
+    /// From then on its people are asked: RFC 3339.
+    pub starts_at: String,
+    /// Names of groups; none means everybody.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// The share of them, 1 to 100.
+    #[serde(default = "whole")]
+    pub percent: u8,
+    /// How many new people are asked in a day; 0 sets no limit.
+    #[serde(default)]
+    pub most_per_day: u32,
+    /// How often somebody may put it off; left out, no number is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postponements: Option<u32>,
+    /// Until when it may be put off: RFC 3339; left out, no date is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<String>,
+}
+
+const fn whole() -> u8 {
+    100
+}
+
+/// When a wave pauses by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BrakeDraft {
+    /// Failed enrollments among those that came to an end, in percent; 0 does not look at them.
+    pub failed_percent: u8,
+    /// People whom the help desk had to help among those who were asked, in percent; 0 does not look at them.
+    pub help_desk_percent: u8,
+    /// With fewer than this many people nothing is braked.
+    pub at_least: u32,
+    /// How far it looks back, in minutes.
+    pub window_minutes: u32,
+}
+
+/// The rollout as somebody wants it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RolloutDraft {
+    /// `everybody`, `observe` or `waves`.
+    pub rollout: String,
+    /// The waves; the first that somebody belongs to is that person's.
+    #[serde(default)]
+    pub waves: Vec<WaveDraft>,
+    /// What pauses a wave.
+    #[serde(default)]
+    pub brake: BrakeDraft,
+}
+
+impl Default for BrakeDraft {
+    fn default() -> Self {
+        Brake::default().into()
+    }
+}
+
+impl From<Brake> for BrakeDraft {
+    fn from(Brake { failed_percent, help_desk_percent, at_least, window_minutes }: Brake) -> Self {
+        Self { failed_percent, help_desk_percent, at_least, window_minutes }
+    }
+}
+
+impl From<BrakeDraft> for Brake {
+    fn from(BrakeDraft { failed_percent, help_desk_percent, at_least, window_minutes }: BrakeDraft) -> Self {
+        Self { failed_percent, help_desk_percent, at_least, window_minutes }
+    }
+}
+
+impl RolloutDraft {
+    /// What is stored, to be changed.
+    #[must_use]
+    pub fn of(config: &TenantConfig) -> Self {
+        let staging = &config.settings.self_provisioning.staging;
+        let wave = |wave: &Wave| WaveDraft {
+            id: Some(wave.id.to_string()),
+            name: wave.name.clone(),
+            starts_at: wave.starts_at.rfc3339(),
+            groups: wave.groups.iter().filter_map(|id| config.group_name(*id)).map(str::to_owned).collect(),
+            percent: wave.percent,
+            most_per_day: wave.most_per_day,
+            postponements: wave.postponements,
+            deadline: wave.deadline.map(Timestamp::rfc3339),
+        };
+        Self {
+            rollout: staging.rollout.id().to_owned(),
+            waves: staging.wave.iter().map(wave).collect(),
+            brake: staging.brake.into(),
+        }
+    }
+
+    /// The settings that it means, or everything that is wrong with it: the field, such as `waves[0].name`, and what is
+    /// wrong.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn settings(&self, config: &TenantConfig, entropy: &Entropy) -> Result<Staging, Vec<(String, String)>> {
+        let before = &config.settings.self_provisioning.staging.wave;
+        let mut faults = Vec::new();
+        let mode = Mode::ALL.into_iter().find(|mode| mode.id() == self.rollout);
+        if mode.is_none() {
+            faults.push(("rollout".to_owned(), "must be everybody, observe or waves".to_owned()));
+        }
+        let mut waves = Vec::with_capacity(self.waves.len());
+        for (index, draft) in self.waves.iter().enumerate() {
+            let mut fault = |key: &str, words: String| faults.push((format!("waves[{index}].{key}"), words));
+            let name = match checked(&draft.name) {
+                Ok(name) => name.to_owned(),
+                Err(error) => {
+                    fault("name", error.to_string());
+                    draft.name.clone()
+                }
+            };
+            let mut time = |key: &str, text: &str| match text.parse::<Timestamp>() {
+                Ok(at) => Some(at),
+                Err(error) => {
+                    fault(key, error.to_string());
+                    None
+                }
+            };
+            let starts_at = time("starts_at", &draft.starts_at);
+            let deadline = draft.deadline.as_deref().and_then(|text| time("deadline", text));
+            let mut groups = Vec::with_capacity(draft.groups.len());
+            for wanted in &draft.groups {
+                match config.groups.iter().find(|group| key_of(&group.name) == key_of(wanted)) {
+                    Some(group) if !groups.contains(&group.id) => groups.push(group.id),
+                    Some(_) => {}
+                    None => fault("groups", format!("there is no group \"{wanted}\"")),
+                }
+            }
+            let same = |wave: &&Wave| match &draft.id {
+                Some(id) => wave.id.to_string() == *id,
+                None => key_of(&wave.name) == key_of(&name),
+            };
+            if draft.id.is_some() && !before.iter().any(|wave| same(&wave)) {
+                fault("id", "there is no such wave".to_owned());
+            }
+            waves.push(Wave {
+                id: before.iter().find(same).map_or_else(|| entropy.id(), |wave| wave.id),
+                name,
+                starts_at: starts_at.unwrap_or(Timestamp::from_seconds(0)),
+                groups,
+                percent: draft.percent,
+                most_per_day: draft.most_per_day,
+                postponements: draft.postponements,
+                deadline: deadline.filter(|_| starts_at.is_some()),
+            });
+            let twice = waves.iter().rev().skip(1).any(|other| waves.last().is_some_and(|wave| wave.id == other.id));
+            if twice {
+                fault("id", "is given twice".to_owned());
+            }
+        }
+        let staging = Staging { rollout: mode.unwrap_or_default(), wave: waves, brake: self.brake.into() };
+        faults.extend(staging.faults().into_iter().map(|(key, words)| (key.replace("wave[", "waves["), words)));
+        if faults.is_empty() { Ok(staging) } else { Err(faults) }
     }
 }
 

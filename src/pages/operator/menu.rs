@@ -23,6 +23,8 @@ pub const fn page(module: Module) -> Option<&'static str> {
         Module::Tokens => Some("tokens"),
         Module::Provisioning => Some("provisioning"),
         Module::ProvisioningRules => Some("provisioning-rules"),
+        Module::Rollout => Some("rollout"),
+        Module::Funnel => Some("funnel"),
         _ => None,
     }
 }

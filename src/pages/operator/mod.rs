@@ -16,6 +16,11 @@ mod preflight;
 mod provisioning;
 mod provisioning_rules;
 mod saved;
+mod funnel;
+pub mod menu;
+mod operators;
+mod platforms;
+mod rollout;
 mod self_provisioning;
 mod settings;
 pub mod shell;
@@ -65,6 +70,8 @@ pub fn table() -> Table {
     jobs::routes(&mut table);
     provisioning::routes(&mut table);
     provisioning_rules::routes(&mut table);
+    rollout::routes(&mut table);
+    funnel::routes(&mut table);
     table
 }
 

@@ -1,0 +1,172 @@
+//! The rollout and its funnel: what the pages of the console show and do, for programs.
+
+use actix_web::HttpRequest;
+use actix_web::http::Method;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::time::Duration;
+
+use super::io::{Body, Named, Query, done, if_match, ok, versioned};
+use super::problem::{FieldProblem, Problem};
+use super::{Answer, Api};
+use crate::domain::ids::WaveId;
+use crate::domain::name::key_of;
+use crate::domain::operator::{Deed, Module};
+use crate::domain::policy::staging::{Staging, Wave};
+use crate::flow::administration::rollout;
+use crate::flow::administration::rollout_told::{EffectTold, FunnelTold, RolloutDraft, RolloutTold};
+use crate::http::guard::Program;
+use crate::storage::rollout_funnel::{By, Filter};
+use crate::storage::{self, Connection};
+
+/// How a wave is paused.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct PauseWanted {
+    /// People who were asked already are let in as before, too.
+    everybody: bool,
+}
+
+/// Which attempts a funnel counts.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct FunnelAsked {
+    /// In parts: `wave`, `group`, `platform`, `language` or `all`; `wave` if it is not said.
+    by: Option<String>,
+    /// Of so many days, 1 to 400; 30 if it is not said.
+    #[schemars(range(min = 1, max = 400))]
+    days: Option<u32>,
+    /// The identifier of a wave.
+    wave: Option<String>,
+    /// The name of a group.
+    group: Option<String>,
+    /// A platform.
+    platform: Option<String>,
+    /// A language tag.
+    language: Option<String>,
+}
+
+/// Registers the routes.
+pub fn routes(api: &mut Api) {
+    let needs = |deed| Module::Rollout.needs(deed);
+    api.get("rollout", needs(Deed::Access), "The waves with state and progress, and what was observed", show)
+        .gives::<RolloutTold>(200);
+    api.get("rollout/settings", needs(Deed::Access), "How the rollout goes on", settings)
+        .gives::<RolloutDraft>(200)
+        .versioned();
+    api.route(Method::PUT, "rollout/settings", needs(Deed::Edit), "Change how the rollout goes on", save)
+        .takes::<RolloutDraft>()
+        .gives_nothing()
+        .versioned();
+    api.route(Method::POST, "rollout/effect", needs(Deed::Access), "What settings would do, in numbers", effect)
+        .takes::<RolloutDraft>()
+        .gives::<EffectTold>(200);
+    api.route(Method::POST, "rollout/waves/{wave}/pause", needs(Deed::Edit), "Pause a wave", pause)
+        .takes::<PauseWanted>()
+        .gives_nothing();
+    api.route(Method::POST, "rollout/waves/{wave}/resume", needs(Deed::Edit), "Let a wave go on", resume)
+        .gives_nothing();
+    api.get(
+        "funnel",
+        Module::Funnel.needs(Deed::Access),
+        "How far people come, where they stop, how long it takes",
+        funnel,
+    )
+    .query::<FunnelAsked>()
+    .gives::<FunnelTold>(200);
+}
+
+async fn show(program: Program) -> Answer {
+    let (config, now) = (&program.call.realm.config, program.call.visit.now);
+    let look = async |connection: &mut Connection| rollout::state(connection, config, now).await;
+    let state = program.call.site.house.db.read(look).await?;
+    Ok(ok(&RolloutTold::of(&state, config, now)))
+}
+
+async fn settings(program: Program) -> Answer {
+    let config = &program.call.realm.config;
+    Ok(versioned(config.version, &RolloutDraft::of(config)))
+}
+
+/// The settings that a draft means, or a problem that names each field.
+fn staging(program: &Program, draft: &RolloutDraft) -> Result<Staging, Problem> {
+    let meant = draft.settings(&program.call.realm.config, &program.call.site.house.entropy);
+    meant.map_err(|faults| {
+        Problem::invalid(faults.into_iter().map(|(field, message)| FieldProblem { field, message }).collect())
+    })
+}
+
+async fn save(program: Program, request: HttpRequest, Body(draft): Body<RolloutDraft>) -> Answer {
+    let version = if_match(&request)?;
+    let staging = staging(&program, &draft)?;
+    let (desk, code) = (program.desk(), program.call.realm.code());
+    let work = async |connection: &mut Connection| rollout::save(&desk, connection, code, version, &staging).await;
+    let saved = match desk.house.db.write(work).await {
+        Err(storage::Error::Contended) => false,
+        saved => saved?,
+    };
+    if !saved {
+        return Err(Problem::changed_meanwhile());
+    }
+    desk.house.forget_realms();
+    Ok(done())
+}
+
+async fn effect(program: Program, Body(draft): Body<RolloutDraft>) -> Answer {
+    let config = &program.call.realm.config;
+    let mut provisioning = config.settings.self_provisioning.clone();
+    provisioning.staging = staging(&program, &draft)?;
+    let look = async |connection: &mut Connection| rollout::effect(connection, config, &provisioning).await;
+    let effect = program.call.site.house.db.read(look).await?;
+    Ok(ok(&EffectTold::from(&effect)))
+}
+
+fn wave(program: &Program, id: WaveId) -> Result<Wave, Problem> {
+    let staging = &program.call.realm.config.settings.self_provisioning.staging;
+    staging.with_id(id).cloned().ok_or_else(Problem::not_found)
+}
+
+async fn pause(program: Program, Named(id): Named<WaveId>, Body(wanted): Body<PauseWanted>) -> Answer {
+    let wave = wave(&program, id)?;
+    let (desk, tenant, everybody) = (program.desk(), program.call.realm.tenant(), wanted.everybody);
+    let work = async |connection: &mut Connection| rollout::pause(&desk, connection, tenant, &wave, everybody).await;
+    desk.house.db.write(work).await?;
+    Ok(done())
+}
+
+async fn resume(program: Program, Named(id): Named<WaveId>) -> Answer {
+    let wave = wave(&program, id)?;
+    let (desk, tenant) = (program.desk(), program.call.realm.tenant());
+    let work = async |connection: &mut Connection| rollout::resume(&desk, connection, tenant, &wave).await;
+    desk.house.db.write(work).await?;
+    Ok(done())
+}
+
+async fn funnel(program: Program, Query(asked): Query<FunnelAsked>) -> Answer {
+    let (config, now) = (&program.call.realm.config, program.call.visit.now);
+    let wrong = |words: &str| Problem::new(400, "malformed", words.to_owned());
+    let by = match &asked.by {
+        None => By::Wave,
+        Some(text) => By::named(text).ok_or_else(|| wrong("by must be wave, group, platform, language or all"))?,
+    };
+    let days = asked.days.unwrap_or(30);
+    if !(1..=400).contains(&days) {
+        return Err(wrong("days must be from 1 to 400"));
+    }
+    let wave = match &asked.wave {
+        None => None,
+        Some(text) => Some(text.parse().map_err(|_| wrong("wave must be the identifier of a wave"))?),
+    };
+    let group = match &asked.group {
+        None => None,
+        Some(name) => {
+            let found = config.groups.iter().find(|group| key_of(&group.name) == key_of(name));
+            Some(found.ok_or_else(|| wrong("there is no such group"))?.id)
+        }
+    };
+    let since = Some(now.minus(Duration::from_secs(u64::from(days) * 86_400)));
+    let filter = Filter { since, group, platform: asked.platform, language: asked.language, wave };
+    let look = async |connection: &mut Connection| rollout::funnel(connection, config, (by, &filter), now).await;
+    let found = program.call.site.house.db.read(look).await?;
+    Ok(ok(&FunnelTold::of(&found, by.id(), now)))
+}

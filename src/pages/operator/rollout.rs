@@ -1,0 +1,409 @@
+//! The rollout: waves with their state and progress, pause and resume, what was observed, and the settings with their effect
+//! in numbers before they are saved (R-039, R-040).
+
+use actix_web::{HttpRequest, web};
+use askama::Template;
+
+use super::shell::{FieldFault, Shell};
+use crate::domain::ids::WaveId;
+use crate::domain::operator::{Deed, Module};
+use crate::domain::policy::staging::{MOST_WAVES, Mode, Wave};
+use crate::flow::administration::rollout;
+use crate::flow::administration::rollout_told::{
+    BrakeDraft, CountTold, EffectTold, PeopleTold, RolloutDraft, RolloutTold, WaveDraft, WaveTold,
+};
+use crate::http::guard::{Seat, Table};
+use crate::http::{Answer, Fault, Form, page};
+use crate::storage::Connection;
+
+/// The pages, below `/operator/`.
+const PAGE: &str = "rollout";
+const EDIT: &str = "rollout/edit";
+
+/// What is said after a change.
+const DONE: [(&str, &str); 4] = [
+    ("saved", "The rollout was saved. It applies from the next login on."),
+    ("paused", "The wave is paused: nobody new is asked."),
+    ("resumed", "The wave goes on."),
+    ("unchanged", "Nothing was changed: it was so already."),
+];
+
+/// Registers the routes.
+pub fn routes(table: &mut Table) {
+    let needs = |deed| Module::Rollout.needs(deed);
+    table.get(PAGE, needs(Deed::Access), show);
+    table.get(EDIT, needs(Deed::Edit), edit);
+    table.post(EDIT, needs(Deed::Edit), post);
+    table.post("rollout/waves/{wave}/pause", needs(Deed::Edit), pause);
+    table.post("rollout/waves/{wave}/resume", needs(Deed::Edit), resume);
+}
+
+#[derive(Template)]
+#[template(path = "operator/rollout.html")]
+struct StatePage {
+    shell: Shell,
+    told: RolloutTold,
+    mode: &'static str,
+    /// Lists of what was observed, with their headings.
+    observed: Vec<(&'static str, &'static str, Vec<CountTold>)>,
+    may_edit: bool,
+}
+
+impl StatePage {
+    /// How much of a wave's people have an authenticator, in percent.
+    fn share(people: &PeopleTold) -> u64 {
+        (people.with_authenticator * 100).checked_div(people.targeted).unwrap_or(0)
+    }
+
+    fn state(wave: &WaveTold) -> (&'static str, &'static str) {
+        match wave.state.as_str() {
+            "paused" => ("bad", "paused"),
+            "runs" => ("good", "asking"),
+            _ => ("", "waiting"),
+        }
+    }
+
+    fn reason(wave: &WaveTold) -> String {
+        let Some(pause) = &wave.pause else { return String::new() };
+        let percent = pause.numbers.get("percent").and_then(serde_json::Value::as_u64).unwrap_or(0);
+        let why = match pause.reason.as_str() {
+            "enrollments_failed" => format!("by itself: {percent} % of enrollments failed"),
+            "help_desk_needed" => format!("by itself: the help desk had to help {percent} % of the people"),
+            _ => "by an operator".to_owned(),
+        };
+        let everybody = if pause.everybody { " People who were asked already are let in as before." } else { "" };
+        format!("Paused since {} {why}.{everybody}", spaced(&pause.since))
+    }
+
+    fn when(text: &str) -> String {
+        spaced(text)
+    }
+}
+
+/// A time of the API as tables show it.
+fn spaced(text: &str) -> String {
+    text.trim_end_matches('Z').replace('T', " ") + " UTC"
+}
+
+fn words(mode: &str) -> &'static str {
+    match mode {
+        "observe" => "Only observed: nobody is asked, and everybody who would be is written down",
+        "waves" => "Wave by wave",
+        _ => "All target users are asked",
+    }
+}
+
+/// What an obstacle or a reason is called.
+fn called(item: &str) -> &str {
+    match item {
+        "" => "nothing: they could enroll",
+        "no_email" => "no mail address",
+        "no_platform" => "no platform is allowed",
+        "no_password" => "no password",
+        "enrollment_locked" => "enrollment is locked",
+        "address_is_new" => "the mail address is too new",
+        "dormant" => "not used for too long",
+        "window_closed" => "the time to enroll is over",
+        "unknown_network" => "not from that network",
+        "pass_needed" | "recovery_needed" => "the help desk must help",
+        "otp_observed" => "only observed",
+        "otp_no_wave" => "in no wave",
+        "otp_before_wave" => "the wave has not begun",
+        "otp_day_full" => "enough people that day",
+        "otp_paused" => "the wave is paused",
+        "otp_postponed" => "put off",
+        other => other,
+    }
+}
+
+/// `GET …/operator/rollout`.
+async fn show(seat: Seat, request: HttpRequest) -> Answer {
+    let shell = Shell::of(&seat, Module::Rollout).with_done(request.query_string(), &DONE);
+    state_page(&seat, shell).await
+}
+
+async fn state_page(seat: &Seat, shell: Shell) -> Answer {
+    let (config, now) = (&seat.call.realm.config, seat.call.visit.now);
+    let look = async |connection: &mut Connection| rollout::state(connection, config, now).await;
+    let state = seat.call.site.house.db.read(look).await?;
+    let told = RolloutTold::of(&state, config, now);
+    let named = |list: &[CountTold]| -> Vec<CountTold> {
+        list.iter().map(|one| CountTold { item: called(&one.item).to_owned(), people: one.people }).collect()
+    };
+    let observed = vec![
+        ("applications", "Application", told.observed.applications.clone()),
+        ("policies", "Policy that asked", told.observed.policies.clone()),
+        ("reasons", "Why they were not asked", named(&told.observed.reasons)),
+        ("obstacles", "What would have stopped them", named(&told.observed.obstacles)),
+        ("days", "Day", told.observed.days.clone()),
+    ];
+    page::page(&StatePage {
+        mode: words(&told.rollout),
+        observed,
+        may_edit: seat.may(Module::Rollout, Deed::Edit),
+        told,
+        shell,
+    })
+}
+
+fn wave(seat: &Seat, id: WaveId) -> Result<Wave, Fault> {
+    let staging = &seat.call.realm.config.settings.self_provisioning.staging;
+    staging.with_id(id).cloned().ok_or(Fault::NotFound)
+}
+
+/// `POST …/operator/rollout/waves/{wave}/pause`.
+async fn pause(seat: Seat, path: web::Path<(String, WaveId)>, form: Form) -> Answer {
+    seat.check(&form)?;
+    let (wave, everybody) = (wave(&seat, path.into_inner().1)?, form.text("everybody") == "yes");
+    let (desk, tenant) = (seat.desk(), seat.call.realm.tenant());
+    let work = async |connection: &mut Connection| rollout::pause(&desk, connection, tenant, &wave, everybody).await;
+    let done = if desk.house.db.write(work).await? { "paused" } else { "unchanged" };
+    Ok(page::see(&format!("{}?done={done}", seat.path(PAGE))))
+}
+
+/// `POST …/operator/rollout/waves/{wave}/resume`.
+async fn resume(seat: Seat, path: web::Path<(String, WaveId)>, form: Form) -> Answer {
+    seat.check(&form)?;
+    let wave = wave(&seat, path.into_inner().1)?;
+    let (desk, tenant) = (seat.desk(), seat.call.realm.tenant());
+    let work = async |connection: &mut Connection| rollout::resume(&desk, connection, tenant, &wave).await;
+    let done = if desk.house.db.write(work).await? { "resumed" } else { "unchanged" };
+    Ok(page::see(&format!("{}?done={done}", seat.path(PAGE))))
+}
+
+/// A wave as it was typed: every field stays what it was, right or wrong.
+#[derive(Debug, Clone, Default)]
+struct Typed {
+    id: String,
+    name: String,
+    starts_at: String,
+    groups: String,
+    percent: String,
+    most_per_day: String,
+    postponements: String,
+    deadline: String,
+}
+
+impl Typed {
+    fn of(draft: &WaveDraft) -> Self {
+        Self {
+            id: draft.id.clone().unwrap_or_default(),
+            name: draft.name.clone(),
+            starts_at: local(&draft.starts_at),
+            groups: draft.groups.join("\n"),
+            percent: draft.percent.to_string(),
+            most_per_day: draft.most_per_day.to_string(),
+            postponements: draft.postponements.map(|number| number.to_string()).unwrap_or_default(),
+            deadline: draft.deadline.as_deref().map(local).unwrap_or_default(),
+        }
+    }
+
+    fn read(form: &Form, number: usize) -> Self {
+        let text = |name: &str| form.text(&format!("wave-{number}-{name}")).trim().to_owned();
+        Self {
+            id: text("id"),
+            name: text("name"),
+            starts_at: text("starts-at"),
+            groups: text("groups"),
+            percent: text("percent"),
+            most_per_day: text("most-per-day"),
+            postponements: text("postponements"),
+            deadline: text("deadline"),
+        }
+    }
+}
+
+/// A time as a browser's field for dates and times has it; the field is labelled UTC.
+fn local(rfc3339: &str) -> String {
+    let local = rfc3339.trim_end_matches('Z');
+    local.strip_suffix(":00").unwrap_or(local).to_owned()
+}
+
+/// The other way; whatever is no such time stays what it is, and is told to be none.
+fn utc(local: &str) -> String {
+    match local.matches(':').count() {
+        1 => format!("{local}:00Z"),
+        2 if !local.ends_with('Z') => format!("{local}Z"),
+        _ => local.to_owned(),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "operator/rollout_edit.html")]
+struct EditPage {
+    shell: Shell,
+    version: i64,
+    mode: String,
+    modes: Vec<(&'static str, &'static str)>,
+    waves: Vec<Typed>,
+    brake: [String; 4],
+    may_add: bool,
+    /// What the settings would do; nothing before it was asked for.
+    effect: Option<EffectTold>,
+}
+
+impl EditPage {
+    fn fault(&self, number: &usize, field: &str) -> String {
+        self.shell.fault(&format!("wave-{number}-{field}")).to_owned()
+    }
+}
+
+fn edit_page(shell: Shell, version: i64, mode: &str, waves: Vec<Typed>, brake: [String; 4]) -> EditPage {
+    EditPage {
+        shell,
+        version,
+        mode: mode.to_owned(),
+        modes: Mode::ALL.into_iter().map(|mode| (mode.id(), words(mode.id()))).collect(),
+        may_add: waves.len() < MOST_WAVES,
+        waves,
+        brake,
+        effect: None,
+    }
+}
+
+fn numbers(brake: BrakeDraft) -> [String; 4] {
+    let BrakeDraft { failed_percent, help_desk_percent, at_least, window_minutes } = brake;
+    [failed_percent.to_string(), help_desk_percent.to_string(), at_least.to_string(), window_minutes.to_string()]
+}
+
+/// `GET …/operator/rollout/edit`.
+async fn edit(seat: Seat) -> Answer {
+    let config = &seat.call.realm.config;
+    let draft = RolloutDraft::of(config);
+    let shell = Shell::titled(&seat, Module::Rollout, "Edit the rollout");
+    let waves = draft.waves.iter().map(Typed::of).collect();
+    page::page(&edit_page(shell, config.version, &draft.rollout, waves, numbers(draft.brake)))
+}
+
+/// What a form says, and what cannot be read in it.
+struct Read {
+    draft: RolloutDraft,
+    faults: Vec<FieldFault>,
+}
+
+fn number<T: std::str::FromStr>(text: &str, or: T, field: String, faults: &mut Vec<FieldFault>) -> T {
+    if text.is_empty() {
+        return or;
+    }
+    text.parse().unwrap_or_else(|_| {
+        faults.push(FieldFault::new(field, format!("\"{text}\" is not a number that can stand here.")));
+        or
+    })
+}
+
+fn read(form: &Form, waves: &[Typed]) -> Read {
+    let mut faults = Vec::new();
+    let mut drafts = Vec::with_capacity(waves.len());
+    for (at, typed) in waves.iter().enumerate() {
+        let field = |name: &str| format!("wave-{at}-{name}");
+        let postponements = (!typed.postponements.is_empty())
+            .then(|| number(&typed.postponements, 0, field("postponements"), &mut faults));
+        drafts.push(WaveDraft {
+            id: Some(typed.id.clone()).filter(|id| !id.is_empty()),
+            name: typed.name.clone(),
+            starts_at: utc(&typed.starts_at),
+            groups: typed.groups.lines().map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+            percent: number(&typed.percent, 100, field("percent"), &mut faults),
+            most_per_day: number(&typed.most_per_day, 0, field("most-per-day"), &mut faults),
+            postponements,
+            deadline: Some(utc(&typed.deadline)).filter(|text| !text.is_empty()),
+        });
+    }
+    let before = BrakeDraft::default();
+    let brake = BrakeDraft {
+        failed_percent: number(form.text("failed-percent").trim(), 0, "failed-percent".to_owned(), &mut faults),
+        help_desk_percent: number(
+            form.text("help-desk-percent").trim(),
+            0,
+            "help-desk-percent".to_owned(),
+            &mut faults,
+        ),
+        at_least: number(form.text("at-least").trim(), before.at_least, "at-least".to_owned(), &mut faults),
+        window_minutes: number(
+            form.text("window-minutes").trim(),
+            before.window_minutes,
+            "window-minutes".to_owned(),
+            &mut faults,
+        ),
+    };
+    Read { draft: RolloutDraft { rollout: form.text("rollout").to_owned(), waves: drafts, brake }, faults }
+}
+
+/// The field of the form that a fault of a draft belongs to: `waves[1].starts_at` is `wave-1-starts-at`.
+fn field_of(key: &str) -> String {
+    let name = key.rsplit('.').next().unwrap_or(key).replace('_', "-");
+    let place = key.strip_prefix("waves[").and_then(|rest| rest.split(']').next());
+    match place {
+        Some(place) => format!("wave-{place}-{}", if name == "id" { "name" } else { &name }),
+        None if key == "rollout" || key == "wave" => "rollout-everybody".to_owned(),
+        None => name,
+    }
+}
+
+/// `POST …/operator/rollout/edit`: another wave, one less, the effect in numbers, or save.
+async fn post(seat: Seat, form: Form) -> Answer {
+    seat.check(&form)?;
+    let count = form.text("count").parse::<usize>().unwrap_or(0).min(MOST_WAVES + 1);
+    let mut waves: Vec<Typed> = (0..count).map(|number| Typed::read(&form, number)).collect();
+    let (action, place) = form.text("do").split_once('-').unwrap_or((form.text("do"), ""));
+    let place = place.parse::<usize>().ok().filter(|place| *place < waves.len());
+    let brake = ["failed-percent", "help-desk-percent", "at-least", "window-minutes"]
+        .map(|name| form.text(name).trim().to_owned());
+    let version = form.text("version").parse().unwrap_or(0);
+    let shell = Shell::titled(&seat, Module::Rollout, "Edit the rollout");
+    let again = |shell: Shell, waves: Vec<Typed>| edit_page(shell, version, form.text("rollout"), waves, brake.clone());
+    match (action, place) {
+        ("add", _) => {
+            waves.push(Typed { percent: "100".to_owned(), ..Typed::default() });
+            waves.truncate(MOST_WAVES);
+            return page::page(&again(shell, waves));
+        }
+        ("remove", Some(place)) => {
+            waves.remove(place);
+            return page::page(&again(shell, waves));
+        }
+        ("up", Some(place)) if place > 0 => {
+            waves.swap(place, place - 1);
+            return page::page(&again(shell, waves));
+        }
+        _ => {}
+    }
+    let Read { draft, mut faults } = read(&form, &waves);
+    let config = &seat.call.realm.config;
+    let settings = draft.settings(config, &seat.call.site.house.entropy);
+    let staging = match settings {
+        Ok(staging) if faults.is_empty() => staging,
+        Ok(_) => return page::page(&again(shell.with_faults(faults), waves)),
+        Err(wrong) => {
+            for (key, words) in wrong {
+                let field = field_of(&key);
+                // What could not be read is told once.
+                if !faults.iter().any(|fault| fault.field == field) {
+                    let label = key.rsplit('.').next().unwrap_or(&key).replace('_', " ");
+                    faults.push(FieldFault::new(field, format!("{label}: {words}.")));
+                }
+            }
+            return page::page(&again(shell.with_faults(faults), waves));
+        }
+    };
+    if action == "save" {
+        let (desk, code) = (seat.desk(), seat.call.realm.code());
+        let work = async |connection: &mut Connection| rollout::save(&desk, connection, code, version, &staging).await;
+        let saved = match desk.house.db.write(work).await {
+            Err(crate::storage::Error::Contended) => false,
+            saved => saved?,
+        };
+        if saved {
+            desk.house.forget_realms();
+            return Ok(page::see(&format!("{}?done=saved", seat.path(PAGE))));
+        }
+        let complaint = "Somebody else changed the settings meanwhile, so nothing was saved. What you typed is still here; open \
+                         this page anew to see what is stored now.";
+        return page::page(&again(shell.with_complaint(complaint), waves));
+    }
+    let mut provisioning = config.settings.self_provisioning.clone();
+    provisioning.staging = staging;
+    let look = async |connection: &mut Connection| rollout::effect(connection, config, &provisioning).await;
+    let effect = EffectTold::from(&seat.call.site.house.db.read(look).await?);
+    page::page(&EditPage { effect: Some(effect), ..again(shell, waves) })
+}
