@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::{ApplicationId, GroupId, TenantId, UserId};
 use crate::domain::login::origin::Origin;
-use crate::domain::oidc_client::OidcClient;
+use crate::domain::oidc_client::{ClientSecret, OidcClient};
 use crate::domain::operator::Operator;
 use crate::domain::service_provider::ServiceProvider;
 
@@ -30,6 +30,30 @@ pub struct Application {
 }
 
 impl Application {
+    /// What is configured, as JSON, without anything that a secret could be guessed from: for the audit trail.
+    #[must_use]
+    pub fn without_secrets(&self) -> serde_json::Value {
+        let mut protocol = serde_json::to_value(&self.protocol).unwrap_or_default();
+        if let Some(client) = protocol.get_mut("oidc").and_then(serde_json::Value::as_object_mut) {
+            client.insert("secrets".to_owned(), self.secrets().len().into());
+        }
+        serde_json::json!({
+            "name": self.name,
+            "launch_url": self.launch_url,
+            "assignment": self.assignment,
+            "protocol": protocol,
+        })
+    }
+
+    /// The client secrets, as they are stored.
+    #[must_use]
+    pub fn secrets(&self) -> &[ClientSecret] {
+        match &self.protocol {
+            Protocol::Oidc(client) => &client.secrets,
+            Protocol::Saml(_) | Protocol::Portal | Protocol::Console => &[],
+        }
+    }
+
     /// The operator console of a virtual server, assigned to its operators. It has the identifier of its virtual server, so that
     /// logins that lead to it can name it.
     #[must_use]

@@ -3,7 +3,7 @@
 //! Every change here raises the tenant's version, which is what the caches of all instances compare.
 
 use super::row::{Row, document};
-use super::statement::{Question, Statement};
+use super::statement::{Question, Record, Statement};
 use super::{Connection, Result, operators};
 use crate::domain::application::Application;
 use crate::domain::group::Group;
@@ -190,6 +190,42 @@ pub async fn remove_group(connection: &mut Connection, tenant: TenantId, group: 
     Ok(())
 }
 
+/// The name of a group.
+pub fn group_name(tenant: TenantId, group: GroupId) -> Question<Option<String>> {
+    let statement = Statement::new("SELECT name FROM user_group WHERE tenant_id = ? AND id = ?");
+    Question::new(statement.shown(tenant).shown(group), |rows| {
+        rows.into_iter().next().map(|row| Row::of("user_group", row).text("name")).transpose()
+    })
+}
+
+/// The application with this identifier, as it is stored.
+pub async fn application(
+    connection: &mut Connection,
+    tenant: TenantId,
+    id: ApplicationId,
+) -> Result<Option<Application>> {
+    let row = Statement::new(
+        "SELECT id, name, active, protocol, assignment, launch_url FROM application WHERE tenant_id = ? AND id = ?",
+    )
+    .shown(tenant)
+    .shown(id)
+    .first(connection)
+    .await?;
+    row.map(application_of).transpose()
+}
+
+fn application_of(row: Record) -> Result<Application> {
+    let row = Row::of("application", row);
+    Ok(Application {
+        id: row.parsed("id")?,
+        name: row.text("name")?,
+        active: row.integer("active")? != 0,
+        launch_url: row.text_or_none("launch_url")?,
+        assignment: row.document("assignment")?,
+        protocol: row.document("protocol")?,
+    })
+}
+
 async fn applications(connection: &mut Connection, tenant: TenantId) -> Result<Vec<Application>> {
     let rows = Statement::new(
         "SELECT id, name, active, protocol, assignment, launch_url FROM application WHERE tenant_id = ? ORDER BY name",
@@ -197,19 +233,7 @@ async fn applications(connection: &mut Connection, tenant: TenantId) -> Result<V
     .shown(tenant)
     .rows(connection)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            let row = Row::of("application", row);
-            Ok(Application {
-                id: row.parsed("id")?,
-                name: row.text("name")?,
-                active: row.integer("active")? != 0,
-                launch_url: row.text_or_none("launch_url")?,
-                assignment: row.document("assignment")?,
-                protocol: row.document("protocol")?,
-            })
-        })
-        .collect()
+    rows.into_iter().map(application_of).collect()
 }
 
 /// Stores an application, new or changed.
@@ -266,7 +290,8 @@ pub async fn remove_application(connection: &mut Connection, tenant: TenantId, i
     Ok(())
 }
 
-async fn policies(connection: &mut Connection, tenant: TenantId) -> Result<Option<AccessPolicies>> {
+/// The policies of a virtual server, as they are stored; `None` before it has any.
+pub async fn policies(connection: &mut Connection, tenant: TenantId) -> Result<Option<AccessPolicies>> {
     let rows = Statement::new("SELECT id, position, policy FROM access_policy WHERE tenant_id = ? ORDER BY position")
         .shown(tenant)
         .rows(connection)

@@ -203,7 +203,7 @@ impl AccessPolicy {
 }
 
 /// All policies of a virtual server: ranked exceptions and the one global policy.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AccessPolicies {
     /// In rank order; the first match applies.
     pub exceptions: Vec<AccessPolicy>,

@@ -1,6 +1,6 @@
 //! Virtual servers and what is configured in them.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Desk, keys, templates};
 use crate::domain::application::{Application, Assignment, Protocol};
@@ -96,8 +96,19 @@ pub async fn change(
     }
     let (old, new) = (&before.settings.token_templates, &settings.token_templates);
     templates::record(desk, connection, tenant.id, old, new).await?;
-    let detail = json!({ "old": before.settings, "new": settings });
+    let detail = json!({ "old": told(&before.tenant, &before.settings), "new": told(tenant, settings) });
     desk.record(connection, tenant.id, Action::TenantChanged, ("tenant", tenant.id.to_string()), detail).await
+}
+
+/// Name, language, state and settings of a virtual server, for the audit trail.
+fn told(tenant: &Tenant, settings: &TenantSettings) -> Value {
+    let mut told = serde_json::to_value(settings).unwrap_or_default();
+    if let Some(told) = told.as_object_mut() {
+        told.insert("name".to_owned(), json!(tenant.name));
+        told.insert("default_language".to_owned(), json!(tenant.default_language));
+        told.insert("enabled".to_owned(), json!(tenant.status == Status::Enabled));
+    }
+    told
 }
 
 /// Stores a new group.
@@ -112,7 +123,8 @@ pub async fn add_group(
 ) -> storage::Result<()> {
     tenants::insert_group(connection, tenant, group, desk.now).await?;
     let object = ("group", group.id.to_string());
-    desk.record(connection, tenant, Action::GroupCreated, object, json!({ "name": group.name })).await
+    let detail = json!({ "name": group.name, "old": null, "new": { "name": group.name } });
+    desk.record(connection, tenant, Action::GroupCreated, object, detail).await
 }
 
 /// Removes a group that nothing refers to.
@@ -125,8 +137,10 @@ pub async fn remove_group(
     tenant: TenantId,
     group: GroupId,
 ) -> storage::Result<()> {
+    let name = tenants::group_name(tenant, group).ask(connection).await?;
     tenants::remove_group(connection, tenant, group).await?;
-    desk.record(connection, tenant, Action::GroupRemoved, ("group", group.to_string()), json!({})).await
+    let detail = json!({ "name": name, "old": { "name": name }, "new": null });
+    desk.record(connection, tenant, Action::GroupRemoved, ("group", group.to_string()), detail).await
 }
 
 /// Stores an application, new or changed.
@@ -140,10 +154,17 @@ pub async fn put_application(
     application: &Application,
     new: bool,
 ) -> storage::Result<()> {
+    let before = tenants::application(connection, tenant, application.id).await?;
     tenants::put_application(connection, tenant, application, desk.now).await?;
     let action = if new { Action::ApplicationCreated } else { Action::ApplicationChanged };
     let object = ("application", application.id.to_string());
-    let detail = json!({ "name": application.name, "key": application.protocol.key() });
+    let detail = json!({
+        "name": application.name,
+        "key": application.protocol.key(),
+        "old": before.as_ref().map(Application::without_secrets),
+        "new": application.without_secrets(),
+        "secret_changed": before.is_some_and(|before| before.secrets() != application.secrets()),
+    });
     desk.record(connection, tenant, action, object, detail).await
 }
 
@@ -157,8 +178,14 @@ pub async fn remove_application(
     tenant: TenantId,
     id: ApplicationId,
 ) -> storage::Result<()> {
+    let before = tenants::application(connection, tenant, id).await?;
     tenants::remove_application(connection, tenant, id).await?;
-    desk.record(connection, tenant, Action::ApplicationRemoved, ("application", id.to_string()), json!({})).await
+    let detail = json!({
+        "name": before.as_ref().map(|before| &before.name),
+        "old": before.as_ref().map(Application::without_secrets),
+        "new": null,
+    });
+    desk.record(connection, tenant, Action::ApplicationRemoved, ("application", id.to_string()), detail).await
 }
 
 /// Makes `policies` the only policies of a virtual server.
@@ -171,8 +198,10 @@ pub async fn set_policies(
     tenant: TenantId,
     policies: &AccessPolicies,
 ) -> storage::Result<()> {
+    let before = tenants::policies(connection, tenant).await?;
     tenants::set_policies(connection, tenant, policies, desk.now).await?;
     let names: Vec<&str> = policies.exceptions.iter().map(|policy| policy.name.as_str()).collect();
     let object = ("policies", policies.global.id.to_string());
-    desk.record(connection, tenant, Action::PolicyChanged, object, json!({ "ranked": names })).await
+    let detail = json!({ "ranked": names, "old": before, "new": policies });
+    desk.record(connection, tenant, Action::PolicyChanged, object, detail).await
 }
