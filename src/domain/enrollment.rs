@@ -71,6 +71,51 @@ impl State {
     }
 }
 
+/// The furthest step that an enrollment has reached, for its history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reached {
+    /// It was begun.
+    Started,
+    /// The mailbox was proven.
+    Mailbox,
+    /// A platform was chosen.
+    Platform,
+    /// The app is installed, as the person said.
+    Installed,
+    /// A standard app was shown its secret.
+    Secret,
+    /// A device has confirmed its keys.
+    Activated,
+    /// There is a token.
+    Completed,
+}
+
+impl Reached {
+    /// All of them, in their order.
+    pub const ALL: [Self; 7] =
+        [Self::Started, Self::Mailbox, Self::Platform, Self::Installed, Self::Secret, Self::Activated, Self::Completed];
+
+    /// The number in the database.
+    #[must_use]
+    pub const fn number(self) -> i64 {
+        self as i64
+    }
+
+    /// The published name.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Mailbox => "mailbox_proven",
+            Self::Platform => "platform_chosen",
+            Self::Installed => "app_installed",
+            Self::Secret => "secret_shown",
+            Self::Activated => "activated",
+            Self::Completed => "completed",
+        }
+    }
+}
+
 /// How far an enrollment is, as the next step asks for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {

@@ -17,6 +17,7 @@ use crate::domain::letter::Letter;
 use crate::domain::lockout::Lock;
 use crate::domain::login::addition::Addition;
 use crate::domain::login::complaint::Complaint;
+use crate::domain::login::origin::Origin;
 use crate::domain::login::outcome::Ending;
 use crate::domain::login::step::Step;
 use crate::domain::oath::uri::{Kind, OtpAuth};
@@ -124,6 +125,13 @@ pub(super) async fn open(
         created_at: visit.now,
     };
     enrollments::insert(connection, &enrollment).await?;
+    let begun = enrollments::Begun {
+        method: if case.login().origin == Origin::Portal { "portal" } else { "self_provisioning" },
+        address: visit.address.to_string(),
+        application: Some(case.login().application),
+        correlation: Some(case.login().correlation),
+    };
+    enrollments::began(connection, realm.tenant(), enrollment.id, &begun).await?;
     storage::logins::touch(connection, realm.tenant(), login, deadline(case, visit)).await?;
     house.record(connection, event(case, visit, Action::EnrollmentStarted).on("enrollment", enrollment.id)).await?;
     if addition.is_none() {
@@ -275,6 +283,7 @@ pub async fn redeem(
         let code = email_codes::newest_of(connection, tenant, id).await?;
         let Some(code) = code.filter(|code| code.pending && visit.now < code.expires_at) else {
             house.record(connection, event(&case, visit, Action::CodeExpired)).await?;
+            enrollments::stumbled(tenant, enrollment.id, "code_expired").run(connection).await?;
             return Ok(Ok(Posted::complaint(Complaint::CodeExpired)));
         };
         if !email_codes::reserve_try(connection, tenant, code.id, TRIES).await? {
@@ -293,6 +302,7 @@ pub async fn redeem(
         let mut writes = stepped_up(house, realm, visit, &case, &cookie, Proven::Mailbox);
         writes.push(house.entry(&event(&case, visit, Action::CodeVerified)));
         writes.extend(rollout::reached(&case, Reached::Mail, visit.now));
+        writes.push(enrollments::proven(tenant, enrollment.id));
         statement::run_all(connection, writes).await?;
         // Where there is one platform there is nothing to choose (part B1).
         if let ([only], None) = (realm.config.settings.platforms.allowed().as_slice(), enrollment.platform) {
@@ -314,6 +324,10 @@ async fn wrong_code(
     tries: i64,
 ) -> storage::Result<Posted> {
     house.record(connection, event(case, visit, Action::CodeRejected)).await?;
+    if let Some(enrollment) = &case.enrollment {
+        let reason = if tries >= TRIES { "code_exhausted" } else { "code_rejected" };
+        enrollments::stumbled(realm.tenant(), enrollment.id, reason).run(connection).await?;
+    }
     let subject = enrollment_subject(house, realm.tenant(), user);
     let (before, after) = attempts::add(connection, realm, visit, &subject, enrollment_lockout()).await?;
     attempts::count_address(connection, house, realm, visit).await?;
@@ -348,6 +362,7 @@ pub async fn choose_platform(
         let Some(platform) = allowed else {
             let detail = serde_json::json!({ "platform": platform.map(Platform::id) });
             house.record(connection, event(case, visit, Action::PlatformRefused).with(detail)).await?;
+            enrollments::stumbled(realm.tenant(), enrollment, "platform_refused").run(connection).await?;
             return Ok(Posted::complaint(Complaint::PlatformNotAllowed));
         };
         start(connection, house, realm, visit, case, enrollment, platform).await
@@ -483,6 +498,7 @@ async fn issue(
     let day = activations::issued_since(connection, tenant, user, visit.now.minus(Duration::from_secs(86_400))).await?;
     if hour >= MOST_IN_HOUR || day >= MOST_IN_DAY {
         house.record(connection, event(case, visit, Action::ActivationRefused).on("enrollment", enrollment)).await?;
+        enrollments::stumbled(tenant, enrollment, "activation_limit").run(connection).await?;
         let seconds = if day >= MOST_IN_DAY { 86_400 } else { 3600 };
         return Ok(Posted::complaint(Complaint::Wait { seconds }));
     }

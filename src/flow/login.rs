@@ -310,7 +310,8 @@ pub(super) async fn end(
     }
     if let Some(enrollment) = &case.enrollment {
         storage::activations::void_of(connection, realm.tenant(), enrollment.id).await?;
-        enrollments::cancel_of(connection, realm.tenant(), id, visit.now).await?;
+        let reason = if ending == Ending::Cancelled { Some("cancelled") } else { None };
+        enrollments::cancel_of(connection, realm.tenant(), id, reason, visit.now).await?;
         house
             .record(connection, event(case, visit, Action::EnrollmentCancelled).on("enrollment", enrollment.id))
             .await?;
@@ -346,7 +347,7 @@ pub async fn switch_user(house: &House, realm: &Realm, visit: &Visit, browser: &
         }
         if let Some(enrollment) = &case.enrollment {
             storage::activations::void_of(connection, realm.tenant(), enrollment.id).await?;
-            enrollments::cancel_of(connection, realm.tenant(), id, visit.now).await?;
+            enrollments::cancel_of(connection, realm.tenant(), id, Some("user_switched"), visit.now).await?;
             house.record(connection, event(&case, visit, Action::EnrollmentCancelled)).await?;
         }
         logins::forget_evidence(connection, realm.tenant(), id).await?;

@@ -120,6 +120,13 @@ pub async fn open(house: &House, realm: &Realm, visit: &Visit, link: LinkId, typ
         logins::insert(connection, &row).await?;
         let begun = begin(house, visit, tenant, id, &place);
         enrollments::insert(connection, &begun).await?;
+        let from = enrollments::Begun {
+            method: "email_link",
+            address: visit.address.to_string(),
+            application: None,
+            correlation: Some(visit.correlation),
+        };
+        enrollments::began(connection, tenant, begun.id, &from).await?;
         house.record(connection, about(Action::LinkOpened).in_login(visit.correlation)).await?;
         let started = event(visit, tenant, Action::EnrollmentStarted).on("enrollment", begun.id);
         house.record(connection, started.in_login(visit.correlation)).await?;

@@ -416,6 +416,7 @@ async fn first_passcode(
             }
             Verdict::Reused | Verdict::Wrong => {
                 house.record(connection, event(&case, visit, Action::PasscodeRejected)).await?;
+                enrollments::stumbled(tenant, enrollment.id, "passcode_rejected").run(connection).await?;
                 attempts::count_address(connection, house, realm, visit).await?;
                 if let Some(reservation) = &case.reservation {
                     mailed::failed(connection, house, realm, visit, reservation).await?;

@@ -4,8 +4,8 @@ use super::row::{Row, document};
 use super::statement::{Question, Record, Statement};
 use super::{Connection, Result};
 use crate::domain::authenticator::template::TokenTemplate;
-use crate::domain::enrollment::{Enrollment, State};
-use crate::domain::ids::{EnrollmentId, LoginId, ReservationId, TenantId, UserId};
+use crate::domain::enrollment::{Enrollment, Reached, State};
+use crate::domain::ids::{ApplicationId, CorrelationId, EnrollmentId, LoginId, ReservationId, TenantId, UserId};
 use crate::domain::policy::platform::Platform;
 use crate::domain::timestamp::Timestamp;
 
@@ -95,16 +95,71 @@ pub async fn choose(
 ) -> Result<bool> {
     let done = Statement::new(
         "UPDATE enrollment SET platform = ?, installed = 0, activated = 0, template = NULL, serial = NULL, \
-         secret_sealed = NULL, device = NULL, device_key = NULL, updated_at = ? \
+         secret_sealed = NULL, device = NULL, device_key = NULL, \
+         reached = CASE WHEN COALESCE(reached, 0) < ? THEN ? ELSE reached END, updated_at = ? \
          WHERE tenant_id = ? AND id = ? AND state = 'open'",
     )
     .bind(platform.map(Platform::id))
+    .bind(if platform.is_some() { Reached::Platform.number() } else { 0 })
+    .bind(Reached::Platform.number())
     .bind(now.micros())
     .shown(tenant)
     .shown(id)
     .run(connection)
     .await?;
     Ok(done == 1)
+}
+
+/// Where an enrollment came from, for its history (R-558).
+#[derive(Debug, Clone)]
+pub struct Begun {
+    /// `self_provisioning`, `email_link` or `portal`.
+    pub method: &'static str,
+    /// The address that began it; empty where nobody has opened the mail yet.
+    pub address: String,
+    /// What the person was on the way to.
+    pub application: Option<ApplicationId>,
+    /// The login.
+    pub correlation: Option<CorrelationId>,
+}
+
+/// Writes down where an enrollment came from.
+///
+/// # Errors
+/// If the database fails.
+pub async fn began(connection: &mut Connection, tenant: TenantId, id: EnrollmentId, begun: &Begun) -> Result<()> {
+    Statement::new(
+        "UPDATE enrollment SET method = ?, address = ?, application_id = ?, correlation_id = ? \
+         WHERE tenant_id = ? AND id = ?",
+    )
+    .bind(begun.method)
+    .bind(&begun.address)
+    .bind(begun.application)
+    .bind(begun.correlation)
+    .shown(tenant)
+    .shown(id)
+    .run(connection)
+    .await?;
+    Ok(())
+}
+
+/// The mailbox was proven.
+pub fn proven(tenant: TenantId, id: EnrollmentId) -> Statement {
+    Statement::new(
+        "UPDATE enrollment SET reached = ?, reason = NULL WHERE tenant_id = ? AND id = ? AND COALESCE(reached, 0) < ?",
+    )
+    .bind(Reached::Mailbox.number())
+    .shown(tenant)
+    .shown(id)
+    .bind(Reached::Mailbox.number())
+}
+
+/// Something went wrong that may be tried again: the history tells what went wrong last.
+pub fn stumbled(tenant: TenantId, id: EnrollmentId, reason: &'static str) -> Statement {
+    Statement::new("UPDATE enrollment SET reason = ? WHERE tenant_id = ? AND id = ? AND state = 'open'")
+        .bind(reason)
+        .shown(tenant)
+        .shown(id)
 }
 
 /// Remembers that the app is installed.
@@ -115,8 +170,11 @@ pub async fn installed(
     now: Timestamp,
 ) -> Result<bool> {
     let done = Statement::new(
-        "UPDATE enrollment SET installed = 1, updated_at = ? WHERE tenant_id = ? AND id = ? AND state = 'open'",
+        "UPDATE enrollment SET installed = 1, reached = CASE WHEN COALESCE(reached, 0) < ? THEN ? ELSE reached END, \
+         updated_at = ? WHERE tenant_id = ? AND id = ? AND state = 'open'",
     )
+    .bind(Reached::Installed.number())
+    .bind(Reached::Installed.number())
     .bind(now.micros())
     .shown(tenant)
     .shown(id)
@@ -134,9 +192,11 @@ pub async fn set_ready(
     activated: bool,
     now: Timestamp,
 ) -> Result<bool> {
+    let reached = if activated { Reached::Activated } else { Reached::Secret };
     let done = Statement::new(
         "UPDATE enrollment SET template = ?, serial = ?, secret_sealed = ?, device = ?, device_key = ?, activated = ?, \
-         updated_at = ? WHERE tenant_id = ? AND id = ? AND state = 'open' AND activated = 0",
+         reached = CASE WHEN COALESCE(reached, 0) < ? THEN ? ELSE reached END, updated_at = ? \
+         WHERE tenant_id = ? AND id = ? AND state = 'open' AND activated = 0",
     )
     .bind(document(&ready.template))
     .bind(&ready.serial)
@@ -144,6 +204,8 @@ pub async fn set_ready(
     .bind(document(&ready.device))
     .bind(ready.device_key.clone())
     .bind(i64::from(activated))
+    .bind(reached.number())
+    .bind(reached.number())
     .bind(now.micros())
     .shown(tenant)
     .shown(id)
@@ -176,9 +238,11 @@ pub async fn ready(connection: &mut Connection, tenant: TenantId, id: Enrollment
 /// Completes an open enrollment, once, and erases its copy of the secret.
 pub async fn complete(connection: &mut Connection, tenant: TenantId, id: EnrollmentId, now: Timestamp) -> Result<bool> {
     let done = Statement::new(
-        "UPDATE enrollment SET state = 'completed', secret_sealed = NULL, updated_at = ? \
+        "UPDATE enrollment SET state = 'completed', secret_sealed = NULL, reached = ?, ended_at = ?, updated_at = ? \
          WHERE tenant_id = ? AND id = ? AND state = 'open'",
     )
+    .bind(Reached::Completed.number())
+    .bind(now.micros())
     .bind(now.micros())
     .shown(tenant)
     .shown(id)
@@ -187,12 +251,20 @@ pub async fn complete(connection: &mut Connection, tenant: TenantId, id: Enrollm
     Ok(done == 1)
 }
 
-/// Cancels the open enrollment of a login.
-pub async fn cancel_of(connection: &mut Connection, tenant: TenantId, login: LoginId, now: Timestamp) -> Result<bool> {
+/// Cancels the open enrollment of a login: because of `reason`, or of what went wrong last.
+pub async fn cancel_of(
+    connection: &mut Connection,
+    tenant: TenantId,
+    login: LoginId,
+    reason: Option<&'static str>,
+    now: Timestamp,
+) -> Result<bool> {
     let done = Statement::new(
-        "UPDATE enrollment SET state = 'cancelled', secret_sealed = NULL, updated_at = ? \
+        "UPDATE enrollment SET state = 'cancelled', secret_sealed = NULL, reason = COALESCE(?, reason), ended_at = ?, updated_at = ? \
          WHERE tenant_id = ? AND login_id = ? AND state = 'open'",
     )
+    .bind(reason)
+    .bind(now.micros())
     .bind(now.micros())
     .shown(tenant)
     .shown(login)
@@ -210,9 +282,11 @@ pub async fn cancel_others_of(
     now: Timestamp,
 ) -> Result<u64> {
     let done = Statement::new(
-        "UPDATE enrollment SET state = 'cancelled', secret_sealed = NULL, updated_at = ? \
+        "UPDATE enrollment SET state = 'cancelled', secret_sealed = NULL, reason = COALESCE(?, reason), ended_at = ?, updated_at = ? \
          WHERE tenant_id = ? AND user_id = ? AND id <> ? AND state = 'open'",
     )
+    .bind("superseded")
+    .bind(now.micros())
     .bind(now.micros())
     .shown(tenant)
     .shown(user)
@@ -232,9 +306,11 @@ pub async fn cancel_besides(
     now: Timestamp,
 ) -> Result<u64> {
     Statement::new(
-        "UPDATE enrollment SET state = 'cancelled', secret_sealed = NULL, updated_at = ? WHERE tenant_id = ? \
+        "UPDATE enrollment SET state = 'cancelled', secret_sealed = NULL, reason = COALESCE(?, reason), ended_at = ?, updated_at = ? WHERE tenant_id = ? \
          AND user_id = ? AND id <> ? AND state = 'open' AND (reservation_id IS NULL OR reservation_id = ?)",
     )
+    .bind("superseded")
+    .bind(now.micros())
     .bind(now.micros())
     .shown(tenant)
     .shown(user)
@@ -253,9 +329,11 @@ pub async fn cancel_of_reservation(
     now: Timestamp,
 ) -> Result<u64> {
     Statement::new(
-        "UPDATE enrollment SET state = 'cancelled', secret_sealed = NULL, updated_at = ? \
+        "UPDATE enrollment SET state = 'cancelled', secret_sealed = NULL, reason = COALESCE(?, reason), ended_at = ?, updated_at = ? \
          WHERE tenant_id = ? AND user_id = ? AND reservation_id = ? AND state = 'open'",
     )
+    .bind("reservation_closed")
+    .bind(now.micros())
     .bind(now.micros())
     .shown(tenant)
     .shown(user)
@@ -267,9 +345,11 @@ pub async fn cancel_of_reservation(
 /// Cancels every open enrollment of a person (R-351).
 pub async fn cancel_all_of(connection: &mut Connection, tenant: TenantId, user: UserId, now: Timestamp) -> Result<u64> {
     Statement::new(
-        "UPDATE enrollment SET state = 'cancelled', secret_sealed = NULL, updated_at = ? \
+        "UPDATE enrollment SET state = 'cancelled', secret_sealed = NULL, reason = COALESCE(?, reason), ended_at = ?, updated_at = ? \
          WHERE tenant_id = ? AND user_id = ? AND state = 'open'",
     )
+    .bind("account_removed")
+    .bind(now.micros())
     .bind(now.micros())
     .shown(tenant)
     .shown(user)

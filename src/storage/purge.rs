@@ -27,7 +27,7 @@ pub async fn run(connection: &mut Connection, now: Timestamp) -> Result<u64> {
         ("DELETE FROM activation WHERE expires_at < ?", day),
         (
             // One that stands in a mail is open until its stop date, and ends with its place in the task.
-            "UPDATE enrollment SET secret_sealed = NULL, state = 'cancelled' WHERE state = 'open' AND updated_at < ? \
+            "UPDATE enrollment SET secret_sealed = NULL, state = 'cancelled', ended_at = updated_at WHERE state = 'open' AND updated_at < ? \
              AND (reservation_id IS NULL OR reservation_id <> login_id)",
             old,
         ),

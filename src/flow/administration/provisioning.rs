@@ -298,6 +298,9 @@ async fn activation(
         created_at: desk.now,
     };
     enrollments::insert(connection, &begun).await?;
+    let from =
+        enrollments::Begun { method: "email_link", address: String::new(), application: None, correlation: None };
+    enrollments::began(connection, tenant, begun.id, &from).await?;
     let id: ActivationId = house.new_id(desk.now);
     let secret = house.entropy.secret(SECRET_LENGTH);
     let issued = Activation {
