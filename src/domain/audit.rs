@@ -1,5 +1,6 @@
 //! Audit events: every change of state leaves one, in the transaction that makes the change (INV-8).
 
+pub mod authentication;
 pub mod chain;
 
 use serde::{Deserialize, Serialize};

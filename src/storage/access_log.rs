@@ -1,6 +1,8 @@
 //! The access log: one entry for each access attempt (R-564).
 
-use super::statement::Statement;
+use super::audit_list::Place;
+use super::row::Row;
+use super::statement::{Question, Record, Statement};
 use super::{Connection, Result};
 use crate::domain::ids::{ApplicationId, CorrelationId, EventId, TenantId, UserId};
 use crate::domain::timestamp::Timestamp;
@@ -67,4 +69,175 @@ pub async fn remove_before(connection: &mut Connection, tenant: TenantId, old: T
         .bind(day.min(old).micros())
         .run(connection)
         .await
+}
+
+/// What the list of entries is narrowed by; nothing shows everything.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Of this person.
+    pub user: Option<UserId>,
+    /// To this application.
+    pub application: Option<ApplicationId>,
+    /// `success`, `failure` or `denied`.
+    pub result: Option<String>,
+    /// A published reason.
+    pub reason: Option<String>,
+    /// Of this login.
+    pub correlation: Option<CorrelationId>,
+    /// Ended at this time or later.
+    pub from: Option<Timestamp>,
+    /// Ended before this time.
+    pub to: Option<Timestamp>,
+}
+
+impl Filter {
+    fn lets_through(&self, row: &Told) -> bool {
+        self.user.is_none_or(|user| row.user == Some(user))
+            && self.application.is_none_or(|application| row.application == application)
+            && self.result.as_ref().is_none_or(|result| *result == row.result)
+            && self.reason.as_ref().is_none_or(|reason| *reason == row.reason)
+            && self.correlation.is_none_or(|correlation| row.correlation == correlation)
+    }
+}
+
+/// An entry, with what its person is called.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// Its key.
+    pub at: Timestamp,
+    /// See [`Told::at`].
+    pub id: String,
+    /// The login.
+    pub correlation: CorrelationId,
+    /// The person, if known.
+    pub user: Option<UserId>,
+    /// The user name; `None` where the account is gone.
+    pub username: Option<String>,
+    /// The mail address; `None` where the account is gone or has none.
+    pub email: Option<String>,
+    /// What was to be reached.
+    pub application: ApplicationId,
+    /// `success`, `failure` or `denied`.
+    pub result: String,
+    /// A published reason.
+    pub reason: String,
+    /// The policy that decided.
+    pub policy: String,
+    /// The scenario of it that decided.
+    pub scenario: Option<String>,
+    /// What was proven.
+    pub methods: String,
+    /// From where.
+    pub address: String,
+}
+
+/// A page of the list.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// The entries, the newest first.
+    pub rows: Vec<Told>,
+    /// Where the next page begins, to be given back; `None` at the end.
+    pub next: Option<Place>,
+}
+
+/// How many rows are read with one question.
+const CHUNK: i64 = 500;
+/// How many such questions a page may take.
+const CHUNKS: usize = 10;
+
+const ALL: &str = "SELECT access_log.at AS at, access_log.id AS id, correlation_id, access_log.user_id AS user_id, username, email, \
+     application_id, result, reason, policy, scenario, methods, address FROM access_log \
+     LEFT JOIN user_account ON user_account.tenant_id = access_log.tenant_id AND user_account.id = access_log.user_id \
+     WHERE access_log.tenant_id = ? AND at <= ? AND at >= ? AND (at < ? OR access_log.id < ?) \
+     ORDER BY at DESC, access_log.id DESC LIMIT ?";
+const OF_USER: &str = "SELECT access_log.at AS at, access_log.id AS id, correlation_id, access_log.user_id AS user_id, username, \
+     email, application_id, result, reason, policy, scenario, methods, address FROM access_log \
+     LEFT JOIN user_account ON user_account.tenant_id = access_log.tenant_id AND user_account.id = access_log.user_id \
+     WHERE access_log.tenant_id = ? AND access_log.user_id = ? AND at <= ? AND at >= ? AND (at < ? OR access_log.id < ?) \
+     ORDER BY at DESC, access_log.id DESC LIMIT ?";
+// The condition is said twice: an engine that has an index of a part of the table must see that the part is enough.
+const REFUSED: &str = "SELECT access_log.at AS at, access_log.id AS id, correlation_id, access_log.user_id AS user_id, username, \
+     email, application_id, result, reason, policy, scenario, methods, address FROM access_log \
+     LEFT JOIN user_account ON user_account.tenant_id = access_log.tenant_id AND user_account.id = access_log.user_id \
+     WHERE access_log.tenant_id = ? AND result = ? AND result <> 'success' AND at <= ? AND at >= ? \
+     AND (at < ? OR access_log.id < ?) ORDER BY at DESC, access_log.id DESC LIMIT ?";
+
+/// A page of the entries that `filter` lets through, after the place that an earlier page gave.
+///
+/// # Errors
+/// If the database fails.
+pub async fn page(
+    connection: &mut Connection,
+    tenant: TenantId,
+    filter: &Filter,
+    after: Option<&Place>,
+    limit: usize,
+) -> Result<Page> {
+    let mut place = after.cloned().unwrap_or((filter.to.map_or(i64::MAX, Timestamp::micros), String::new()));
+    let from = filter.from.map_or(i64::MIN, Timestamp::micros);
+    let mut rows: Vec<Told> = Vec::new();
+    for _ in 0..CHUNKS {
+        let statement = match (&filter.user, filter.result.as_deref()) {
+            (Some(user), _) => Statement::new(OF_USER).shown(tenant).shown(user),
+            (None, Some(result @ ("failure" | "denied"))) => Statement::new(REFUSED).shown(tenant).bind(result),
+            (None, _) => Statement::new(ALL).shown(tenant),
+        };
+        let found =
+            statement.bind(place.0).bind(from).bind(place.0).bind(&place.1).bind(CHUNK).rows(connection).await?;
+        let whole = i64::try_from(found.len()).unwrap_or(i64::MAX) < CHUNK;
+        for row in found {
+            let row = told(row)?;
+            place = (row.at.micros(), row.id.clone());
+            if filter.lets_through(&row) {
+                rows.push(row);
+            }
+        }
+        if rows.len() > limit || whole {
+            let more = rows.len() > limit;
+            rows.truncate(limit);
+            let next = rows.last().filter(|_| more).map(|last| (last.at.micros(), last.id.clone()));
+            return Ok(Page { rows, next });
+        }
+    }
+    Ok(Page { rows, next: Some(place) })
+}
+
+fn told(row: Record) -> Result<Told> {
+    let row = Row::of("access_log", row);
+    Ok(Told {
+        at: row.time("at")?,
+        id: row.text("id")?,
+        correlation: row.parsed("correlation_id")?,
+        user: row.parsed_or_none("user_id")?,
+        username: row.text_or_none("username")?,
+        email: row.text_or_none("email")?,
+        application: row.parsed("application_id")?,
+        result: row.text("result")?,
+        reason: row.text("reason")?,
+        policy: row.text("policy")?,
+        scenario: row.text_or_none("scenario")?,
+        methods: row.text("methods")?,
+        address: row.text("address")?,
+    })
+}
+
+/// How many entries of each result ended in each step of a span of time: when the step begins, the result, how many. `step` is in
+/// microseconds.
+pub fn counted(
+    tenant: TenantId,
+    (from, to): (Timestamp, Timestamp),
+    step: i64,
+) -> Question<Vec<(Timestamp, String, i64)>> {
+    let statement = Statement::new(
+        "SELECT at - at % ? AS slot, result, COUNT(*) AS n FROM access_log WHERE tenant_id = ? AND at >= ? AND at < ? \
+         GROUP BY slot, result ORDER BY slot, result",
+    );
+    let statement = statement.bind(step).shown(tenant).bind(from.micros()).bind(to.micros());
+    Question::new(statement, |rows| {
+        let read = |row| {
+            let row = Row::of("access_log", row);
+            Ok((row.time("slot")?, row.text("result")?, row.integer("n")?))
+        };
+        rows.into_iter().map(read).collect()
+    })
 }

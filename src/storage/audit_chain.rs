@@ -258,9 +258,35 @@ pub(super) fn subject_mark(subject: &str) -> String {
     format!("by:{}", subject.chars().take(200).collect::<String>())
 }
 
+/// Whether events about objects of this kind have a mark of their own: the others hang on logins or are as many.
+pub(super) fn is_object_marked(object: &str) -> bool {
+    !matches!(object, "" | "login" | "grant" | "session" | "assertion" | "user" | "token" | "enrollment" | "activation")
+}
+
+/// The mark of a kind of object.
+pub(super) fn object_mark(object: &str) -> String {
+    format!("on:{object}")
+}
+
+/// Whether events of this kind of actor have a mark of their own.
+pub(super) fn is_kind_marked(kind: &str) -> bool {
+    matches!(kind, "operator" | "api_key" | "shell")
+}
+
+/// The mark of a kind of actor.
+pub(super) fn kind_mark(kind: &str) -> String {
+    format!("as:{kind}")
+}
+
 /// What an event is found by. What hangs on one login is found by its correlation.
 fn marks(event: &Entry) -> Vec<String> {
-    let mut marks = Vec::with_capacity(3);
+    let mut marks = Vec::with_capacity(4);
+    if is_object_marked(&event.object) {
+        marks.push(object_mark(&event.object));
+    }
+    if is_kind_marked(&event.actor_kind) {
+        marks.push(kind_mark(&event.actor_kind));
+    }
     if is_marked(&event.action) {
         marks.push(action_mark(&event.action));
     }
