@@ -16,6 +16,7 @@ pub mod problem;
 mod provisioning;
 mod saved;
 mod rollout;
+mod reports;
 mod settings;
 mod spec;
 mod tokens;
@@ -53,6 +54,7 @@ pub fn api() -> Api {
     jobs::routes(&mut api);
     provisioning::routes(&mut api);
     rollout::routes(&mut api);
+    reports::routes(&mut api);
     api
 }
 

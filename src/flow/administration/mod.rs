@@ -13,6 +13,7 @@ pub mod pins;
 pub mod policies;
 pub mod provisioning;
 pub mod recovery;
+pub mod reports;
 pub mod reseal;
 pub mod rollout;
 pub mod rollout_told;

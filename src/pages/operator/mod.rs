@@ -8,6 +8,9 @@ mod applications;
 mod explain;
 mod groups;
 mod jobs;
+pub mod chart;
+mod dashboard;
+mod logs;
 pub mod menu;
 mod operators;
 mod platforms;
@@ -72,6 +75,8 @@ pub fn table() -> Table {
     provisioning_rules::routes(&mut table);
     rollout::routes(&mut table);
     funnel::routes(&mut table);
+    dashboard::routes(&mut table);
+    logs::routes(&mut table);
     table
 }
 

@@ -1,0 +1,193 @@
+//! The dashboard and the reports: logins, lockouts and enrollments over time, tokens, what operators did.
+
+use std::time::Duration;
+
+use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+
+use super::chart::Chart;
+use super::logs::{csv, json};
+use super::shell::Shell;
+use crate::domain::operator::{Deed, Module};
+use crate::domain::timestamp::Timestamp;
+use crate::flow::administration::reports::{self, Activity};
+use crate::http::guard::{Seat, Table};
+use crate::http::{Answer, Fault, page};
+use crate::storage::audit_chain;
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Registers the routes.
+pub fn routes(table: &mut Table) {
+    table.get("dashboard", Module::Dashboard.needs(Deed::Access), dashboard);
+    table.get("reports", Module::Reports.needs(Deed::Access), list);
+    table.get("reports/{report}/{form}", Module::Reports.needs(Deed::Export), export);
+}
+
+/// The spans that can be looked at: the name in the address, what it is called, the length of a step, and how many steps.
+const SPANS: [(&str, &str, Duration, usize); 3] =
+    [("day", "24 hours", HOUR, 24), ("week", "7 days", DAY, 7), ("month", "30 days", DAY, 30)];
+
+struct Tile {
+    number: i64,
+    what: &'static str,
+}
+
+struct Span {
+    id: &'static str,
+    title: &'static str,
+    current: bool,
+}
+
+#[derive(Template)]
+#[template(path = "operator/dashboard.html")]
+struct DashboardPage {
+    shell: Shell,
+    spans: Vec<Span>,
+    tiles: Vec<Tile>,
+    charts: Vec<Chart>,
+    /// What is wrong with the audit trail; empty if nothing is, or if the role may not see it.
+    broken: String,
+}
+
+fn chosen(request: &HttpRequest) -> (&'static str, Duration, usize) {
+    let asked = form_urlencoded::parse(request.query_string().as_bytes())
+        .find(|(name, _)| name == "span")
+        .map(|(_, value)| value.into_owned());
+    let found = SPANS.iter().find(|(id, ..)| Some(*id) == asked.as_deref()).unwrap_or(&SPANS[0]);
+    (found.0, found.2, found.3)
+}
+
+/// The name of a step: its hour or its day.
+fn step_name(at: Timestamp, step: Duration) -> String {
+    let text = at.rfc3339();
+    let part = if step < DAY { text.get(11..16) } else { text.get(5..10) };
+    part.unwrap_or(&text).to_owned()
+}
+
+fn charts(activity: &Activity) -> Vec<Chart> {
+    let what = if activity.step < DAY { "Hour (UTC)" } else { "Day (UTC)" };
+    let names: Vec<String> = activity.steps.iter().map(|at| step_name(*at, activity.step)).collect();
+    vec![
+        Chart::stacked(("logins", "Logins", what), &names, &["succeeded", "failed", "denied"], &activity.logins),
+        Chart::stacked(
+            ("enrollments", "Enrollments completed", what),
+            &names,
+            &["completed"],
+            std::slice::from_ref(&activity.enrollments),
+        ),
+        Chart::stacked(
+            ("lockouts", "Accounts locked", what),
+            &names,
+            &["locked"],
+            std::slice::from_ref(&activity.lockouts),
+        ),
+    ]
+}
+
+/// `GET …/operator/dashboard`.
+async fn dashboard(seat: Seat, request: HttpRequest) -> Answer {
+    let (span, step, steps) = chosen(&request);
+    let (tenant, now) = (seat.call.realm.tenant(), seat.call.visit.now);
+    let may_see = seat.may(Module::AuditLog, Deed::Access);
+    let read = seat.call.site.house.db.read(async |connection| {
+        let activity = reports::activity(connection, tenant, (step, steps), now).await?;
+        Ok((activity, audit_chain::state(tenant).ask(connection).await?))
+    });
+    let (activity, state) = read.await?;
+    let sum = |line: &[i64]| line.iter().sum::<i64>();
+    let [good, failed, denied] = &activity.logins;
+    let tiles = vec![
+        Tile { number: sum(good), what: "logins" },
+        Tile { number: sum(failed), what: "failed" },
+        Tile { number: sum(denied), what: "denied" },
+        Tile { number: sum(&activity.lockouts), what: "accounts locked" },
+        Tile { number: sum(&activity.enrollments), what: "enrollments" },
+    ];
+    let broken = state.filter(|_| may_see).and_then(|state| state.checked).and_then(|(_, fault)| fault);
+    let page = DashboardPage {
+        shell: Shell::of(&seat, Module::Dashboard),
+        spans: SPANS.iter().map(|(id, title, ..)| Span { id, title, current: *id == span }).collect(),
+        tiles,
+        charts: charts(&activity),
+        broken: broken.unwrap_or_default(),
+    };
+    page::page(&page)
+}
+
+/// A report: its name, its title and its columns.
+struct Report {
+    id: &'static str,
+    title: &'static str,
+    columns: &'static [&'static str],
+}
+
+const REPORTS: [Report; 3] = [
+    Report { id: "tokens", title: "Tokens by type and state", columns: &["type", "state", "tokens"] },
+    Report { id: "logins", title: "Logins of the last 30 days", columns: &["day", "succeeded", "failed", "denied"] },
+    Report {
+        id: "operators",
+        title: "What operators did in the last 30 days",
+        columns: &["who", "kind", "action", "times"],
+    },
+];
+
+async fn rows_of(seat: &Seat, report: &Report) -> Result<Vec<Vec<String>>, Fault> {
+    let (tenant, now) = (seat.call.realm.tenant(), seat.call.visit.now);
+    let read = seat.call.site.house.db.read(async |connection| match report.id {
+        "tokens" => reports::tokens_by_state(connection, tenant).await,
+        "operators" => reports::operators(connection, tenant, now.minus(DAY * 30)).await,
+        _ => {
+            let activity = reports::activity(connection, tenant, (DAY, 30), now).await?;
+            let row = |(at, day): (usize, &Timestamp)| {
+                let number = |line: &Vec<i64>| line.get(at).copied().unwrap_or(0).to_string();
+                let day = day.rfc3339().get(..10).unwrap_or_default().to_owned();
+                std::iter::once(day).chain(activity.logins.iter().map(number)).collect()
+            };
+            Ok(activity.steps.iter().enumerate().map(row).collect())
+        }
+    });
+    Ok(read.await?)
+}
+
+struct Shown {
+    id: &'static str,
+    title: &'static str,
+    columns: &'static [&'static str],
+    rows: Vec<Vec<String>>,
+}
+
+#[derive(Template)]
+#[template(path = "operator/reports.html")]
+struct ReportsPage {
+    shell: Shell,
+    reports: Vec<Shown>,
+    may_export: bool,
+}
+
+/// `GET …/operator/reports`.
+async fn list(seat: Seat) -> Answer {
+    let mut reports = Vec::new();
+    for report in &REPORTS {
+        let rows = rows_of(&seat, report).await?;
+        reports.push(Shown { id: report.id, title: report.title, columns: report.columns, rows });
+    }
+    let may_export = seat.may(Module::Reports, Deed::Export);
+    page::page(&ReportsPage { shell: Shell::of(&seat, Module::Reports), reports, may_export })
+}
+
+/// `GET …/operator/reports/{report}/{form}`: a report as a file.
+async fn export(seat: Seat, path: web::Path<(String, String, String)>) -> Answer {
+    let (_, id, form) = path.into_inner();
+    let report = REPORTS.iter().find(|report| report.id == id).ok_or(Fault::NotFound)?;
+    let rows = rows_of(&seat, report).await?;
+    let (kind, text) = match form.as_str() {
+        "csv" => ("text/csv; charset=utf-8; header=present", csv(report.columns, &rows)),
+        "json" => ("application/json", json(report.columns, &rows)),
+        _ => return Err(Fault::NotFound),
+    };
+    let name = format!("attachment; filename=\"{}.{form}\"", report.id);
+    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, kind)).insert_header((CONTENT_DISPOSITION, name)).body(text))
+}

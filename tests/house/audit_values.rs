@@ -1,0 +1,70 @@
+//! What operators change is written down with what was there before, without secrets.
+
+use serde_json::Value;
+
+use crate::world::{ACME, BOTH, World};
+
+/// The detail of the newest event of one kind.
+async fn detail(world: &World, question: &'static str) -> Value {
+    serde_json::from_str(&world.column(question).await[0]).unwrap()
+}
+
+/// each change is recorded with old and new values, and no secret is among them.
+#[actix_web::test]
+async fn changes_are_recorded_with_old_and_new_values() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        world.advance(60);
+        let file = ACME
+            .replace("target_users = \"members_of\"", "target_users = \"all\"")
+            .replace("http://127.0.0.1:9000/callback", "http://127.0.0.1:9000/other")
+            .replace("\"a secret of notes\"", "\"another secret of notes\"")
+            .replace("require = [\"password\", \"otp\"]", "require = [\"otp\"]");
+        world.apply(&file).await;
+
+        let changed = "SELECT detail AS it FROM audit_event WHERE action = 'application_changed' ORDER BY at DESC";
+        let notes = detail(&world, changed).await;
+        let uri = |side: &str| notes[side]["protocol"]["oidc"]["redirect_uris"][0].to_string();
+        assert!(uri("old").contains("/callback") && uri("new").contains("/other"), "{on:?}: {notes}");
+        assert_eq!(notes["secret_changed"], true, "{on:?}: {notes}");
+
+        let policies = "SELECT detail AS it FROM audit_event WHERE action = 'policy_changed' ORDER BY at DESC";
+        let policies = detail(&world, policies).await;
+        let asks = |side: &str| policies[side]["global"]["verdict"]["grant"].as_array().unwrap().len();
+        assert_eq!((asks("old"), asks("new")), (2, 1), "{on:?}: {policies}");
+
+        let settings = "SELECT detail AS it FROM audit_event WHERE action = 'tenant_changed' ORDER BY at DESC";
+        let settings = detail(&world, settings).await;
+        assert_ne!(settings["old"]["self_provisioning"], settings["new"]["self_provisioning"], "{on:?}: {settings}");
+        assert_eq!(settings["old"]["name"], "Acme Corporation", "{on:?}");
+
+        // neither the secret nor what it is compared with stands anywhere in the trail.
+        let application = world.text("SELECT protocol AS t FROM application WHERE name = 'Notes'").await;
+        let application: Value = serde_json::from_str(&application).unwrap();
+        let digest = application["oidc"]["secrets"][0]["digest"].to_string();
+        assert!(digest.len() > 20, "{on:?}: {application}");
+        for text in world.column("SELECT detail AS it FROM audit_event").await {
+            assert!(!text.contains("secret of notes") && !text.contains(&digest), "{on:?}: {text}");
+        }
+        world.stop().await;
+    }
+}
+
+/// every reason of the access log, and every action of the authentication log with what it means, stands in the published
+/// list.
+#[test]
+fn reasons_are_published() {
+    use vestibule::domain::audit::authentication;
+    use vestibule::domain::login::outcome::{Ending, Refusal};
+    let paper = include_str!("../../docs/audit.md");
+    let endings = [Ending::Cancelled, Ending::TooManyCodes, Ending::AccountChanged, Ending::Enrolled].map(Ending::reason);
+    let reasons: Vec<&str> = endings.into_iter().chain(Refusal::all().map(Refusal::reason)).chain(["granted"]).collect();
+    assert!(reasons.len() > 20, "{reasons:?}");
+    for reason in reasons {
+        assert!(paper.contains(&format!("\n| `{reason}` | ")), "docs/audit.md does not tell what {reason} means");
+    }
+    for (action, outcome, credential, message) in authentication::ALL {
+        let line = format!("| `{}` | {} | {} | {message} |", action.text(), outcome.id(), credential.id());
+        assert!(paper.contains(&line), "docs/audit.md lacks: {line}");
+    }
+}
