@@ -66,6 +66,7 @@ mod saml_peers;
 mod saml_signer;
 mod saml_tree;
 mod saml_trust;
+mod schema;
 mod story;
 mod tokens;
 mod visitor;

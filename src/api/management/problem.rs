@@ -37,6 +37,7 @@ pub struct Document {
     code: &'static str,
     /// What is wrong with which value.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
     errors: Vec<FieldProblem>,
 }
 
