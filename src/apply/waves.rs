@@ -2,11 +2,11 @@
 
 use serde::Deserialize;
 
-use super::plan::Names;
+use super::plan::find_all;
 use crate::clock::Entropy;
 use crate::config::document::Document;
 use crate::domain::ids::GroupId;
-use crate::domain::name::{checked, key_of};
+use crate::domain::name::{Names, checked, key_of};
 use crate::domain::policy::staging::Wave;
 use crate::domain::timestamp::Timestamp;
 
@@ -64,7 +64,7 @@ pub(super) fn wanted(
             id: before.map_or_else(|| entropy.id(), |before| before.id),
             name,
             starts_at: starts_at.unwrap_or(Timestamp::from_seconds(0)),
-            groups: groups.find_all(document, &format!("{place}.groups"), "group", &entry.groups),
+            groups: find_all(document, groups, &format!("{place}.groups"), "group", &entry.groups),
             percent: entry.percent.unwrap_or(100),
             most_per_day: entry.most_per_day,
             postponements: entry.postponements,

@@ -5,5 +5,5 @@ pub mod draft;
 pub mod platform;
 pub mod provisioning;
 pub mod rollout;
-pub mod test_case;
 pub mod staging;
+pub mod test_case;

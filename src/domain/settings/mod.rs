@@ -10,6 +10,8 @@ use sha2::{Digest as _, Sha256};
 
 pub use fields::{Choice, Field, Kind as FieldKind, fields};
 
+pub use crate::domain::fault::Fault;
+
 use crate::domain::authenticator::lifecycle::Kind;
 use crate::domain::authenticator::template::{Mode, TokenTemplate};
 use crate::domain::group::Group;
@@ -188,21 +190,6 @@ fn row(rule: &Rule) -> Map<String, Value> {
     let mut row = object(rule);
     row.entry("minimum_os").or_insert(Value::Null);
     row
-}
-
-/// What is wrong with one value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// The key, such as `length` or `ios.push`.
-    pub key: String,
-    /// What is wrong, as the end of a sentence that begins with the key.
-    pub words: String,
-}
-
-impl Fault {
-    fn new(key: impl Into<String>, words: impl Into<String>) -> Self {
-        Self { key: key.into(), words: words.into() }
-    }
 }
 
 /// `base` with the values of `entries` laid over it; `table` is the name of the table in the apply file, whose numbers have

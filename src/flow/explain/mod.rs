@@ -10,8 +10,8 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use super::House;
 use super::case::{self, Scene, Standing};
+use super::{House, rollout};
 use crate::domain::application::{Application, Protocol};
 use crate::domain::authenticator::lifecycle::{Kind, State};
 use crate::domain::ids::{CorrelationId, LoginId};
@@ -128,15 +128,29 @@ impl Outlook {
         let password = person.has_password.then_some(Proof { at: asked.at, here: true });
         let proven = Evidence { password, ..Evidence::default() };
         let account = Account::Known { status: member.user.status, lock: person.name.lock(), unchanged: true };
-        let mut step = async |evidence, tokens| {
+        let mut step = async |evidence: Evidence, tokens| {
             let operator = asked.application.protocol == Protocol::Console;
-            let standing = Standing { asks_password, evidence, tokens, codes: person.codes, operator };
-            let (offer, trace) = case::offer(connection, scene, Some(member), standing).await?;
+            let of = rollout::Of {
+                login: &login,
+                wishes: &login.wishes,
+                member,
+                decision: &decision,
+                tokens,
+                password_proven: evidence.password.is_some(),
+                enrolling: false,
+            };
+            let stands = rollout::stands(connection, scene, of).await?;
+            let turn_at = stands.turn_at(asked.at);
+            let standing = Standing { asks_password, evidence, tokens, codes: person.codes, operator, turn_at };
+            let (offer, mut trace) = case::offer(connection, scene, Some(member), standing).await?;
+            trace.extend(stands.trace);
+            // Whose turn has not come is let in without a passcode: what the rollout says is part of the answer.
+            let spared = stands.turn.spared().map(|spared| decision.clone().sparing(spared));
             let facts = Facts {
                 now: asked.at,
                 login: &login,
                 account,
-                decision: &decision,
+                decision: spared.as_ref().unwrap_or(&decision),
                 evidence,
                 tokens,
                 new_pin: None,
