@@ -6,7 +6,7 @@ use vestibule::domain::operator::Role;
 use vestibule::flow::administration::jobs;
 
 use crate::console::{at_console, call, call_with, console, key, staffed, step_up};
-use crate::story::passcode_of_linus;
+use crate::story::{after_password, passcode_of_linus};
 use crate::visitor::{Seen, Visitor};
 use crate::world::{BOTH, On, World};
 
@@ -123,13 +123,24 @@ async fn the_help_desk_at_the_console() {
             .apply("[[tenant]]\ncode = \"acme\"\n[tenant.self_provisioning]\nhelp_desk_pass = \"opens_gates\"\n")
             .await;
         let (ada, oona) = (id_of(&world, "ada").await, id_of(&world, "oona").await);
-        let (mut hedy, seen) = at_console(&world, "hedy", &format!("users/{ada}")).await;
+        // A stranger locks the account, and whoever looks for locked ones finds it until it is unlocked.
+        let mut thief = Visitor::new(&world.url);
+        let mut page = after_password(&world, &mut thief, "ada", "wrong").await;
+        for _ in 0..3 {
+            world.advance(31);
+            page = thief.press(&page, "continue", &[("password", "wrong")]).await;
+        }
+        let (mut hedy, seen) = at_console(&world, "hedy", "users?account=locked").await;
+        assert!(seen.body.contains(&ada) && !seen.body.contains("linus"), "{on:?}: R-578: {}", seen.body);
+        let seen = hedy.get(&console(&world, &format!("users/{ada}"))).await;
+        assert_eq!(seen.find("[data-account-state]").as_deref(), Some("locked"), "{on:?}");
         assert!(
             !seen.has_action("save-user") && !seen.has_action("erase") && !seen.has_action("set-password"),
             "{on:?}"
         );
         let seen = hedy.press(&seen, "unlock", &[]).await;
         assert!(seen.body.contains("The account is unlocked"), "{on:?}: {}", seen.body);
+        assert_eq!(seen.find("[data-account-state]").as_deref(), Some("enabled"), "{on:?}");
         if seen.has_action("make-codes") {
             let made = hedy.press(&seen, "make-codes", &[("count", "2"), ("hours", "1")]).await;
             let shown = made.find("[data-shown-once]").unwrap();
@@ -239,7 +250,9 @@ async fn tokens_at_the_console() {
     for on in BOTH {
         let world = staffed(on).await;
         let (mut oona, seen) = at_console(&world, "oona", "tokens?user=linus").await;
-        assert!(seen.body.contains("oath_app") && seen.body.contains("Snapshot"), "{on:?}");
+        assert!(seen.body.contains("oath_app"), "{on:?}");
+        let counted = oona.get(&console(&world, "tokens/snapshot")).await;
+        assert!(counted.body.contains("oath_app") && counted.body.contains("suspended"), "{on:?}: R-356");
         let serial = world
             .text(
                 "SELECT serial AS t FROM token WHERE user_id IN (SELECT id FROM user_account WHERE username = 'linus')",

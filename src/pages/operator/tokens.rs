@@ -43,6 +43,7 @@ pub fn routes(table: &mut Table) {
     let care = Module::TokenCare.needs(Deed::Edit);
     let give = Module::Tokens.needs(Deed::Edit);
     table.get("tokens", see, list);
+    table.get("tokens/snapshot", see, snapshot);
     table.get("tokens/{serial}", see, show);
     for deed in ["suspend", "reactivate", "unlock", "revoke"] {
         let many = move |seat: Seat, request: HttpRequest, form: LongForm| selection(seat, request, form, deed);
@@ -165,8 +166,6 @@ struct TokensPage {
     kinds: Vec<Choice>,
     platforms: Vec<Choice>,
     dispositions: Vec<&'static str>,
-    snapshot: Vec<Snapshot>,
-    snapshot_states: Vec<&'static str>,
     next: String,
     may_change: bool,
     may_see_users: bool,
@@ -176,15 +175,20 @@ fn choice(id: &str, chosen: &str) -> Choice {
     Choice { id: id.to_owned(), name: id.to_owned(), chosen: id == chosen }
 }
 
-/// `GET …/operator/tokens`.
-async fn list(seat: Seat, request: HttpRequest) -> Answer {
-    let asked = Asked::of(request.query_string());
-    let (tenant, filter) = (seat.call.realm.tenant(), asked.filter());
-    let question = async |connection: &mut Connection| {
-        let found = tokens::search(connection, tenant, &filter, asked.after.as_deref(), PAGE).await?;
-        Ok((found, tokens::counts(tenant).ask(connection).await?))
-    };
-    let (found, counts) = seat.call.site.house.db.read(question).await?;
+#[derive(Template)]
+#[template(path = "operator/tokens_snapshot.html")]
+struct SnapshotPage {
+    shell: Shell,
+    states: Vec<&'static str>,
+    lines: Vec<Snapshot>,
+    taken: String,
+}
+
+/// `GET …/operator/tokens/snapshot`: a page of its own, because it counts every token.
+async fn snapshot(seat: Seat) -> Answer {
+    let tenant = seat.call.realm.tenant();
+    let question = async |connection: &mut Connection| tokens::counts(tenant).ask(connection).await;
+    let counts = seat.call.site.house.db.read(question).await?;
     let count = |kind: Kind, state: State| {
         counts.iter().find(|(its, at, _)| *its == kind && *at == state).map_or(0, |(_, _, number)| *number)
     };
@@ -192,6 +196,23 @@ async fn list(seat: Seat, request: HttpRequest) -> Answer {
         let counts: Vec<i64> = State::ALL.into_iter().map(|state| count(kind, state)).collect();
         Snapshot { kind: kind.id(), all: counts.iter().sum(), counts }
     };
+    let page = SnapshotPage {
+        shell: Shell::titled(&seat, Module::Tokens, "Snapshot of tokens"),
+        states: State::ALL.map(State::id).into(),
+        lines: Kind::ALL.map(line).into(),
+        taken: time(seat.call.visit.now),
+    };
+    page::page(&page)
+}
+
+/// `GET …/operator/tokens`.
+async fn list(seat: Seat, request: HttpRequest) -> Answer {
+    let asked = Asked::of(request.query_string());
+    let (tenant, filter) = (seat.call.realm.tenant(), asked.filter());
+    let question = async |connection: &mut Connection| {
+        tokens::search(connection, tenant, &filter, asked.after.as_deref(), PAGE).await
+    };
+    let found = seat.call.site.house.db.read(question).await?;
     let page = TokensPage {
         shell: Shell::of(&seat, Module::Tokens).with_done(request.query_string(), &DONE),
         tokens: found.entries.iter().map(entry).collect(),
@@ -199,8 +220,6 @@ async fn list(seat: Seat, request: HttpRequest) -> Answer {
         kinds: Kind::ALL.map(|kind| choice(kind.id(), &asked.kind)).into(),
         platforms: Platform::ALL.iter().map(|platform| choice(platform.id(), &asked.platform)).collect(),
         dispositions: Disposition::ALL.map(Disposition::id).into(),
-        snapshot: Kind::ALL.map(line).into(),
-        snapshot_states: State::ALL.map(State::id).into(),
         next: found.next.map(|after| asked.next(&after)).unwrap_or_default(),
         may_change: seat.may(Module::TokenStates, Deed::Edit),
         may_see_users: seat.may(Module::Users, Deed::Access),
