@@ -5,9 +5,6 @@
 
 mod api_keys;
 mod applications;
-mod explain;
-mod groups;
-mod jobs;
 pub mod chart;
 mod dashboard;
 mod explain;
@@ -22,11 +19,6 @@ mod policies;
 mod preflight;
 mod provisioning;
 mod provisioning_rules;
-mod saved;
-mod funnel;
-pub mod menu;
-mod operators;
-mod platforms;
 mod rollout;
 mod saved;
 mod self_provisioning;
