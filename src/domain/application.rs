@@ -39,6 +39,7 @@ impl Application {
         }
         serde_json::json!({
             "name": self.name,
+            "active": self.active,
             "launch_url": self.launch_url,
             "assignment": self.assignment,
             "protocol": protocol,
