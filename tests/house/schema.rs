@@ -11,6 +11,7 @@ use crate::world::On;
 fn run(base: &str, key: &str, examples: &str, folder: &std::path::Path) -> (bool, String) {
     let program = concat!(env!("CARGO_MANIFEST_DIR"), "/.cache/schema/venv/bin/schemathesis");
     let ran = Command::new(program)
+        .args(["--config-file", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/schema/schemathesis.toml")])
         .args(["run", &format!("{base}/api/management/v1/openapi.json")])
         .args(["--header", &format!("Authorization: Bearer {key}")])
         .args(["--max-examples", examples, "--seed", "1", "--phases", "examples,coverage,fuzzing"])
