@@ -91,7 +91,7 @@ pub(super) async fn look_forever(site: web::Data<Site>, owner: CorrelationId) {
     }
 }
 
-/// What [`look_forever`] does each time, if no other instance does.
+/// What `look_forever` does each time, if no other instance does.
 ///
 /// # Errors
 /// If the database fails or a key does not open.
