@@ -177,7 +177,7 @@ impl Chromium {
     }
 
     pub async fn wait(&self, css: &str) -> fantoccini::elements::Element {
-        let found = self.client.wait().at_most(Duration::from_secs(10)).for_element(Locator::Css(css)).await;
+        let found = self.client.wait().at_most(Duration::from_secs(20)).for_element(Locator::Css(css)).await;
         match found {
             Ok(element) => element,
             Err(error) => panic!(

@@ -28,6 +28,8 @@ async fn an_operator_begins_a_wave_and_watches_it() {
         browser.wait("#failed-percent").await;
         if number == 0 {
             browser.press("add-wave").await;
+            // The page with the wave, not the one that the button was on.
+            browser.wait("#wave-0-name").await;
             browser.wait("#rollout-waves").await.click().await.unwrap();
             browser.fill("#wave-0-name", "Pilot").await;
             browser.fill("#wave-0-groups", "nobody").await;

@@ -1,6 +1,7 @@
 //! The rules of the rollout, requirement by requirement: who is offered an authenticator and who is not, on which
 //! device, for how long, and what stays afterwards.
 
+use crate::abuse::Device;
 use crate::door_saml;
 use crate::story::{self, PASSWORD, after_password, authorize, code_of, oathtool, passcode_of_linus, to_platforms};
 use crate::visitor::{Seen, Visitor};
@@ -342,6 +343,45 @@ async fn a_mail_server_that_refuses_is_said() {
     }
     assert_eq!(seen.title(), "Where do you want the authenticator?", "{}", seen.body);
     world.stop().await;
+}
+
+/// R-110: an app claims and confirms within a moment. A page that was made in between, and whose line opens only afterwards, hears of
+/// it all the same.
+#[actix_web::test]
+async fn a_page_hears_of_what_happened_before_its_line_was_open() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let mut ada = Visitor::new(&world.url);
+        let seen = to_platforms(&world, &mut ada).await;
+        let waiting = ada.press(&seen, "platform-ios", &[]).await;
+        let events = |seen: &Seen| {
+            let rest = seen.body.split("data-events=\"").nth(1).unwrap_or_else(|| panic!("{}", seen.body));
+            format!("{}{}", world.url, rest.split('"').next().unwrap())
+        };
+        let device = Device::new(&waiting.find("[data-activation-string]").unwrap(), "ios");
+        let (status, claimed) = device.claim().await;
+        assert_eq!(status, 200, "{on:?}: {claimed}");
+        let connected = ada.get(&waiting.url).await;
+        assert_ne!(events(&connected), events(&waiting), "{on:?}");
+        assert_eq!(device.confirm(&claimed).await.0, 200, "{on:?}");
+        let cookies: Vec<String> = ada.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        for page in [&connected, &waiting] {
+            let request = reqwest::Client::new().get(events(page)).header("cookie", cookies.join("; "));
+            let mut line = request.send().await.unwrap();
+            let mut told = String::new();
+            let hear = async {
+                while let Some(part) = line.chunk().await.unwrap() {
+                    told += &String::from_utf8_lossy(&part);
+                    if told.contains("event: changed") {
+                        break;
+                    }
+                }
+            };
+            let heard = tokio::time::timeout(std::time::Duration::from_secs(20), hear).await;
+            assert!(heard.is_ok(), "{on:?}: nothing was heard");
+        }
+        world.stop().await;
+    }
 }
 
 /// R-146, R-148, R-156, R-157, R-158, R-165, R-168, R-169, R-171: the activation on its page, in its time, and what is

@@ -54,6 +54,8 @@ struct ActivationPage {
     server: String,
     qr: String,
     phase: Phase,
+    /// What the page shows, in the word by which it asks for news.
+    seen: String,
     /// The key of the words about a device that came and was refused; empty if none did.
     refused: &'static str,
     on_phone: bool,
@@ -120,6 +122,7 @@ pub async fn page(
         Some(OLD_SYSTEM) => "activation-refused-version",
         _ => "",
     };
+    let seen = usable.as_ref().map(|shown| super::events::word(shown.state, shown.refused.as_deref()));
     let string = usable.map(|shown| ActivationString { base: base.clone(), id: shown.id, secret: shown.secret });
     let link = string.as_ref().map(ActivationString::to_link).unwrap_or_default();
     page::page(&ActivationPage {
@@ -135,6 +138,7 @@ pub async fn page(
         link,
         platform,
         phase,
+        seen: seen.unwrap_or_default(),
         refused,
         on_phone: on_phone(call) && platform.place() == Place::Phone,
         here: matches!(platform, Platform::Windows | Platform::Web),

@@ -8,8 +8,10 @@ use actix_web::{HttpResponse, web};
 use futures_util::stream;
 
 use super::view;
+use crate::domain::enrollment;
 use crate::domain::ids::{EnrollmentId, LoginId};
 use crate::http::{Answer, Call};
+use crate::storage::activations::State;
 use crate::storage::{activations, enrollments};
 
 /// How often the database is asked; one indexed read each.
@@ -17,9 +19,21 @@ const EVERY: Duration = Duration::from_secs(1);
 /// How many times; then the browser connects again by itself.
 const MOST: u32 = 120;
 
-/// `GET …/events`: one event when the device is further than it was, and a comment every second between, so
+/// What the page shows that waits, by `?seen=`; without it, what is there when the line opens counts as seen.
+#[derive(Debug, serde::Deserialize)]
+pub struct Asked {
+    seen: Option<String>,
+}
+
+/// What a page shows of an activation, as a word: the page asks for news with it. An app claims and confirms within a moment,
+/// and a page that was made in between would wait for ever for news of what had happened before its line was open.
+pub fn word(state: State, refused: Option<&str>) -> String {
+    format!("{state:?}-{}", refused.unwrap_or_default()).to_lowercase().replace(' ', "-")
+}
+
+/// `GET …/events`: one event when the device is further than the page shows, and a comment every second between, so
 /// that proxies keep the line open.
-pub async fn stream(mut call: Call, path: web::Path<(String, LoginId)>) -> Answer {
+pub async fn stream(mut call: Call, path: web::Path<(String, LoginId)>, asked: web::Query<Asked>) -> Answer {
     let id = path.into_inner().1;
     let case = view::look(&mut call, id).await?;
     let events: stream::BoxStream<'static, _> = match case.enrollment.as_ref().map(|enrollment| enrollment.id) {
@@ -27,14 +41,17 @@ pub async fn stream(mut call: Call, path: web::Path<(String, LoginId)>) -> Answe
             Box::pin(stream::iter([Ok::<_, Infallible>(web::Bytes::from_static(b"event: changed\ndata: gone\n\n"))]))
         }
         Some(enrollment) => {
-            let before = phase(&call, enrollment).await;
+            let before = match asked.into_inner().seen {
+                Some(seen) => seen,
+                None => phase_of(&call.site, &call.realm, enrollment, "").await,
+            };
             let (site, realm) = (call.site.clone().into_inner(), call.realm.clone());
             Box::pin(stream::unfold((site, realm, before, MOST), move |(site, realm, before, left)| async move {
                 if left == 0 {
                     return None;
                 }
                 tokio::time::sleep(EVERY).await;
-                let now = phase_of(&site, &realm, enrollment).await;
+                let now = phase_of(&site, &realm, enrollment, &before).await;
                 if now == before {
                     return Some((Ok(web::Bytes::from_static(b":\n\n")), (site, realm, before, left - 1)));
                 }
@@ -50,12 +67,8 @@ pub async fn stream(mut call: Call, path: web::Path<(String, LoginId)>) -> Answe
         .streaming(events))
 }
 
-async fn phase(call: &Call, enrollment: EnrollmentId) -> String {
-    phase_of(&call.site, &call.realm, enrollment).await
-}
-
 /// How far the enrollment is, as a word that changes when the page must.
-async fn phase_of(site: &crate::http::Site, realm: &crate::flow::Realm, id: EnrollmentId) -> String {
+async fn phase_of(site: &crate::http::Site, realm: &crate::flow::Realm, id: EnrollmentId, before: &str) -> String {
     let tenant = realm.tenant();
     let read = site.house.db.read(async |connection| {
         let enrollment = enrollments::with_id(connection, tenant, id).await?;
@@ -64,14 +77,14 @@ async fn phase_of(site: &crate::http::Site, realm: &crate::flow::Realm, id: Enro
     });
     match read.await {
         Ok((Some(enrollment), activation)) => {
-            let state = |activation: activations::Activation| {
-                format!("{:?} {}", activation.state, activation.refused().unwrap_or_default())
-            };
-            let state = activation.map(state).unwrap_or_default();
-            format!("{} {} {state}", enrollment.state.id(), enrollment.activated).to_lowercase()
+            let shown = activation.map(|activation| word(activation.state, activation.refused()));
+            match (enrollment.state, enrollment.activated) {
+                (enrollment::State::Open, false) => shown.unwrap_or_default(),
+                (state, activated) => format!("{} {activated}", state.id()),
+            }
         }
         Ok((None, _)) => "gone".to_owned(),
         // A database that does not answer for a moment is no news for the page.
-        Err(_) => String::new(),
+        Err(_) => before.to_owned(),
     }
 }
