@@ -400,7 +400,11 @@ pub(super) fn decision(scene: Scene<'_>, application: Option<&Application>, memb
         address: scene.address,
     };
     let decision = decide(&scene.config.policies, attempt);
-    if console(application) { decision.for_console() } else { decision }
+    match application.map(|application| &application.protocol) {
+        Some(Protocol::Console) => decision.for_console(),
+        Some(Protocol::Portal) => decision.for_portal(),
+        Some(Protocol::Oidc(_) | Protocol::Saml(_)) | None => decision,
+    }
 }
 
 /// Whether it is the operator console that somebody wants to reach.

@@ -345,6 +345,33 @@ async fn a_mail_server_that_refuses_is_said() {
     world.stop().await;
 }
 
+/// R-448: where every attempt asks for a passcode, the portal and its pages are reached with the one that was given for them.
+#[actix_web::test]
+async fn the_portal_is_reached_where_every_attempt_asks() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let policy = "[[tenant]]\ncode = \"acme\"\n[tenant.global_policy]\nrequire = [\"password\", { method = \"otp\", \
+                      frequency = \"every_attempt\" }]\n";
+        world.apply(policy).await;
+        let mut linus = Visitor::new(&world.url);
+        let seen = linus.get(&format!("{}/", world.base())).await;
+        let seen = linus.press(&seen, "continue", &[("username", "linus")]).await;
+        let seen = linus.press(&seen, "continue", &[("password", "has a token already")]).await;
+        let code = passcode_of_linus(&world);
+        let seen = linus.press(&seen, "continue", &[("code", &code)]).await;
+        assert!(seen.has_action("log-out"), "{on:?}: {} {}", seen.url, seen.body);
+        // An application is another attempt at once; the portal is one after five minutes.
+        let seen = linus.get(&authorize(&world, "")).await;
+        assert_eq!(seen.title(), "Enter your passcode", "{on:?}: {}", seen.body);
+        for (seconds, asked) in [(299, false), (1, true)] {
+            world.advance(seconds);
+            let seen = linus.get(&format!("{}/", world.base())).await;
+            assert_eq!(seen.title() == "Enter your passcode", asked, "{on:?} {seconds}: {}", seen.body);
+        }
+        world.stop().await;
+    }
+}
+
 /// R-110: an app claims and confirms within a moment. A page that was made in between, and whose line opens only afterwards, hears of
 /// it all the same.
 #[actix_web::test]

@@ -244,7 +244,22 @@ pub struct Decision {
     pub trace: Vec<String>,
 }
 
+/// How long an attempt at the portal lasts, in seconds: it has several pages and gives no answer that would end one.
+const PORTAL_ATTEMPT: u32 = 300;
+
 impl Decision {
+    /// The decision for the user portal: a proof that every attempt asks for is good for the pages of one, and no longer. Asked
+    /// for at each page, it would be asked for again right after it was given, and nobody would ever arrive.
+    #[must_use]
+    pub fn for_portal(mut self) -> Self {
+        if let Verdict::Grant(requirements) = &mut self.verdict {
+            for requirement in requirements.iter_mut().filter(|it| it.frequency == Frequency::EveryAttempt) {
+                requirement.frequency = Frequency::Every { seconds: PORTAL_ATTEMPT };
+            }
+        }
+        self
+    }
+
     /// The decision for the operator console: whoever may come in proves password and passcode once in a session, whatever less
     /// or more the policy asks for; deeds that want more ask for it themselves.
     #[must_use]
