@@ -26,7 +26,7 @@ use smtp::Mailbox;
 use wiki::Wiki;
 
 /// The people of the demo: user name, password, what happens.
-pub const PEOPLE: [(&str, &str, &str); 4] = [
+pub const PEOPLE: [(&str, &str, &str); 5] = [
     (
         "ada",
         "correct horse battery staple",
@@ -35,6 +35,7 @@ pub const PEOPLE: [(&str, &str, &str); 4] = [
     ("grace", "grace hopper 1952", "the same, in German"),
     ("linus", "linus has a token", "has an authenticator already; its key is JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"),
     ("barbara", "not in the rollout", "is not in the pilot group yet: is told to wait for the administrator"),
+    ("olga", "operates the rollout", "is an operator: the console, where an authenticator is added at the first login"),
 ];
 
 /// The apply file of the demo tenant.
@@ -52,6 +53,8 @@ pub fn tenant(applications: &str) -> String {
         ("ada", "ada@acme.test", "Ada", "Lovelace", password("ada"), "\"pilot\"", ""),
         ("grace", "grace@acme.test", "Grace", "Hopper", password("grace"), "\"pilot\"", "language = \"de\""),
         ("barbara", "barbara@acme.test", "Barbara", "Liskov", password("barbara"), "", ""),
+        ("olga", "olga@acme.test", "Olga", "Ladyzhenskaya", password("olga"), "", ""),
+        // The last one: the file goes on with the token.
         ("linus", "linus@acme.test", "Linus", "Pauling", password("linus"), "\"pilot\"", ""),
     ];
     let users: String = people.into_iter().map(user).collect();
@@ -72,6 +75,10 @@ secret_base32 = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 algorithm = "SHA1"
 digits = 6
 period_seconds = 30
+
+[[tenant.operator]]
+username = "olga"
+role = "Operator"
 
 [[tenant.application]]
 name = "Notes"
@@ -200,6 +207,7 @@ fn greet(service: &str, outside: &str, data: &Path) {
     println!("  Start here:     {outside}/");
     println!("  Mail inbox:     {outside}/inbox");
     println!("  User portal:    {service}/t/acme/");
+    println!("  Operators:      {service}/t/acme/operator/");
     println!("  OIDC discovery: {service}/t/acme/.well-known/openid-configuration");
     println!("  SAML metadata:  {service}/t/acme/saml/metadata");
     println!("  Data:           {}\n", data.display());
@@ -217,7 +225,7 @@ struct Start {
 #[template(path = "demo/start.html")]
 struct StartPage<'a> {
     portal: &'a str,
-    people: [(&'static str, &'static str, &'static str); 4],
+    people: [(&'static str, &'static str, &'static str); 5],
     authenticator: String,
 }
 
