@@ -28,11 +28,9 @@ pub enum Module {
     Explain,
     Preflight,
     Settings,
-    Branding,
     AccessLog,
     AuditLog,
     ApiKeys,
-    SigningKeys,
     Users,
     AccountCare,
     Groups,
@@ -49,12 +47,11 @@ pub enum Module {
     EnrollmentHistory,
     Reports,
     Operators,
-    Messages,
 }
 
 impl Module {
     /// Every module, in the order of the menu.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 28] = [
         Self::Dashboard,
         Self::Applications,
         Self::AccessPolicies,
@@ -64,11 +61,9 @@ impl Module {
         Self::Explain,
         Self::Preflight,
         Self::Settings,
-        Self::Branding,
         Self::AccessLog,
         Self::AuditLog,
         Self::ApiKeys,
-        Self::SigningKeys,
         Self::Users,
         Self::AccountCare,
         Self::Groups,
@@ -85,7 +80,6 @@ impl Module {
         Self::EnrollmentHistory,
         Self::Reports,
         Self::Operators,
-        Self::Messages,
     ];
 
     /// The permission to do this here.
@@ -113,11 +107,9 @@ impl Module {
             Self::Explain => "Explain a login",
             Self::Preflight => "Preflight",
             Self::Settings => "Settings",
-            Self::Branding => "Branding",
             Self::AccessLog => "Access logs",
             Self::AuditLog => "Audit log",
             Self::ApiKeys => "API keys",
-            Self::SigningKeys => "Signing keys",
             Self::Users => "Users",
             Self::AccountCare => "Unlocking and ending sessions",
             Self::Groups => "Groups",
@@ -134,7 +126,6 @@ impl Module {
             Self::EnrollmentHistory => "Enrollment history",
             Self::Reports => "Reports",
             Self::Operators => "Operators and roles",
-            Self::Messages => "Email messages",
         }
     }
 }
@@ -246,7 +237,7 @@ mod tests {
         let listed: BTreeSet<Module> = Module::ALL.into_iter().collect();
         assert_eq!(listed.len(), Module::ALL.len());
         assert!(Module::ALL.is_sorted(), "the menu has the order of the modules");
-        assert_eq!((Module::SigningKeys.part(), Module::Users.part()), (Part::Access, Part::Tokens));
+        assert_eq!((Module::ApiKeys.part(), Module::Users.part()), (Part::Access, Part::Tokens));
         let text = serde_json::to_string(&Permissions::of(&[(Module::Users, &[Deed::Access])])).expect("JSON");
         assert_eq!(text, r#"{"users":["access"]}"#);
         assert!(serde_json::from_str::<Permissions>(r#"{"everything":["access"]}"#).is_err());
