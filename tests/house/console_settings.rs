@@ -47,13 +47,20 @@ async fn the_self_provisioning_screen() {
         let refused = oona.press(&form, "save", &fields(&[("target_users", "members_of"), ("groups", "mars")])).await;
         assert!(refused.body.contains(">mars</textarea>"), "{on:?}: {}", refused.body);
         assert_eq!(world.events("tenant_changed").await, 1, "{on:?}: only what the file brought");
+        // the effect in numbers, before anything is saved.
+        let looked = oona.press(&form, "effect", &fields(&[("target_users", "all")])).await;
+        // Ada, Barbara, Linus and three operators; the last four have an authenticator.
+        assert!(looked.body.contains("6 target users: 4 have an authenticator, 2 would be asked"), "{}", looked.body);
+        let looked = oona.press(&form, "effect", &fields(&[("target_users", "members_of"), ("groups", "mars")])).await;
+        assert!(looked.body.contains("there is no group") && !looked.body.contains("target users:"), "{on:?}");
+        assert_eq!(world.events("tenant_changed").await, 1, "{on:?}");
         // Two at once: the second one is told.
         let (mut other, _) = at_console(&world, "oona", "self-provisioning").await;
         let late = other.get(&console(&world, "self-provisioning/edit")).await;
         let saved = oona.press(&form, "save", &fields(&[("target_users", "none"), ("groups", "pilot")])).await;
         assert!(saved.body.contains("No users") && saved.body.contains("Saved."), "{on:?}: {}", saved.body);
         let refused = other.press(&late, "save", &fields(&[("target_users", "all"), ("groups", "pilot")])).await;
-        assert!(refused.body.contains("Changed meanwhile"), "{on:?}: {}", refused.body);
+        assert!(refused.body.contains("somebody else changed this meanwhile"), "{on:?}: {}", refused.body);
         let seen = other.get(&console(&world, "self-provisioning")).await;
         assert!(seen.body.contains("No users"), "{on:?}: nothing was overwritten");
         // it counts at the next login. R-031: the group is kept.

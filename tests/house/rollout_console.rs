@@ -74,7 +74,7 @@ async fn waves_are_typed_looked_at_and_saved() {
         fields.push(("version".to_owned(), "1".to_owned()));
         fields.extend(typed.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let late = oona.post(&address, &fields).await;
-        assert!(late.body.contains("Somebody else changed the settings meanwhile"), "{on:?}: {}", late.body);
+        assert!(late.body.contains("somebody else changed this meanwhile"), "{on:?}: {}", late.body);
         assert_eq!(world.events("tenant_changed").await, changed + 1, "{on:?}");
         // It applies from the next login on.
         let mut ada = Visitor::new(&world.url);
@@ -134,7 +134,7 @@ async fn programs_steer_the_rollout_as_well() {
         };
         assert_eq!(put(&wanted, None).await.0, 428, "{on:?}");
         assert_eq!(put(&wanted, Some("\"0\"")).await.0, 412, "{on:?}");
-        let version = format!("\"{}\"", world.number("SELECT version AS n FROM tenant").await);
+        let (_, version, _) = call_with(&world, &operator, Method::GET, "rollout/settings", None, None).await;
         let wrong = json!({ "rollout": "waves", "waves": [{ "name": "", "starts_at": "soon", "percent": 0 }] });
         let (status, problem) = put(&wrong, Some(&version)).await;
         let fields: Vec<&str> =
@@ -162,9 +162,54 @@ async fn programs_steer_the_rollout_as_well() {
         // A wave that is named by its identifier is the same one under another name.
         let (_, mut draft) = get("rollout/settings").await;
         draft["waves"][0]["name"] = json!("First");
-        let version = format!("\"{}\"", world.number("SELECT version AS n FROM tenant").await);
+        let (_, version, _) = call_with(&world, &operator, Method::GET, "rollout/settings", None, None).await;
         assert_eq!(put(&draft, Some(&version)).await.0, 204, "{on:?}");
         assert_eq!(get("rollout").await.1["waves"][0]["id"], wave["id"], "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// R-452: a rollout that would break a test case is not saved unless it is meant; with what somebody else changed beside it, it is.
+#[actix_web::test]
+async fn a_rollout_is_held_against_the_test_cases() {
+    for on in BOTH {
+        let world = staffed(on).await;
+        world
+            .apply(
+                "[[tenant]]\ncode = \"acme\"\n[[tenant.test_case]]\nname = \"Ada enrolls\"\nuser = \"ada\"\n\
+                 application = \"Notes\"\nrequire = [\"password\", \"otp\"]\nenrollment = true\n",
+            )
+            .await;
+        let (mut oona, _) = at_console(&world, "oona", "rollout").await;
+        let form = oona.get(&console(&world, "rollout/edit")).await;
+        let mut typed = vec![("rollout", "observe"), ("failed-percent", "25"), ("help-desk-percent", "20")];
+        typed.extend([("at-least", "10"), ("window-minutes", "240")]);
+        let effect = oona.press(&form, "effect", &typed).await;
+        // A group more is nothing that the rollout says.
+        world.apply("[[tenant]]\ncode = \"acme\"\n[[tenant.group]]\nname = \"sales\"\n").await;
+        let asked = oona.press(&effect, "effect", &typed).await;
+        let asked = oona.press(&asked, "save", &typed).await;
+        assert!(asked.body.contains("Ada enrolls") && asked.body.contains("Nothing was saved yet"), "{}", asked.body);
+        assert_eq!(world.events("tenant_changed").await, 1, "{on:?}");
+        let key = key(&world, Role::Operator).await;
+        let draft = json!({ "rollout": "observe", "waves": [], "brake": { "failed_percent": 25, "help_desk_percent": 20,
+            "at_least": 10, "window_minutes": 240 } });
+        let path = "rollout/settings";
+        let (_, tag, _) = call_with(&world, &key, Method::GET, path, None, None).await;
+        let (status, _, body) = call_with(&world, &key, Method::PUT, path, Some(draft.clone()), Some(&tag)).await;
+        assert_eq!((status, &body["code"]), (409, &json!("test_cases.broken")), "{on:?}: {body}");
+        let mut meant = typed.clone();
+        meant.push(("anyway", "yes"));
+        let asked = oona.press(&asked, "effect", &typed).await;
+        let saved = oona.press(&asked, "save", &meant).await;
+        assert!(saved.body.contains("The rollout was saved"), "{on:?}: {}", saved.body);
+        let path = format!("{path}?anyway=true");
+        let (status, _, body) = call_with(&world, &key, Method::PUT, &path, Some(draft), Some(&tag)).await;
+        assert_eq!((status, &body["code"]), (412, &json!("changed_meanwhile")), "{on:?}: R-040: {body}");
+        let entries = json!({ "target_users": "all" });
+        let path = "settings/self_provisioning/effect";
+        let (status, effect) = call(&world, &key, Method::POST, path, Some(entries)).await;
+        assert_eq!((status, &effect["all"]["targeted"]), (200, &json!(6)), "{on:?}: R-039: {effect}");
         world.stop().await;
     }
 }

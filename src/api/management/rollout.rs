@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::io::{Body, Named, Query, done, if_match, ok, versioned};
 use super::problem::{FieldProblem, Problem};
+use super::saved::Anyway;
 use super::{Answer, Api};
 use crate::domain::ids::WaveId;
 use crate::domain::name::key_of;
@@ -16,8 +17,8 @@ use crate::domain::policy::staging::{Staging, Wave};
 use crate::flow::administration::rollout;
 use crate::flow::administration::rollout_told::{EffectTold, FunnelTold, RolloutDraft, RolloutTold};
 use crate::http::guard::Program;
+use crate::storage::Connection;
 use crate::storage::rollout_funnel::{By, Filter};
-use crate::storage::{self, Connection};
 
 /// How a wave is paused.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -55,6 +56,7 @@ pub fn routes(api: &mut Api) {
         .gives::<RolloutDraft>(200)
         .versioned();
     api.route(Method::PUT, "rollout/settings", needs(Deed::Edit), "Change how the rollout goes on", save)
+        .query::<Anyway>()
         .takes::<RolloutDraft>()
         .gives_nothing()
         .versioned();
@@ -85,7 +87,7 @@ async fn show(program: Program) -> Answer {
 
 async fn settings(program: Program) -> Answer {
     let config = &program.call.realm.config;
-    Ok(versioned(config.version, &RolloutDraft::of(config)))
+    Ok(versioned(rollout::mark(config), &RolloutDraft::of(config)))
 }
 
 /// The settings that a draft means, or a problem that names each field.
@@ -96,19 +98,15 @@ fn staging(program: &Program, draft: &RolloutDraft) -> Result<Staging, Problem> 
     })
 }
 
-async fn save(program: Program, request: HttpRequest, Body(draft): Body<RolloutDraft>) -> Answer {
-    let version = if_match(&request)?;
+async fn save(
+    program: Program,
+    request: HttpRequest,
+    Query(anyway): Query<Anyway>,
+    Body(draft): Body<RolloutDraft>,
+) -> Answer {
+    let read = if_match(&request)?;
     let staging = staging(&program, &draft)?;
-    let (desk, code) = (program.desk(), program.call.realm.code());
-    let work = async |connection: &mut Connection| rollout::save(&desk, connection, code, version, &staging).await;
-    let saved = match desk.house.db.write(work).await {
-        Err(storage::Error::Contended) => false,
-        saved => saved?,
-    };
-    if !saved {
-        return Err(Problem::changed_meanwhile());
-    }
-    desk.house.forget_realms();
+    rollout::save(&program.desk(), program.call.realm.code(), read, &staging, anyway.despite()).await?;
     Ok(done())
 }
 

@@ -5,14 +5,14 @@ use actix_web::http::Method;
 use serde_json::{Map, Value};
 
 use super::io::{Body, Query, if_match_tag, ok, tagged};
-use super::problem::{FieldProblem, Problem};
+use super::problem::Problem;
 use super::saved::Anyway;
 use super::{Answer, Api};
-use crate::domain::operator::Deed;
+use crate::domain::operator::{Deed, Module};
 use crate::domain::settings::{Section, tag};
 use crate::domain::tenant::TenantConfig;
-use crate::flow::administration::configuration::Unsaved;
-use crate::flow::administration::settings::{self, Outcome};
+use crate::flow::administration::rollout_told::EffectTold;
+use crate::flow::administration::{rollout, settings};
 use crate::http::guard::{Needs, Program};
 
 /// The values of a section. The keys and values are those of the apply file; groups are given by their names.
@@ -34,6 +34,17 @@ pub fn routes(api: &mut Api) {
             .gives::<Values>(200)
             .versioned();
     }
+    let needs = Module::SelfProvisioning.needs(Deed::Access);
+    let summary = "What values of the self-provisioning section would do, in numbers; nothing is stored";
+    api.route(Method::POST, "settings/self_provisioning/effect", needs, summary, effect)
+        .takes::<Values>()
+        .gives::<EffectTold>(200);
+}
+
+async fn effect(program: Program, Body(entries): Body<Map<String, Value>>) -> Answer {
+    let (house, config) = (&program.call.site.house, &program.call.realm.config);
+    let effect = rollout::effect_of(house, config, &entries, program.now()).await?;
+    Ok(ok(&EffectTold::from(&effect)))
 }
 
 async fn all(program: Program) -> Answer {
@@ -67,15 +78,7 @@ async fn change(
 ) -> Answer {
     let (section, read) = (named(&request)?, if_match_tag(&request)?);
     let config = &program.call.realm.config;
-    match settings::change(&program.desk(), &config.tenant.code, &read, section, &entries, anyway.despite()).await? {
-        Outcome::Stored(config) => shown(&config, section),
-        Outcome::Same => shown(config, section),
-        Outcome::Stale => Err(Problem::changed_meanwhile()),
-        Outcome::Breaks(broken) => Err(Unsaved::Breaks(broken).into()),
-        Outcome::Wrong(faults) => {
-            let problem =
-                |fault: crate::domain::settings::Fault| FieldProblem { field: fault.key, message: fault.words };
-            Err(Problem::invalid(faults.into_iter().map(problem).collect()))
-        }
-    }
+    let settled =
+        settings::change(&program.desk(), &config.tenant.code, &read, section, &entries, anyway.despite()).await?;
+    shown(&settled.config, section)
 }

@@ -3,9 +3,9 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::Desk;
+use super::{Desk, tenants as kept};
 use crate::domain::fault::Fault;
-use crate::domain::tenant::{TenantCode, TenantConfig};
+use crate::domain::tenant::{TenantCode, TenantConfig, TenantSettings};
 use crate::flow::test_cases::{self, Outcome};
 use crate::storage::{self, Connection, tenants};
 
@@ -110,4 +110,40 @@ pub(super) async fn save<T>(
         }
     }
     Err(Unsaved::Storage(storage::Error::Contended))
+}
+
+/// What a change of settings left.
+#[derive(Debug)]
+pub struct Settled {
+    /// The configuration as it is now.
+    pub config: TenantConfig,
+    /// Whether anything was changed at all; nothing is written down otherwise.
+    pub changed: bool,
+}
+
+/// As [`save`], for settings.
+///
+/// # Errors
+/// [`Unsaved`]; then nothing was stored.
+pub(super) async fn save_settings(
+    desk: &Desk<'_>,
+    code: &TenantCode,
+    despite: Despite,
+    draft: impl Fn(&TenantConfig) -> Saved<TenantSettings>,
+) -> Saved<Settled> {
+    let change = |before: &TenantConfig| {
+        let settings = draft(before)?;
+        let changed = settings != before.settings;
+        let config = TenantConfig { settings, ..before.clone() };
+        Ok((config.clone(), Settled { config, changed }))
+    };
+    let store = async |connection: &mut Connection, before: &TenantConfig, after: &TenantConfig, told: &Settled| {
+        if !told.changed {
+            return Ok(());
+        }
+        // The version that was judged has been taken a moment ago, in this transaction.
+        let taken = TenantConfig { version: before.version + 1, ..before.clone() };
+        kept::change(desk, connection, &taken, after).await
+    };
+    save(desk, code, despite, change, store).await
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::Desk;
+use super::configuration::{Despite, Saved, Settled, Unsaved, mark_of, save_settings};
 use crate::domain::alert::{Alert, Kind};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::funnel::{self, Bar, Reached};
@@ -13,14 +14,15 @@ use crate::domain::login::LONGEST;
 use crate::domain::policy::access::{Demand, Method, demand};
 use crate::domain::policy::provisioning::SelfProvisioning;
 use crate::domain::policy::staging::{Mode, Pause, Pulled, Staging, Trouble, Wave};
+use crate::domain::settings::{Section, changed};
 use crate::domain::tenant::{TenantCode, TenantConfig};
 use crate::domain::timestamp::Timestamp;
-use crate::flow::{Realm, alerts};
+use crate::flow::{House, Realm, alerts};
 use crate::storage::rollout_effect::{self, People};
 use crate::storage::rollout_funnel::{self, By, Filter, Members};
 use crate::storage::rollout_observed::{self, Counted};
 use crate::storage::rollout_pauses::{self as pauses, Written};
-use crate::storage::{self, Connection, rollout_attempts as attempts, rollout_places as places, tenants};
+use crate::storage::{self, Connection, rollout_attempts as attempts, rollout_places as places};
 
 /// The reason of a pause that an operator made.
 pub const BY_HAND: &str = "by_hand";
@@ -436,24 +438,45 @@ fn named(config: &TenantConfig, by: By, value: String) -> String {
     }
 }
 
-/// Stores how the rollout goes on. Says `false`, and stores nothing, if somebody changed the virtual server since `version`
-///
+/// What a draft of the self-provisioning section would do, in numbers. Nothing is stored.
 ///
 /// # Errors
-/// If the database fails.
+/// [`Unsaved::Wrong`] with everything that is wrong; if the database fails.
+pub async fn effect_of(
+    house: &House,
+    config: &TenantConfig,
+    entries: &serde_json::Map<String, serde_json::Value>,
+    now: Timestamp,
+) -> Saved<Effect> {
+    let draft = changed(config, Section::SelfProvisioning, entries, now).map_err(Unsaved::Wrong)?;
+    let look = async |connection: &mut Connection| effect(connection, config, &draft.self_provisioning).await;
+    Ok(house.db.read(look).await?)
+}
+
+/// What tells two states of waves, brake and mode apart.
+#[must_use]
+pub fn mark(config: &TenantConfig) -> i64 {
+    mark_of(&config.settings.self_provisioning.staging)
+}
+
+/// Stores waves, brake and mode, provided that they are still those with the `read` [`mark`].
+///
+/// # Errors
+/// [`Unsaved`]; then nothing was stored.
 pub async fn save(
     desk: &Desk<'_>,
-    connection: &mut Connection,
     code: &TenantCode,
-    version: i64,
+    read: i64,
     staging: &Staging,
-) -> storage::Result<bool> {
-    let Some(before) = tenants::config(connection, code).await? else { return Ok(false) };
-    if before.version != version {
-        return Ok(false);
-    }
-    let mut after = before.clone();
-    after.settings.self_provisioning.staging = staging.clone();
-    super::tenants::change(desk, connection, &before, &after).await?;
-    Ok(true)
+    despite: Despite,
+) -> Saved<Settled> {
+    let draft = |before: &TenantConfig| {
+        if mark(before) != read {
+            return Err(Unsaved::ChangedMeanwhile);
+        }
+        let mut settings = before.settings.clone();
+        settings.self_provisioning.staging = staging.clone();
+        Ok(settings)
+    };
+    save_settings(desk, code, despite, draft).await
 }

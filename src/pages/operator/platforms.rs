@@ -6,12 +6,13 @@ use serde_json::{Map, Value, json};
 
 use super::saved::despite;
 use super::self_provisioning::row_of;
-use super::settings::{DONE, log_of, stale};
+use super::settings::{DONE, log_of};
 use super::shell::{FieldFault, Shell};
 use crate::domain::operator::{Deed, Module};
 use crate::domain::policy::platform::Platform;
 use crate::domain::settings::{Section, tag};
-use crate::flow::administration::settings::{Outcome, change};
+use crate::flow::administration::configuration::Unsaved;
+use crate::flow::administration::settings::change;
 use crate::http::guard::{Seat, Table};
 use crate::http::{Answer, Form, page};
 
@@ -112,18 +113,19 @@ async fn apply(seat: Seat, form: Form) -> Answer {
     let entries: Map<String, Value> = ROWS.into_iter().map(row).collect();
     let (config, read) = (&seat.call.realm.config, form.text("read"));
     let shell = Shell::of(&seat, Module::Platforms);
-    let shell = match change(&seat.desk(), &config.tenant.code, read, SECTION, &entries, despite(&form)).await? {
-        Outcome::Stored(_) => return Ok(page::see(&format!("{}?done=saved", seat.path(PAGE)))),
-        Outcome::Same => return Ok(page::see(&format!("{}?done=same", seat.path(PAGE)))),
-        Outcome::Stale => shell.with_complaint(stale()),
-        Outcome::Breaks(broken) => shell.with_broken(&broken),
-        Outcome::Wrong(faults) => {
+    let shell = match change(&seat.desk(), &config.tenant.code, read, SECTION, &entries, despite(&form)).await {
+        Ok(settled) => {
+            let done = if settled.changed { "saved" } else { "same" };
+            return Ok(page::see(&format!("{}?done={done}", seat.path(PAGE))));
+        }
+        Err(Unsaved::Wrong(faults)) => {
             let fault = |fault: crate::domain::settings::Fault| {
                 let message = format!("{} {}.", fault.key, fault.words);
                 FieldFault::new(fault.key, message)
             };
             shell.with_faults(faults.into_iter().map(fault).collect())
         }
+        Err(unsaved) => shell.refusing(unsaved)?,
     };
     page::page(&matrix_page(&seat, shell, &entries, read.to_owned()))
 }

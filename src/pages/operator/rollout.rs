@@ -4,6 +4,7 @@
 use actix_web::{HttpRequest, web};
 use askama::Template;
 
+use super::saved::despite;
 use super::shell::{FieldFault, Shell};
 use crate::domain::ids::WaveId;
 use crate::domain::operator::{Deed, Module};
@@ -272,7 +273,7 @@ async fn edit(seat: Seat) -> Answer {
     let draft = RolloutDraft::of(config);
     let shell = Shell::titled(&seat, Module::Rollout, "Edit the rollout");
     let waves = draft.waves.iter().map(Typed::of).collect();
-    page::page(&edit_page(shell, config.version, &draft.rollout, waves, numbers(draft.brake)))
+    page::page(&edit_page(shell, rollout::mark(config), &draft.rollout, waves, numbers(draft.brake)))
 }
 
 /// What a form says, and what cannot be read in it.
@@ -388,18 +389,10 @@ async fn post(seat: Seat, form: Form) -> Answer {
     };
     if action == "save" {
         let (desk, code) = (seat.desk(), seat.call.realm.code());
-        let work = async |connection: &mut Connection| rollout::save(&desk, connection, code, version, &staging).await;
-        let saved = match desk.house.db.write(work).await {
-            Err(crate::storage::Error::Contended) => false,
-            saved => saved?,
+        return match rollout::save(&desk, code, version, &staging, despite(&form)).await {
+            Ok(_) => Ok(page::see(&format!("{}?done=saved", seat.path(PAGE)))),
+            Err(unsaved) => page::page(&again(shell.refusing(unsaved)?, waves)),
         };
-        if saved {
-            desk.house.forget_realms();
-            return Ok(page::see(&format!("{}?done=saved", seat.path(PAGE))));
-        }
-        let complaint = "Somebody else changed the settings meanwhile, so nothing was saved. What you typed is still here; open \
-                         this page anew to see what is stored now.";
-        return page::page(&again(shell.with_complaint(complaint), waves));
     }
     let mut provisioning = config.settings.self_provisioning.clone();
     provisioning.staging = staging;

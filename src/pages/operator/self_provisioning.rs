@@ -5,13 +5,16 @@ use askama::Template;
 use serde_json::{Map, Value, json};
 
 use super::saved::despite;
-use super::settings::{DONE, log_of, stale};
+use super::settings::{DONE, log_of};
 use super::shell::{FieldFault, Shell};
 use crate::domain::operator::{Deed, Module};
 use crate::domain::policy::platform::Platform;
 use crate::domain::policy::provisioning::{TargetUsers, WindowsLink};
 use crate::domain::settings::{Section, tag};
-use crate::flow::administration::settings::{Outcome, change};
+use crate::flow::administration::configuration::Unsaved;
+use crate::flow::administration::rollout;
+use crate::flow::administration::rollout_told::EffectTold;
+use crate::flow::administration::settings::change;
 use crate::http::guard::{LongForm, Seat, Table};
 use crate::http::{Answer, Form, page};
 
@@ -161,6 +164,8 @@ struct EditPage {
     groups: String,
     known: Vec<String>,
     read: String,
+    /// What the values would do, where that was asked for.
+    effect: Option<EffectTold>,
 }
 
 impl EditPage {
@@ -194,6 +199,7 @@ fn edit_page(seat: &Seat, values: Map<String, Value>, read: String) -> EditPage 
         known: config.groups.iter().map(|group| group.name.clone()).collect(),
         values,
         read,
+        effect: None,
         shell: Shell::titled(seat, Module::SelfProvisioning, "Edit self-provisioning"),
     }
 }
@@ -232,7 +238,7 @@ fn typed(form: &Form) -> Map<String, Value> {
     entries
 }
 
-/// `POST …/operator/self-provisioning/edit`: the whole form in one transaction.
+/// `POST …/operator/self-provisioning/edit`: the whole form in one transaction, or what it would do.
 async fn save(seat: Seat, LongForm(form): LongForm) -> Answer {
     seat.check(&form)?;
     let (config, read) = (&seat.call.realm.config, form.text("read"));
@@ -240,18 +246,29 @@ async fn save(seat: Seat, LongForm(form): LongForm) -> Answer {
     let mut values = SECTION.of(&config.settings, &config.groups);
     values.extend(entries.clone());
     let mut again = edit_page(&seat, values, read.to_owned());
-    match change(&seat.desk(), &config.tenant.code, read, SECTION, &entries, despite(&form)).await? {
-        Outcome::Stored(_) => return Ok(page::see(&format!("{}?done=saved", seat.path(PAGE)))),
-        Outcome::Same => return Ok(page::see(&format!("{}?done=same", seat.path(PAGE)))),
-        Outcome::Stale => again.shell = again.shell.with_complaint(stale()),
-        Outcome::Breaks(broken) => again.shell = again.shell.with_broken(&broken),
-        Outcome::Wrong(faults) => {
+    let saved = if form.text("do") == "effect" {
+        let effect = rollout::effect_of(&seat.call.site.house, config, &entries, seat.call.visit.now).await;
+        effect.map(|effect| again.effect = Some(EffectTold::from(&effect)))
+    } else {
+        let settled = change(&seat.desk(), &config.tenant.code, read, SECTION, &entries, despite(&form)).await;
+        match settled {
+            Ok(settled) => {
+                let done = if settled.changed { "saved" } else { "same" };
+                return Ok(page::see(&format!("{}?done={done}", seat.path(PAGE))));
+            }
+            Err(unsaved) => Err(unsaved),
+        }
+    };
+    match saved {
+        Ok(()) => {}
+        Err(Unsaved::Wrong(faults)) => {
             let fault = |fault: crate::domain::settings::Fault| {
                 let message = format!("{}: {}.", named(&fault.key), fault.words.trim_end_matches('.'));
                 FieldFault::new(fault.key, message)
             };
             again.shell = again.shell.with_faults(faults.into_iter().map(fault).collect());
         }
+        Err(unsaved) => again.shell = again.shell.refusing(unsaved)?,
     }
     page::page(&again)
 }

@@ -13,7 +13,8 @@ use crate::domain::authenticator::template::TokenTemplate;
 use crate::domain::operator::{Deed, Module};
 use crate::domain::settings::{self, FieldKind, Section, fields, tag};
 use crate::domain::tenant::TenantConfig;
-use crate::flow::administration::settings::{Outcome, change};
+use crate::flow::administration::configuration::Unsaved;
+use crate::flow::administration::settings::change;
 use crate::http::guard::{Seat, Table};
 use crate::http::{Answer, Fault, Form, page};
 use crate::storage::{audit, template_changes};
@@ -242,12 +243,12 @@ async fn save(seat: Seat, request: HttpRequest, form: Form) -> Answer {
     }
     let mut again = edit_page(&seat, module, section, &whole, read);
     let back = again.back.clone();
-    match change(&seat.desk(), &config.tenant.code, read, section, &entries, despite(&form)).await? {
-        Outcome::Stored(_) => return Ok(page::see(&format!("{back}?done=saved"))),
-        Outcome::Same => return Ok(page::see(&format!("{back}?done=same"))),
-        Outcome::Stale => again.shell = again.shell.with_complaint(stale()),
-        Outcome::Breaks(broken) => again.shell = again.shell.with_broken(&broken),
-        Outcome::Wrong(faults) => {
+    match change(&seat.desk(), &config.tenant.code, read, section, &entries, despite(&form)).await {
+        Ok(settled) => {
+            let done = if settled.changed { "saved" } else { "same" };
+            return Ok(page::see(&format!("{}?done={done}", back)));
+        }
+        Err(Unsaved::Wrong(faults)) => {
             for field in &mut again.fields {
                 let words = faults.iter().filter(|fault| fault.key == field.key).map(|fault| fault.words.as_str());
                 field.fault = words.collect::<Vec<_>>().join("; ");
@@ -259,15 +260,9 @@ async fn save(seat: Seat, request: HttpRequest, form: Form) -> Answer {
                 .collect();
             again.shell = again.shell.with_faults(faults);
         }
+        Err(unsaved) => again.shell = again.shell.refusing(unsaved)?,
     }
     page::page(&again)
-}
-
-/// What is said to whoever was slower (R-040).
-#[must_use]
-pub fn stale() -> &'static str {
-    "Changed meanwhile: somebody else saved other values since you opened this form, and nothing of yours was saved. Open it again \
-     to see them."
 }
 
 struct LogEntry {

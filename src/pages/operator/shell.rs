@@ -1,10 +1,11 @@
 //! What every page of the console shows around its own content.
 
 use super::menu::{MenuPart, menu};
-use super::saved::Question;
+use super::saved::{self, Question};
 use crate::domain::operator::Module;
 use crate::domain::timestamp::Timestamp;
-use crate::flow::test_cases::Outcome;
+use crate::flow::administration::configuration::Unsaved;
+use crate::http::Fault;
 use crate::http::guard::Seat;
 use crate::http::page::Frame;
 
@@ -105,10 +106,13 @@ impl Shell {
         Self { faults, ..self }
     }
 
-    /// With the question whether it is meant although these test cases would not hold any more.
-    #[must_use]
-    pub fn with_broken(self, broken: &[Outcome]) -> Self {
-        Self { question: Question::of_broken(broken), ..self }
+    /// With why nothing was stored, and what is to be answered before it is.
+    ///
+    /// # Errors
+    /// As [`saved::refused`].
+    pub fn refusing(self, unsaved: Unsaved) -> Result<Self, Fault> {
+        let (shell, question) = saved::refused(self, unsaved)?;
+        Ok(Self { question, ..shell })
     }
 
     /// What is wrong with a field; empty if nothing is.
