@@ -10,6 +10,7 @@ pub mod guard;
 pub mod headers;
 pub mod intake;
 pub mod key_sets;
+pub mod logins;
 pub mod outside;
 pub mod page;
 pub mod post;

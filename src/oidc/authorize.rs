@@ -22,9 +22,9 @@ use crate::domain::oidc_client::{Consent, OidcClient};
 use crate::domain::secret::SecretString;
 use crate::domain::session::Session;
 use crate::flow::federation::{self, Asked, Proven, Silent};
-use crate::flow::login::{self, NewLogin};
+use crate::flow::login::NewLogin;
 use crate::flow::{parking, pushed, session};
-use crate::http::{Answer, Call, Fault, cookies, page};
+use crate::http::{Answer, Call, Fault, cookies, logins, page};
 
 /// What the door stores with a login, for the answer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -274,12 +274,5 @@ pub(super) async fn begin(
     kept: String,
 ) -> Answer {
     let new = NewLogin { origin: Origin::Oidc, application: application.id, wishes, request: kept, once: None };
-    let begun = login::begin(&call.site.house, &call.realm, &call.visit, &call.browser, &new).await?;
-    let urls = &call.site.urls;
-    let mut response = page::see(&urls.desk(call.realm.code(), begun.login));
-    let cookie = cookies::secret(urls, cookies::Kind::Login(begun.login), &begun.cookie);
-    for cookie in cookies::surplus(request, urls).into_iter().chain([cookie]) {
-        response.add_cookie(&cookie).map_err(|error| Fault::Internal(error.to_string()))?;
-    }
-    Ok(response)
+    logins::begin(call, request, &new).await
 }

@@ -12,7 +12,7 @@ use crate::domain::login::complaint::Complaint;
 use crate::flow;
 use crate::flow::mailed::Opened;
 use crate::http::page::Frame;
-use crate::http::{Answer, Call, Fault, Form, cookies, form, page};
+use crate::http::{Answer, Call, Fault, Form, form, logins, page};
 
 #[derive(Template)]
 #[template(path = "enroll.html")]
@@ -55,14 +55,7 @@ async fn open(call: Call, path: web::Path<(String, String)>, request: HttpReques
         Opened::Wrong => show(&call, link, text(&call, "enroll-code-wrong")),
         Opened::Wait { seconds } => show(&call, link, view::words(&call, Complaint::Wait { seconds })),
         Opened::Closed(closed) => mailed::closed(&call, closed),
-        Opened::Begun(begun) => {
-            let mut response = page::see(&site.urls.desk(realm.code(), begun.login));
-            let cookie = cookies::secret(&site.urls, cookies::Kind::Login(begun.login), &begun.cookie);
-            for cookie in cookies::surplus(&request, &site.urls).into_iter().chain([cookie]) {
-                response.add_cookie(&cookie).map_err(|error| Fault::Internal(error.to_string()))?;
-            }
-            Ok(response)
-        }
+        Opened::Begun(begun) => logins::to_desk(&call, &request, &begun),
     }
 }
 

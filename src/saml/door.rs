@@ -31,11 +31,11 @@ use crate::domain::user::User;
 use crate::flow::case;
 use crate::flow::federation::{self, Asked, Once, Proven, Receipt, Silent};
 use crate::flow::house::text;
-use crate::flow::login::{self, NewLogin};
+use crate::flow::login::NewLogin;
 use crate::flow::realm::{Certificate, Realm};
 use crate::flow::{parking, session};
 use crate::http::post::{self, Field};
-use crate::http::{Answer, Call, Fault, Form, Site, cookies, page};
+use crate::http::{Answer, Call, Fault, Form, Site, cookies, logins, page};
 use crate::storage::{tokens, users};
 use crate::urls::desk_path;
 
@@ -219,13 +219,7 @@ async fn begin(call: &Call, http: &HttpRequest, request: &AuthnRequest) -> Answe
     }
     let kept = serde_json::to_string(request).map_err(|error| Fault::Internal(error.to_string()))?;
     let new = NewLogin { origin: Origin::Saml, application: application.id, wishes, request: kept, once };
-    let begun = login::begin(&site.house, realm, &call.visit, &call.browser, &new).await?;
-    let mut answer = page::see(&site.urls.desk(realm.code(), begun.login));
-    let cookie = cookies::secret(&site.urls, cookies::Kind::Login(begun.login), &begun.cookie);
-    for cookie in cookies::surplus(http, &site.urls).into_iter().chain([cookie]) {
-        answer.add_cookie(&cookie).map_err(|error| Fault::Internal(error.to_string()))?;
-    }
-    Ok(answer)
+    logins::begin(call, http, &new).await
 }
 
 /// Whether a person is wanted, and another one is logged in at this browser (core 3.4.1).

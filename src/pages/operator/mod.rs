@@ -41,10 +41,10 @@ use crate::domain::login::wishes::{Freshness, Wishes};
 use crate::domain::operator::FRESH_SECONDS;
 use crate::domain::policy::access::Method as Proof;
 use crate::flow::federation::{self, Proven, Receipt};
-use crate::flow::login::{self, NewLogin};
+use crate::flow::login::NewLogin;
 use crate::flow::{self, case, logout};
 use crate::http::guard::{self, LONGEST_FORM, Needs, Seat, Table, Unseated};
-use crate::http::{Answer, Call, Fault, Form, cookies, page};
+use crate::http::{Answer, Call, Fault, Form, cookies, logins, page};
 
 /// Every route of the console, below `/t/{tenant}/operator`.
 #[must_use]
@@ -128,14 +128,7 @@ async fn home(seat: Seat) -> Answer {
 async fn begin(call: &Call, request: &HttpRequest, wishes: Wishes, then: String) -> Answer {
     let application = call.realm.config.console.id;
     let new = NewLogin { origin: Origin::Operator, application, wishes, request: then, once: None };
-    let begun = login::begin(&call.site.house, &call.realm, &call.visit, &call.browser, &new).await?;
-    let urls = &call.site.urls;
-    let mut response = page::see(&urls.desk(call.realm.code(), begun.login));
-    let cookie = cookies::secret(urls, cookies::Kind::Login(begun.login), &begun.cookie);
-    for cookie in cookies::surplus(request, urls).into_iter().chain([cookie]) {
-        response.add_cookie(&cookie).map_err(|error| Fault::Internal(error.to_string()))?;
-    }
-    Ok(response)
+    logins::begin(call, request, &new).await
 }
 
 /// For deeds that want a fresh passcode: the login that asks for one, or `None` if there was one within five minutes. It
@@ -188,13 +181,5 @@ async fn log_out(seat: Seat, form: Form) -> Answer {
     if let Some(id) = logout::begin(&site.house, &call.realm, &call.visit, &ended, logout::End::GoTo(None)).await? {
         next = site.urls.single_logout(call.realm.code(), id);
     }
-    let mut response = page::see(&next);
-    let gone = cookies::gone(&site.urls, cookies::Kind::Session(call.realm.code()));
-    response.add_cookie(&gone).map_err(|error| Fault::Internal(error.to_string()))?;
-    // Nothing of the pages that were seen stays in the browser (T-24).
-    response.headers_mut().insert(
-        actix_web::http::header::HeaderName::from_static("clear-site-data"),
-        actix_web::http::header::HeaderValue::from_static("\"cache\""),
-    );
-    Ok(response)
+    logins::logged_out(call, &next)
 }

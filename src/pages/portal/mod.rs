@@ -18,10 +18,10 @@ use crate::domain::login::wishes::Wishes;
 use crate::domain::policy::platform::Platform;
 use crate::domain::timestamp::Timestamp;
 use crate::flow::federation::{self, Asked, Proven, Receipt, Silent};
-use crate::flow::login::{self, NewLogin};
+use crate::flow::login::NewLogin;
 use crate::flow::{case, consent, logout, server_pin, session};
 use crate::http::page::Frame;
-use crate::http::{Answer, Call, Fault, Form, cookies, form, page};
+use crate::http::{Answer, Call, Fault, Form, cookies, form, logins, page};
 use crate::i18n::Language;
 use crate::storage::consents;
 use crate::storage::tokens::{self as stored, Token};
@@ -140,14 +140,7 @@ async fn begin(
     then: String,
 ) -> Answer {
     let new = NewLogin { origin: Origin::Portal, application, wishes, request: then, once: None };
-    let begun = login::begin(&call.site.house, &call.realm, &call.visit, &call.browser, &new).await?;
-    let urls = &call.site.urls;
-    let mut response = page::see(&urls.desk(call.realm.code(), begun.login));
-    let cookie = cookies::secret(urls, cookies::Kind::Login(begun.login), &begun.cookie);
-    for cookie in cookies::surplus(request, urls).into_iter().chain([cookie]) {
-        response.add_cookie(&cookie).map_err(|error| Fault::Internal(error.to_string()))?;
-    }
-    Ok(response)
+    logins::begin(call, request, &new).await
 }
 
 async fn show(call: &Call, proven: &Proven, pin_changed: bool) -> Answer {
@@ -274,13 +267,5 @@ async fn log_out(call: Call, form: Form) -> Answer {
             next = site.urls.single_logout(call.realm.code(), id);
         }
     }
-    let mut response = page::see(&next);
-    let gone = cookies::gone(&site.urls, cookies::Kind::Session(call.realm.code()));
-    response.add_cookie(&gone).map_err(|error| Fault::Internal(error.to_string()))?;
-    // Nothing of the pages that were seen stays in the browser (T-24).
-    response.headers_mut().insert(
-        actix_web::http::header::HeaderName::from_static("clear-site-data"),
-        actix_web::http::header::HeaderValue::from_static("\"cache\""),
-    );
-    Ok(response)
+    logins::logged_out(&call, &next)
 }
