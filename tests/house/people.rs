@@ -432,7 +432,7 @@ async fn groups_are_kept_by_hand() {
         let late = group_desk::rename(&desk, &configured, &before, "Avantgarde").await.unwrap();
         assert_eq!(late.unwrap_err(), Refused::Overtaken, "{on:?}: R-040");
         let used = group_desk::remove(&desk, &code, &seen(pilot).await).await.unwrap().unwrap_err();
-        assert!(matches!(&used, Refused::InUse(places) if places[0].place == "Self-provisioning"), "{on:?}: {used:?}");
+        assert!(matches!(&used, Refused::InUse(places) if places[0] == "self-provisioning"), "{on:?}: {used:?}");
 
         let free = group_desk::create(&desk, &configured, "Free").await.unwrap().unwrap();
         let ada = user(&world, "ada").await;

@@ -186,7 +186,7 @@ async fn groups_at_the_console() {
         let id = |name: &str| config.config.groups.iter().find(|group| group.name == name).unwrap().id.to_string();
         let (pilot, second) = (id("pilot"), id("Second wave"));
         let page = oona.get(&console(&world, &format!("groups/{pilot}"))).await;
-        assert!(page.body.contains("Self-provisioning"), "{on:?}");
+        assert!(page.body.contains("<li>self-provisioning</li>"), "{on:?}: {}", page.body);
         let refused = oona.press(&page, "remove-group", &[]).await;
         assert!(refused.body.contains("The group is in use"), "{on:?}: {}", refused.body);
         let renamed = oona.press(&page, "rename-group", &[("new_name", "Vanguard")]).await;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::io::{Body, Named, Page, Query, created, done, if_match, ok, versioned};
 use super::problem::Problem;
 use super::{Answer, Api};
+use crate::domain::group::uses_of_group;
 use crate::domain::ids::GroupId;
 use crate::domain::operator::{Deed, Module};
 use crate::flow::administration::groups::{self as desk_of_groups, Refused};
@@ -72,14 +73,6 @@ fn view(listed: &Listed, references: Option<Vec<String>>) -> GroupView {
     GroupView { id: listed.group.id.to_string(), name: listed.group.name.clone(), members: listed.members, references }
 }
 
-fn in_words(references: &[desk_of_groups::Reference]) -> Vec<String> {
-    let word = |one: &desk_of_groups::Reference| match one.name.is_empty() {
-        true => one.place.clone(),
-        false => format!("{}: {}", one.place, one.name),
-    };
-    references.iter().map(word).collect()
-}
-
 async fn list(program: Program, Query(search): Query<Search>) -> Answer {
     let paging = super::io::Paging { after: search.after, limit: search.limit };
     let (limit, tenant) = (u32::from(paging.limit()?), program.call.realm.tenant());
@@ -99,8 +92,8 @@ async fn group(program: &Program, id: GroupId) -> Result<Listed, Problem> {
 
 async fn whole(program: &Program, id: GroupId) -> Result<(i64, GroupView), Problem> {
     let group = group(program, id).await?;
-    let references = desk_of_groups::references(&program.call.realm.config, id);
-    Ok((group.version, view(&group, Some(in_words(&references)))))
+    let references = uses_of_group(&program.call.realm.config, id);
+    Ok((group.version, view(&group, Some(references))))
 }
 
 async fn show(program: Program, Named(id): Named<GroupId>) -> Answer {
@@ -114,7 +107,7 @@ fn refusal(refused: &Refused) -> Problem {
         Refused::Taken => Problem::field("name", "is taken: there is a group of this name"),
         Refused::Overtaken => Problem::changed_meanwhile(),
         Refused::InUse(references) => {
-            let words = format!("the group is in use: {}", in_words(references).join(", "));
+            let words = format!("the group is in use: {}", references.join(", "));
             Problem::new(409, "group.in_use", words)
         }
     }

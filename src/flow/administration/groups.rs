@@ -1,13 +1,11 @@
 //! Groups as operators keep them: a new name keeps what refers to the group, and none goes that something
 //! refers to.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Desk, tenants as virtual_servers};
-use crate::domain::application::Assignment;
 use crate::domain::audit::Action;
-use crate::domain::group::Group;
-use crate::domain::ids::GroupId;
+use crate::domain::group::{Group, uses_of_group};
 use crate::domain::name::{NotAName, checked};
 use crate::domain::tenant::{TenantCode, TenantConfig};
 use crate::storage::groups::Listed;
@@ -23,72 +21,7 @@ pub enum Refused {
     /// Somebody else changed it meanwhile.
     Overtaken,
     /// These refer to it.
-    InUse(Vec<Reference>),
-}
-
-/// Something that is configured with a group.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reference {
-    /// Where it is configured.
-    pub place: String,
-    /// What it is called there; empty where there is only one.
-    pub name: String,
-}
-
-/// Everything that is configured with a group. Settings are looked through whatever they are: a setting that comes later is
-/// found, too.
-#[must_use]
-pub fn references(config: &TenantConfig, group: GroupId) -> Vec<Reference> {
-    let mut found = Vec::new();
-    let mut add = |place: &str, name: &str| found.push(Reference { place: place.to_owned(), name: name.to_owned() });
-    for application in &config.applications {
-        if matches!(&application.assignment, Assignment::Chosen { groups, .. } if groups.contains(&group)) {
-            add("Application", &application.name);
-        }
-    }
-    for policy in &config.policies.exceptions {
-        if policy.groups.contains(&group) {
-            add("Access policy", &policy.name);
-        }
-    }
-    let id = group.to_string();
-    if let Ok(Value::Object(settings)) = serde_json::to_value(&config.settings) {
-        for (key, value) in &settings {
-            match value {
-                // What was so before is no reference.
-                Value::Object(members) if key == "self_provisioning" => {
-                    let now = members.iter().filter(|(name, _)| *name != "earlier");
-                    if now.into_iter().any(|(_, value)| mentions(value, &id)) {
-                        add("Self-provisioning", "");
-                    }
-                }
-                Value::Array(all) => {
-                    for one in all.iter().filter(|one| mentions(one, &id)) {
-                        add(&in_words(key), one.get("name").and_then(Value::as_str).unwrap_or_default());
-                    }
-                }
-                other if mentions(other, &id) => add(&in_words(key), ""),
-                _ => {}
-            }
-        }
-    }
-    found
-}
-
-/// `provisioning_rules` as `Provisioning rules`.
-fn in_words(key: &str) -> String {
-    let words = key.replace('_', " ");
-    let mut letters = words.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
-fn mentions(value: &Value, id: &str) -> bool {
-    match value {
-        Value::String(text) => text == id,
-        Value::Array(all) => all.iter().any(|value| mentions(value, id)),
-        Value::Object(members) => members.values().any(|value| mentions(value, id)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
+    InUse(Vec<String>),
 }
 
 /// Makes a group.
@@ -145,7 +78,7 @@ pub async fn remove(desk: &Desk<'_>, code: &TenantCode, group: &Listed) -> stora
         // What is configured is read here, and must be so until the group is gone.
         let Some(config) = tenants::config(connection, code).await? else { return Ok(Err(Refused::Overtaken)) };
         let tenant = config.tenant.id;
-        let used = references(&config, id);
+        let used = uses_of_group(&config, id);
         if !used.is_empty() {
             return Ok(Err(Refused::InUse(used)));
         }
@@ -170,17 +103,5 @@ fn told<T>(desk: &Desk<'_>, done: storage::Result<Result<T, Refused>>) -> storag
             desk.house.forget_realms();
             done
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reference_is_found_wherever_it_stands() {
-        let value = json!({ "waves": [{ "name": "first", "scope": { "groups": ["x"] } }], "n": 1, "no": null });
-        assert!(mentions(&value, "x") && !mentions(&value, "y"));
-        assert_eq!(in_words("provisioning_rules"), "Provisioning rules");
     }
 }

@@ -5,9 +5,10 @@ use askama::Template;
 
 use super::shell::{FieldFault, Shell};
 use super::users::id_of;
+use crate::domain::group::uses_of_group;
 use crate::domain::ids::GroupId;
 use crate::domain::operator::{Deed, Module};
-use crate::flow::administration::groups::{self as desk_of_groups, Reference, Refused};
+use crate::flow::administration::groups::{self as desk_of_groups, Refused};
 use crate::http::guard::{Seat, Table};
 use crate::http::{Answer, Fault, Form, page};
 use crate::storage::Connection;
@@ -104,7 +105,7 @@ struct GroupPage {
     shell: Shell,
     group: Listed,
     typed: String,
-    references: Vec<Reference>,
+    references: Vec<String>,
     may_edit: bool,
     may_remove: bool,
 }
@@ -117,7 +118,7 @@ async fn group(seat: &Seat, path: web::Path<(String, String)>) -> Result<Listed,
 
 fn group_page(seat: &Seat, shell: Shell, group: Listed, typed: &str) -> Answer {
     let page = GroupPage {
-        references: desk_of_groups::references(&seat.call.realm.config, group.group.id),
+        references: uses_of_group(&seat.call.realm.config, group.group.id),
         typed: typed.to_owned(),
         may_edit: seat.may(Module::Groups, Deed::Edit),
         may_remove: seat.may(Module::Groups, Deed::Delete),
