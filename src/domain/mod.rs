@@ -27,6 +27,7 @@ pub mod provisioning_task;
 pub mod recovery_code;
 pub mod redirect_uri;
 pub mod release;
+pub mod report;
 pub mod reservation;
 pub mod resource;
 pub mod secret;
