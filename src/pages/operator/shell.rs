@@ -109,7 +109,7 @@ impl Shell {
     /// With why nothing was stored, and what is to be answered before it is.
     ///
     /// # Errors
-    /// As [`saved::refused`].
+    /// [`Fault::NotFound`] if the thing is gone; what the database says.
     pub fn refusing(self, unsaved: Unsaved) -> Result<Self, Fault> {
         let (shell, question) = saved::refused(self, unsaved)?;
         Ok(Self { question, ..shell })
