@@ -7,10 +7,13 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::{Arc, LazyLock};
 
 use fluent_templates::StaticLoader;
 use fluent_templates::fluent_bundle::FluentValue;
 use unic_langid::{LanguageIdentifier, langid};
+
+use crate::domain::message::{Messages, Slot};
 
 fluent_templates::static_loader! {
     static LOCALES = {
@@ -198,6 +201,15 @@ pub enum Value {
     Number(u64),
 }
 
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Number(number) => write!(f, "{number}"),
+        }
+    }
+}
+
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())
@@ -237,10 +249,11 @@ pub struct Words {
     pub fallback: bool,
 }
 
-/// Every text.
-#[derive(Clone, Copy)]
+/// Every text: ours, and in the place of some of them those of a virtual server.
+#[derive(Clone)]
 pub struct Texts {
     loader: &'static StaticLoader,
+    own: Arc<Messages>,
 }
 
 impl fmt::Debug for Texts {
@@ -251,11 +264,17 @@ impl fmt::Debug for Texts {
 
 impl Default for Texts {
     fn default() -> Self {
-        Self { loader: &LOCALES }
+        Self { loader: &LOCALES, own: Arc::default() }
     }
 }
 
 impl Texts {
+    /// Ours, but for those that a virtual server has its own words for.
+    #[must_use]
+    pub fn with(&self, own: &Arc<Messages>) -> Self {
+        Self { loader: self.loader, own: Arc::clone(own) }
+    }
+
     /// The text `key` in `language`, or in English. A key that does not exist at all is loud in the log and
     /// shown as it is: `tests/locales.rs` keeps that from happening.
     #[must_use]
@@ -279,6 +298,10 @@ impl Texts {
     /// The text `key` in exactly this language.
     #[must_use]
     pub fn exact(&self, language: Language, key: &str, values: &[(&'static str, Value)]) -> Option<String> {
+        let value = |tag: &str| values.iter().find(|(name, _)| *name == tag).map(|(_, value)| value.to_string());
+        if let Some(own) = self.own.page(language.tag(), key, value) {
+            return Some(own);
+        }
         let values: HashMap<Cow<'static, str>, FluentValue<'_>> = values
             .iter()
             .map(|(name, value)| {
@@ -290,6 +313,88 @@ impl Texts {
             })
             .collect();
         self.loader.lookup_single_language(&language.identifier(), key, Some(&values)).ok()
+    }
+}
+
+/// The English files of the texts of pages: what operators can replace one by one. Mails are replaced as a whole.
+const PAGES: [&str; 13] = [
+    include_str!("../locales/en/common.ftl"),
+    include_str!("../locales/en/login.ftl"),
+    include_str!("../locales/en/passcode.ftl"),
+    include_str!("../locales/en/enrollment.ftl"),
+    include_str!("../locales/en/mailed.ftl"),
+    include_str!("../locales/en/pin.ftl"),
+    include_str!("../locales/en/recovery.ftl"),
+    include_str!("../locales/en/portal.ftl"),
+    include_str!("../locales/en/tokens.ftl"),
+    include_str!("../locales/en/protocols.ftl"),
+    include_str!("../locales/en/saml.ftl"),
+    include_str!("../locales/en/complaint.ftl"),
+    include_str!("../locales/en/error.ftl"),
+];
+
+/// Every text of pages that can be replaced, in the order of the way through a login: its key, and the values that it mentions.
+static CATALOG: LazyLock<Vec<(String, Vec<String>)>> = LazyLock::new(|| {
+    let mut catalog: Vec<(String, Vec<String>)> = Vec::new();
+    for line in PAGES.iter().flat_map(|file| file.lines()) {
+        let begins = line.split_once(" = ").filter(|(key, _)| {
+            key.starts_with(|c: char| c.is_ascii_lowercase())
+                && key.chars().all(|c| c == '-' || c.is_ascii_alphanumeric())
+        });
+        if let Some((key, _)) = begins {
+            catalog.push((key.to_owned(), Vec::new()));
+        }
+        let Some((_, values)) = catalog.last_mut() else { continue };
+        for after in line.split('$').skip(1) {
+            let value: String = after.chars().take_while(char::is_ascii_alphanumeric).collect();
+            if !value.is_empty() && !values.contains(&value) {
+                values.push(value);
+            }
+        }
+    }
+    catalog.retain(|(key, _)| !key.starts_with("mail-"));
+    catalog
+});
+
+/// The keys of the texts of pages that can be replaced.
+pub fn page_keys() -> impl Iterator<Item = &'static str> {
+    CATALOG.iter().map(|(key, _)| key.as_str())
+}
+
+/// What own words for the text `key` of pages must be like; `None` if there is no such text.
+#[must_use]
+pub fn page_slot(key: &str) -> Option<Slot> {
+    CATALOG.iter().find(|(known, _)| known == key).map(|(key, values)| Slot::of_page(key, values))
+}
+
+impl Texts {
+    /// Our own text `key` in `language`, with tags in the place of its values.
+    #[must_use]
+    pub fn ours(&self, language: Language, key: &str) -> String {
+        const TAGS: [(&str, &str); 20] = [
+            ("address", "{address}"),
+            ("most", "{most}"),
+            ("server", "{server}"),
+            ("step", "{step}"),
+            ("steps", "{steps}"),
+            ("email", "{email}"),
+            ("contact", "{contact}"),
+            ("day", "{day}"),
+            ("digits", "{digits}"),
+            ("hours", "{hours}"),
+            ("seconds", "{seconds}"),
+            ("time", "{time}"),
+            ("left", "{left}"),
+            ("name", "{name}"),
+            ("minutes", "{minutes}"),
+            ("organization", "{organization}"),
+            ("application", "{application}"),
+            ("count", "{count}"),
+            ("serial", "{serial}"),
+            ("user", "{user}"),
+        ];
+        let ours = Self { loader: self.loader, own: Arc::default() };
+        ours.plain(language, key, &TAGS.map(|(name, tag)| (name, Value::from(tag))))
     }
 }
 
@@ -359,5 +464,41 @@ mod tests {
     fn a_key_that_does_not_exist_never_stops_a_page() {
         let words = Texts::default().words(Language::German, "there-is-no-such-text", &[]);
         assert_eq!(words, Words { text: "there-is-no-such-text".to_owned(), fallback: true });
+    }
+
+    /// every text of pages can be replaced, and ours is a good text in its own place.
+    #[test]
+    fn every_text_of_pages_can_be_replaced() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("locales/en");
+        let files = std::fs::read_dir(folder).expect("a folder").count();
+        assert_eq!(files, PAGES.len() + 2, "all but mail and alert");
+        let texts = Texts::default();
+        assert!(page_keys().count() > 300);
+        for key in page_keys() {
+            let slot = page_slot(key).expect("a slot");
+            for language in Language::ALL {
+                let ours = crate::domain::message::Words { subject: String::new(), body: texts.ours(language, key) };
+                let shown = ours.body.replace('\n', " ");
+                let words = crate::domain::message::Words { body: shown, ..ours };
+                assert_eq!(slot.faults(&words.tidied()), [], "{language} {key}: {words:?}");
+            }
+        }
+    }
+
+    /// in that language and nowhere else.
+    #[test]
+    fn own_words_take_the_place_of_ours() {
+        use crate::domain::message::{Message, Words};
+        let message = Message {
+            name: "page.language-apply".to_owned(),
+            language: "de".to_owned(),
+            words: Words { subject: String::new(), body: "Los".to_owned() },
+            version: 1,
+        };
+        let texts = Texts::default().with(&Arc::new([message].into_iter().collect()));
+        assert_eq!(texts.plain(Language::German, "language-apply", &[]), "Los");
+        let english = Texts::default().plain(Language::English, "language-apply", &[]);
+        assert_eq!(texts.plain(Language::English, "language-apply", &[]), english);
+        assert_ne!(texts.ours(Language::German, "language-apply"), "Los");
     }
 }

@@ -101,6 +101,12 @@ impl Urls {
     }
 }
 
+/// The path of a file that belongs to how a virtual server looks; `digest` is that of its content.
+#[must_use]
+pub fn branding_path(tenant: &TenantCode, digest: &str, file: &str) -> String {
+    format!("/t/{tenant}/branding/{digest}/{file}")
+}
+
 /// The endpoints that applications call, below a virtual server's base: what goes wrong there is told in the words of OAuth.
 pub const FOR_APPLICATIONS: [&str; 7] = [
     "/oidc/token",

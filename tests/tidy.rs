@@ -21,10 +21,10 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("mail", &["domain", "clock", "storage", "keys", "urls", "i18n"]),
     ("flow", &["domain", "clock", "egress", "storage", "keys"]),
     ("http", &["domain", "clock", "egress", "urls", "i18n", "exchange", "storage", "keys", "flow"]),
-    ("pages", &["domain", "clock", "urls", "i18n", "exchange", "storage", "keys", "flow", "http"]),
+    ("pages", &["domain", "clock", "urls", "i18n", "exchange", "storage", "keys", "mail", "flow", "http"]),
     ("oidc", &["domain", "clock", "urls", "i18n", "storage", "keys", "flow", "http"]),
     ("saml", &["domain", "clock", "egress", "urls", "i18n", "xml", "storage", "keys", "flow", "http"]),
-    ("api", &["domain", "clock", "urls", "i18n", "exchange", "storage", "keys", "flow", "http"]),
+    ("api", &["domain", "clock", "urls", "i18n", "exchange", "storage", "keys", "mail", "flow", "http"]),
 ];
 
 fn root() -> PathBuf {

@@ -32,7 +32,7 @@ pub fn start(settings: &Settings, site: &web::Data<Site>, transport: Transport) 
         house.db.clone(),
         house.sealer.clone(),
         transport,
-        site.texts,
+        site.texts.clone(),
         site.urls.clone(),
         house.clock.clone(),
         house.mail_waits.clone(),

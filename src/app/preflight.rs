@@ -58,7 +58,7 @@ pub async fn check(settings: &Settings, mail_to: Option<&str>) -> Vec<Checked> {
     found.push(key(settings, db.as_ref()).await);
     found.push(mail_server(settings).await);
     if let Some(to) = mail_to {
-        found.push(test_mail(settings, to).await);
+        found.push(test_mail(settings, to, None).await);
     }
     let sound = found.iter().all(|finding| finding.light != Light::Red);
     let mut checked: Vec<Checked> = found.into_iter().map(|finding| Checked { tenant: None, finding }).collect();
@@ -136,7 +136,7 @@ pub(super) async fn look(settings: &Settings, site: &Site, look: Look) -> Vec<Fi
             found.extend(addresses(site).await);
             found
         }
-        Look::TestMail { to } => vec![test_mail(settings, &to).await],
+        Look::TestMail { to, letter } => vec![test_mail(settings, &to, letter).await],
     }
 }
 
@@ -243,7 +243,7 @@ async fn mail_server(settings: &Settings) -> Finding {
 }
 
 /// a mail that really leaves, and what the mail server says to it. Whether it arrives is seen in the mailbox.
-async fn test_mail(settings: &Settings, to: &str) -> Finding {
+async fn test_mail(settings: &Settings, to: &str, letter: Option<Rendered>) -> Finding {
     const WHAT: &str = "test_mail";
     let to = match checked_email(to) {
         Ok(to) => to,
@@ -251,11 +251,11 @@ async fn test_mail(settings: &Settings, to: &str) -> Finding {
     };
     let public = settings.http.public_url.as_str();
     let words = format!("This is a test mail of the service at {public}. If you can read it, its mail arrives.");
-    let mail = Rendered {
+    let mail = letter.unwrap_or_else(|| Rendered {
         subject: "Test mail".to_owned(),
         html: format!("<!DOCTYPE html><html lang=\"en\"><title>Test mail</title><body><p>{words}</p></body></html>"),
         text: format!("{words}\n"),
-    };
+    });
     let id: MailId = Entropy::System.id();
     let sent = match Transport::new(&settings.mail) {
         Ok(transport) => transport.send(id, &to, &mail).await,

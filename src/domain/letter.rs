@@ -144,6 +144,17 @@ impl Letter {
     }
 }
 
+/// A letter in words, ready to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The subject: one line.
+    pub subject: String,
+    /// The plain text.
+    pub text: String,
+    /// The same in HTML, without pictures and without anything to load.
+    pub html: String,
+}
+
 impl fmt::Debug for Letter {
     /// The kind only: a letter may hold a code (T-74).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -158,6 +169,9 @@ pub struct Envelope {
     pub to: String,
     /// The receiver's name, for the greeting.
     pub name: String,
+    /// The user name of the account that it is about; empty if it is about nobody.
+    #[serde(default)]
+    pub account: String,
     /// The language of the flow that causes the letter.
     pub language: String,
     /// The tenant's code, for links.

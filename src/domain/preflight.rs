@@ -222,6 +222,7 @@ mod tests {
             console,
             operators: vec![],
             roles: vec![],
+            messages: std::sync::Arc::default(),
             tenant,
             settings: TenantSettings::default(),
             groups: vec![pilot],

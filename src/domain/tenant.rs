@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,10 +13,12 @@ use crate::domain::authenticator::lifecycle::Kind;
 use crate::domain::authenticator::rules::TokenRules;
 use crate::domain::authenticator::server_pin::ServerSidePin;
 use crate::domain::authenticator::template::TokenTemplate;
+use crate::domain::branding::Branding;
 use crate::domain::email_code::EmailCodeSettings;
 use crate::domain::group::Group;
 use crate::domain::ids::{ApplicationId, GroupId, TenantId, UserId};
 use crate::domain::lockout::LockoutSettings;
+use crate::domain::message::Messages;
 use crate::domain::oath::window::WindowSettings;
 use crate::domain::operator::{Operator, OwnRole, Permissions, Role};
 use crate::domain::policy::access::AccessPolicies;
@@ -100,6 +103,29 @@ pub struct Tenant {
     pub created_at: Timestamp,
 }
 
+/// What a virtual server tells of itself in words: name, language, help desk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Organization {
+    /// The organization's name, as pages and mails show it.
+    pub name: String,
+    /// The tag of the language of pages and mails when nothing better is known.
+    pub default_language: String,
+    /// How people reach the help desk.
+    pub help_contact: String,
+}
+
+impl Organization {
+    /// That of a virtual server.
+    #[must_use]
+    pub fn of(config: &TenantConfig) -> Self {
+        Self {
+            name: config.tenant.name.clone(),
+            default_language: config.tenant.default_language.clone(),
+            help_contact: config.settings.help_contact.clone(),
+        }
+    }
+}
+
 /// The settings of a virtual server, stored as one document and changed as one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -134,6 +160,8 @@ pub struct TenantSettings {
     pub provisioning_rules: Vec<ProvisioningRule>,
     /// How long logs are kept.
     pub logs: LogSettings,
+    /// How its pages look.
+    pub branding: Branding,
 }
 
 /// One template for each kind of token (A10).
@@ -202,6 +230,8 @@ pub struct TenantConfig {
     pub operators: Vec<Operator>,
     /// Roles of its own, beside the built-in ones.
     pub roles: Vec<OwnRole>,
+    /// Texts of its own, in the place of ours.
+    pub messages: Arc<Messages>,
     /// The operator console, as an application that logins lead to.
     pub console: Application,
     /// Grows with every change of any of these.
@@ -209,6 +239,13 @@ pub struct TenantConfig {
 }
 
 impl TenantConfig {
+    /// What pages show beside the logo: the title that was chosen, or the organization's name.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        let title = self.settings.branding.title.as_str();
+        if title.is_empty() { &self.tenant.name } else { title }
+    }
+
     /// The application with this identifier.
     #[must_use]
     pub fn application(&self, id: ApplicationId) -> Option<&Application> {

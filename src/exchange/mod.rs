@@ -6,6 +6,7 @@
 pub mod csv;
 pub mod oath_csv;
 pub mod people;
+pub mod picture;
 pub mod pskc;
 pub mod token;
 

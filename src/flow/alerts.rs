@@ -98,6 +98,7 @@ async fn mail(
     let envelope = Envelope {
         to,
         name: config.tenant.name.clone(),
+        account: alert.username.clone(),
         language: config.tenant.default_language.clone(),
         tenant_code: config.tenant.code.to_string(),
         organization: config.tenant.name.clone(),

@@ -41,6 +41,7 @@ pub(super) async fn send_until(
     let envelope = Envelope {
         to: email.clone(),
         name: user.display_name(),
+        account: user.username.clone(),
         language: visit.language.clone(),
         tenant_code: realm.code().to_string(),
         organization: realm.config.tenant.name.clone(),

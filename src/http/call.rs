@@ -14,7 +14,7 @@ use crate::domain::secret::ExposeSecret as _;
 use crate::domain::tenant::Status;
 use crate::flow::case::Case;
 use crate::flow::{Browser, Realm, Visit};
-use crate::i18n::{Language, Preferences, negotiate};
+use crate::i18n::{Language, Preferences, Texts, negotiate};
 
 /// One request to a door of a virtual server. The path has a parameter `tenant`; a parameter `login` says
 /// which login's cookie is meant.
@@ -40,6 +40,12 @@ pub struct Call {
 }
 
 impl Call {
+    /// Every text, in the words of the virtual server where it has own ones.
+    #[must_use]
+    pub fn texts(&self) -> Texts {
+        self.site.texts.with(&self.realm.config.messages)
+    }
+
     /// Takes into account what a login knows about its person and its application. The person's own
     /// preference counts once the password is right: before, it would tell that there is such an account.
     pub fn speak_for(&mut self, case: &Case) {

@@ -207,7 +207,7 @@ fn explanation(fault: &Fault, asked: &Asked, site: &Site, correlation: Correlati
     if !asked.is_for_programs() {
         let realm = asked.realm(site);
         let language = asked.language(&site.urls, realm.as_deref());
-        let frame = Frame::bare(site.texts, language, &format!("{}-title", fault.key()), correlation);
+        let frame = Frame::bare(&site.texts, language, &format!("{}-title", fault.key()), correlation);
         let frame = frame.at(asked.path().to_owned()).in_realm(realm.as_deref());
         return page_with_status(status, &FaultPage { frame, key: fault.key() })
             .unwrap_or_else(|_| HttpResponse::InternalServerError().finish());

@@ -2,6 +2,7 @@
 //! that cannot be forged; pages with their headers; faults that people can act on.
 
 pub mod assets;
+pub mod brand;
 pub mod call;
 pub mod cookies;
 pub mod fault;

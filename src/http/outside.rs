@@ -4,6 +4,7 @@ use std::fmt;
 use std::pin::Pin;
 
 use super::Site;
+use crate::domain::letter::Written;
 use crate::domain::preflight::Finding;
 
 /// What is asked.
@@ -15,6 +16,8 @@ pub enum Look {
     TestMail {
         /// One address.
         to: String,
+        /// What it says; a sentence of ours, if nothing.
+        letter: Option<Written>,
     },
 }
 

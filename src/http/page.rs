@@ -6,6 +6,7 @@ use actix_web::http::header::{CONTENT_TYPE, LOCATION};
 use askama::Template;
 use askama::filters::HtmlSafe;
 
+use super::brand::Brand;
 use super::{Call, Fault, assets, headers};
 use crate::domain::ids::CorrelationId;
 use crate::flow::Realm;
@@ -19,6 +20,8 @@ pub struct Frame {
     pub language: Language,
     /// The organization, or the product where none is known.
     pub organization: String,
+    /// How the virtual server wants its pages to look; none where they look like ours.
+    pub brand: Option<Brand>,
     /// What the page title begins with: the name of the step.
     pub title: String,
     /// The current path, for the language selector.
@@ -35,11 +38,13 @@ impl Frame {
     /// The frame of a page in a virtual server, titled by the text `title`.
     #[must_use]
     pub fn of(call: &Call, title: &str) -> Self {
+        let texts = call.texts();
         Self {
-            texts: call.site.texts,
             language: call.language,
-            organization: call.realm.config.tenant.name.clone(),
-            title: call.site.texts.plain(call.language, title, &[]),
+            organization: call.realm.config.title().to_owned(),
+            brand: Brand::of(&call.realm.config),
+            title: texts.plain(call.language, title, &[]),
+            texts,
             path: call.path.clone(),
             help_contact: call.realm.config.settings.help_contact.clone(),
             correlation: call.visit.correlation,
@@ -55,17 +60,18 @@ impl Frame {
             organization: call.realm.config.tenant.name.clone(),
             title: title.to_owned(),
             path: String::new(),
-            ..Self::bare(call.site.texts, Language::English, "", call.visit.correlation)
+            ..Self::bare(&call.site.texts, Language::English, "", call.visit.correlation)
         }
     }
 
     /// The frame of a page outside any virtual server.
     #[must_use]
-    pub fn bare(texts: Texts, language: Language, title: &str, correlation: CorrelationId) -> Self {
+    pub fn bare(texts: &Texts, language: Language, title: &str, correlation: CorrelationId) -> Self {
         Self {
-            texts,
+            texts: texts.clone(),
             language,
             organization: "Vestibule".to_owned(),
+            brand: None,
             title: texts.plain(language, title, &[]),
             path: String::new(),
             help_contact: String::new(),
@@ -74,12 +80,14 @@ impl Frame {
         }
     }
 
-    /// With the name and the help desk of a virtual server, where one is known.
+    /// With name, looks, texts and help desk of a virtual server, where one is known.
     #[must_use]
     pub fn in_realm(self, realm: Option<&Realm>) -> Self {
         match realm {
             Some(realm) => Self {
-                organization: realm.config.tenant.name.clone(),
+                organization: realm.config.title().to_owned(),
+                brand: Brand::of(&realm.config),
+                texts: self.texts.with(&realm.config.messages),
                 help_contact: realm.config.settings.help_contact.clone(),
                 ..self
             },
@@ -143,8 +151,8 @@ impl Frame {
 
     /// Every text, for words that a page composes itself.
     #[must_use]
-    pub const fn texts(&self) -> Texts {
-        self.texts
+    pub const fn texts(&self) -> &Texts {
+        &self.texts
     }
 }
 

@@ -11,11 +11,12 @@ use super::transport::{SendError, Transport};
 use crate::clock::{Clock, Entropy};
 use crate::domain::ids::{CorrelationId, MailId, TenantId};
 use crate::domain::letter::Envelope;
+use crate::domain::message::Words;
 use crate::domain::timestamp::Timestamp;
-use crate::i18n::Texts;
+use crate::i18n::{Language, Texts};
 use crate::keys::sealing::{Place, Sealer};
 use crate::storage::outbox::{self, Leased};
-use crate::storage::{self, Db, rollout_attempts};
+use crate::storage::{self, Db, messages, rollout_attempts};
 use crate::urls::Urls;
 
 /// How long a mail is leased: longer than the mail server may take.
@@ -142,8 +143,25 @@ impl Worker {
         let broken = |error: &dyn std::fmt::Display| SendError::Refused(format!("the letter does not open: {error}"));
         let body = self.sealer.open(place, &mail.body_sealed).map_err(|error| broken(&error))?;
         let envelope: Envelope = serde_json::from_slice(body.expose()).map_err(|error| broken(&error))?;
-        let rendered = render(self.texts, &self.urls, &envelope);
+        let own = self.own_words(mail.tenant, &envelope).await;
+        let rendered = render(&self.texts, &self.urls, &envelope, own.as_ref());
         self.transport.send(mail.id, &envelope.to, &rendered).await
+    }
+}
+
+impl Worker {
+    /// The virtual server's own words for a letter. If they cannot be read, ours are sent: a code must not wait for them.
+    async fn own_words(&self, tenant: TenantId, envelope: &Envelope) -> Option<Words> {
+        let language = Language::of_tag(&envelope.language).unwrap_or(Language::English);
+        let name = format!("mail.{}", envelope.letter.kind());
+        let asked = messages::named(tenant, language.tag(), &name);
+        match self.db.read(async |connection| asked.ask(connection).await).await {
+            Ok(message) => message.map(|message| message.words),
+            Err(error) => {
+                tracing::error!(%error, name, "own words of a mail cannot be read");
+                None
+            }
+        }
     }
 }
 

@@ -5,6 +5,8 @@ use data_encoding::BASE32_NOPAD_NOCASE;
 
 use crate::domain::activation::string::ActivationString;
 use crate::domain::letter::{Envelope, Invitation, Letter};
+use crate::domain::message::Words;
+use crate::domain::policy::platform::Platform;
 use crate::domain::provisioning_task::TokenType;
 use crate::domain::secret::SecretBytes;
 use crate::domain::tenant::TenantCode;
@@ -12,34 +14,66 @@ use crate::domain::timestamp::Timestamp;
 use crate::i18n::{Language, Texts, Value};
 use crate::urls::Urls;
 
-/// A letter, ready to be sent.
-#[derive(Debug, Clone)]
-pub struct Rendered {
-    /// The subject: one line.
-    pub subject: String,
-    /// The plain text.
-    pub text: String,
-    /// The same in HTML, without pictures and without anything to load.
-    pub html: String,
-}
+mod own;
+pub mod sample;
+
+pub use own::{ours, preview};
+
+pub use crate::domain::letter::Written as Rendered;
 
 #[derive(Template)]
 #[template(path = "mail/letter.txt")]
 struct Text<'a> {
-    letter: &'a Parts,
+    letter: &'a Sheet,
 }
 
 #[derive(Template)]
 #[template(path = "mail/letter.html")]
 struct Html<'a> {
-    letter: &'a Parts,
+    letter: &'a Sheet,
 }
 
-/// What every letter is made of.
+/// A letter as it is drawn.
 #[derive(Debug)]
-struct Parts {
+pub struct Sheet {
     language: &'static str,
     organization: String,
+    /// The subject: one line.
+    pub subject: String,
+    /// From top to bottom.
+    pub blocks: Vec<Block>,
+    /// Below everything.
+    pub footer: String,
+}
+
+/// A piece of a letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Block {
+    /// Lines that belong together.
+    Paragraph(Vec<String>),
+    /// A code, large.
+    Code(String),
+    /// Names and values.
+    Facts(Vec<(String, String)>),
+    /// The one link of the letter.
+    Link {
+        /// What it says.
+        words: String,
+        /// Where it leads.
+        address: String,
+    },
+    /// What must be copied as it stands.
+    Copy {
+        /// What it is.
+        words: String,
+        /// The text.
+        text: String,
+    },
+}
+
+/// What a letter of ours is made of.
+#[derive(Debug)]
+struct Parts {
     subject: String,
     greeting: String,
     /// Paragraphs before the code or the facts.
@@ -54,21 +88,53 @@ struct Parts {
     link: Option<(String, String)>,
     /// What must be copied as it stands, each with what it is.
     strings: Vec<(String, String)>,
-    footer: String,
 }
 
-/// Writes the letter in `envelope`.
+impl Parts {
+    fn blocks(self) -> Vec<Block> {
+        let paragraph = |text| Block::Paragraph(vec![text]);
+        let mut blocks = vec![paragraph(self.greeting)];
+        blocks.extend(self.before.into_iter().map(paragraph));
+        blocks.extend(self.code.map(Block::Code));
+        if !self.facts.is_empty() {
+            blocks.push(Block::Facts(self.facts));
+        }
+        blocks.extend(self.after.into_iter().map(paragraph));
+        blocks.extend(self.link.map(|(words, address)| Block::Link { words, address }));
+        blocks.extend(self.strings.into_iter().map(|(words, text)| Block::Copy { words, text }));
+        blocks
+    }
+}
+
+/// Writes the letter in `envelope`, in the words of the virtual server if it has `own` ones.
 #[must_use]
-pub fn render(texts: Texts, urls: &Urls, envelope: &Envelope) -> Rendered {
+pub fn render(texts: &Texts, urls: &Urls, envelope: &Envelope, own: Option<&Words>) -> Rendered {
+    let sheet = sheet(texts, urls, envelope, own);
+    Rendered {
+        subject: one_line(&sheet.subject),
+        // The templates are compiled in and write to memory.
+        text: Text { letter: &sheet }.render().unwrap_or_default(),
+        html: Html { letter: &sheet }.render().unwrap_or_default(),
+    }
+}
+
+/// The letter as it is drawn, for a preview.
+#[must_use]
+pub fn sheet(texts: &Texts, urls: &Urls, envelope: &Envelope, own: Option<&Words>) -> Sheet {
     let language = Language::of_tag(&envelope.language).unwrap_or(Language::English);
     let words = Writer { texts, language };
     let parts = parts(&words, urls, envelope);
-    Rendered {
-        subject: one_line(&parts.subject),
-        // The templates are compiled in and write to memory.
-        text: Text { letter: &parts }.render().unwrap_or_default(),
-        html: Html { letter: &parts }.render().unwrap_or_default(),
-    }
+    let base = [("organization", Value::from(&envelope.organization))];
+    let footer = if envelope.help_contact.is_empty() {
+        words.say("mail-footer", &base)
+    } else {
+        words.say("mail-footer-help", &[base[0].clone(), ("contact", Value::from(&envelope.help_contact))])
+    };
+    let (subject, blocks) = match own {
+        Some(own) => own::written(own, &parts, &own::values(&words, urls, envelope), &envelope.letter),
+        None => (parts.subject.clone(), parts.blocks()),
+    };
+    Sheet { language: language.tag(), organization: envelope.organization.clone(), subject, blocks, footer }
 }
 
 /// A header is one line: whatever a name in it says, it cannot begin another header (T-26).
@@ -83,33 +149,51 @@ fn no_link(name: &str) -> String {
     name.split_whitespace().filter(|word| !link(word)).collect::<Vec<_>>().join(" ")
 }
 
-struct Writer {
-    texts: Texts,
+/// Day and time of day, in UTC.
+fn day_and_time(at: Timestamp) -> (String, String) {
+    let text = at.rfc3339();
+    let (day, rest) = text.split_once('T').unwrap_or((&text, ""));
+    (day.to_owned(), rest.chars().take(5).collect())
+}
+
+struct Writer<'a> {
+    texts: &'a Texts,
     language: Language,
 }
 
-impl Writer {
+impl Writer<'_> {
     fn say(&self, key: &str, values: &[(&'static str, Value)]) -> String {
         self.texts.plain(self.language, key, values)
     }
 
     /// A time as people read it, with its zone.
     fn time(&self, at: Timestamp) -> String {
-        let text = at.rfc3339();
-        let (day, rest) = text.split_once('T').unwrap_or((&text, ""));
-        let clock: String = rest.chars().take(5).collect();
+        let (day, clock) = day_and_time(at);
         self.say("mail-time", &[("day", day.into()), ("time", clock.into())])
+    }
+
+    /// What a device is called, and where the authenticator lives.
+    fn device(&self, name: &str, platform: Platform) -> String {
+        let platform = self.say(&platform.text("name"), &[]);
+        let name = no_link(name);
+        if name.is_empty() { platform } else { format!("{name} ({platform})") }
+    }
+
+    /// When an account unlocks, or who can unlock it.
+    fn until(&self, until: Option<Timestamp>) -> String {
+        match until {
+            Some(until) => self.say("mail-account-locked-until", &[("time", self.time(until).into())]),
+            None => self.say("mail-account-locked-operator", &[]),
+        }
     }
 }
 
-fn parts(words: &Writer, urls: &Urls, envelope: &Envelope) -> Parts {
+fn parts(words: &Writer<'_>, urls: &Urls, envelope: &Envelope) -> Parts {
     let organization = Value::from(&envelope.organization);
     let base = [("organization", organization.clone())];
     let kind = envelope.letter.kind().replace('_', "-");
     let key = |part: &str| format!("mail-{kind}-{part}");
     let mut parts = Parts {
-        language: words.language.tag(),
-        organization: envelope.organization.clone(),
         subject: words.say(&key("subject"), &base),
         greeting: words.say("mail-greeting", &[("name", Value::from(no_link(&envelope.name)))]),
         before: Vec::new(),
@@ -118,11 +202,6 @@ fn parts(words: &Writer, urls: &Urls, envelope: &Envelope) -> Parts {
         after: Vec::new(),
         link: None,
         strings: Vec::new(),
-        footer: if envelope.help_contact.is_empty() {
-            words.say("mail-footer", &base)
-        } else {
-            words.say("mail-footer-help", &[base[0].clone(), ("contact", Value::from(&envelope.help_contact))])
-        },
     };
     match &envelope.letter {
         Letter::Alert { kind, at, person, serial, application, address } => {
@@ -151,9 +230,7 @@ fn parts(words: &Writer, urls: &Urls, envelope: &Envelope) -> Parts {
         }
         Letter::Enrolled { device, platform, serial, at, address, undo } => {
             parts.before.push(words.say(&key("before"), &base));
-            let platform = words.say(&platform.text("name"), &[]);
-            let device = no_link(device);
-            let device = if device.is_empty() { platform } else { format!("{device} ({platform})") };
+            let device = words.device(device, *platform);
             parts.facts = facts(
                 words,
                 &[
@@ -169,10 +246,7 @@ fn parts(words: &Writer, urls: &Urls, envelope: &Envelope) -> Parts {
         }
         Letter::AccountLocked { until } => {
             parts.before.push(words.say(&key("before"), &base));
-            parts.before.push(match until {
-                Some(until) => words.say(&key("until"), &[("time", words.time(*until).into())]),
-                None => words.say(&key("operator"), &[]),
-            });
+            parts.before.push(words.until(*until));
             parts.after.push(words.say(&key("after"), &[]));
         }
         Letter::Enrollment(invitation) | Letter::EnrollmentReminder(invitation) => {
@@ -208,28 +282,25 @@ fn parts(words: &Writer, urls: &Urls, envelope: &Envelope) -> Parts {
 }
 
 /// How to enroll: by opening the link, by scanning or by copying.
-fn invite(words: &Writer, urls: &Urls, envelope: &Envelope, invitation: &Invitation, parts: &mut Parts) {
+fn invite(words: &Writer<'_>, urls: &Urls, envelope: &Envelope, invitation: &Invitation, parts: &mut Parts) {
     let say = |key: &str| words.say(key, &[]);
     let Ok(code) = envelope.tenant_code.parse::<TenantCode>() else { return };
     if invitation.again {
         parts.before.push(say("mail-enrollment-again"));
     }
-    let string = invitation.activation.as_ref().and_then(|(id, secret)| {
-        let secret = BASE32_NOPAD_NOCASE.decode(secret.as_bytes()).ok()?;
-        let activation = ActivationString { base: urls.base(&code), id: *id, secret: SecretBytes::new(secret) };
-        Some(activation.to_link())
-    });
+    let string = activation_of(urls, &code, invitation);
     if invitation.token_type == TokenType::OathApp {
         parts.before.push(say("mail-enrollment-standard"));
     } else {
         let copy = if string.is_some() { "mail-enrollment-copy-here" } else { "mail-enrollment-copy" };
         parts.before.extend(["mail-enrollment-app", "mail-enrollment-qr", copy].map(say));
     }
-    let grouped: Vec<String> =
-        invitation.secret.as_bytes().chunks(4).map(|part| String::from_utf8_lossy(part).into_owned()).collect();
     parts.facts = facts(
         words,
-        &[("mail-enrollment-until", words.time(invitation.until)), ("mail-enrollment-code", grouped.join("-"))],
+        &[
+            ("mail-enrollment-until", words.time(invitation.until)),
+            ("mail-enrollment-code", grouped(&invitation.secret)),
+        ],
     );
     parts.after.push(say("mail-enrollment-after"));
     let address = urls.enroll(&code, invitation.link, &invitation.secret);
@@ -237,7 +308,21 @@ fn invite(words: &Writer, urls: &Urls, envelope: &Envelope, invitation: &Invitat
     parts.strings.extend(string.map(|string| (say("mail-enrollment-string"), string)));
 }
 
-fn facts(words: &Writer, facts: &[(&str, String)]) -> Vec<(String, String)> {
+/// The activation itself, where mails may show it.
+fn activation_of(urls: &Urls, code: &TenantCode, invitation: &Invitation) -> Option<String> {
+    let (id, secret) = invitation.activation.as_ref()?;
+    let secret = BASE32_NOPAD_NOCASE.decode(secret.as_bytes()).ok()?;
+    let activation = ActivationString { base: urls.base(code), id: *id, secret: SecretBytes::new(secret) };
+    Some(activation.to_link())
+}
+
+/// A code in groups of four, which are easier to copy.
+fn grouped(code: &str) -> String {
+    let groups = code.as_bytes().chunks(4).map(|part| String::from_utf8_lossy(part).into_owned());
+    groups.collect::<Vec<_>>().join("-")
+}
+
+fn facts(words: &Writer<'_>, facts: &[(&str, String)]) -> Vec<(String, String)> {
     facts.iter().map(|(key, value)| (words.say(key, &[]), value.clone())).collect()
 }
 
@@ -246,7 +331,6 @@ mod tests {
     use super::*;
     use crate::domain::alert::Kind;
     use crate::domain::ids::{ActivationId, LinkId};
-    use crate::domain::policy::platform::Platform;
 
     fn letters() -> Vec<Letter> {
         let at = Timestamp::from_seconds(1_800_000_000);
@@ -324,6 +408,7 @@ mod tests {
         let envelope = Envelope {
             to: "ada@acme.test".to_owned(),
             name: "Ada\r\nBcc: evil@example.com <b>".to_owned(),
+            account: "ada".to_owned(),
             language: language.tag().to_owned(),
             tenant_code: "acme".to_owned(),
             organization: "Acme\r\nX: y".to_owned(),
@@ -331,7 +416,7 @@ mod tests {
             letter,
         };
         let urls = Urls::new(&"https://login.example.com".parse().expect("an address"));
-        render(Texts::default(), &urls, &envelope)
+        render(&Texts::default(), &urls, &envelope, None)
     }
 
     /// T-26.

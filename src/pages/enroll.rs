@@ -60,7 +60,7 @@ async fn open(call: Call, path: web::Path<(String, String)>, request: HttpReques
 }
 
 fn text(call: &Call, key: &str) -> String {
-    call.site.texts.plain(call.language, key, &[])
+    call.texts().plain(call.language, key, &[])
 }
 
 fn show(call: &Call, link: LinkId, complaint: String) -> Answer {

@@ -1,6 +1,7 @@
 //! The pages that people see: the login's and the user portal's.
 
 pub mod association;
+pub mod branding;
 pub mod enroll;
 pub mod login;
 pub mod not_me;
@@ -11,6 +12,7 @@ use actix_web::web;
 
 /// Registers every page of a virtual server, below `/t/{tenant}`.
 pub fn configure(config: &mut web::ServiceConfig) {
+    branding::configure(config);
     login::configure(config);
     enroll::configure(config);
     not_me::configure(config);

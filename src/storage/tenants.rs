@@ -2,9 +2,11 @@
 //!
 //! Every change here raises the tenant's version, which is what the caches of all instances compare.
 
+use std::sync::Arc;
+
 use super::row::{Row, document};
 use super::statement::{Question, Record, Statement};
-use super::{Connection, Result, operators};
+use super::{Connection, Result, messages, operators};
 use crate::domain::application::Application;
 use crate::domain::group::Group;
 use crate::domain::ids::{ApplicationId, GroupId, PolicyId, TenantId};
@@ -63,8 +65,20 @@ pub async fn config(connection: &mut Connection, code: &TenantCode) -> Result<Op
     let Some(policies) = policies(connection, id).await? else { return Err(row.broken("policies")) };
     let operators = operators::all(id).ask(connection).await?;
     let roles = operators::roles(id).ask(connection).await?;
+    let messages = Arc::new(messages::all(id).ask(connection).await?);
     let console = Application::console(id, &operators);
-    Ok(Some(TenantConfig { tenant, settings, groups, applications, policies, operators, roles, console, version }))
+    Ok(Some(TenantConfig {
+        tenant,
+        settings,
+        groups,
+        applications,
+        policies,
+        operators,
+        roles,
+        messages,
+        console,
+        version,
+    }))
 }
 
 /// The settings of the virtual server with this identifier, as they stand in this transaction.

@@ -28,6 +28,8 @@ pub enum Module {
     Explain,
     Preflight,
     Settings,
+    Branding,
+    Messages,
     AccessLog,
     AuditLog,
     ApiKeys,
@@ -51,7 +53,7 @@ pub enum Module {
 
 impl Module {
     /// Every module, in the order of the menu.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::Dashboard,
         Self::Applications,
         Self::AccessPolicies,
@@ -61,6 +63,8 @@ impl Module {
         Self::Explain,
         Self::Preflight,
         Self::Settings,
+        Self::Branding,
+        Self::Messages,
         Self::AccessLog,
         Self::AuditLog,
         Self::ApiKeys,
@@ -107,6 +111,8 @@ impl Module {
             Self::Explain => "Explain a login",
             Self::Preflight => "Preflight",
             Self::Settings => "Settings",
+            Self::Branding => "Branding",
+            Self::Messages => "Messages",
             Self::AccessLog => "Access logs",
             Self::AuditLog => "Audit log",
             Self::ApiKeys => "API keys",

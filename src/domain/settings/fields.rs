@@ -47,7 +47,7 @@ const fn choice(key: &'static str, label: &'static str, note: &'static str, of: 
 #[must_use]
 pub fn fields(section: Section) -> Vec<Field> {
     match section {
-        Section::SelfProvisioning | Section::Platforms | Section::Alerts => Vec::new(),
+        Section::SelfProvisioning | Section::Platforms | Section::Alerts | Section::Branding => Vec::new(),
         Section::Template(_) => template(),
         Section::ServerSidePin => server_side_pin(),
         Section::Lockout => lockout(),

@@ -48,11 +48,13 @@ pub enum Section {
     Alerts,
     /// How long logs are kept.
     Logs,
+    /// Title and colours of the pages.
+    Branding,
 }
 
 impl Section {
     /// Every section.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::SelfProvisioning,
         Self::Platforms,
         Self::Template(Kind::App),
@@ -67,6 +69,7 @@ impl Section {
         Self::EnrollmentMail,
         Self::Alerts,
         Self::Logs,
+        Self::Branding,
     ];
 
     /// Its name in addresses.
@@ -87,6 +90,7 @@ impl Section {
             Self::EnrollmentMail => "enrollment_mail",
             Self::Alerts => "alerts",
             Self::Logs => "logs",
+            Self::Branding => "branding",
         }
     }
 
@@ -114,6 +118,7 @@ impl Section {
             Self::EnrollmentMail => "Enrollment by email",
             Self::Alerts => "Alerts",
             Self::Logs => "Retention of logs",
+            Self::Branding => "Branding",
         }
     }
 
@@ -126,6 +131,7 @@ impl Section {
             Self::Template(_) => Module::TokenTemplates,
             Self::ServerSidePin => Module::ServerSidePin,
             Self::Lockout | Self::Tokens => Module::UserPolicies,
+            Self::Branding => Module::Branding,
             Self::Session | Self::EmailCode | Self::Windows | Self::EnrollmentMail | Self::Alerts | Self::Logs => {
                 Module::Settings
             }
@@ -151,7 +157,11 @@ impl Section {
             Self::EnrollmentMail => object(&settings.enrollment_mail),
             Self::Alerts => object(&settings.alerts),
             Self::Logs => object(&settings.logs),
+            Self::Branding => object(&settings.branding),
         };
+        if self == Self::Branding {
+            values.remove(PICTURES);
+        }
         if self == Self::SelfProvisioning {
             values.remove("earlier");
             for key in OF_THE_ROLLOUT {
@@ -168,6 +178,9 @@ impl Section {
 
 /// Keys of the table of self-provisioning that have a page, a call and a permission of their own.
 const OF_THE_ROLLOUT: [&str; 3] = ["rollout", "wave", "brake"];
+
+/// The key of the branding that has calls of its own.
+const PICTURES: &str = "pictures";
 
 /// What tells two states of a section apart: 26 characters that change with any of its values. Other sections may change
 /// without disturbing whoever edits this one.
@@ -255,6 +268,9 @@ pub fn changed(
             *after.token_templates.of_kind_mut(kind) = config.settings.token_templates.of_kind(kind).changed_to(wanted);
         }
         Section::ServerSidePin => faults.extend(remarks(after.server_side_pin.faults())),
+        Section::Branding => {
+            faults.extend(after.branding.faults().into_iter().map(|(key, words)| Fault::new(key, words)));
+        }
         _ => {}
     }
     if faults.is_empty() { Ok(after) } else { Err(faults) }
@@ -318,6 +334,16 @@ fn lay_over(
         Section::EnrollmentMail => lay(section, &mut after.enrollment_mail, entries, faults),
         Section::Alerts => lay(section, &mut after.alerts, entries, faults),
         Section::Logs => lay(section, &mut after.logs, entries, faults),
+        Section::Branding => {
+            let mut entries = entries.clone();
+            if entries.remove(PICTURES).is_some() {
+                faults.push(Fault::new(PICTURES, "are changed one by one, with their files"));
+            }
+            let pictures = std::mem::take(&mut after.branding.pictures);
+            lay(section, &mut after.branding, &entries, faults);
+            after.branding.pictures = pictures;
+            after.branding.title = after.branding.title.trim().to_owned();
+        }
     }
 }
 

@@ -3,11 +3,14 @@
 
 pub mod accounts;
 pub mod applications;
+pub mod branding;
 pub mod configuration;
 pub mod groups;
 pub mod jobs;
 pub mod keys;
+pub mod messages;
 pub mod operators;
+pub mod organization;
 pub mod people;
 pub mod pins;
 pub mod policies;

@@ -143,6 +143,7 @@ async fn tell_old_address(
     let envelope = Envelope {
         to: old.clone(),
         name: before.display_name(),
+        account: before.username.clone(),
         language: after.language.clone().unwrap_or_else(|| tenant.default_language.clone()),
         tenant_code: tenant.code.to_string(),
         organization: tenant.name.clone(),

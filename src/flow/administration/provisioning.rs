@@ -265,6 +265,7 @@ async fn invite(
     let envelope = Envelope {
         to: place.emailed_to.clone(),
         name: user.display_name(),
+        account: user.username.clone(),
         language: user.language.clone().unwrap_or_else(|| config.tenant.default_language.clone()),
         tenant_code: config.tenant.code.to_string(),
         organization: config.tenant.name.clone(),

@@ -160,6 +160,7 @@ async fn tell(desk: &Desk<'_>, connection: &mut Connection, config: &TenantConfi
     let envelope = Envelope {
         to: email.clone(),
         name: user.display_name(),
+        account: user.username.clone(),
         language: user.language.clone().unwrap_or_else(|| tenant.default_language.clone()),
         tenant_code: tenant.code.to_string(),
         organization: tenant.name.clone(),

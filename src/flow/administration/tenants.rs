@@ -1,5 +1,7 @@
 //! Virtual servers and what is configured in them.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::{Desk, keys, templates};
@@ -53,6 +55,7 @@ pub fn draft(desk: &Desk<'_>, code: &TenantCode, name: &str, language: &str, key
         policies,
         operators: Vec::new(),
         roles: Vec::new(),
+        messages: Arc::default(),
         version: 1,
     }
 }

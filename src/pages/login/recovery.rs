@@ -171,7 +171,7 @@ pub async fn file(mut call: Call, path: web::Path<(String, LoginId)>) -> Answer 
 pub fn text_of(call: &Call, username: &str, codes: &[String]) -> HttpResponse {
     let organization = call.realm.config.tenant.name.clone();
     let values = [("organization", organization.into()), ("name", username.to_owned().into())];
-    let head = call.site.texts.plain(call.language, "codes-file", &values);
+    let head = call.texts().plain(call.language, "codes-file", &values);
     let body = format!("{head}\r\n\r\n{}\r\n", codes.join("\r\n"));
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/plain; charset=utf-8"))

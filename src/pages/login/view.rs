@@ -190,7 +190,7 @@ pub fn words(call: &Call, complaint: Complaint) -> String {
     };
     let values: Vec<(&'static str, Value)> =
         value.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
-    call.site.texts.plain(call.language, key, &values)
+    call.texts().plain(call.language, key, &values)
 }
 
 /// The rules that a new server-side PIN must keep, in words.
@@ -212,7 +212,7 @@ fn rule_words(call: &Call, rule: Rule) -> String {
     };
     let values: Vec<(&'static str, Value)> =
         value.into_iter().map(|value| ("digits", Value::from(u64::from(value)))).collect();
-    call.site.texts.plain(call.language, key, &values)
+    call.texts().plain(call.language, key, &values)
 }
 
 /// Where the redirects after a form of this login may lead: the application's return addresses. Browsers hold
