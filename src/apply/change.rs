@@ -5,13 +5,14 @@ use std::fmt;
 use crate::domain::application::Application;
 use crate::domain::group::Group;
 use crate::domain::ids::{GroupId, UserId};
+use crate::domain::message::Message;
 use crate::domain::operator::{OwnRole, Permissions, Refused, Role};
 use crate::domain::policy::access::AccessPolicies;
 use crate::domain::policy::test_case::{TestCase, TestCaseDraft};
 use crate::domain::secret::SecretBytes;
 use crate::domain::tenant::TenantConfig;
 use crate::domain::user::User;
-use crate::flow::administration::{Desk, keys, operators, people, tenants, test_cases};
+use crate::flow::administration::{Desk, keys, messages, operators, people, tenants, test_cases};
 use crate::storage::tokens::Token;
 use crate::storage::{self, Connection};
 
@@ -36,6 +37,8 @@ pub(super) enum Change {
     SetOperator { username: String, user: UserId, role: Option<Role>, name: String },
     PutTestCase { case: Box<TestCase>, draft: Box<TestCaseDraft>, new: bool },
     RemoveTestCase(Box<TestCase>),
+    PutMessage(Box<Message>),
+    RemoveMessage(Box<Message>),
 }
 
 impl fmt::Display for Change {
@@ -57,6 +60,8 @@ impl fmt::Display for Change {
             Self::PutTestCase { case, new: true, .. } => write!(f, "create test case \"{}\"", case.name),
             Self::PutTestCase { case, new: false, .. } => write!(f, "change test case \"{}\"", case.name),
             Self::RemoveTestCase(case) => write!(f, "remove test case \"{}\"", case.name),
+            Self::PutMessage(message) => write!(f, "set message {} in {}", message.name, message.language),
+            Self::RemoveMessage(message) => write!(f, "remove message {} in {}", message.name, message.language),
             Self::SetPolicies { what, .. } => write!(f, "change access policies: {}", what.join(", ")),
             Self::PutRole(role) => write!(f, "set role {}", role.name),
             Self::RemoveRole(role) => write!(f, "remove role {}", role.name),
@@ -89,6 +94,8 @@ impl Change {
                 | Self::PutRole(_)
                 | Self::RemoveRole(_)
                 | Self::SetOperator { .. }
+                | Self::PutMessage(_)
+                | Self::RemoveMessage(_)
         )
     }
 
@@ -139,6 +146,10 @@ impl Change {
                 }
             }
             Self::RemoveTestCase(case) => test_cases::take_away(desk, connection, config, case.id).await.map(drop),
+            Self::PutMessage(message) => messages::put(desk, connection, config, message).await,
+            Self::RemoveMessage(message) => {
+                messages::remove(desk, connection, config, &message.language, &message.name).await
+            }
             Self::SetPolicies { policies, .. } => tenants::set_policies(desk, connection, tenant, policies).await,
             Self::PutRole(role) => {
                 done(operators::put_role(desk, connection, tenant, &Permissions::all(), role).await?)

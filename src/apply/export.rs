@@ -8,6 +8,7 @@ use toml::{Table, Value};
 use super::current::Current;
 use crate::domain::application::{Application, Assignment, Protocol};
 use crate::domain::ids::{ApplicationId, GroupId, UserId};
+use crate::domain::message::Message;
 use crate::domain::oidc_client::OidcClient;
 use crate::domain::operator::{Operator, OwnRole};
 use crate::domain::policy::access::{AccessPolicy, Condition, Frequency, Requirement, Verdict};
@@ -47,6 +48,7 @@ struct Tenant {
     alerts: Table,
     enrollment_mail: Table,
     logs: Table,
+    branding: Table,
     group: Vec<Table>,
     user: Vec<Table>,
     resource: Vec<Table>,
@@ -57,6 +59,7 @@ struct Tenant {
     global_policy: Table,
     access_policy: Vec<Table>,
     test_case: Vec<Table>,
+    message: Vec<Table>,
 }
 
 /// The apply file of a virtual server, if there is one with this code.
@@ -167,6 +170,11 @@ fn written(current: &Current) -> Tenant {
         alerts: table(&settings.alerts),
         enrollment_mail: table(&settings.enrollment_mail),
         logs: table(&settings.logs),
+        branding: {
+            let mut entry = table(&settings.branding);
+            entry.remove("pictures");
+            entry
+        },
         group: groups.collect(),
         user: people.into_iter().map(|person| user(&names, person)).collect(),
         resource: settings.resources.iter().map(table).collect(),
@@ -177,7 +185,15 @@ fn written(current: &Current) -> Tenant {
         global_policy: policy(&names, &current.config.policies.global, false),
         access_policy: current.config.policies.exceptions.iter().map(|it| policy(&names, it, true)).collect(),
         test_case: current.test_cases.iter().filter_map(|case| test_case(&names, case)).collect(),
+        message: current.config.messages.iter().map(message).collect(),
     }
+}
+
+fn message(message: &Message) -> Table {
+    let mut entry = table(&message.words);
+    set(&mut entry, "name", message.name.as_str());
+    set(&mut entry, "language", message.language.as_str());
+    entry
 }
 
 /// A case whose person and application are there.

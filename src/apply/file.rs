@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::messages::MessageDraft;
 use crate::domain::application::ApplicationDraft;
 use crate::domain::authenticator::template::Mode;
 use crate::domain::oath::alphabet::Alphabet;
@@ -73,6 +74,10 @@ pub struct Tenant {
     pub enrollment_mail: toml::Table,
     /// [`crate::domain::audit::LogSettings`], key by key.
     pub logs: toml::Table,
+    /// [`crate::domain::branding::Branding`], key by key; its pictures are set at the console or by the management API.
+    pub branding: toml::Table,
+    /// Own words for mails and texts of pages.
+    pub message: Vec<MessageDraft>,
     /// Cases that policies, applications and self-provisioning are held against before they are changed.
     pub test_case: Vec<TestCaseDraft>,
     /// Rules by which groups get authenticators; named, they are all there are.

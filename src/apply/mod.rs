@@ -8,6 +8,7 @@ mod change;
 mod current;
 pub mod export;
 pub mod file;
+mod messages;
 mod operators;
 mod people;
 pub mod plan;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::change::Change;
 use super::current::Current;
-use super::{applications, file, operators, people, policies, rules, settings, test_cases, waves};
+use super::{applications, file, messages, operators, people, policies, rules, settings, test_cases, waves};
 use crate::config::document::Document;
 use crate::domain::application::{Application, Protocol};
 use crate::domain::authenticator::kinds::differences as differences_of;
@@ -148,6 +148,7 @@ pub(super) async fn plan(
     }
     let known = test_case::Known { users: &users, applications: &names };
     let cases = test_cases::plan(document, path, typed, &current.test_cases, known, entropy, remove);
+    let of_messages = messages::plan(document, path, typed, &current.config.messages, remove);
     let has_cases = !current.test_cases.is_empty() || !cases.is_empty();
     let warnings = warnings(&after.settings).into_iter().chain(of_templates).collect();
     let what = differences(&current.config, &after);
@@ -160,6 +161,7 @@ pub(super) async fn plan(
     changes.extend(put);
     changes.extend(policies::change(&current.config.policies, after.policies));
     changes.extend(cases);
+    changes.extend(of_messages);
     changes.extend(removals);
     changes.extend(removed_groups.into_iter().map(Change::RemoveGroup));
     Ok(Some(Plan { code, config: current.config, exists, changes, warnings, has_cases }))
@@ -280,7 +282,18 @@ fn plan_settings(
     settings.enrollment_mail =
         settings::overlaid(document, &place("enrollment_mail"), &settings.enrollment_mail, &typed.enrollment_mail);
     settings.logs = settings::overlaid(document, &place("logs"), &settings.logs, &typed.logs);
+    plan_branding(document, &place("branding"), typed, settings);
     warnings
+}
+
+/// Title and colours; pictures are files, which are set at the console or by the management API.
+fn plan_branding(document: &mut Document<'_>, place: &str, typed: &file::Tenant, settings: &mut TenantSettings) {
+    let pictures = std::mem::take(&mut settings.branding.pictures);
+    settings.branding = settings::overlaid(document, place, &settings.branding, &typed.branding);
+    settings.branding.pictures = pictures;
+    for (key, words) in settings.branding.faults() {
+        document.fault(&format!("{place}.{key}"), words);
+    }
 }
 
 fn plan_self_provisioning(
@@ -441,6 +454,7 @@ fn differences(before: &TenantConfig, after: &TenantConfig) -> Vec<String> {
         ("enrollment_mail", old.enrollment_mail != new.enrollment_mail),
         ("provisioning_rule", old.provisioning_rules != new.provisioning_rules),
         ("logs", old.logs != new.logs),
+        ("branding", old.branding != new.branding),
     ]
     .into_iter()
     .filter(|(_, differs)| *differs)

@@ -192,3 +192,37 @@ async fn templates_and_policies() {
         world.stop().await;
     }
 }
+
+/// what the organization is called, its language and its help desk, at the console and by the API.
+#[actix_web::test]
+async fn the_organization_and_its_language() {
+    for on in BOTH {
+        let world = staffed(on).await;
+        let all = key(&world, Role::Operator).await;
+        let (mut oona, seen) = at_console(&world, "oona", "settings").await;
+        assert!(seen.body.contains("Organization and language") && seen.body.contains("Retention of logs"), "{on:?}");
+        let form = oona.get(&console(&world, "settings/organization")).await;
+        let fields = [("name", ""), ("default_language", "tlh"), ("help_contact", "call 4711")];
+        let refused = oona.press(&form, "save", &fields).await;
+        assert!(refused.body.contains("is not a language of ours"), "{on:?}: {}", refused.body);
+        let fields = [("name", " "), ("default_language", "de"), ("help_contact", "call 4711")];
+        let refused = oona.press(&form, "save", &fields).await;
+        assert!(refused.body.contains("Nothing was changed") && refused.body.contains("call 4711"), "{on:?}");
+        let fields = [("name", "Acme Europe"), ("default_language", "de"), ("help_contact", "call 4711")];
+        let saved = oona.press(&form, "save", &fields).await;
+        assert!(saved.body.contains("Saved.") && saved.body.contains("Acme Europe"), "{on:?}: {}", saved.body);
+        let late = oona.press(&form, "save", &fields).await;
+        assert!(late.body.contains("somebody else changed this meanwhile"), "{on:?}: {}", late.body);
+        let mut ada = crate::visitor::Visitor::new(&world.url);
+        let page = ada.get(&crate::story::authorize(&world, "")).await;
+        assert!(page.body.contains("Acme Europe") && page.body.contains("call 4711"), "{on:?}: {}", page.body);
+        assert!(page.body.contains("<html lang=\"de\""), "{on:?}: R-531: {}", page.body);
+        let (_, tag, seen) = call_with(&world, &all, Method::GET, "organization", None, None).await;
+        assert_eq!(seen["default_language"], "de", "{on:?}: {seen}");
+        let wanted = json!({ "name": "Acme", "default_language": "en", "help_contact": "" });
+        let put = |tag| call_with(&world, &all, Method::PUT, "organization", Some(wanted.clone()), Some(tag));
+        assert_eq!(put(&tag).await.0, 200, "{on:?}");
+        assert_eq!(put(&tag).await.0, 412, "{on:?}");
+        world.stop().await;
+    }
+}

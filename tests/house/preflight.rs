@@ -55,11 +55,11 @@ async fn the_surroundings_are_looked_at() {
     for what in ["public_address", "ios_association", "android_association", "mail_server", "clock"] {
         assert_eq!(of(&around, what).light, Light::Green, "{around:?}");
     }
-    let sent = world.site.look(Look::TestMail { to: "ops@acme.test".to_owned() }).await;
+    let sent = world.site.look(Look::TestMail { to: "ops@acme.test".to_owned(), letter: None }).await;
     assert!(sent[0].light == Light::Green && sent[0].found.contains("250"), "{sent:?}");
     assert!(world.mail("ops@acme.test", 1).await.text().contains("If you can read it, its mail arrives"));
     for to in ["nobody", "a@b.test, c@d.test", "a@b.test\r\nBcc: c@d.test"] {
-        let sent = world.site.look(Look::TestMail { to: to.to_owned() }).await;
+        let sent = world.site.look(Look::TestMail { to: to.to_owned(), letter: None }).await;
         assert_eq!(sent[0].light, Light::Red, "{sent:?}");
     }
     assert_eq!(world.mail.to("c@d.test").len(), 0);

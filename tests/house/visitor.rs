@@ -97,11 +97,11 @@ impl Visitor {
     }
 
     /// A form that brings a file, as a browser writes it.
-    pub async fn upload(&mut self, url: &str, kind: &str, body: String) -> Seen {
+    pub async fn upload(&mut self, url: &str, kind: &str, body: impl Into<Vec<u8>>) -> Seen {
         let url = self.absolute(url);
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let request = self.client.post(&url).header(COOKIE, cookies.join("; ")).header("content-type", kind);
-        let answer = request.body(body).send().await.unwrap();
+        let answer = request.body(body.into()).send().await.unwrap();
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         let seen = Seen { url, status, headers, body: answer.text().await.unwrap(), leaves_to: None };
         self.follow(seen).await

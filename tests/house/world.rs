@@ -187,6 +187,17 @@ impl World {
         self.site.house.forget_realms();
     }
 
+    /// What applying a file says: its changes, or what is wrong with it.
+    pub async fn apply_says(&self, file: &str) -> String {
+        let desk = self.desk("test");
+        let applied = text(&desk, ("test.toml", file), std::path::Path::new("."), Run::Real, Prune::Keep).await;
+        self.site.house.forget_realms();
+        match applied {
+            Ok(reports) => reports.into_iter().flat_map(|report| report.changes).collect::<Vec<_>>().join("\n"),
+            Err(error) => format!("{error:#}"),
+        }
+    }
+
     pub fn clock_now(&self) -> Timestamp {
         self.site.house.clock.now()
     }

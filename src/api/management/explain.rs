@@ -193,7 +193,7 @@ async fn mail(program: Program, Body(TestMail { address }): Body<TestMail>) -> A
     if let Err(words) = crate::domain::user::checked_email(&address) {
         return Err(Problem::field("address", words));
     }
-    let found = program.call.site.look(Look::TestMail { to: address.clone() }).await.into_iter().next();
+    let found = program.call.site.look(Look::TestMail { to: address.clone(), letter: None }).await.into_iter().next();
     preflight::mail_tested(&program.desk(), program.call.realm.tenant(), &address, found.as_ref()).await?;
     Ok(ok(&found.ok_or_else(Problem::not_found)?))
 }

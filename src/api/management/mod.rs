@@ -4,13 +4,16 @@
 //! the types that it reads and writes, and the OpenAPI description is made of that same list.
 
 mod applications;
+mod branding;
 mod explain;
 mod groups;
 pub mod io;
 mod jobs;
 mod keys;
 mod me;
+mod messages;
 mod operators;
+mod organization;
 mod policies;
 pub mod problem;
 mod provisioning;
@@ -48,6 +51,9 @@ pub fn api() -> Api {
     operators::routes(&mut api);
     keys::routes(&mut api);
     settings::routes(&mut api);
+    organization::routes(&mut api);
+    branding::routes(&mut api);
+    messages::routes(&mut api);
     users::routes(&mut api);
     groups::routes(&mut api);
     tokens::routes(&mut api);

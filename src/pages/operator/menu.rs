@@ -8,6 +8,8 @@ pub const fn page(module: Module) -> Option<&'static str> {
     match module {
         Module::SelfProvisioning => Some("self-provisioning"),
         Module::Settings => Some("settings"),
+        Module::Branding => Some("branding"),
+        Module::Messages => Some("messages"),
         Module::Platforms => Some("platforms"),
         Module::TokenTemplates => Some("token-templates"),
         Module::ServerSidePin => Some("server-side-pin"),

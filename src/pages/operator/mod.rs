@@ -5,6 +5,7 @@
 
 mod api_keys;
 mod applications;
+mod branding;
 pub mod chart;
 mod dashboard;
 mod explain;
@@ -13,7 +14,9 @@ mod groups;
 mod jobs;
 mod logs;
 pub mod menu;
+mod messages;
 mod operators;
+mod organization;
 mod platforms;
 mod policies;
 mod preflight;
@@ -63,6 +66,9 @@ pub fn table() -> Table {
     self_provisioning::routes(&mut table);
     platforms::routes(&mut table);
     settings::routes(&mut table);
+    organization::routes(&mut table);
+    branding::routes(&mut table);
+    messages::routes(&mut table);
     users::routes(&mut table);
     user::routes(&mut table);
     groups::routes(&mut table);

@@ -86,7 +86,7 @@ async fn show(seat: Seat, _: HttpRequest) -> Answer {
 async fn send(seat: Seat, form: Form) -> Answer {
     seat.check(&form)?;
     let to = form.text("address").trim().to_owned();
-    let found = seat.call.site.look(Look::TestMail { to: to.clone() }).await;
+    let found = seat.call.site.look(Look::TestMail { to: to.clone(), letter: None }).await;
     let found = found.into_iter().next();
     preflight::mail_tested(&seat.desk(), seat.call.realm.tenant(), &to, found.as_ref()).await?;
     preflight_page(&seat, found, to).await

@@ -6,13 +6,14 @@ use askama::Template;
 use serde_json::{Map, Value};
 
 use super::menu::page as page_of;
+use super::organization;
 use super::saved::despite;
 use super::shell::{FieldFault, Shell, time};
 use crate::domain::authenticator::lifecycle::Kind;
 use crate::domain::authenticator::template::TokenTemplate;
 use crate::domain::operator::{Deed, Module};
 use crate::domain::settings::{self, FieldKind, Section, fields, tag};
-use crate::domain::tenant::TenantConfig;
+use crate::domain::tenant::{Organization, TenantConfig};
 use crate::flow::administration::configuration::Unsaved;
 use crate::flow::administration::settings::change;
 use crate::http::guard::{Seat, Table};
@@ -26,7 +27,10 @@ pub const DONE: [(&str, &str); 2] = [("saved", "Saved."), ("same", "Everything w
 
 /// The pages and their sections.
 const PAGES: [(Module, &[Section]); 4] = [
-    (Module::Settings, &[Section::Session, Section::EmailCode, Section::Windows, Section::EnrollmentMail]),
+    (
+        Module::Settings,
+        &[Section::Session, Section::EmailCode, Section::Windows, Section::EnrollmentMail, Section::Logs],
+    ),
     (
         Module::TokenTemplates,
         &[Section::Template(Kind::App), Section::Template(Kind::OathApp), Section::Template(Kind::Oath)],
@@ -103,8 +107,14 @@ async fn show(seat: Seat, request: HttpRequest) -> Answer {
             may_log: seat.may(module, Deed::ViewLog),
         }
     };
+    let organization = (module == Module::Settings).then(|| SectionEntry {
+        title: organization::TITLE,
+        address: seat.path(organization::ADDRESS),
+        values: organization::told(&Organization::of(config)),
+        may_log: false,
+    });
     page::page(&SettingsPage {
-        sections: sections.iter().map(entry).collect(),
+        sections: organization.into_iter().chain(sections.iter().map(entry)).collect(),
         may_edit: seat.may(module, Deed::Edit),
         shell: Shell::of(&seat, module).with_done(request.query_string(), &DONE),
     })
@@ -119,19 +129,19 @@ fn idle(section: Section, config: &TenantConfig) -> Vec<(&'static str, &'static 
 }
 
 /// A field of a form, as it is drawn.
-struct Drawn {
-    key: &'static str,
-    label: &'static str,
-    note: String,
-    /// `flag`, `number` or `choice`.
-    kind: &'static str,
-    value: String,
-    choices: &'static [settings::Choice],
-    least: i64,
-    most: i64,
-    fault: String,
+pub(super) struct Drawn {
+    pub(super) key: &'static str,
+    pub(super) label: &'static str,
+    pub(super) note: String,
+    /// `flag`, `number`, `choice` or `text`.
+    pub(super) kind: &'static str,
+    pub(super) value: String,
+    pub(super) choices: &'static [settings::Choice],
+    pub(super) least: i64,
+    pub(super) most: i64,
+    pub(super) fault: String,
     /// Why it does not apply to what else is set; empty if it does (R-212, R-213, R-233).
-    idle: &'static str,
+    pub(super) idle: &'static str,
 }
 
 impl Drawn {
@@ -146,15 +156,15 @@ impl Drawn {
 
 #[derive(Template)]
 #[template(path = "operator/settings_edit.html")]
-struct EditPage {
-    shell: Shell,
-    fields: Vec<Drawn>,
-    address: String,
-    back: String,
-    read: String,
-    may_edit: bool,
+pub(super) struct EditPage {
+    pub(super) shell: Shell,
+    pub(super) fields: Vec<Drawn>,
+    pub(super) address: String,
+    pub(super) back: String,
+    pub(super) read: String,
+    pub(super) may_edit: bool,
     /// Whether what is greyed out depends on other fields.
-    depends: bool,
+    pub(super) depends: bool,
 }
 
 fn edit_page(seat: &Seat, module: Module, section: Section, typed: &Map<String, Value>, read: &str) -> EditPage {
