@@ -239,8 +239,8 @@ impl Service {
         };
         let mut jobs = jobs::start(settings, &site, transport);
         if let Some(certificate) = certificate {
-            let (public, clock) = (settings.http.public_url.clone(), site.house.clock.clone());
-            jobs.push(actix_web::rt::spawn(tls::watch(certificate, public, clock)));
+            let public = settings.http.public_url.clone();
+            jobs.push(actix_web::rt::spawn(tls::watch(certificate, public, site.clone())));
         }
         if let Some(address) = settings.metrics {
             jobs.push(actix_web::rt::spawn(metrics::serve(address, site.clone(), metrics)?));

@@ -32,6 +32,15 @@ pub enum EgressError {
     Answer,
 }
 
+/// An answer, whatever its status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// The status.
+    pub status: u16,
+    /// The beginning of its body; octets that are no UTF-8 are replaced.
+    pub text: String,
+}
+
 /// Makes calls within the rules.
 #[derive(Debug, Clone)]
 pub struct Egress {
@@ -79,6 +88,41 @@ impl Egress {
         let answer = self.client()?.post(url).form(fields).send().await;
         let answer = answer.map_err(|error| EgressError::Failed(told(&error)))?;
         Ok(answer.status().as_u16())
+    }
+
+    /// Whether this address may be called, as far as can be seen without resolving its name.
+    ///
+    /// # Errors
+    /// [`EgressError::Refused`] with the reason.
+    pub fn check(&self, address: &str) -> Result<(), EgressError> {
+        self.rules.checked(address).map(drop)
+    }
+
+    /// Posts a text with these headers, whatever the status of the answer; of the answer the first `most` octets are read.
+    ///
+    /// # Errors
+    /// [`EgressError`] if there is no answer.
+    pub async fn send(
+        &self,
+        address: &str,
+        headers: &[(&'static str, String)],
+        body: String,
+        most: usize,
+    ) -> Result<Answered, EgressError> {
+        let mut request = self.client()?.post(self.rules.checked(address)?).body(body);
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let mut answer = request.send().await.map_err(|error| EgressError::Failed(told(&error)))?;
+        let mut text = Vec::new();
+        // What is wrong with the rest of an answer does not change that there was one.
+        while let Ok(Some(part)) = answer.chunk().await {
+            text.extend_from_slice(part.get(..part.len().min(most.saturating_sub(text.len()))).unwrap_or_default());
+            if text.len() >= most {
+                break;
+            }
+        }
+        Ok(Answered { status: answer.status().as_u16(), text: String::from_utf8_lossy(&text).into_owned() })
     }
 
     /// Fetches a text.
@@ -331,7 +375,13 @@ mod tests {
         let headers = [("content-type", "text/xml")];
         let echo = egress.exchange(&format!("{base}/echo"), &headers, "hello".to_owned()).await;
         assert_eq!(echo.expect("an answer"), "hello");
+        let said = egress.send(&format!("{base}/echo"), &[("webhook-id", "x".to_owned())], "hello".to_owned(), 4).await;
+        assert_eq!(said.expect("an answer"), Answered { status: 200, text: "hell".to_owned() });
+        let said = egress.send(&format!("{base}/nowhere"), &[], String::new(), 10).await;
+        assert_eq!(said.expect("an answer").status, 404);
         let strict = Egress::new(Vec::new());
+        assert!(strict.check(&base).is_err() && egress.check(&base).is_ok());
+        assert!(matches!(strict.send(&base, &[], String::new(), 10).await, Err(EgressError::Refused(_))));
         assert!(matches!(strict.exchange(&base, &headers, String::new()).await, Err(EgressError::Refused(_))));
         running.abort();
     }

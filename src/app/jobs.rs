@@ -12,7 +12,7 @@ use crate::config::{Rotation, Settings};
 use crate::domain::audit::Actor;
 use crate::domain::ids::CorrelationId;
 use crate::flow::administration::{Desk, jobs as work, keys};
-use crate::flow::certificates;
+use crate::flow::{alerts, certificates, watch, webhooks};
 use crate::http::Site;
 use crate::mail::outbox::Worker;
 use crate::mail::transport::Transport;
@@ -51,6 +51,8 @@ pub fn start(settings: &Settings, site: &web::Data<Site>, transport: Transport) 
         rt::spawn(audit::look_forever(site.clone(), owner)),
         rt::spawn(work_forever(site.clone(), owner)),
         rt::spawn(rollout::forever(site.clone(), owner)),
+        rt::spawn(call_forever(site.clone())),
+        rt::spawn(watch_forever(site.clone(), owner)),
     ]
 }
 
@@ -156,6 +158,52 @@ pub async fn work_once(site: &Site, owner: CorrelationId) -> storage::Result<usi
     if house.db.write(mine).await? { work::round(house).await } else { Ok(0) }
 }
 
+/// How often it is looked whether webhooks are to be called: operators want to hear of things at once.
+const CALL: Duration = Duration::from_secs(2);
+
+/// Calls webhooks. Every instance does: what one has taken, no other sends.
+async fn call_forever(site: web::Data<Site>) {
+    loop {
+        match webhooks::round(&site.house).await {
+            Ok(0) => rt::time::sleep(CALL).await,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(%error, "webhooks cannot be called");
+                rt::time::sleep(5 * CALL).await;
+            }
+        }
+    }
+}
+
+/// How often it is looked whether there is something to tell operators of.
+const WATCH: Duration = Duration::from_secs(20);
+
+async fn watch_forever(site: web::Data<Site>, owner: CorrelationId) {
+    loop {
+        rt::time::sleep(WATCH).await;
+        if let Err(error) = watch_once(&site, owner).await {
+            tracing::warn!(%error, "operators cannot be told what is wrong");
+        }
+    }
+}
+
+/// Tells operators of mail that does not arrive, and together what was held back, if no other instance does.
+///
+/// # Errors
+/// If the database fails.
+pub async fn watch_once(site: &Site, owner: CorrelationId) -> storage::Result<()> {
+    let house = &site.house;
+    let now = house.clock.now();
+    let mine =
+        async |connection: &mut storage::Connection| leases::acquire(connection, "watch", owner, now, WATCH).await;
+    if !house.db.write_soon(mine).await? {
+        return Ok(());
+    }
+    watch::mail(house, now).await?;
+    alerts::gather(house, now).await?;
+    Ok(())
+}
+
 /// How often metadata of service providers is fetched, and certificates are looked at.
 const LOOK: Duration = Duration::from_secs(6 * 60 * 60);
 /// Not at the very start: a service that is started again and again would call others just as often.
@@ -183,6 +231,7 @@ pub async fn look_once(site: &Site, owner: CorrelationId) -> anyhow::Result<()> 
         return Ok(());
     }
     feeds::refresh(&Desk { house, actor: Actor::System, now }).await?;
+    watch::certificates(house, now).await?;
     for dated in certificates::all(&house.db, now).await? {
         if dated.is_ending(now) {
             tracing::warn!("{}", dated.words(now));

@@ -4,6 +4,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use actix_web::web;
 use anyhow::Context as _;
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::x509::X509;
@@ -18,6 +19,9 @@ use webpki::EndEntityCert;
 
 use crate::config::TlsFiles;
 use crate::domain::timestamp::Timestamp;
+use crate::flow::certificates::Dated;
+use crate::flow::watch;
+use crate::http::Site;
 
 /// How long before its end a certificate is said to expire.
 const SOON: i64 = 21 * 86_400;
@@ -76,6 +80,16 @@ impl Certificate {
     pub(super) fn worries(&self, public: &Url, now: Timestamp) -> Vec<String> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
         current.cert.first().map(|leaf| worries(leaf, public, now)).unwrap_or_default()
+    }
+}
+
+impl Certificate {
+    /// Until when it says it is good.
+    fn dated(&self) -> Option<Dated> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let not_after = seconds(X509::from_der(current.cert.first()?).ok()?.not_after())?;
+        let what = "the TLS certificate that browsers are shown".to_owned();
+        Some(Dated { what, not_after: Timestamp::from_seconds(not_after) })
     }
 }
 
@@ -144,14 +158,22 @@ const LOOK: Duration = Duration::from_secs(60);
 const DAY: u32 = 24 * 60;
 
 /// Takes renewed files, and says once a day what is worrying about the certificate. Ends when its task is aborted.
-pub(super) async fn watch(certificate: Arc<Certificate>, public: Url, clock: crate::clock::Clock) {
-    let say = || {
-        for worry in certificate.worries(&public, clock.now()) {
+pub(super) async fn watch(certificate: Arc<Certificate>, public: Url, site: web::Data<Site>) {
+    let house = &site.house;
+    let say = async || {
+        let now = house.clock.now();
+        for worry in certificate.worries(&public, now) {
             tracing::warn!(file = %certificate.files.certificate.display(), "the TLS certificate {worry}");
+        }
+        // Whoever does not read the log gets an alert.
+        if let Some(dated) = certificate.dated()
+            && let Err(error) = watch::own_certificate(house, &dated, now).await
+        {
+            tracing::warn!(%error, "operators cannot be told of the TLS certificate");
         }
     };
     let mut broken = false;
-    say();
+    say().await;
     loop {
         for _ in 0..DAY {
             actix_web::rt::time::sleep(LOOK).await;
@@ -160,7 +182,7 @@ pub(super) async fn watch(certificate: Arc<Certificate>, public: Url, clock: cra
                 Ok(Renewal::Taken) => {
                     broken = false;
                     tracing::info!(file = %certificate.files.certificate.display(), "took a renewed TLS certificate");
-                    say();
+                    say().await;
                 }
                 // Certificate and key are two files: between the two, they do not belong together.
                 Err(error) if !broken => {
@@ -173,7 +195,7 @@ pub(super) async fn watch(certificate: Arc<Certificate>, public: Url, clock: cra
                 Err(_) => {}
             }
         }
-        say();
+        say().await;
     }
 }
 

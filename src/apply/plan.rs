@@ -16,7 +16,7 @@ use crate::domain::ids::GroupId;
 use crate::domain::name::{Names, checked, key_of};
 use crate::domain::policy::platform::{Platform, Rule};
 use crate::domain::policy::{draft, test_case};
-use crate::domain::settings::template_faults;
+use crate::domain::settings::{template_faults, unknown_roles};
 use crate::domain::tenant::{Status, TenantCode, TenantConfig, TenantSettings};
 use crate::flow::administration::{Desk, keys, tenants};
 use crate::i18n::Language;
@@ -278,6 +278,8 @@ fn plan_settings(
     settings.session = settings::overlaid(document, &place("session"), &settings.session, &typed.session);
     settings.windows = settings::overlaid(document, &place("windows"), &settings.windows, &typed.windows);
     settings.alerts = settings::overlaid(document, &place("alerts"), &settings.alerts, &typed.alerts);
+    let own = after.roles.iter().map(|role| role.name.as_str()).chain(typed.role.iter().map(|role| role.name.as_str()));
+    document.faults(&place("alerts"), unknown_roles(settings, own));
     settings.tokens = settings::overlaid(document, &place("tokens"), &settings.tokens, &typed.tokens);
     settings.enrollment_mail =
         settings::overlaid(document, &place("enrollment_mail"), &settings.enrollment_mail, &typed.enrollment_mail);

@@ -1,15 +1,19 @@
 //! Alerts: what operators want to hear of at once, and who of them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::{CorrelationId, UserId};
+use crate::domain::name::key_of;
+use crate::domain::operator::Role;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::checked_email;
 
 /// What an alert is about. The names are those of the settings, the database and the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "AlertKind")]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A passcode was tried that had been accepted before.
@@ -28,11 +32,21 @@ pub enum Kind {
     AttackSuspected,
     /// A wave of the rollout pauses: too many people got stuck or needed the help desk.
     RolloutPaused,
+    /// Somebody became an operator, is none any more, or has another role.
+    OperatorChanged,
+    /// A mail was given up, or mails wait for a server that does not take them.
+    MailFailure,
+    /// The chain over the audit trail is broken: somebody changed it behind the service's back.
+    AuditChainBroken,
+    /// A certificate that somebody relies on runs out.
+    CertificateExpiring,
+    /// A webhook was switched off because it failed too long.
+    WebhookDisabled,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 13] = [
         Self::PasscodeReuse,
         Self::EnrollmentLockout,
         Self::ExpiredReservation,
@@ -41,6 +55,20 @@ impl Kind {
         Self::EnrollmentWithheld,
         Self::AttackSuspected,
         Self::RolloutPaused,
+        Self::OperatorChanged,
+        Self::MailFailure,
+        Self::AuditChainBroken,
+        Self::CertificateExpiring,
+        Self::WebhookDisabled,
+    ];
+    /// What the role Operator hears of where nobody has said anything else: what is seldom and cannot wait.
+    pub const SERIOUS: [Self; 6] = [
+        Self::AttackSuspected,
+        Self::RolloutPaused,
+        Self::MailFailure,
+        Self::AuditChainBroken,
+        Self::CertificateExpiring,
+        Self::WebhookDisabled,
     ];
 
     /// The published name.
@@ -55,6 +83,31 @@ impl Kind {
             Self::EnrollmentWithheld => "enrollment_withheld",
             Self::AttackSuspected => "attack_suspected",
             Self::RolloutPaused => "rollout_paused",
+            Self::OperatorChanged => "operator_changed",
+            Self::MailFailure => "mail_failure",
+            Self::AuditChainBroken => "audit_chain_broken",
+            Self::CertificateExpiring => "certificate_expiring",
+            Self::WebhookDisabled => "webhook_disabled",
+        }
+    }
+
+    /// What it is called at the console.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::PasscodeReuse => "A passcode was tried a second time",
+            Self::EnrollmentLockout => "Enrollment of a user is locked",
+            Self::ExpiredReservation => "An enrollment was not finished by its stop date",
+            Self::AccountLockout => "An account is locked",
+            Self::TokenLockout => "A token is locked for good",
+            Self::EnrollmentWithheld => "Enrollment was withheld at a gate",
+            Self::AttackSuspected => "So many wrong secrets that it is an attack",
+            Self::RolloutPaused => "The brake of a wave was pulled",
+            Self::OperatorChanged => "An operator was added, removed or got another role",
+            Self::MailFailure => "A mail was given up, or mails wait",
+            Self::AuditChainBroken => "The chain of the audit trail is broken",
+            Self::CertificateExpiring => "A certificate runs out",
+            Self::WebhookDisabled => "A webhook was switched off because it failed",
         }
     }
 
@@ -89,29 +142,59 @@ impl fmt::Display for Recipient {
     }
 }
 
-/// Who hears of what.
+/// Alerts of one kind in an hour that are told one by one where nobody has said anything else.
+const MOST_PER_HOUR: u32 = 10;
+
+/// Who hears of what by mail. Webhooks say for themselves what they hear of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AlertSettings {
-    /// The mail addresses that alerts go to.
+    /// Mail addresses that alerts go to, beside those of operators.
     pub recipients: Vec<Recipient>,
-    /// What they are told of. Every alert is written down, whether somebody is told or not.
+    /// What these addresses are told of. Every alert is written down, whether somebody is told or not.
     pub kinds: Vec<Kind>,
+    /// What the operators of each role are told of, by the name of the role.
+    pub roles: BTreeMap<String, Vec<Kind>>,
+    /// Alerts of one kind in an hour that are told one by one, 1 to 100; the others are told together when the hour is over.
+    pub most_per_hour: u32,
 }
 
 impl Default for AlertSettings {
     /// Locked accounts are everyday business where many people log in; whoever wants to hear of them says so.
     fn default() -> Self {
         let kinds = Kind::ALL.into_iter().filter(|kind| *kind != Kind::AccountLockout).collect();
-        Self { recipients: Vec::new(), kinds }
+        let operator = Role::Operator.built_in_name().unwrap_or_default().to_owned();
+        let roles = BTreeMap::from([(operator, Kind::SERIOUS.to_vec())]);
+        Self { recipients: Vec::new(), kinds, roles, most_per_hour: MOST_PER_HOUR }
     }
 }
 
 impl AlertSettings {
-    /// Who is told of an alert of this kind.
+    /// Which of the fixed addresses are told of an alert of this kind.
     #[must_use]
     pub fn told_of(&self, kind: Kind) -> &[Recipient] {
         if self.kinds.contains(&kind) { &self.recipients } else { &[] }
+    }
+
+    /// Whether the operators of the role with this name are told of it.
+    #[must_use]
+    pub fn tells_role(&self, role: &str, kind: Kind) -> bool {
+        let mut of = self.roles.iter().filter(|(name, _)| key_of(name) == key_of(role));
+        of.any(|(_, kinds)| kinds.contains(&kind))
+    }
+
+    /// The names under `roles` that are none of `known`.
+    pub fn unknown_roles<'a>(&'a self, known: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
+        let is_known = |name: &str| known.iter().any(|known| key_of(known) == key_of(name));
+        self.roles.keys().map(String::as_str).filter(move |name| !is_known(name))
+    }
+
+    /// What a role that is called otherwise from now on was told of, it is told of under its new name.
+    pub fn rename_role(&mut self, before: &str, after: &str) {
+        let old = self.roles.keys().find(|name| key_of(name) == key_of(before)).cloned();
+        if let Some(kinds) = old.and_then(|old| self.roles.remove(&old)) {
+            self.roles.insert(after.to_owned(), kinds);
+        }
     }
 }
 
@@ -134,6 +217,26 @@ pub struct Alert {
     pub address: String,
     /// The login in which it happened.
     pub correlation: Option<CorrelationId>,
+    /// What else is known, in English, at most 500 characters: what the mail server said, which row of the chain is broken.
+    pub detail: String,
+}
+
+impl Alert {
+    /// An alert about the service itself, and nobody.
+    #[must_use]
+    pub fn of_the_service(kind: Kind, at: Timestamp, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            at,
+            user: None,
+            username: String::new(),
+            serial: String::new(),
+            application: String::new(),
+            address: String::new(),
+            correlation: None,
+            detail: detail.into(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -155,6 +258,21 @@ mod tests {
         let settings = AlertSettings { recipients: vec![recipient], ..AlertSettings::default() };
         assert_eq!(settings.told_of(Kind::PasscodeReuse).len(), 1);
         assert!(settings.told_of(Kind::AccountLockout).is_empty());
+        assert!(
+            settings.tells_role("operator", Kind::AuditChainBroken)
+                && !settings.tells_role("Auditor", Kind::MailFailure)
+        );
+        assert!(!settings.tells_role("Operator", Kind::PasscodeReuse));
         assert!(Recipient::try_from("soc\r\nBcc: x@y.test".to_owned()).is_err());
+    }
+
+    /// a role keeps what it hears of when it is renamed, and one that is not there is found.
+    #[test]
+    fn roles_are_known_by_their_names() {
+        let mut settings = AlertSettings::default();
+        settings.roles.insert("Night watch".to_owned(), vec![Kind::TokenLockout]);
+        assert_eq!(settings.unknown_roles(&["Operator"]).collect::<Vec<_>>(), ["Night watch"]);
+        settings.rename_role("night WATCH", "Day watch");
+        assert!(settings.tells_role("Day watch", Kind::TokenLockout) && !settings.roles.contains_key("Night watch"));
     }
 }

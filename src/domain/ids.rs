@@ -180,6 +180,10 @@ pub mod of {
     pub enum Role {}
     /// A key to the management API.
     pub enum ApiKey {}
+    /// A program of others that hears of alerts.
+    pub enum Webhook {}
+    /// Something on its way to a webhook.
+    pub enum Delivery {}
     /// Work on many people or tokens.
     pub enum Job {}
     /// A wave of the rollout.
@@ -238,6 +242,10 @@ pub type TestCaseId = Id<of::TestCase>;
 pub type RoleId = Id<of::Role>;
 /// Names a key to the management API.
 pub type ApiKeyId = Id<of::ApiKey>;
+/// Names a program of others that hears of alerts.
+pub type WebhookId = Id<of::Webhook>;
+/// Names something on its way to a webhook.
+pub type DeliveryId = Id<of::Delivery>;
 /// Names work on many people or tokens.
 pub type JobId = Id<of::Job>;
 /// Names a wave of the rollout.

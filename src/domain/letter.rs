@@ -75,6 +75,22 @@ pub enum Letter {
         application: String,
         /// From which address.
         address: String,
+        /// What else is known, in English.
+        #[serde(default)]
+        detail: String,
+    },
+    /// Alerts of one kind that came in a burst and were not told one by one.
+    AlertsGathered {
+        /// What they are about.
+        kind: alert::Kind,
+        /// How many.
+        count: u64,
+        /// When the first of them was.
+        from: Timestamp,
+        /// When the last of them was.
+        until: Timestamp,
+        /// The user names that are most often among them, at most ten.
+        people: Vec<String>,
     },
     /// New recovery codes were made; those before no longer work.
     RecoveryCodesMade {
@@ -134,6 +150,7 @@ impl Letter {
             Self::PasscodeReused { .. } => "passcode_reused",
             Self::AddressChanged { .. } => "address_changed",
             Self::Alert { .. } => "alert",
+            Self::AlertsGathered { .. } => "alerts_gathered",
             Self::RecoveryCodesMade { .. } => "recovery_codes_made",
             Self::RecoveryCodeUsed { .. } => "recovery_code_used",
             Self::HelpDeskCode { .. } => "help_desk_code",

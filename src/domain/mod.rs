@@ -40,3 +40,4 @@ pub mod signing_key;
 pub mod tenant;
 pub mod timestamp;
 pub mod user;
+pub mod webhook;

@@ -83,6 +83,7 @@ fn attack(visit: &Visit) -> Alert {
         application: String::new(),
         address: String::new(),
         correlation: None,
+        detail: String::new(),
     }
 }
 

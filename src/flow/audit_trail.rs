@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Error, House, Result};
+use super::{Error, House, Result, watch};
 use crate::domain::audit::chain::{
     CHECKPOINT_TYPE, Checkpoint, Entry, Fault, Found, Hash, Head, LATEST, Link, Verifier, Wrong,
 };
@@ -392,6 +392,14 @@ pub async fn verify_all(house: &House, now: Timestamp) -> Result<Vec<(TenantId, 
 pub async fn verify_and_remember(house: &House, tenant: TenantId, pace: Pace, now: Timestamp) -> Result<Verdict> {
     let verdict = verify(house, tenant, &BTreeMap::new(), pace, now).await?;
     let fault = verdict.as_ref().err().map(ToString::to_string);
+    let known = house.db.read(async |connection| audit_chain::state(tenant).ask(connection).await).await?;
+    let known = known.and_then(|state| state.checked).and_then(|(_, fault)| fault);
     house.db.write(async |connection| audit_chain::checked(connection, tenant, now, fault.as_deref()).await).await?;
+    // What was wrong at the look before has been told of.
+    if let Err(wrong) = &verdict
+        && known != fault
+    {
+        watch::broken_chain(house, tenant, wrong, now).await?;
+    }
     Ok(verdict)
 }

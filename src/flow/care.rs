@@ -277,6 +277,7 @@ impl Limits<'_> {
             application: String::new(),
             address: self.visit.address.to_string(),
             correlation: None,
+            detail: String::new(),
         };
         alerts::raise(connection, self.house, &self.realm.config, &alert).await
     }

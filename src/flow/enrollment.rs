@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use super::case::{Case, enrollment_lockout, enrollment_subject};
 use super::login::{deadline, end, event, hold, stepped_up};
-use super::{Browser, Error, House, Posted, Realm, Result, Visit, attempts, house, letters, owner, rollout};
+use super::{Browser, Error, House, Posted, Realm, Result, Visit, alerts, attempts, house, letters, owner, rollout};
 use crate::domain::activation::string::SECRET_LENGTH;
+use crate::domain::alert;
 use crate::domain::audit::Action;
 use crate::domain::email_code::{self, Sending, TRIES};
 use crate::domain::enrollment::{Enrollment, State};
@@ -310,7 +311,10 @@ pub async fn redeem(
         }
         Ok(Ok(Posted { complaint: None, login_cookie: Some(cookie.clone()) }))
     });
-    redeemed.await?
+    let redeemed = redeemed.await?;
+    // Operators may be told that it is locked now.
+    house.mail_waits.notify_one();
+    redeemed
 }
 
 /// Counts a wrong code: five close the login, ten in a day lock enrollment (AC-09, R-133).
@@ -333,6 +337,8 @@ async fn wrong_code(
     attempts::count_address(connection, house, realm, visit).await?;
     if after.lock() != Lock::Open && before.lock().refusal(visit.now).is_none() {
         house.record(connection, event(case, visit, Action::EnrollmentLocked)).await?;
+        let alert = alerts::about(case, visit, alert::Kind::EnrollmentLockout, "");
+        alerts::raise(connection, house, &realm.config, &alert).await?;
     }
     let left = u32::try_from(TRIES - tries).unwrap_or(0);
     if left == 0 {

@@ -236,6 +236,7 @@ pub(super) fn alert(kind: Kind, at: Timestamp, place: &Reservation, user: Option
         application: String::new(),
         address,
         correlation: None,
+        detail: String::new(),
     }
 }
 

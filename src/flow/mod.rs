@@ -39,6 +39,8 @@ pub mod server_pin;
 pub mod session;
 pub mod test_cases;
 pub mod undo;
+pub mod watch;
+pub mod webhooks;
 
 pub use house::{House, HouseSettings};
 pub use realm::Realm;

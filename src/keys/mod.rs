@@ -8,4 +8,5 @@ pub mod password;
 pub mod ring;
 pub mod sealing;
 pub mod signing;
+pub mod webhook;
 pub mod x509;

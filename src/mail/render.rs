@@ -204,7 +204,7 @@ fn parts(words: &Writer<'_>, urls: &Urls, envelope: &Envelope) -> Parts {
         strings: Vec::new(),
     };
     match &envelope.letter {
-        Letter::Alert { kind, at, person, serial, application, address } => {
+        Letter::Alert { kind, at, person, serial, application, address, detail } => {
             let about = format!("alert-{}", kind.id().replace('_', "-"));
             parts.subject = format!("{} · {}", words.say(&about, &[]), parts.subject);
             parts.before.push(words.say(&format!("{about}-text"), &[]));
@@ -214,6 +214,20 @@ fn parts(words: &Writer<'_>, urls: &Urls, envelope: &Envelope) -> Parts {
                 ("mail-alert-application", application.clone()),
                 ("mail-when", words.time(*at)),
                 ("mail-address", address.clone()),
+                ("mail-alert-detail", no_link(detail)),
+            ];
+            let known: Vec<_> = known.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+            parts.facts = facts(words, &known);
+            parts.after.push(words.say(&key("after"), &[]));
+        }
+        Letter::AlertsGathered { kind, count, from, until, people } => {
+            let about = words.say(&format!("alert-{}", kind.id().replace('_', "-")), &[]);
+            parts.subject = format!("{about} · {}", words.say(&key("subject"), &[("count", Value::Number(*count))]));
+            parts.before.push(words.say(&key("before"), &[("count", Value::Number(*count))]));
+            let known = [
+                ("mail-alerts-gathered-first", words.time(*from)),
+                ("mail-alerts-gathered-last", words.time(*until)),
+                ("mail-alerts-gathered-people", no_link(&people.join(", "))),
             ];
             let known: Vec<_> = known.into_iter().filter(|(_, value)| !value.is_empty()).collect();
             parts.facts = facts(words, &known);
@@ -371,7 +385,15 @@ mod tests {
             serial: "VEABCDEFGHIJ".to_owned(),
             application: "Notes".to_owned(),
             address: String::new(),
+            detail: "550 no such user".to_owned(),
         }))
+        .chain([Letter::AlertsGathered {
+            kind: Kind::PasscodeReuse,
+            count: 31,
+            from: at,
+            until: at,
+            people: vec!["ada".to_owned()],
+        }])
         .collect()
     }
 

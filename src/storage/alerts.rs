@@ -1,18 +1,22 @@
-//! Alerts to operators: rows are added, and nothing else.
+//! Alerts to operators: rows are added, and of those that were held back it is noted that they were told together.
 
+use super::audit_list::Place;
 use super::row::{Row, document};
 use super::statement::{Question, Statement};
 use super::{Connection, Result};
 use crate::domain::alert::{Alert, Kind};
 use crate::domain::ids::{AlertId, MailId, TenantId};
+use crate::domain::timestamp::Timestamp;
 
 /// Whether somebody was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Told {
-    /// Mails were put into the outbox.
+    /// Mails were put into the outbox, or calls of webhooks on their way.
     Mailed,
-    /// There were many such alerts shortly before; a mail told of one of them.
+    /// There were many such alerts shortly before; a mail told of one of them. When the hour is over, the rest is told together.
     Withheld,
+    /// It was told together with others when the hour was over.
+    Gathered,
     /// Nobody asked to be told of this kind.
     Nobody,
 }
@@ -24,12 +28,13 @@ impl Told {
         match self {
             Self::Mailed => "mailed",
             Self::Withheld => "withheld",
+            Self::Gathered => "gathered",
             Self::Nobody => "nobody",
         }
     }
 
     fn named(text: &str) -> Option<Self> {
-        [Self::Mailed, Self::Withheld, Self::Nobody].into_iter().find(|told| told.id() == text)
+        [Self::Mailed, Self::Withheld, Self::Gathered, Self::Nobody].into_iter().find(|told| told.id() == text)
     }
 }
 
@@ -53,8 +58,8 @@ pub struct Written {
 pub async fn insert(connection: &mut Connection, tenant: TenantId, written: &Written) -> Result<()> {
     let Written { id, alert, told, mails } = written;
     Statement::new(
-        "INSERT INTO alert (tenant_id, id, at, kind, user_id, username, serial, application, address, correlation_id, told, \
-         mails) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO alert (tenant_id, id, at, kind, user_id, username, serial, application, address, correlation_id, detail, told, \
+         mails) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .shown(tenant)
     .shown(id)
@@ -66,6 +71,7 @@ pub async fn insert(connection: &mut Connection, tenant: TenantId, written: &Wri
     .bind(&alert.application)
     .bind(&alert.address)
     .bind(alert.correlation)
+    .bind(alert.detail.chars().take(500).collect::<String>())
     .bind(told.id())
     .bind(document(mails))
     .run(connection)
@@ -75,11 +81,74 @@ pub async fn insert(connection: &mut Connection, tenant: TenantId, written: &Wri
 
 /// The newest alerts of a virtual server, at most `most`.
 pub fn newest(tenant: TenantId, most: i64) -> Question<Vec<Written>> {
+    page(tenant, &(i64::MAX, String::new()), most)
+}
+
+/// The alerts before a place, the newest first.
+pub fn page(tenant: TenantId, (at, id): &Place, most: i64) -> Question<Vec<Written>> {
     let statement = Statement::new(
-        "SELECT id, at, kind, user_id, username, serial, application, address, correlation_id, told, mails FROM alert \
-         WHERE tenant_id = ? ORDER BY at DESC, id DESC LIMIT ?",
+        "SELECT id, at, kind, user_id, username, serial, application, address, correlation_id, detail, told, mails FROM alert \
+         WHERE tenant_id = ? AND at <= ? AND (at < ? OR id < ?) ORDER BY at DESC, id DESC LIMIT ?",
     );
-    Question::new(statement.shown(tenant).bind(most), |rows| rows.into_iter().map(written).collect())
+    let statement = statement.shown(tenant).bind(*at).bind(*at).bind(id).bind(most);
+    Question::new(statement, |rows| rows.into_iter().map(written).collect())
+}
+
+/// Alerts of one kind that were held back.
+#[derive(Debug, Clone)]
+pub struct HeldBack {
+    /// The kind.
+    pub kind: Kind,
+    /// When the first of them was.
+    pub first: Timestamp,
+    /// When the last of them was.
+    pub last: Timestamp,
+    /// How many there are.
+    pub count: i64,
+}
+
+/// What was held back from one time on and before another, by kind.
+pub fn held_back(tenant: TenantId, from: Timestamp, before: Timestamp) -> Question<Vec<HeldBack>> {
+    let statement = Statement::new(
+        "SELECT kind, MIN(at) AS first_at, MAX(at) AS last_at, COUNT(*) AS n FROM alert \
+         WHERE tenant_id = ? AND at >= ? AND at < ? AND told = 'withheld' GROUP BY kind ORDER BY kind",
+    );
+    let statement = statement.shown(tenant).bind(from.micros()).bind(before.micros());
+    Question::new(statement, |rows| {
+        let read = |row| {
+            let row = Row::of("alert", row);
+            Ok(HeldBack {
+                kind: row.named("kind", Kind::named)?,
+                first: row.time("first_at")?,
+                last: row.time("last_at")?,
+                count: row.integer("n")?,
+            })
+        };
+        rows.into_iter().map(read).collect()
+    })
+}
+
+/// Whom alerts that were held back are about, each once, at most `most`.
+pub fn people_of(tenant: TenantId, held: &HeldBack, most: i64) -> Question<Vec<String>> {
+    let statement = Statement::new(
+        "SELECT username, COUNT(*) AS n FROM alert WHERE tenant_id = ? AND at >= ? AND at <= ? AND kind = ? \
+         AND told = 'withheld' AND username <> '' GROUP BY username ORDER BY n DESC, username LIMIT ?",
+    );
+    let statement = statement.shown(tenant).bind(held.first.micros()).bind(held.last.micros()).bind(held.kind.id());
+    Question::new(statement.bind(most), |rows| {
+        rows.into_iter().map(|row| Row::of("alert", row).text("username")).collect()
+    })
+}
+
+/// Notes that alerts that were held back are told together now, each once: how many it changes is how many are to be told.
+pub fn gathered(tenant: TenantId, held: &HeldBack) -> Statement {
+    Statement::new(
+        "UPDATE alert SET told = 'gathered' WHERE tenant_id = ? AND at >= ? AND at <= ? AND kind = ? AND told = 'withheld'",
+    )
+    .shown(tenant)
+    .bind(held.first.micros())
+    .bind(held.last.micros())
+    .bind(held.kind.id())
 }
 
 fn written(row: super::statement::Record) -> Result<Written> {
@@ -93,6 +162,7 @@ fn written(row: super::statement::Record) -> Result<Written> {
         application: row.text("application")?,
         address: row.text("address")?,
         correlation: row.parsed_or_none("correlation_id")?,
+        detail: row.text_or_none("detail")?.unwrap_or_default(),
     };
     Ok(Written { id: row.parsed("id")?, alert, told: row.named("told", Told::named)?, mails: row.document("mails")? })
 }

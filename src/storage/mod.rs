@@ -78,6 +78,7 @@ pub mod throttle;
 pub mod token_exports;
 pub mod tokens;
 pub mod users;
+pub mod webhooks;
 
 pub use engine::{Connection, Db, Engine};
 

@@ -30,6 +30,40 @@ pub fn all(tenant: TenantId) -> Question<Vec<Operator>> {
     })
 }
 
+/// An operator who can be written to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reached {
+    /// The account.
+    pub user: UserId,
+    /// What they may do.
+    pub role: Role,
+    /// Where they are written to.
+    pub email: String,
+    /// The language they prefer.
+    pub language: Option<String>,
+}
+
+/// Everybody who operates a virtual server, has a mail address and may use the account, by user name.
+pub fn reached(tenant: TenantId) -> Question<Vec<Reached>> {
+    let statement = Statement::new(
+        "SELECT user_id, role, email, language FROM operator JOIN user_account \
+         ON user_account.tenant_id = operator.tenant_id AND user_account.id = user_id WHERE operator.tenant_id = ? \
+         AND status = 'enabled' AND email IS NOT NULL ORDER BY username_key",
+    );
+    Question::new(statement.shown(tenant), |rows| {
+        let read = |row| {
+            let row = Row::of("operator", row);
+            Ok(Reached {
+                user: row.parsed("user_id")?,
+                role: row.parsed("role")?,
+                email: row.text("email")?,
+                language: row.text_or_none("language")?,
+            })
+        };
+        rows.into_iter().map(read).collect()
+    })
+}
+
 /// The roles that a virtual server made, by name.
 pub fn roles(tenant: TenantId) -> Question<Vec<OwnRole>> {
     let statement =

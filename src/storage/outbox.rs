@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::row::Row;
-use super::statement::Statement;
+use super::statement::{Question, Statement};
 use super::{Connection, Result};
 use crate::domain::ids::{CorrelationId, LoginId, MailId, TenantId};
 use crate::domain::timestamp::Timestamp;
@@ -232,4 +232,67 @@ pub async fn oldest_waiting(connection: &mut Connection) -> Result<Option<Timest
         .first(connection)
         .await?;
     row.map(|row| Row::of("outbox", row).time("created_at")).transpose()
+}
+
+/// A mail that was given up and that nobody was told of.
+#[derive(Debug, Clone)]
+pub struct Lost {
+    /// The virtual server.
+    pub tenant: TenantId,
+    /// Its identifier.
+    pub id: MailId,
+    /// Which letter it was.
+    pub kind: String,
+    /// The receiver's domain.
+    pub domain: String,
+    /// What the mail server said.
+    pub error: String,
+}
+
+/// Mails put in since `from` that were given up and that nobody was told of, at most `most`.
+// every tenant's: one job looks for all
+pub fn untold(from: Timestamp, most: i64) -> Question<Vec<Lost>> {
+    // The lease of a mail that was given up means nothing any more: 1 in its place says that it was told of.
+    let statement = Statement::new(
+        "SELECT tenant_id, id, kind, domain, error FROM outbox WHERE state = 'failed' AND leased_until = 0 AND created_at >= ? \
+         ORDER BY next_try_at LIMIT ?",
+    );
+    Question::new(statement.bind(from.micros()).bind(most), |rows| {
+        let read = |row| {
+            let row = Row::of("outbox", row);
+            Ok(Lost {
+                tenant: row.parsed("tenant_id")?,
+                id: row.parsed("id")?,
+                kind: row.text("kind")?,
+                domain: row.text("domain")?,
+                error: row.text_or_none("error")?.unwrap_or_default(),
+            })
+        };
+        rows.into_iter().map(read).collect()
+    })
+}
+
+/// Notes that somebody was told of a mail that was given up, once.
+pub fn told(tenant: TenantId, id: MailId) -> Statement {
+    Statement::new(
+        "UPDATE outbox SET leased_until = 1 WHERE tenant_id = ? AND id = ? AND state = 'failed' AND leased_until = 0",
+    )
+    .shown(tenant)
+    .shown(id)
+}
+
+/// The virtual servers whose mail waits since before a time, and since when.
+// every tenant's: one job looks for all
+pub fn late(before: Timestamp) -> Question<Vec<(TenantId, Timestamp)>> {
+    let statement = Statement::new(
+        "SELECT tenant_id, MIN(created_at) AS since FROM outbox WHERE state = 'waiting' AND created_at < ? \
+         GROUP BY tenant_id ORDER BY tenant_id",
+    );
+    Question::new(statement.bind(before.micros()), |rows| {
+        let read = |row| {
+            let row = Row::of("outbox", row);
+            Ok((row.parsed("tenant_id")?, row.time("since")?))
+        };
+        rows.into_iter().map(read).collect()
+    })
 }

@@ -61,6 +61,7 @@ pub async fn run(connection: &mut Connection, now: Timestamp) -> Result<u64> {
         // No wait after a change of address is longer.
         ("DELETE FROM address_change WHERE changed_at < ?", month),
         ("DELETE FROM alert WHERE at < ?", now.minus(Duration::from_secs(400 * 86_400)).micros()),
+        ("DELETE FROM webhook_delivery WHERE state <> 'waiting' AND created_at < ?", month),
         ("DELETE FROM help_desk_code WHERE expires_at < ?", month),
         ("DELETE FROM recovery_sheet WHERE expires_at < ?", now.micros()),
         // No window is longer (domain::policy::rollout).

@@ -31,7 +31,13 @@ pub struct Cell {
 }
 
 /// Every column with sealed values but the installation's root. A test holds this list against the migrations.
-pub const COLUMNS: [Column; 9] = [
+pub const COLUMNS: [Column; 10] = [
+    Column {
+        table: "webhook",
+        column: "secret_sealed",
+        page: "SELECT tenant_id, id, secret_sealed AS sealed FROM webhook WHERE id > ? ORDER BY id LIMIT 500",
+        replace: "UPDATE webhook SET secret_sealed = ? WHERE tenant_id = ? AND id = ? AND secret_sealed = ?",
+    },
     Column {
         table: "recovery_sheet",
         column: "codes_sealed",

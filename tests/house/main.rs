@@ -72,4 +72,5 @@ mod schema;
 mod story;
 mod tokens;
 mod visitor;
+mod webhooks;
 mod world;

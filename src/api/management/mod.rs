@@ -3,6 +3,7 @@
 //! Programs show a key that is bound to a role. Each route is registered in [`api`] with the permission that it needs and
 //! the types that it reads and writes, and the OpenAPI description is made of that same list.
 
+mod alerts;
 mod applications;
 mod branding;
 mod explain;
@@ -24,6 +25,7 @@ mod settings;
 mod spec;
 mod tokens;
 mod users;
+mod webhooks;
 
 use actix_web::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, dev::Payload, web};
@@ -54,6 +56,8 @@ pub fn api() -> Api {
     organization::routes(&mut api);
     branding::routes(&mut api);
     messages::routes(&mut api);
+    alerts::routes(&mut api);
+    webhooks::routes(&mut api);
     users::routes(&mut api);
     groups::routes(&mut api);
     tokens::routes(&mut api);

@@ -37,6 +37,7 @@ pub async fn list(settings: &Settings, code: Option<&str>, most: u32, as_json: b
                     "address": alert.address,
                     "correlation": alert.correlation.map(|id| id.to_string()),
                     "told": written.told.id(),
+                    "detail": alert.detail,
                     "mails": mails,
                 })
             })

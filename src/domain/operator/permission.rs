@@ -30,6 +30,7 @@ pub enum Module {
     Settings,
     Branding,
     Messages,
+    Alerts,
     AccessLog,
     AuditLog,
     ApiKeys,
@@ -53,7 +54,7 @@ pub enum Module {
 
 impl Module {
     /// Every module, in the order of the menu.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Dashboard,
         Self::Applications,
         Self::AccessPolicies,
@@ -65,6 +66,7 @@ impl Module {
         Self::Settings,
         Self::Branding,
         Self::Messages,
+        Self::Alerts,
         Self::AccessLog,
         Self::AuditLog,
         Self::ApiKeys,
@@ -113,6 +115,7 @@ impl Module {
             Self::Settings => "Settings",
             Self::Branding => "Branding",
             Self::Messages => "Messages",
+            Self::Alerts => "Alerts",
             Self::AccessLog => "Access logs",
             Self::AuditLog => "Audit log",
             Self::ApiKeys => "API keys",

@@ -217,6 +217,10 @@ pub(super) fn range(table: &str, key: &str) -> Option<RangeInclusive<i64>> {
     if own.contains(&(table, key)) {
         return None;
     }
+    // Alerts have a page of their own making.
+    if (table, key) == ("alerts", "most_per_hour") {
+        return Some(1..=100);
+    }
     let section = Section::ALL.into_iter().find(|section| section.table() == table)?;
     fields(section).into_iter().find(|field| field.key == key).and_then(|field| match field.kind {
         Kind::Number(range) => Some(range),

@@ -16,7 +16,7 @@ use crate::domain::authenticator::lifecycle::Kind;
 use crate::domain::authenticator::template::{Mode, TokenTemplate};
 use crate::domain::group::Group;
 use crate::domain::name::key_of;
-use crate::domain::operator::Module;
+use crate::domain::operator::{Module, Role};
 use crate::domain::policy::platform::{Platform, PlatformMatrix, Rule};
 use crate::domain::tenant::{TenantConfig, TenantSettings};
 use crate::domain::timestamp::Timestamp;
@@ -132,9 +132,8 @@ impl Section {
             Self::ServerSidePin => Module::ServerSidePin,
             Self::Lockout | Self::Tokens => Module::UserPolicies,
             Self::Branding => Module::Branding,
-            Self::Session | Self::EmailCode | Self::Windows | Self::EnrollmentMail | Self::Alerts | Self::Logs => {
-                Module::Settings
-            }
+            Self::Alerts => Module::Alerts,
+            Self::Session | Self::EmailCode | Self::Windows | Self::EnrollmentMail | Self::Logs => Module::Settings,
         }
     }
 
@@ -271,9 +270,17 @@ pub fn changed(
         Section::Branding => {
             faults.extend(after.branding.faults().into_iter().map(|(key, words)| Fault::new(key, words)));
         }
+        Section::Alerts => faults.extend(unknown_roles(&after, config.roles.iter().map(|role| role.name.as_str()))),
         _ => {}
     }
     if faults.is_empty() { Ok(after) } else { Err(faults) }
+}
+
+/// Roles that are told of alerts and are neither built in nor among `own`.
+pub fn unknown_roles<'a>(settings: &TenantSettings, own: impl Iterator<Item = &'a str>) -> Vec<Fault> {
+    let known: Vec<&str> = Role::BUILT_IN.iter().filter_map(|role| role.built_in_name()).chain(own).collect();
+    let words = |name: &str| format!("there is no role \"{name}\"; there are {}", known.join(", "));
+    settings.alerts.unknown_roles(&known).map(|name| Fault::new("roles", words(name))).collect()
 }
 
 /// What a template of this kind cannot be.

@@ -30,6 +30,7 @@ pub mod tenants;
 pub mod test_cases;
 pub mod token_exports;
 pub mod token_states;
+pub mod webhooks;
 
 use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::ids::TenantId;

@@ -5,16 +5,19 @@
 
 use serde_json::json;
 
-use super::Desk;
+use super::{Desk, tenants as kept};
+use crate::domain::alert::{self, Alert};
 use crate::domain::audit::Action;
 use crate::domain::ids::{ApiKeyId, RoleId, TenantId, UserId};
 use crate::domain::operator::{OwnRole, Permissions, Refused, Role, may_give};
 use crate::domain::secret::SecretString;
+use crate::domain::tenant::TenantConfig;
 use crate::domain::timestamp::Timestamp;
+use crate::flow::alerts;
 use crate::flow::console::new_key;
 use crate::storage::operators::{self, ApiKey};
 use crate::storage::tenants::raise_version;
-use crate::storage::{self, Connection, users};
+use crate::storage::{self, Connection, tenants, users};
 
 /// What a change of operators comes to.
 pub type Changed<T = ()> = storage::Result<Result<T, Refused>>;
@@ -83,7 +86,40 @@ pub async fn set_operator(
     }
     let detail = json!({ "username": account.username, "old": before, "new": role });
     desk.record(connection, tenant, action, ("user", user.to_string()), detail).await?;
+    if let Some(config) = config_of(connection, tenant).await? {
+        let name = |role: Option<Role>| role.map_or("no operator", |role| config.role_name(role));
+        let who = desk.actor.called().map_or_else(|| desk.actor.name(), str::to_owned);
+        let words = format!("{} before, {} now; by {who}", name(before), name(role));
+        let alert = Alert {
+            user: Some(user),
+            username: account.username,
+            ..Alert::of_the_service(alert::Kind::OperatorChanged, desk.now, words)
+        };
+        alerts::raise(connection, desk.house, &config, &alert).await?;
+    }
     Ok(Ok(()))
+}
+
+/// The configuration at this moment of the transaction.
+async fn config_of(connection: &mut Connection, tenant: TenantId) -> storage::Result<Option<TenantConfig>> {
+    match tenants::code_of(tenant).ask(connection).await? {
+        Some(code) => tenants::config(connection, &code).await,
+        None => Ok(None),
+    }
+}
+
+/// What the operators of a role are told of, they are told of when it has another name.
+async fn keep_alerts(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    tenant: TenantId,
+    before: &str,
+    after: &str,
+) -> storage::Result<()> {
+    let Some(config) = config_of(connection, tenant).await? else { return Ok(()) };
+    let mut renamed = config.clone();
+    renamed.settings.alerts.rename_role(before, after);
+    if renamed.settings == config.settings { Ok(()) } else { kept::change(desk, connection, &config, &renamed).await }
 }
 
 /// Stores a role, new or changed.
@@ -114,6 +150,9 @@ pub async fn put_role(
         None => (operators::role_added(tenant, role, desk.now), Action::RoleCreated),
     };
     statement.run(connection).await?;
+    if let Some(before) = before.filter(|before| before.name != role.name) {
+        keep_alerts(desk, connection, tenant, &before.name, &role.name).await?;
+    }
     let old = before.map(|before| json!({ "name": before.name, "permissions": before.permissions }));
     let detail = json!({ "old": old, "new": { "name": role.name, "permissions": role.permissions } });
     desk.record(connection, tenant, action, ("role", role.id.to_string()), detail).await?;

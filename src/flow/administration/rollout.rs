@@ -166,6 +166,7 @@ async fn pull(
         application: String::new(),
         address: String::new(),
         correlation: None,
+        detail: format!("{}: {numbers}", pulled.reason()),
     };
     alerts::raise(connection, desk.house, config, &alert).await?;
     Ok(true)

@@ -10,6 +10,7 @@ pub const fn page(module: Module) -> Option<&'static str> {
         Module::Settings => Some("settings"),
         Module::Branding => Some("branding"),
         Module::Messages => Some("messages"),
+        Module::Alerts => Some("alerts"),
         Module::Platforms => Some("platforms"),
         Module::TokenTemplates => Some("token-templates"),
         Module::ServerSidePin => Some("server-side-pin"),

@@ -3,6 +3,7 @@
 //! A page is a file here and a template of the same name; it registers its routes in [`table`] and has a line in [`menu`].
 //! Pages read from storage and change through `flow::administration`, as the management API does.
 
+mod alerts;
 mod api_keys;
 mod applications;
 mod branding;
@@ -30,6 +31,7 @@ pub mod shell;
 mod tokens;
 mod user;
 mod users;
+mod webhooks;
 
 use actix_web::dev::Payload;
 use actix_web::error::InternalError;
@@ -69,6 +71,8 @@ pub fn table() -> Table {
     organization::routes(&mut table);
     branding::routes(&mut table);
     messages::routes(&mut table);
+    alerts::routes(&mut table);
+    webhooks::routes(&mut table);
     users::routes(&mut table);
     user::routes(&mut table);
     groups::routes(&mut table);
