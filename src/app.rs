@@ -19,6 +19,7 @@ pub mod provision;
 pub mod provisioning;
 pub mod recovery;
 pub mod rollout;
+pub mod syslog;
 mod tls;
 pub mod token_pin;
 

@@ -15,9 +15,12 @@ use toml::de::{DeTable, DeValue};
 use url::{Host, Url};
 
 use self::document::{Document, Fault, Faults};
+use crate::domain::report::Kind;
 use crate::domain::secret::{ExposeSecret as _, SecretString};
 use crate::domain::signing_key::Overlap;
+use crate::domain::syslog::Facility;
 use crate::flow::HouseSettings;
+use crate::flow::administration::log_stream::LOGS;
 use crate::http::Apps;
 use crate::keys::password::HashingSettings;
 use crate::mail::transport::{MailSettings, Route};
@@ -53,6 +56,45 @@ pub struct Settings {
     pub telemetry: TelemetrySettings,
     /// Where metrics are read.
     pub metrics: Option<SocketAddr>,
+    /// Where logs are sent by syslog, if they are.
+    pub syslog: Option<SyslogSettings>,
+}
+
+/// Where logs are sent by syslog, and how (R-566).
+#[derive(Debug, Clone)]
+pub struct SyslogSettings {
+    /// How messages travel.
+    pub way: SyslogWay,
+    /// The name or address of the server.
+    pub server: String,
+    /// Its port.
+    pub port: u16,
+    /// Which logs.
+    pub logs: Vec<Kind>,
+    /// From which part of the system the messages say that they are.
+    pub facility: Facility,
+    /// The host that the messages say they are from: that of `http.public_url`.
+    pub host: String,
+}
+
+/// How syslog messages travel.
+#[derive(Debug, Clone)]
+pub enum SyslogWay {
+    /// Encrypted, to a server that proves who it is (RFC 5425).
+    Tls(SyslogTls),
+    /// In clear, over a connection (RFC 6587).
+    Tcp,
+    /// In clear, in datagrams (RFC 5426).
+    Udp,
+}
+
+/// Files in PEM for syslog over TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyslogTls {
+    /// The authorities that certify the server.
+    pub authorities: PathBuf,
+    /// Our own certificate and key, where the server asks for them.
+    pub own: Option<TlsFiles>,
 }
 
 /// Where to listen and how to be reached.
@@ -113,6 +155,7 @@ struct Typed {
     limits: TypedLimits,
     apps: TypedApps,
     telemetry: TypedTelemetry,
+    syslog: TypedSyslog,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -200,6 +243,17 @@ struct TypedTelemetry {
     metrics_listen: String,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct TypedSyslog {
+    url: String,
+    logs: Vec<String>,
+    facility: String,
+    ca_file: Option<PathBuf>,
+    certificate_file: Option<PathBuf>,
+    key_file: Option<PathBuf>,
+}
+
 impl Settings {
     /// Reads the settings from the file at `path`, if one is given, and `variables` of the environment.
     ///
@@ -273,8 +327,10 @@ impl Settings {
         let claims = number(document, "limits.claims_per_address", limits.claims_per_address, 1, 1_000_000);
         let apps = apps(&typed.apps, document);
         let (telemetry, metrics) = telemetry(&typed.telemetry, document);
+        let http = http?;
+        let syslog = syslog(&typed.syslog, &http.public_url, document);
         Some(Self {
-            http: http?,
+            http,
             egress,
             database: typed.database.url.clone(),
             mail: mail?,
@@ -289,6 +345,7 @@ impl Settings {
             apps,
             telemetry: telemetry?,
             metrics,
+            syslog,
         })
     }
 }
@@ -480,6 +537,78 @@ fn telemetry(typed: &TypedTelemetry, document: &mut Document<'_>) -> (Option<Tel
     (settings, metrics)
 }
 
+/// `None` where nothing is sent, and where something is wrong.
+fn syslog(typed: &TypedSyslog, public: &Url, document: &mut Document<'_>) -> Option<SyslogSettings> {
+    const ALLOWED: &str = "must be tls://HOST, tcp://HOST or udp://HOST, with :PORT where it is not 6514, 601 or 514";
+    let mut logs = Vec::new();
+    for name in &typed.logs {
+        match LOGS.into_iter().find(|kind| kind.id().strip_suffix("_log") == Some(name)) {
+            Some(kind) if logs.contains(&kind) => document.fault("syslog.logs", format!("names \"{name}\" twice")),
+            Some(kind) => logs.push(kind),
+            None => document.fault(
+                "syslog.logs",
+                format!("\"{name}\" is not a log: there are \"access\", \"authentication\" and \"audit\""),
+            ),
+        }
+    }
+    let facility = Facility::named(&typed.facility);
+    if facility.is_none() {
+        document.fault("syslog.facility", "must be \"auth\", \"authpriv\", \"audit\" or \"local0\" to \"local7\"");
+    }
+    let own = match (&typed.certificate_file, &typed.key_file) {
+        (Some(certificate), Some(key)) => Some(TlsFiles { certificate: certificate.clone(), key: key.clone() }),
+        (None, None) => None,
+        (Some(_), None) => {
+            document.fault("syslog.key_file", "is missing, but certificate_file is given");
+            None
+        }
+        (None, Some(_)) => {
+            document.fault("syslog.certificate_file", "is missing, but key_file is given");
+            None
+        }
+    };
+    if typed.url.is_empty() {
+        return None;
+    }
+    let url = Url::parse(&typed.url).ok().filter(|url| {
+        let bare = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
+        bare && url.username().is_empty() && url.password().is_none() && url.port() != Some(0)
+    });
+    let host = url.as_ref().and_then(Url::host_str).filter(|host| !host.is_empty());
+    let (Some(url), Some(host)) = (&url, host) else {
+        document.fault("syslog.url", ALLOWED);
+        return None;
+    };
+    let (way, port) = match (url.scheme(), &typed.ca_file) {
+        ("tls", Some(authorities)) => (SyslogWay::Tls(SyslogTls { authorities: authorities.clone(), own }), 6514),
+        ("tls", None) => {
+            document.fault("syslog.ca_file", "is missing: tls:// needs the authorities that certify the server");
+            return None;
+        }
+        ("tcp", None) if own.is_none() => (SyslogWay::Tcp, 601),
+        ("udp", None) if own.is_none() => (SyslogWay::Udp, 514),
+        ("tcp" | "udp", _) => {
+            document.fault("syslog.url", "must begin with tls:// where ca_file or certificate_file is given");
+            return None;
+        }
+        _ => {
+            document.fault("syslog.url", ALLOWED);
+            return None;
+        }
+    };
+    if logs.is_empty() {
+        document.fault("syslog.logs", "names nothing: leave url empty to send nothing");
+    }
+    Some(SyslogSettings {
+        way,
+        server: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
+        port: url.port().unwrap_or(port),
+        logs,
+        facility: facility?,
+        host: public.host_str().unwrap_or_default().to_owned(),
+    })
+}
+
 fn socket(document: &mut Document<'_>, key: &str, text: &str) -> Option<SocketAddr> {
     let parsed = text.parse().ok();
     if parsed.is_none() {
@@ -538,15 +667,18 @@ mod tests {
         assert_eq!(settings.rotation.overlap, Overlap::default());
         assert_eq!(settings.limits.claims_per_address, HouseSettings::default().claims_per_address);
         // Optional keys stand there as comments; with all of them, every known key is documented.
-        let all = DEFAULTS.replace("\n#tls", "\ntls").replace("\n#key_", "\nkey_");
+        let optional = ["tls", "key_", "ca_", "certificate_"];
+        let all = optional
+            .iter()
+            .fold(DEFAULTS.to_owned(), |all, key| all.replace(&format!("\n#{key}"), &format!("\n{key}")));
         let table: toml::Table = all.parse().expect("TOML");
         let unknown = faults(
             "[http]\nx = 1\n[egress]\nx = 1\n[database]\nx = 1\n[mail]\nx = 1\n[keys]\nx = 1\n\
-            [passwords]\nx = 1\n[limits]\nx = 1\n[apps]\nx = 1\n[telemetry]\nx = 1\n[x]\n",
+            [passwords]\nx = 1\n[limits]\nx = 1\n[apps]\nx = 1\n[telemetry]\nx = 1\n[syslog]\nx = 1\n[x]\n",
             &[],
         );
         let known: Vec<&str> = unknown.split('`').skip(1).step_by(2).filter(|word| *word != "x").collect();
-        assert_eq!(known.len(), 9 + 1 + 1 + 2 + 5 + 4 + 3 + 5 + 3 + 9, "{known:?}");
+        assert_eq!(known.len(), 9 + 1 + 1 + 2 + 5 + 4 + 3 + 5 + 3 + 6 + 10, "{known:?}");
         for word in known {
             let there = table.contains_key(word) || table.values().any(|section| section.get(word).is_some());
             assert!(there, "{word} is not documented in config/default.toml");
@@ -592,6 +724,34 @@ mod tests {
             assert!(found.contains(expected), "{expected}\n{found}");
         }
         assert!(!found.contains("login.example.com\""), "a value may be a secret and is not repeated: {found}");
+    }
+
+    /// R-566, R-596.
+    #[test]
+    fn where_logs_are_sent_is_checked_at_the_start() {
+        for (bad, told) in [
+            ("url = \"syslog.example.com\"", "line 2: syslog.url: must be tls://HOST"),
+            ("url = \"http://syslog.example.com\"", "line 2: syslog.url: must be tls://HOST"),
+            ("url = \"tcp://syslog.example.com/x\"", "line 2: syslog.url: must be tls://HOST"),
+            ("url = \"tls://syslog.example.com\"", "syslog.ca_file: is missing"),
+            ("url = \"tcp://h\"\nca_file = \"x\"", "line 2: syslog.url: must begin with tls://"),
+            ("url = \"tcp://h\"\nlogs = [\"access\", \"mail\"]", "line 3: syslog.logs: \"mail\" is not a log"),
+            ("url = \"tcp://h\"\nlogs = []", "line 3: syslog.logs: names nothing"),
+            ("url = \"tcp://h\"\nfacility = \"kern\"", "line 3: syslog.facility: must be \"auth\""),
+            ("key_file = \"k\"", "syslog.certificate_file: is missing"),
+        ] {
+            let found = faults(&format!("[syslog]\n{bad}\n"), &[]);
+            assert!(found.contains(told), "{bad}: {found}");
+        }
+        let of =
+            |text: &str| Settings::read(Some(("v.toml", &format!("[syslog]\n{text}\n"))), []).expect("valid").syslog;
+        assert!(of("url = \"\"").is_none());
+        let ports = ["tls://h\"\nca_file = \"c", "tcp://[::1]", "udp://h", "tcp://h:1514"].map(|url| {
+            let settings = of(&format!("url = \"{url}\"")).expect("something is sent");
+            (settings.server, settings.port, settings.logs.len())
+        });
+        let wanted = [("h", 6514), ("::1", 601), ("h", 514), ("h", 1514)];
+        assert_eq!(ports, wanted.map(|(server, port)| (server.to_owned(), port, 3)));
     }
 
     /// R-163.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::rt;
 use actix_web::web;
 
-use super::{audit, feeds, provisioning, rollout};
+use super::{audit, feeds, provisioning, rollout, syslog};
 use crate::config::{Rotation, Settings};
 use crate::domain::audit::Actor;
 use crate::domain::ids::CorrelationId;
@@ -39,7 +39,7 @@ pub fn start(settings: &Settings, site: &web::Data<Site>, transport: Transport) 
         &house.entropy,
     );
     let owner = house.entropy.id();
-    vec![
+    let mut jobs = vec![
         rt::spawn(worker.run()),
         rt::spawn(tell_forever(site.clone())),
         rt::spawn(tell_by_saml_forever(site.clone())),
@@ -53,7 +53,11 @@ pub fn start(settings: &Settings, site: &web::Data<Site>, transport: Transport) 
         rt::spawn(rollout::forever(site.clone(), owner)),
         rt::spawn(call_forever(site.clone())),
         rt::spawn(watch_forever(site.clone(), owner)),
-    ]
+    ];
+    if let Some(settings) = &settings.syslog {
+        jobs.push(rt::spawn(syslog::forever(site.clone(), owner, settings.clone())));
+    }
+    jobs
 }
 
 /// Tells applications of the ends of sessions.

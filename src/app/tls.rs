@@ -100,7 +100,7 @@ impl ResolvesServerCert for Certificate {
 }
 
 /// Named here: with several cryptographic libraries linked, rustls would not choose one by itself.
-fn provider() -> Arc<CryptoProvider> {
+pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 

@@ -37,6 +37,7 @@ pub mod service_provider;
 pub mod session;
 pub mod settings;
 pub mod signing_key;
+pub mod syslog;
 pub mod tenant;
 pub mod timestamp;
 pub mod user;

@@ -202,6 +202,19 @@ pub async fn page(
     Ok(Page { rows, next: Some(place) })
 }
 
+/// Entries after a place that ended no later than `until`, the oldest first, at most `most`.
+pub fn after(tenant: TenantId, (at, id): &Place, until: Timestamp, most: i64) -> Question<Vec<Told>> {
+    let statement = Statement::new(
+        "SELECT access_log.at AS at, access_log.id AS id, correlation_id, access_log.user_id AS user_id, username, email, \
+         application_id, result, reason, policy, scenario, methods, address FROM access_log \
+         LEFT JOIN user_account ON user_account.tenant_id = access_log.tenant_id AND user_account.id = access_log.user_id \
+         WHERE access_log.tenant_id = ? AND at >= ? AND (at > ? OR access_log.id > ?) AND at <= ? \
+         ORDER BY at, access_log.id LIMIT ?",
+    );
+    let statement = statement.shown(tenant).bind(*at).bind(*at).bind(id).bind(until.micros()).bind(most);
+    Question::new(statement, |rows| rows.into_iter().map(told).collect())
+}
+
 fn told(row: Record) -> Result<Told> {
     let row = Row::of("access_log", row);
     Ok(Told {

@@ -34,6 +34,7 @@ pub mod identifiers;
 pub mod installation;
 pub mod jobs;
 pub mod leases;
+pub mod log_positions;
 pub mod logins;
 pub mod logout_notices;
 pub mod logouts;

@@ -31,6 +31,7 @@ mod foreign;
 mod gates;
 mod generators;
 mod lockout;
+mod log_streams;
 mod many;
 mod mariadb;
 mod messages;

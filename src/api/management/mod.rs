@@ -11,6 +11,7 @@ mod groups;
 pub mod io;
 mod jobs;
 mod keys;
+mod log_stream;
 mod me;
 mod messages;
 mod operators;
@@ -65,6 +66,7 @@ pub fn api() -> Api {
     provisioning::routes(&mut api);
     rollout::routes(&mut api);
     reports::routes(&mut api);
+    log_stream::routes(&mut api);
     api
 }
 

@@ -9,6 +9,9 @@ use serde_json::{Map, Value, json};
 use super::problem::Document;
 use crate::http::guard::{Needs, Table};
 
+/// JSON objects, one on each line.
+pub const LINES: &str = "application/x-ndjson";
+
 type Make = fn(&mut SchemaGenerator) -> Schema;
 
 /// What is said of one route.
@@ -23,6 +26,7 @@ pub struct Operation {
     text: Option<&'static str>,
     answer: (u16, Option<Make>),
     versioned: bool,
+    lines: bool,
 }
 
 impl Operation {
@@ -48,6 +52,12 @@ impl Operation {
     pub fn gives<T: JsonSchema>(&mut self, status: u16) -> &mut Self {
         self.answer = (status, Some(|generator| generator.subschema_for::<T>()));
         self
+    }
+
+    /// It answers with any number of these, one on each line.
+    pub fn gives_lines<T: JsonSchema>(&mut self) -> &mut Self {
+        self.lines = true;
+        self.gives::<T>(200)
     }
 
     /// It answers with this status and nothing else.
@@ -107,6 +117,7 @@ impl Api {
             text: None,
             answer: (200, None),
             versioned: false,
+            lines: false,
         });
         self.operations.last_mut().unwrap_or_else(|| unreachable!("it was added just now"))
     }
@@ -169,6 +180,12 @@ fn described(operation: &Operation, generator: &mut SchemaGenerator, problem: &S
     }
     let (status, answer) = operation.answer;
     let mut answer = match answer {
+        // OpenAPI 3.1 has no words for a row of documents; what one of them is, the schema of the text tells.
+        Some(make) if operation.lines => {
+            let line = make(generator);
+            let schema = json!({ "type": "string", "contentMediaType": LINES, "contentSchema": line });
+            json!({ "description": "One JSON object on each line", "content": { LINES: { "schema": schema } } })
+        }
         Some(make) => {
             json!({ "description": "Done", "content": { "application/json": { "schema": make(generator) } } })
         }

@@ -9,6 +9,7 @@ pub mod groups;
 pub mod jobs;
 pub mod keys;
 pub mod messages;
+pub mod log_stream;
 pub mod operators;
 pub mod organization;
 pub mod people;

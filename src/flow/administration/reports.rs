@@ -244,7 +244,7 @@ fn application_name(config: &TenantConfig, id: ApplicationId) -> (String, &'stat
     }
 }
 
-fn access(config: &TenantConfig, page: access_log::Page) -> Page {
+pub(super) fn access(config: &TenantConfig, page: access_log::Page) -> Page {
     let keys = page.rows.iter().map(|row| place_text(&(row.at.micros(), row.id.clone()))).collect();
     let rows = page.rows.into_iter().map(|row| {
         let (application, kind) = application_name(config, row.application);
@@ -292,7 +292,7 @@ async fn called(
     Ok(name)
 }
 
-async fn events(
+pub(super) async fn events(
     connection: &mut Connection,
     tenant: TenantId,
     kind: Kind,
