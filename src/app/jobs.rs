@@ -11,7 +11,8 @@ use super::{audit, feeds, provisioning, rollout, syslog};
 use crate::config::{Rotation, Settings};
 use crate::domain::audit::Actor;
 use crate::domain::ids::CorrelationId;
-use crate::flow::administration::{Desk, jobs as work, keys};
+use crate::exchange::csv::Written;
+use crate::flow::administration::{Desk, jobs as work, keys, schedules};
 use crate::flow::{alerts, certificates, watch, webhooks};
 use crate::http::Site;
 use crate::mail::outbox::Worker;
@@ -53,6 +54,7 @@ pub fn start(settings: &Settings, site: &web::Data<Site>, transport: Transport) 
         rt::spawn(rollout::forever(site.clone(), owner)),
         rt::spawn(call_forever(site.clone())),
         rt::spawn(watch_forever(site.clone(), owner)),
+        rt::spawn(report_forever(site.clone(), owner)),
     ];
     if let Some(settings) = &settings.syslog {
         jobs.push(rt::spawn(syslog::forever(site.clone(), owner, settings.clone())));
@@ -206,6 +208,39 @@ pub async fn watch_once(site: &Site, owner: CorrelationId) -> storage::Result<()
     watch::mail(house, now).await?;
     alerts::gather(house, now).await?;
     Ok(())
+}
+
+/// How often it is looked whether a report is due.
+const REPORT: Duration = Duration::from_secs(60);
+
+async fn report_forever(site: web::Data<Site>, owner: CorrelationId) {
+    loop {
+        rt::time::sleep(REPORT).await;
+        if let Err(error) = report_once(&site, owner).await {
+            tracing::warn!(%error, "reports cannot be made");
+        }
+    }
+}
+
+/// Makes and mails the reports that are due, if no other instance does. Says how many.
+///
+/// # Errors
+/// If the database fails.
+pub async fn report_once(site: &Site, owner: CorrelationId) -> storage::Result<usize> {
+    let house = &site.house;
+    let now = house.clock.now();
+    let mine =
+        async |connection: &mut storage::Connection| leases::acquire(connection, "reports", owner, now, REPORT).await;
+    if house.db.write_soon(mine).await? { schedules::make_due(house, csv, now).await } else { Ok(0) }
+}
+
+/// A table for spreadsheets (T-73).
+fn csv(columns: &[&str], rows: &[Vec<String>]) -> String {
+    let mut table = Written::new(columns);
+    for row in rows {
+        table.row(row.iter().map(String::as_str));
+    }
+    table.text()
 }
 
 /// How often metadata of service providers is fetched, and certificates are looked at.

@@ -255,6 +255,7 @@ async fn test_mail(settings: &Settings, to: &str, letter: Option<Rendered>) -> F
         subject: "Test mail".to_owned(),
         html: format!("<!DOCTYPE html><html lang=\"en\"><title>Test mail</title><body><p>{words}</p></body></html>"),
         text: format!("{words}\n"),
+        table: None,
     });
     let id: MailId = Entropy::System.id();
     let sent = match Transport::new(&settings.mail) {

@@ -16,11 +16,15 @@ pub struct LogSettings {
     pub audit_days: u32,
     /// The access log, in days, from 7 to 3650.
     pub access_days: u32,
+    /// What is kept of reports that were mailed, in days, from 1 to 1826.
+    pub report_days: u32,
+    /// Whether tables may be attached to mails with reports: without, a mail has a link and nothing of what is behind it.
+    pub report_attachments: bool,
 }
 
 impl Default for LogSettings {
     fn default() -> Self {
-        Self { audit_days: 400, access_days: 180 }
+        Self { audit_days: 400, access_days: 180, report_days: 365, report_attachments: false }
     }
 }
 
@@ -247,6 +251,11 @@ pub enum Action {
     ReservationRemoved,
     LinkOpened,
     LinkRefused,
+    ReportScheduleCreated,
+    ReportScheduleChanged,
+    ReportScheduleRemoved,
+    ReportSchedulePaused,
+    ReportMailed,
     AuditExported,
     AuditPseudonymized,
     AuditPurged,

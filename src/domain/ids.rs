@@ -184,6 +184,8 @@ pub mod of {
     pub enum Webhook {}
     /// Something on its way to a webhook.
     pub enum Delivery {}
+    /// A report that is made again and again.
+    pub enum Schedule {}
     /// Work on many people or tokens.
     pub enum Job {}
     /// A wave of the rollout.
@@ -246,6 +248,8 @@ pub type ApiKeyId = Id<of::ApiKey>;
 pub type WebhookId = Id<of::Webhook>;
 /// Names something on its way to a webhook.
 pub type DeliveryId = Id<of::Delivery>;
+/// Names a report that is made again and again.
+pub type ScheduleId = Id<of::Schedule>;
 /// Names work on many people or tokens.
 pub type JobId = Id<of::Job>;
 /// Names a wave of the rollout.

@@ -92,6 +92,23 @@ pub enum Letter {
         /// The user names that are most often among them, at most ten.
         people: Vec<String>,
     },
+    /// A report that somebody set up.
+    Report {
+        /// What it is called.
+        name: String,
+        /// The page of the console that shows it, below `/operator/`.
+        page: String,
+        /// The span that it is about.
+        from: Timestamp,
+        /// See `from`.
+        until: Timestamp,
+        /// How many rows it has.
+        rows: u64,
+        /// The table as CSV, where it is attached: the name of the file, and the text.
+        table: Option<(String, String)>,
+        /// Whether it was to be attached and is too long.
+        too_long: bool,
+    },
     /// New recovery codes were made; those before no longer work.
     RecoveryCodesMade {
         /// When.
@@ -151,6 +168,7 @@ impl Letter {
             Self::AddressChanged { .. } => "address_changed",
             Self::Alert { .. } => "alert",
             Self::AlertsGathered { .. } => "alerts_gathered",
+            Self::Report { .. } => "report",
             Self::RecoveryCodesMade { .. } => "recovery_codes_made",
             Self::RecoveryCodeUsed { .. } => "recovery_code_used",
             Self::HelpDeskCode { .. } => "help_desk_code",
@@ -170,6 +188,8 @@ pub struct Written {
     pub text: String,
     /// The same in HTML, without pictures and without anything to load.
     pub html: String,
+    /// A table that is attached as CSV: the name of the file, and the text.
+    pub table: Option<(String, String)>,
 }
 
 impl fmt::Debug for Letter {

@@ -30,6 +30,7 @@ pub mod recovery_code;
 pub mod redirect_uri;
 pub mod release;
 pub mod report;
+pub mod report_schedule;
 pub mod reservation;
 pub mod resource;
 pub mod secret;

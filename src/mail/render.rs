@@ -115,6 +115,10 @@ pub fn render(texts: &Texts, urls: &Urls, envelope: &Envelope, own: Option<&Word
         // The templates are compiled in and write to memory.
         text: Text { letter: &sheet }.render().unwrap_or_default(),
         html: Html { letter: &sheet }.render().unwrap_or_default(),
+        table: match &envelope.letter {
+            Letter::Report { table, .. } => table.clone(),
+            _ => None,
+        },
     }
 }
 
@@ -275,6 +279,28 @@ fn parts(words: &Writer<'_>, urls: &Urls, envelope: &Envelope) -> Parts {
             parts.facts = facts(words, &[("mail-when", words.time(*at))]);
             parts.after.push(words.say(&key("after"), &[]));
         }
+        Letter::Report { name, page, from, until, rows, table, too_long } => {
+            parts.subject = format!("{} · {}", no_link(name), parts.subject);
+            parts.before.push(words.say(&key("before"), &[]));
+            parts.facts = facts(
+                words,
+                &[
+                    ("mail-report-name", no_link(name)),
+                    ("mail-report-from", words.time(*from)),
+                    ("mail-report-until", words.time(*until)),
+                    ("mail-report-rows", rows.to_string()),
+                ],
+            );
+            if table.is_some() {
+                parts.after.push(words.say(&key("attached"), &[]));
+            } else if *too_long {
+                parts.after.push(words.say(&key("too-long"), &[]));
+            }
+            parts.after.push(words.say(&key("after"), &[]));
+            let code: Option<TenantCode> = envelope.tenant_code.parse().ok();
+            parts.link =
+                code.map(|code| (words.say(&key("link"), &[]), format!("{}/operator/{page}", urls.base(&code))));
+        }
         Letter::RecoveryCodesMade { at, address } => {
             parts.before.push(words.say(&key("before"), &base));
             parts.facts = facts(words, &[("mail-when", words.time(*at)), ("mail-address", address.clone())]);
@@ -394,6 +420,15 @@ mod tests {
             until: at,
             people: vec!["ada".to_owned()],
         }])
+        .chain([(true, false), (false, true), (false, false)].map(|(attached, too_long)| Letter::Report {
+            name: "Failures https://evil.example".to_owned(),
+            page: "access-log?result=failure".to_owned(),
+            from: at,
+            until: at,
+            rows: 7,
+            table: attached.then(|| ("failures.csv".to_owned(), "time,user\r\n".to_owned())),
+            too_long,
+        }))
         .collect()
     }
 

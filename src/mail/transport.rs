@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart};
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Attachment, Mailbox, MultiPart};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 
@@ -209,8 +209,16 @@ fn message(id: MailId, from: &Mailbox, to: &str, mail: &Rendered) -> Result<Mess
         .message_id(Some(message_id))
         // Answering machines stay silent (RFC 3834).
         .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()))
-        .multipart(MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone()))
+        .multipart(body(mail)?)
         .map_err(|error| refused(&error))
+}
+
+/// Text and HTML, and beside them the table that is attached.
+fn body(mail: &Rendered) -> Result<MultiPart, SendError> {
+    let words = MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone());
+    let Some((name, table)) = &mail.table else { return Ok(words) };
+    let kind = ContentType::parse("text/csv; charset=utf-8").map_err(|error| SendError::Refused(error.to_string()))?;
+    Ok(MultiPart::mixed().multipart(words).singlepart(Attachment::new(name.clone()).body(table.clone(), kind)))
 }
 
 #[cfg(test)]
@@ -221,7 +229,12 @@ mod tests {
     #[test]
     fn one_address_is_one_receiver() {
         let from: Mailbox = "Vestibule <no-reply@login.example.com>".parse().expect("a sender");
-        let mail = Rendered { subject: "Hello".to_owned(), text: "text".to_owned(), html: "<p>html</p>".to_owned() };
+        let mail = Rendered {
+            subject: "Hello".to_owned(),
+            text: "text".to_owned(),
+            html: "<p>html</p>".to_owned(),
+            table: None,
+        };
         let id = MailId::from_bits(7);
         let sent = message(id, &from, "ada@acme.test", &mail).expect("a message");
         let octets = String::from_utf8(sent.formatted()).expect("ASCII");

@@ -52,6 +52,7 @@ pub mod purge;
 pub mod pushed;
 pub mod recovery_codes;
 pub mod registrations;
+pub mod report_schedules;
 pub mod reservations;
 pub mod restored;
 pub mod rollout;

@@ -56,6 +56,7 @@ mod provisioning_kills;
 mod races;
 mod recovery;
 mod relying_party;
+mod report_schedules;
 mod reports;
 mod rollout;
 mod rollout_console;

@@ -19,6 +19,7 @@ mod organization;
 mod policies;
 pub mod problem;
 mod provisioning;
+mod report_schedules;
 mod reports;
 mod rollout;
 mod saved;
@@ -67,6 +68,7 @@ pub fn api() -> Api {
     rollout::routes(&mut api);
     reports::routes(&mut api);
     log_stream::routes(&mut api);
+    report_schedules::routes(&mut api);
     api
 }
 

@@ -110,6 +110,18 @@ pub fn fields(section: Section) -> Vec<Field> {
                 3650,
             ),
             number("access_days", "Days that access logs are kept", "", 7, 3650),
+            number(
+                "report_days",
+                "Days that reports are kept",
+                "The list of reports that were mailed; what they tell of is kept as long as the logs are.",
+                1,
+                1826,
+            ),
+            flag(
+                "report_attachments",
+                "Tables may be attached to mails with reports",
+                "Otherwise a mail has a link to the console, and nothing of what is behind it leaves the service.",
+            ),
         ],
         Section::EnrollmentMail => vec![
             number("days", "Days until a task stops", "Unless the operator says otherwise.", 1, 90),

@@ -23,6 +23,7 @@ pub mod rollout;
 pub mod rollout_told;
 pub mod roster;
 pub mod rules;
+pub mod schedules;
 pub mod settings;
 pub mod stock;
 pub mod synchronize;

@@ -14,7 +14,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::flow::House;
 use crate::flow::administration::Desk;
 use crate::storage::audit_chain;
-use crate::storage::{self, Connection, access_log, audit};
+use crate::storage::{self, Connection, access_log, audit, report_schedules};
 
 /// How many rows one note tells of.
 const ROWS_OF_NOTE: usize = 500;
@@ -63,7 +63,8 @@ pub async fn purge(house: &House, tenant: TenantId, days: u32, now: Timestamp) -
     Ok(removed)
 }
 
-/// Removes what is older than each virtual server keeps it: audit events and entries of the access log.
+/// Removes what is older than each virtual server keeps it: audit events and entries of the access log, and what is kept
+/// of reports.
 ///
 /// # Errors
 /// If the database fails.
@@ -85,6 +86,10 @@ pub async fn purge_all(house: &House, now: Timestamp) -> storage::Result<u64> {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+        let old = now.minus(Duration::from_secs(u64::from(settings.logs.report_days) * 86_400));
+        let reports =
+            async |connection: &mut Connection| report_schedules::remove_before(connection, tenant, old).await;
+        removed += house.db.write(reports).await?;
     }
     Ok(removed)
 }

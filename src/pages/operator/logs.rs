@@ -107,6 +107,9 @@ struct LogPage {
     chain: Chain,
     may_check: bool,
     may_export: bool,
+    may_schedule: bool,
+    /// Its published name.
+    report: &'static str,
     /// The query of the filters, for exports and the next page.
     query: String,
     next: Option<String>,
@@ -166,6 +169,8 @@ async fn show(seat: Seat, request: HttpRequest) -> Answer {
         chain: chain(state.as_ref()),
         may_check: seat.may(view.module, Deed::ViewLog),
         may_export: seat.may(view.module, Deed::Export),
+        may_schedule: seat.may(Module::Reports, Deed::Add),
+        report: view.kind.id(),
         query: query_of(&asked),
         next: page.next,
         later: after.is_some(),

@@ -23,6 +23,7 @@ mod policies;
 mod preflight;
 mod provisioning;
 mod provisioning_rules;
+mod report_schedules;
 mod rollout;
 mod saved;
 mod self_provisioning;
@@ -84,6 +85,7 @@ pub fn table() -> Table {
     funnel::routes(&mut table);
     dashboard::routes(&mut table);
     logs::routes(&mut table);
+    report_schedules::routes(&mut table);
     table
 }
 

@@ -1,0 +1,10 @@
+mail-report-subject = Bericht von { $organization }
+mail-report-before = Dieser Bericht wird regelmäßig erstellt, und Sie gehören zu den Empfängern. Der Link führt zur Konsole, wo Sie sich wie gewohnt anmelden.
+mail-report-link = Bericht öffnen
+mail-report-name = Bericht:
+mail-report-from = Von:
+mail-report-until = Vor:
+mail-report-rows = Zeilen:
+mail-report-attached = Die Tabelle ist als CSV-Datei angehängt.
+mail-report-too-long = Die Tabelle ist zu lang zum Anhängen; sie steht in der Konsole.
+mail-report-after = Administratoren richten das unter „Reports“ ein und beenden es dort.

@@ -1,0 +1,10 @@
+mail-report-subject = Report from { $organization }
+mail-report-before = This report is made regularly, and you are among those who get it. The link leads to the console, where you log in as usual.
+mail-report-link = Open the report
+mail-report-name = Report:
+mail-report-from = From:
+mail-report-until = Before:
+mail-report-rows = Rows:
+mail-report-attached = The table is attached as a CSV file.
+mail-report-too-long = The table is too long to be attached; it is at the console.
+mail-report-after = Operators set this up under Reports, and end it there.

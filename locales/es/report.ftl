@@ -1,0 +1,10 @@
+mail-report-subject = Informe de { $organization }
+mail-report-before = Este informe se elabora periódicamente y usted está entre quienes lo reciben. El enlace lleva a la consola, donde inicia sesión como siempre.
+mail-report-link = Abrir el informe
+mail-report-name = Informe:
+mail-report-from = Desde:
+mail-report-until = Antes de:
+mail-report-rows = Filas:
+mail-report-attached = La tabla va adjunta como archivo CSV.
+mail-report-too-long = La tabla es demasiado larga para adjuntarla; está en la consola.
+mail-report-after = Los operadores lo configuran en «Reports» y lo terminan allí.

@@ -1,0 +1,10 @@
+mail-report-subject = Rapport de { $organization }
+mail-report-before = Ce rapport est établi régulièrement et vous êtes parmi ses destinataires. Le lien mène à la console, où vous vous connectez comme d’habitude.
+mail-report-link = Ouvrir le rapport
+mail-report-name = Rapport :
+mail-report-from = À partir du :
+mail-report-until = Avant le :
+mail-report-rows = Lignes :
+mail-report-attached = Le tableau est joint au format CSV.
+mail-report-too-long = Le tableau est trop long pour être joint ; il se trouve dans la console.
+mail-report-after = Les opérateurs le configurent sous « Reports » et y mettent fin.

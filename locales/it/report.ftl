@@ -1,0 +1,10 @@
+mail-report-subject = Rapporto da { $organization }
+mail-report-before = Questo rapporto viene preparato regolarmente e Lei è tra i destinatari. Il link porta alla console, dove accede come di consueto.
+mail-report-link = Apri il rapporto
+mail-report-name = Rapporto:
+mail-report-from = Dal:
+mail-report-until = Prima del:
+mail-report-rows = Righe:
+mail-report-attached = La tabella è allegata come file CSV.
+mail-report-too-long = La tabella è troppo lunga per essere allegata; si trova nella console.
+mail-report-after = Gli operatori lo configurano sotto «Reports» e lì lo terminano.

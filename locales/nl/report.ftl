@@ -1,0 +1,10 @@
+mail-report-subject = Rapport van { $organization }
+mail-report-before = Dit rapport wordt regelmatig gemaakt en u hoort bij de ontvangers. De link leidt naar de console, waar u zoals gewoonlijk inlogt.
+mail-report-link = Rapport openen
+mail-report-name = Rapport:
+mail-report-from = Vanaf:
+mail-report-until = Vóór:
+mail-report-rows = Regels:
+mail-report-attached = De tabel is als CSV-bestand bijgevoegd.
+mail-report-too-long = De tabel is te lang om bij te voegen; ze staat in de console.
+mail-report-after = Beheerders stellen dit in onder ‘Reports’ en beëindigen het daar.

@@ -1,0 +1,10 @@
+mail-report-subject = { $organization } 报告
+mail-report-before = 此报告会定期生成，您在接收人之列。链接指向控制台，请照常登录。
+mail-report-link = 打开报告
+mail-report-name = 报告：
+mail-report-from = 起：
+mail-report-until = 止（不含）：
+mail-report-rows = 行数：
+mail-report-attached = 表格已作为 CSV 文件附上。
+mail-report-too-long = 表格太长，无法附上；请在控制台查看。
+mail-report-after = 操作员在“Reports”中设置和结束此报告。

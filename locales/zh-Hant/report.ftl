@@ -1,0 +1,10 @@
+mail-report-subject = { $organization } 報告
+mail-report-before = 此報告會定期產生，您在收件人之列。連結指向主控台，請照常登入。
+mail-report-link = 開啟報告
+mail-report-name = 報告：
+mail-report-from = 起：
+mail-report-until = 止（不含）：
+mail-report-rows = 列數：
+mail-report-attached = 表格已以 CSV 檔案附上。
+mail-report-too-long = 表格太長，無法附上；請在主控台檢視。
+mail-report-after = 操作員在「Reports」中設定和結束此報告。
