@@ -240,6 +240,7 @@ struct TypedAndroidApp {
 struct TypedTelemetry {
     format: String,
     level: String,
+    personal_data: bool,
     metrics_listen: String,
 }
 
@@ -533,7 +534,9 @@ fn telemetry(typed: &TypedTelemetry, document: &mut Document<'_>) -> (Option<Tel
     } else {
         socket(document, "telemetry.metrics_listen", &typed.metrics_listen)
     };
-    let settings = format.ok().zip(level.ok()).map(|(format, level)| TelemetrySettings { format, level });
+    let personal_data = typed.personal_data;
+    let settings =
+        format.ok().zip(level.ok()).map(|(format, level)| TelemetrySettings { format, level, personal_data });
     (settings, metrics)
 }
 
@@ -678,7 +681,7 @@ mod tests {
             &[],
         );
         let known: Vec<&str> = unknown.split('`').skip(1).step_by(2).filter(|word| *word != "x").collect();
-        assert_eq!(known.len(), 9 + 1 + 1 + 2 + 5 + 4 + 3 + 5 + 3 + 6 + 10, "{known:?}");
+        assert_eq!(known.len(), 9 + 1 + 1 + 2 + 5 + 4 + 3 + 5 + 4 + 6 + 10, "{known:?}");
         for word in known {
             let there = table.contains_key(word) || table.values().any(|section| section.get(word).is_some());
             assert!(there, "{word} is not documented in config/default.toml");

@@ -3,11 +3,24 @@
 //! Secrets cannot reach it by accident: their types do not print (T-74), queries and bodies are never logged,
 //! and other people's crates may only warn, whatever level is configured: one of them could otherwise
 //! write a header or a mail down.
+//!
+//! What may tell who somebody is stands in fields whose names begin with `person.`, and in no others; they can be left out
+//! . Everything else names people by identifiers, if at all.
 
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
+use serde_json::{Map, Value};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer, debug_fn};
+use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
+use tracing_subscriber::fmt::{FmtContext, MakeWriter};
+use tracing_subscriber::registry::LookupSpan;
+
+/// How the names of fields begin that may tell who somebody is.
+const PERSONAL: &str = "person.";
 
 /// How lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,21 +72,104 @@ pub struct TelemetrySettings {
     pub format: Format,
     /// How much is written.
     pub level: Level,
+    /// Whether fields that may tell who somebody is are written.
+    pub personal_data: bool,
 }
 
 /// Starts the log. A second call does nothing: tests in one process share it.
 pub fn start(settings: TelemetrySettings) {
+    let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    drop(tracing::subscriber::set_global_default(lines(settings, std::io::stderr, ansi)));
+}
+
+/// Whatever writes lines of these settings to `writer`.
+fn lines<W>(settings: TelemetrySettings, writer: W, ansi: bool) -> Box<dyn Subscriber + Send + Sync>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let level = settings.level.0.to_string().to_ascii_lowercase();
     let others = if settings.level.0 == tracing::Level::ERROR { "error" } else { "warn" };
     // A request that is no HTTP is an error to that crate; it is a stranger's, and would fill the log.
     let filter = EnvFilter::new(format!("{others},actix_http=off,vestibule={level}"));
-    let lines =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_span_events(FmtSpan::NONE);
-    let started = match settings.format {
-        Format::Text => lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
-        Format::Json => lines.json().flatten_event(true).try_init(),
-    };
-    drop(started);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    let personal = settings.personal_data;
+    match settings.format {
+        Format::Text => {
+            let fields =
+                debug_fn(move |writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug| match field.name() {
+                    "message" => write!(writer, "{value:?}"),
+                    name if name.starts_with(PERSONAL) && !personal => Ok(()),
+                    name => write!(writer, " {name}={value:?}"),
+                });
+            Box::new(lines.with_ansi(ansi).fmt_fields(fields).finish())
+        }
+        Format::Json => Box::new(lines.event_format(JsonLines { personal }).finish()),
+    }
+}
+
+/// One JSON object in a line: time, level, where it is from, and the fields of the event.
+struct JsonLines {
+    personal: bool,
+}
+
+impl<S, N> FormatEvent<S, N> for JsonLines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let mut time = String::new();
+        SystemTime.format_time(&mut Writer::new(&mut time))?;
+        let mut fields = Fields { personal: self.personal, found: Map::new() };
+        event.record(&mut fields);
+        let mut line = fields.found;
+        line.insert("timestamp".to_owned(), time.into());
+        line.insert("level".to_owned(), event.metadata().level().as_str().into());
+        line.insert("target".to_owned(), event.metadata().target().into());
+        writeln!(writer, "{}", Value::Object(line))
+    }
+}
+
+/// Gathers the fields of an event.
+struct Fields {
+    personal: bool,
+    found: Map<String, Value>,
+}
+
+impl Fields {
+    fn put(&mut self, field: &Field, value: impl Into<Value>) {
+        if self.personal || !field.name().starts_with(PERSONAL) {
+            self.found.insert(field.name().to_owned(), value.into());
+        }
+    }
+}
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let mut text = String::new();
+        let _ = write!(text, "{value:?}");
+        self.put(field, text);
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field, value);
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field, value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put(field, value);
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.put(field, value);
+    }
 }
 
 #[cfg(test)]
@@ -86,5 +182,57 @@ mod tests {
         assert_eq!("JSON".parse::<Format>(), Err(NotAFormat));
         assert!("info".parse::<Level>().is_ok());
         assert!("INFO".parse::<Level>().is_err() && "3".parse::<Level>().is_err());
+    }
+
+    /// What was written, for whoever looks.
+    #[derive(Clone, Default)]
+    struct Kept(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Kept {
+        fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().expect("nobody panics here").extend_from_slice(octets);
+            Ok(octets.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn written(format: Format, level: &str, personal_data: bool) -> String {
+        let kept = Kept::default();
+        let settings = TelemetrySettings { format, level: level.parse().expect("a level"), personal_data };
+        let writer = kept.clone();
+        tracing::subscriber::with_default(lines(settings, move || writer.clone(), false), || {
+            tracing::warn!(tries = 3, person.answer = "550 <ada@acme.test>", "a mail is given up");
+            tracing::debug!(rows = 7, "expired rows were removed");
+            tracing::warn!(target: "somebody_else", "of another crate");
+            tracing::info!(target: "somebody_else", "too much of another crate");
+        });
+        String::from_utf8(kept.0.lock().expect("nobody panics here").clone()).expect("text")
+    }
+
+    /// structured, with levels; what may tell who somebody is stands in fields of its own and can be left out.
+    #[test]
+    fn the_log_has_levels_and_personal_fields_that_can_be_left_out() {
+        let text = written(Format::Text, "info", true);
+        assert!(text.contains("a mail is given up tries=3 person.answer=\"550 <ada@acme.test>\""), "{text}");
+        assert!(!text.contains("expired rows") && text.contains("of another crate"), "{text}");
+        let quiet = written(Format::Text, "debug", false);
+        assert!(
+            quiet.contains("a mail is given up tries=3") && !quiet.contains("ada") && !quiet.contains("person."),
+            "{quiet}"
+        );
+        assert!(quiet.contains("expired rows") && !quiet.contains("too much"), "{quiet}");
+        let json = written(Format::Json, "info", true);
+        let line: Value = serde_json::from_str(json.lines().next().expect("a line")).expect("JSON");
+        assert_eq!(
+            (&line["level"], &line["message"], &line["tries"]),
+            (&"WARN".into(), &"a mail is given up".into(), &3.into())
+        );
+        assert_eq!(line["person.answer"], "550 <ada@acme.test>");
+        assert!(line["timestamp"].is_string() && line["target"] == "vestibule::telemetry::tests", "{line}");
+        let quiet = written(Format::Json, "info", false);
+        assert!(!quiet.contains("person.") && !quiet.contains("ada@") && quiet.lines().count() == 2, "{quiet}");
     }
 }

@@ -116,7 +116,7 @@ impl Worker {
         match outcome {
             Ok(_) => self.db.write(async |connection| outbox::sent(connection, tenant, id, owner).await).await,
             Err(SendError::Refused(reason)) => {
-                tracing::warn!(mail = %id, kind = mail.kind, domain = mail.domain, reason, "a mail is given up");
+                tracing::warn!(mail = %id, kind = mail.kind, domain = mail.domain, person.answer = reason, "a mail is given up");
                 let give_up = async |connection: &mut storage::Connection| {
                     let given_up = outbox::failed(connection, tenant, id, owner, &reason).await?;
                     if given_up && mail.kind == "verification_code" {
@@ -128,7 +128,7 @@ impl Worker {
             }
             Err(SendError::Later(reason)) => {
                 let again = pause(mail.tries, now);
-                tracing::warn!(mail = %id, kind = mail.kind, domain = mail.domain, reason, "a mail must wait");
+                tracing::warn!(mail = %id, kind = mail.kind, domain = mail.domain, person.answer = reason, "a mail must wait");
                 let retry = async |connection: &mut storage::Connection| {
                     outbox::retry(connection, tenant, id, owner, &reason, again).await
                 };
