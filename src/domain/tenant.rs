@@ -132,7 +132,9 @@ impl Organization {
 pub struct TenantSettings {
     /// How people reach the help desk: a mail address, a telephone number or a sentence.
     pub help_contact: String,
-    /// Who is offered to enroll at the login.
+    /// Who is offered to enroll at the login. Settings that were written before there was self-provisioning offer it to nobody
+    ///
+    #[serde(default = "SelfProvisioning::of_before")]
     pub self_provisioning: SelfProvisioning,
     /// On which platforms.
     pub platforms: PlatformMatrix,

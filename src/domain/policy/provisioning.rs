@@ -124,6 +124,12 @@ impl TargetUsers {
 }
 
 impl SelfProvisioning {
+    /// What a virtual server has that is older than self-provisioning: nobody is offered anything until an operator says so.
+    #[must_use]
+    pub fn of_before() -> Self {
+        Self { target_users: TargetUsers::NoUsers, ..Self::default() }
+    }
+
     /// Whether an address that was changed at `changed_at` is too new to enroll with.
     #[must_use]
     pub fn must_wait(&self, changed_at: Option<Timestamp>, now: Timestamp) -> bool {
