@@ -345,6 +345,30 @@ mod tests {
         running.await.expect("ends").expect("without a fault");
     }
 
+    /// numbers for Prometheus are read at an address of their own, and nowhere else.
+    #[actix_web::test]
+    async fn numbers_are_served_on_a_private_port() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let listener = bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
+        let private = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+        let settings = Settings { metrics: Some(private), ..settings(&folder, &listener) };
+        let service = Service::start(&settings, listener, Schema::Migrate, Nature::default()).await.expect("starts");
+        let (base, handle) = (format!("http://{}", service.address), service.handle());
+        let running = actix_web::rt::spawn(service.run());
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let public = client.get(format!("{base}/metrics")).send().await.expect("an answer");
+        assert_eq!(public.status().as_u16(), 404);
+        let told = client.get(format!("http://{private}/metrics")).send().await.expect("an answer");
+        assert_eq!(told.headers()["content-type"], "text/plain; version=0.0.4");
+        let text = told.text().await.expect("text");
+        for line in ["# TYPE vestibule_requests_total counter", "vestibule_requests_total{status=\"4xx\"} 1"] {
+            assert!(text.lines().any(|found| found == line), "{line}: {text}");
+        }
+        assert!(text.contains("vestibule_request_seconds_bucket{le=\"+Inf\"} 1"), "{text}");
+        handle.stop(true).await;
+        running.await.expect("ends").expect("without a fault");
+    }
+
     ///
     #[actix_web::test]
     async fn an_older_schema_is_refused_where_migrating_is_not_wanted() {

@@ -160,6 +160,45 @@ fn pages_have_no_inline_script_or_style() {
     }
 }
 
+/// no page, text or picture of ours wears the names and looks of others. Where people install an app from, and which system
+/// they have, is called by its name.
+#[test]
+fn nothing_of_ours_looks_like_others() {
+    let mut looked = 0;
+    for (folder, endings) in [
+        ("templates", ["html", "txt"]),
+        ("locales", ["ftl", "ftl"]),
+        ("static", ["css", "svg"]),
+        ("static", ["js", "svg"]),
+    ] {
+        for path in files(&root().join(folder), "")
+            .into_iter()
+            .filter(|path| endings.iter().any(|it| path.extension().is_some_and(|own| own == *it)))
+        {
+            looked += 1;
+            let text = fs::read_to_string(&path).unwrap().to_lowercase();
+            for name in ["thales", "safenet", "mobilepass", "gemalto", "authenticator by", "duo mobile", "okta"] {
+                assert!(!text.contains(name), "{}: {name}", path.display());
+            }
+            // The stores, and a font that people of China have.
+            let named = text
+                .replace("google play", "")
+                .replace("app store", "")
+                .replace("microsoft store", "")
+                .replace("microsoft yahei", "");
+            for name in ["google", "apple", "microsoft", "fluent ui", "material-design", "sf pro"] {
+                assert!(!named.contains(name), "{}: {name}", path.display());
+            }
+        }
+    }
+    assert!(looked > 100, "files were read: {looked}");
+    // Pictures that are not drawn by us would have to lie somewhere.
+    for path in files(&root().join("static"), "") {
+        let ending = path.extension().unwrap().to_string_lossy().into_owned();
+        assert!(["css", "js", "svg"].contains(&ending.as_str()), "{}: a picture?", path.display());
+    }
+}
+
 /// Papers that the README leads to exist.
 #[test]
 fn links_between_papers_lead_somewhere() {

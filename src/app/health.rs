@@ -65,12 +65,30 @@ async fn ready(site: web::Data<Site>, health: web::Data<Health>) -> HttpResponse
 async fn clock_agrees(site: &Site) -> bool {
     let Clock::System = site.house.clock else { return true };
     match site.house.db.clock_seconds().await {
-        Ok(theirs) => (theirs - site.house.clock.now().seconds()).abs() <= CLOCK_OFF_SECONDS,
+        Ok(theirs) => agree(theirs, site.house.clock.now().seconds()),
         Err(_) => false,
     }
+}
+
+/// Whether two clocks show the same, in seconds since 1970.
+const fn agree(theirs: i64, ours: i64) -> bool {
+    (theirs - ours).abs() <= CLOCK_OFF_SECONDS
 }
 
 async fn oldest_mail(site: &Site) -> Duration {
     let oldest = site.house.db.read(async |connection| outbox::oldest_waiting(connection).await).await;
     oldest.ok().flatten().map_or(Duration::ZERO, |at| site.house.clock.now().since(at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// clocks may differ by five seconds, to either side, and by no more.
+    #[test]
+    fn clocks_may_differ_by_five_seconds() {
+        for (theirs, good) in [(100, true), (105, true), (95, true), (106, false), (94, false)] {
+            assert_eq!(agree(theirs, 100), good, "{theirs}");
+        }
+    }
 }

@@ -131,7 +131,7 @@ async fn the_platform_matrix() {
     }
 }
 
-/// templates and policies by their pages and through the API, and the two
+/// templates and policies by their pages and through the API, and the two
 /// agree; what does not apply is greyed out.
 #[actix_web::test]
 async fn templates_and_policies() {

@@ -36,6 +36,7 @@ mod many;
 mod mariadb;
 mod messages;
 mod model;
+mod named;
 mod oidc_bounds;
 mod oidc_device;
 mod oidc_logout;

@@ -122,7 +122,7 @@ async fn what_was_ended_is_ended_everywhere() {
     }
 }
 
-/// T-56, AC-50 as far as applications and browsers can reach: two virtual servers with the same people, applications and
+/// R-001, T-56, AC-50 as far as applications and browsers can reach: two virtual servers with the same people, applications and
 /// secrets; whatever one of them gave out is nothing in any place of the other, and is none the worse for having been shown.
 #[actix_web::test]
 async fn what_one_virtual_server_gave_is_nothing_in_another() {

@@ -313,7 +313,7 @@ async fn at_passcode(world: &World) -> (Visitor, Seen) {
     (ada, seen)
 }
 
-/// state PIN_CHANGE of B1.
+/// state PIN_CHANGE of B1.
 #[actix_web::test]
 async fn the_first_login_with_a_server_side_pin() {
     for on in BOTH {
@@ -649,4 +649,39 @@ async fn the_policy_has_its_ranges() {
         .await
         .unwrap();
     world.stop().await;
+}
+
+/// a PIN that the server checks is kept as an Argon2id hash with a salt of its own, sealed.
+#[actix_web::test]
+async fn a_pin_is_kept_as_a_memory_hard_hash() {
+    use vestibule::keys::sealing::Place;
+    use vestibule::storage::{server_pins, tokens};
+    for on in BOTH {
+        let world = World::new(on).await;
+        let policy = "[tenant.server_side_pin]\nforce_random = false\n";
+        world.apply(&acme(&format!("{SERVER_SIDE}{policy}"))).await;
+        ada_with(&world, "7391").await;
+        let serial = world.text("SELECT serial AS t FROM token WHERE enrolled_by = 'self'").await;
+        let (house, tenant) = (&world.site.house, world.tenant().await);
+        let mut kept = Vec::new();
+        for pin in ["7391", "8264"] {
+            if pin != "7391" {
+                world.command_with(&["token", "new-pin", &serial, "--pin-stdin", "--tenant", "acme"], "8264\n");
+            }
+            let read = house.db.read(async |connection| {
+                let token = tokens::with_serial(connection, tenant, &serial).await?.unwrap();
+                Ok((token.id, server_pins::of(tenant, token.id).ask(connection).await?.unwrap()))
+            });
+            let (token, stored) = read.await.unwrap();
+            let place = Place::new(tenant, "token_server_pin", "pin_sealed", token);
+            let open = house.sealer.open(place, &stored.sealed).unwrap();
+            let content: serde_json::Value = serde_json::from_slice(open.expose()).unwrap();
+            let hash = content["hash"].as_str().unwrap().to_owned();
+            assert!(hash.starts_with("$argon2id$v=19$m=") && !hash.contains(pin), "{on:?}: {hash}");
+            assert!(!stored.sealed.windows(4).any(|part| part == pin.as_bytes()), "{on:?}");
+            kept.push(hash.split('$').nth(4).unwrap().to_owned());
+        }
+        assert_ne!(kept[0], kept[1], "{on:?}: salted");
+        world.stop().await;
+    }
 }

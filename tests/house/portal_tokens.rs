@@ -185,7 +185,7 @@ async fn a_lost_authenticator_stops_at_once() {
     }
 }
 
-/// P2: what cannot be undone wants fresh proofs; the only authenticator is removed with a warning.
+/// P2, R-521: what cannot be undone wants fresh proofs; the only authenticator is removed with a warning.
 #[actix_web::test]
 async fn an_authenticator_is_removed_with_fresh_proofs_only() {
     for on in BOTH {

@@ -83,7 +83,7 @@ async fn activated(store: &std::path::Path, string: String) -> (i32, String) {
 }
 
 /// The whole way with an app of our protocol: mail, link, platform, device, done; then the first login completes the task.
-/// U22.
+/// R-035 (whoever may not enroll at the login may by mail), R-174 to, U22.
 #[actix_web::test]
 async fn somebody_enrolls_by_mail_without_a_login() {
     for on in BOTH {

@@ -87,7 +87,7 @@ pub fn oathtool(world: &World, secret_base32: &str, mode: &str, digits: &str) ->
 }
 
 /// with any standard TOTP app: the shortest way.
-///
+/// without a PIN the passcode alone is enough; R-462: the local password.
 #[actix_web::test]
 async fn a_new_user_adds_a_standard_app_and_arrives() {
     for on in BOTH {

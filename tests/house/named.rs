@@ -1,0 +1,68 @@
+//! Requirements that hold everywhere and had no story of their own.
+
+use vestibule::domain::policy::provisioning::TargetUsers;
+use vestibule::domain::tenant::TenantSettings;
+
+use crate::story::{PASSWORD, after_password, code_of, passcode_of_linus};
+use crate::visitor::Visitor;
+use crate::world::{ACME, BOTH, World};
+
+/// R-341: an authenticator works until somebody revokes it: ten years later, too, and not a moment longer.
+#[actix_web::test]
+async fn an_authenticator_has_no_hidden_end() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        world.advance(10 * 366 * 86_400);
+        let mut linus = Visitor::new(&world.url);
+        let seen = after_password(&world, &mut linus, "linus", "has a token already").await;
+        let seen = linus.press(&seen, "continue", &[("code", &passcode_of_linus(&world))]).await;
+        assert!(!code_of(&seen).0.is_empty(), "{on:?}: {}", seen.body);
+        let serial = world.text("SELECT serial AS t FROM token").await;
+        world.command(&["token", "revoke", &serial, "--disposition", "lost"]);
+        world.advance(60);
+        let mut linus = Visitor::new(&world.url);
+        let seen = after_password(&world, &mut linus, "linus", "has a token already").await;
+        assert_ne!(seen.title(), "Enter your passcode", "{on:?}: {}", seen.body);
+        world.stop().await;
+    }
+}
+
+/// R-001, R-003, R-004: two virtual servers of one deployment with the same people: each offers enrollment by its own target users
+/// and on its own platforms, and a new one offers it to everybody.
+#[actix_web::test]
+async fn every_virtual_server_decides_for_itself() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let blue = ACME
+            .replace("code = \"acme\"", "code = \"blue\"")
+            .replace("target_users = \"members_of\"", "target_users = \"none\"");
+        world.apply(&blue).await;
+        let green = "[[tenant]]\ncode = \"green\"\nname = \"Green\"\n";
+        world.apply(green).await;
+        let targets = async |code: &str| {
+            let realm = world.site.house.realm(&code.parse().unwrap()).await.unwrap().unwrap();
+            realm.config.settings.self_provisioning.target_users
+        };
+        let found = [targets("acme").await, targets("blue").await, targets("green").await];
+        assert_eq!(found, [TargetUsers::MembersOf, TargetUsers::NoUsers, TargetUsers::All], "{on:?}");
+        let seen = after_password(&world, &mut Visitor::new(&world.url), "ada", PASSWORD).await;
+        assert!(seen.has_action("add-authenticator"), "{on:?}: {}", seen.body);
+        let mut ada = Visitor::new(&world.url);
+        let seen = ada.get(&format!("{}/t/blue/", world.url)).await;
+        let seen = ada.press(&seen, "continue", &[("username", "ada")]).await;
+        let seen = ada.press(&seen, "continue", &[("password", PASSWORD)]).await;
+        assert!(!seen.has_action("add-authenticator"), "{on:?}: {}", seen.body);
+        world.stop().await;
+    }
+}
+
+/// R-005: settings that were written before there was self-provisioning offer it to nobody.
+#[test]
+fn settings_of_before_offer_enrollment_to_nobody() {
+    let older: TenantSettings = serde_json::from_str(r#"{ "help_contact": "help@acme.test" }"#).unwrap();
+    assert_eq!(older.self_provisioning.target_users, TargetUsers::NoUsers);
+    assert_eq!(TenantSettings::default().self_provisioning.target_users, TargetUsers::All, "R-004");
+    let written = serde_json::to_string(&TenantSettings::default()).unwrap();
+    let read: TenantSettings = serde_json::from_str(&written).unwrap();
+    assert_eq!(read, TenantSettings::default());
+}
