@@ -17,10 +17,17 @@ use crate::world::{On, World};
 /// A program that ends with the test.
 pub struct Running(pub Child);
 
-impl Drop for Running {
-    fn drop(&mut self) {
+impl Running {
+    /// Ends it at once, as `kill -9` does.
+    pub fn end(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

@@ -52,6 +52,7 @@ mod pins;
 mod pins_pages;
 mod portal_tokens;
 mod preflight;
+mod process;
 mod provisioning;
 mod provisioning_kills;
 mod races;
