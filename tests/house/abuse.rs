@@ -243,12 +243,24 @@ impl Device {
         (self.pair.keys(&key, &self.secret, &said, length).unwrap(), said)
     }
 
-    /// Confirms what was claimed; the OTP secret in base32.
-    pub async fn confirm(&self, claimed: &serde_json::Value) -> (u16, String) {
+    /// Confirms what was claimed; what the server answers.
+    pub async fn confirmed(&self, claimed: &serde_json::Value) -> (u16, serde_json::Value) {
         let (keys, said) = self.keys(claimed);
         let mac = URL_SAFE_NO_PAD.encode(keys.device_mac(&said));
         let body = serde_json::json!({ "activation": self.hello.activation.to_string(), "mac": mac });
-        let (status, _) = self.call("confirm", &body).await;
+        self.call("confirm", &body).await
+    }
+
+    /// With what a server answers a confirmation that has the same keys.
+    pub fn server_mac(&self, claimed: &serde_json::Value) -> String {
+        let (keys, said) = self.keys(claimed);
+        URL_SAFE_NO_PAD.encode(keys.server_mac(&said))
+    }
+
+    /// Confirms what was claimed; the OTP secret in base32.
+    pub async fn confirm(&self, claimed: &serde_json::Value) -> (u16, String) {
+        let (status, _) = self.confirmed(claimed).await;
+        let (keys, _) = self.keys(claimed);
         (status, data_encoding::BASE32_NOPAD.encode(keys.otp_secret.expose()))
     }
 }

@@ -23,6 +23,7 @@ mod conformance;
 mod console;
 mod console_access;
 mod console_settings;
+mod crash_points;
 mod door_oidc;
 mod door_saml;
 mod exchange;

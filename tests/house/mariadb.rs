@@ -34,6 +34,29 @@ pub fn database() -> String {
     format!("mysql://house:house@127.0.0.1:{}/{name}", server.port)
 }
 
+/// Runs statements in the database of this address, as its administrator.
+pub fn run_in(database: &str, statements: &str) {
+    let server = SERVER.get_or_init(start);
+    let name = database.rsplit('/').next().unwrap();
+    sql(server, &format!("USE {name}; {statements}"));
+}
+
+/// The connections to the database of this address that sleep in the middle of a statement.
+pub fn sleeping_in(database: &str) -> Vec<u64> {
+    let server = SERVER.get_or_init(start);
+    let name = database.rsplit('/').next().unwrap();
+    let question = format!(
+        "SELECT id FROM information_schema.processlist WHERE db = '{name}' AND state = 'User sleep' AND info NOT LIKE \
+         '%processlist%'"
+    );
+    let run = Command::new("mariadb")
+        .args(["--no-defaults", "--user=root", &format!("--socket={}", server.socket.display()), "-N", "-e", &question])
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    String::from_utf8(run.stdout).unwrap().lines().map(|id| id.trim().parse().unwrap()).collect()
+}
+
 fn start() -> Server {
     let folder = tempfile::Builder::new().prefix("house-mariadb").tempdir().unwrap();
     let data = folder.path().join("data");

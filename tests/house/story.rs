@@ -4,6 +4,7 @@ use std::process::Command;
 
 use vestibule::domain::oath::uri::OtpAuth;
 use vestibule::domain::oath::{hotp, totp};
+use vestibule::domain::timestamp::Timestamp;
 
 use crate::visitor::{Seen, Visitor};
 use crate::world::{BOTH, On, World};
@@ -13,13 +14,17 @@ const VERIFIER: &str = "a-verifier-that-is-long-enough-for-the-rules-of-rfc-7636
 
 /// An authorization request of Notes.
 pub fn authorize(world: &World, more: &str) -> String {
+    authorize_at(&world.base(), more)
+}
+
+/// The same to the service at `base`.
+pub fn authorize_at(base: &str, more: &str) -> String {
     use base64::Engine as _;
     use sha2::Digest as _;
     let challenge = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(sha2::Sha256::digest(VERIFIER));
     format!(
-        "{}/oidc/authorize?client_id=notes&response_type=code&scope=openid%20email%20profile&state=xyz&nonce=n-1\
-         &redirect_uri=http%3A%2F%2F127.0.0.1%3A9000%2Fcallback&code_challenge={challenge}&code_challenge_method=S256{more}",
-        world.base()
+        "{base}/oidc/authorize?client_id=notes&response_type=code&scope=openid%20email%20profile&state=xyz&nonce=n-1\
+         &redirect_uri=http%3A%2F%2F127.0.0.1%3A9000%2Fcallback&code_challenge={challenge}&code_challenge_method=S256{more}"
     )
 }
 
@@ -79,7 +84,12 @@ pub async fn redeem_at(instance: &str, code: &str) -> (u16, serde_json::Value) {
 
 /// A passcode by `oathtool`, which others wrote, at the test's time.
 pub fn oathtool(world: &World, secret_base32: &str, mode: &str, digits: &str) -> String {
-    let at = format!("@{}", world.clock_now().seconds());
+    oathtool_at(world.clock_now(), secret_base32, mode, digits)
+}
+
+/// The same at another time.
+pub fn oathtool_at(now: Timestamp, secret_base32: &str, mode: &str, digits: &str) -> String {
+    let at = format!("@{}", now.seconds());
     let run = Command::new("oathtool").args([mode, "-b", "-d", digits, "-N", &at, secret_base32]).output();
     let run = run.expect("oathtool is installed by ./test");
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));

@@ -140,6 +140,25 @@ impl Visitor {
 
     /// One request, without following redirects.
     pub async fn once(&mut self, method: reqwest::Method, url: &str, fields: Option<Vec<(String, String)>>) -> Seen {
+        self.tried(method, url, fields).await.unwrap()
+    }
+
+    /// A form that may get no answer, without following redirects.
+    pub async fn try_post(&mut self, url: &str, fields: &[(String, String)]) -> reqwest::Result<Seen> {
+        self.tried(reqwest::Method::POST, url, Some(fields.to_vec())).await
+    }
+
+    /// A page that may not come, without following redirects.
+    pub async fn try_get(&mut self, url: &str) -> reqwest::Result<Seen> {
+        self.tried(reqwest::Method::GET, url, None).await
+    }
+
+    async fn tried(
+        &mut self,
+        method: reqwest::Method,
+        url: &str,
+        fields: Option<Vec<(String, String)>>,
+    ) -> reqwest::Result<Seen> {
         let url = self.absolute(url);
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mut request = self.client.request(method, &url).header(COOKIE, cookies.join("; "));
@@ -149,7 +168,7 @@ impl Visitor {
         if let Some(fields) = fields {
             request = request.form(&fields);
         }
-        let answer = request.send().await.unwrap();
+        let answer = request.send().await?;
         for cookie in answer.headers().get_all(SET_COOKIE) {
             let text = cookie.to_str().unwrap();
             let (name, rest) = text.split_once('=').unwrap();
@@ -161,7 +180,7 @@ impl Visitor {
             }
         }
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        Seen { url, status, headers, body: answer.text().await.unwrap(), leaves_to: None }
+        Ok(Seen { url, status, headers, body: answer.text().await?, leaves_to: None })
     }
 
     fn absolute(&self, url: &str) -> String {
