@@ -56,6 +56,17 @@ pub enum Letter {
         /// From which address.
         address: String,
     },
+    /// An app has told that an authenticator was removed in it: it is suspended.
+    RemovedOnDevice {
+        /// What its owner calls it.
+        device: String,
+        /// Its serial number.
+        serial: String,
+        /// When.
+        at: Timestamp,
+        /// From which address.
+        address: String,
+    },
     /// The address of the account is another one from now on; goes to the one before.
     AddressChanged {
         /// When.
@@ -165,6 +176,7 @@ impl Letter {
             Self::AccountLocked { .. } => "account_locked",
             Self::AccountUnlocked => "account_unlocked",
             Self::PasscodeReused { .. } => "passcode_reused",
+            Self::RemovedOnDevice { .. } => "removed_on_device",
             Self::AddressChanged { .. } => "address_changed",
             Self::Alert { .. } => "alert",
             Self::AlertsGathered { .. } => "alerts_gathered",

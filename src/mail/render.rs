@@ -262,6 +262,18 @@ fn parts(words: &Writer<'_>, urls: &Urls, envelope: &Envelope) -> Parts {
             let code: Option<TenantCode> = envelope.tenant_code.parse().ok();
             parts.link = code.map(|code| (words.say(&key("link"), &[]), urls.not_me(&code, undo)));
         }
+        Letter::RemovedOnDevice { device, serial, at, address } => {
+            parts.before.push(words.say(&key("before"), &base));
+            let known = [
+                ("mail-device", no_link(device)),
+                ("mail-serial", serial.clone()),
+                ("mail-when", words.time(*at)),
+                ("mail-address", address.clone()),
+            ];
+            let known: Vec<_> = known.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+            parts.facts = facts(words, &known);
+            parts.after.push(words.say(&key("after"), &[]));
+        }
         Letter::AccountLocked { until } => {
             parts.before.push(words.say(&key("before"), &base));
             parts.before.push(words.until(*until));
@@ -393,6 +405,12 @@ mod tests {
             Letter::AccountLocked { until: None },
             Letter::AccountUnlocked,
             Letter::PasscodeReused { application: "Notes".to_owned(), at, address: "192.0.2.7".to_owned() },
+            Letter::RemovedOnDevice {
+                device: "Ada's phone".to_owned(),
+                serial: "VEABCDEFGHIJ".to_owned(),
+                at,
+                address: "192.0.2.7".to_owned(),
+            },
             Letter::AddressChanged { at },
             Letter::RecoveryCodesMade { at, address: "192.0.2.7".to_owned() },
             Letter::RecoveryCodeUsed { at, address: "192.0.2.7".to_owned(), left: 9 },

@@ -8,6 +8,7 @@
 
 mod abuse;
 mod alerts;
+mod app_contact;
 mod applications;
 mod attacker;
 mod audit_chain;

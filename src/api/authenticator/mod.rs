@@ -19,7 +19,9 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/api/authenticator/v1/info", web::get().to(info))
         .route("/api/authenticator/v1/activation/claim", web::post().to(activation::claim))
         .route("/api/authenticator/v1/activation/confirm", web::post().to(activation::confirm))
-        .route("/api/authenticator/v1/token/pin-locked", web::post().to(token::pin_locked));
+        .route("/api/authenticator/v1/token/pin-locked", web::post().to(token::pin_locked))
+        .route("/api/authenticator/v1/token/status", web::post().to(token::status))
+        .route("/api/authenticator/v1/token/removed", web::post().to(token::removed));
 }
 
 async fn openapi() -> HttpResponse {

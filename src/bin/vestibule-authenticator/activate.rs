@@ -100,6 +100,9 @@ fn standard(store: &Store, text: &str, wanted: &Activate) -> Result<Entry, Failu
         calls: None,
         call_counter: 0,
         reported: false,
+        stopped: None,
+        asked: 0,
+        removed: false,
     })
 }
 
@@ -187,6 +190,9 @@ async fn agreed(store: &Store, string: &ActivationString, wanted: &Activate, pai
         calls: Some(URL_SAFE_NO_PAD.encode(keys.calls.expose())),
         call_counter: 0,
         reported: false,
+        stopped: None,
+        asked: Clock::System.now().seconds(),
+        removed: false,
     })
 }
 

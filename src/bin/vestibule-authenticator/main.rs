@@ -1,7 +1,7 @@
 //! The command-line authenticator: the reference app of the activation protocol.
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the server refused, 4 the authenticator is locked,
-//! 5 the PIN is wrong.
+//! suspended or revoked, 5 the PIN is wrong.
 
 mod activate;
 mod clock;
@@ -24,7 +24,8 @@ use vestibule::domain::authenticator::template::PinType;
     name = "vestibule-authenticator",
     version,
     max_term_width = 100,
-    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the server refused, 4 locked, 5 wrong PIN."
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the server refused, 4 locked, \
+                  suspended or revoked, 5 wrong PIN."
 )]
 struct Arguments {
     /// The folder that holds the authenticators.
@@ -48,6 +49,11 @@ enum Command {
         /// Its name or serial number; not needed if there is one only.
         name: Option<String>,
     },
+    /// Ask the servers whether authenticators still work, and offer to remove those that have ended.
+    Status {
+        /// Its name or serial number; all if none is given.
+        name: Option<String>,
+    },
     /// List the authenticators.
     List,
     /// Show what is known about an authenticator.
@@ -62,7 +68,7 @@ enum Command {
         /// The new name.
         new: String,
     },
-    /// Remove an authenticator. You will need a new activation to log in.
+    /// Remove an authenticator, and tell its server. You will need a new activation to log in.
     Remove {
         /// Its name or serial number.
         name: String,
@@ -151,6 +157,14 @@ enum Failure {
          help desk to revoke it, remove it here, and add a new one at your next login"
     )]
     Locked,
+    /// 4.
+    #[error("{}", stopped(*.state, name))]
+    Stopped {
+        /// What its server says.
+        state: store::State,
+        /// What it is called here.
+        name: String,
+    },
     /// 5.
     #[error("the PIN is wrong [pin.wrong]: {left} tries left")]
     WrongPin {
@@ -164,9 +178,24 @@ impl Failure {
         ExitCode::from(match self {
             Self::Failed(_) => 1,
             Self::Refused { .. } => 3,
-            Self::Locked => 4,
+            Self::Locked | Self::Stopped { .. } => 4,
             Self::WrongPin { .. } => 5,
         })
+    }
+}
+
+/// What it means that a server says so, and what to do (R-349).
+fn stopped(state: store::State, name: &str) -> String {
+    let again = "Ask your help desk; its server is asked again with the next passcode";
+    match state {
+        store::State::Suspended => format!("{name} is suspended [token.suspended]: it cannot be used now. {again}."),
+        store::State::Locked => {
+            format!("{name} is locked on its server [token.locked]: it cannot be used now. {again}.")
+        }
+        store::State::Revoked => format!(
+            "{name} is revoked [token.revoked]: it gives no passcodes any more. Remove it with: \
+             vestibule-authenticator remove \"{name}\", and add a new one at your next login"
+        ),
     }
 }
 
@@ -181,7 +210,7 @@ fn main() -> ExitCode {
         if let Err(failure) = &result {
             store.log(&failure.to_string());
         }
-        report::locks(&store);
+        report::settle(&store);
         result
     });
     match result {
@@ -198,6 +227,7 @@ fn carry_out(arguments: &Arguments, store: &Store) -> Result<(), Failure> {
         Command::Activate(wanted) => activate::run(store, wanted, arguments.json),
         Command::Passcode(wanted) => passcode::run(store, wanted, arguments.json),
         Command::Clock { name } => clock::run(&store.find(name.as_deref())?, arguments.json),
+        Command::Status { name } => report::status(store, name.as_deref(), arguments.json),
         Command::List => list(store, arguments.json),
         Command::Info { name } => info(&store.find(name.as_deref())?, arguments.json),
         Command::Rename { name, new } => {
@@ -216,13 +246,7 @@ fn carry_out(arguments: &Arguments, store: &Store) -> Result<(), Failure> {
             if !yes && !confirmed(&entry)? {
                 return Err(failed("nothing was removed"));
             }
-            store.remove(&entry)?;
-            say(
-                arguments.json,
-                &serde_json::json!({ "removed": entry.serial }),
-                &format!("{} is removed.", entry.name),
-            );
-            Ok(())
+            report::remove(store, &entry, arguments.json)
         }
         Command::Pin(wanted) => pin::change(store, wanted, arguments.json),
         Command::ForgotPin(wanted) => pin::forgot(store, wanted, arguments.json),
@@ -254,7 +278,8 @@ fn list(store: &Store, json: bool) -> Result<(), Failure> {
         println!("There is no authenticator yet. Add one with: vestibule-authenticator activate STRING");
     } else {
         for entry in entries {
-            println!("{}  ({} at {}, {})", entry.name, entry.account, entry.organization, entry.serial);
+            let badge = if entry.state() == "active" { String::new() } else { format!("  [{}]", entry.state()) };
+            println!("{}  ({} at {}, {}){badge}", entry.name, entry.account, entry.organization, entry.serial);
         }
     }
     Ok(())
@@ -289,6 +314,7 @@ fn info(entry: &Entry, json: bool) -> Result<(), Failure> {
         ("Serial number", entry.serial.clone()),
         ("Passcode", entry.kind_in_words()),
         ("PIN", pin_in_words(entry)),
+        ("State", entry.state().to_owned()),
         ("Added", entry.added.clone()),
         ("App", concat!("vestibule-authenticator ", env!("CARGO_PKG_VERSION")).to_owned()),
     ];

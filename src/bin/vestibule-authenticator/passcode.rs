@@ -6,12 +6,26 @@ use vestibule::domain::oath::ocra::{Input, Suite};
 use vestibule::domain::oath::{hotp, totp};
 use vestibule::domain::secret::SecretBytes;
 
-use super::store::{Entry, Store};
-use super::{Failure, Passcode, failed, pin};
+use super::store::{Entry, State, Store};
+use super::{Failure, Passcode, failed, pin, report};
 
 /// Prints the passcode.
 pub fn run(store: &Store, wanted: &Passcode, json: bool) -> Result<(), Failure> {
-    let found = store.find(wanted.name.as_deref())?;
+    let mut found = store.find(wanted.name.as_deref())?;
+    let mut unknown = false;
+    if matches!(found.stopped, Some(State::Suspended | State::Locked)) {
+        // It may work again by now. Whoever has no network gets a passcode all the same: the server has the last word.
+        match report::ask(store, &found) {
+            Ok(asked) => found = asked,
+            Err(failure) => {
+                eprintln!("{failure}. It was {} when its server was last asked.", found.state());
+                unknown = true;
+            }
+        }
+    }
+    if let Some(state) = found.stopped.filter(|state| !unknown || *state == State::Revoked) {
+        return Err(Failure::Stopped { state, name: found.name });
+    }
     let challenge = match (&wanted.challenge, found.template.mode) {
         (Some(typed), Mode::ChallengeResponse) => Some(digits_of(typed)?),
         (None, Mode::ChallengeResponse) => {

@@ -11,7 +11,7 @@ use vestibule::domain::secret::SecretBytes;
 use zeroize::Zeroizing;
 
 use super::store::{Entry, Kept, Store};
-use super::{Change, Failure, Forgot, confirmed, failed, say};
+use super::{Change, Failure, Forgot, confirmed, failed, report, say};
 
 /// What nobody can be told too often; said to people at a terminal, not to scripts.
 const REMINDER: &str = "Nobody will ever ask you for this PIN. Keep it to yourself, and do not write it down.";
@@ -111,10 +111,7 @@ pub fn forgot(store: &Store, wanted: &Forgot, json: bool) -> Result<(), Failure>
     if !wanted.yes && !confirmed(&entry)? {
         return Err(failed("nothing was removed"));
     }
-    store.remove(&entry)?;
-    store.log(&format!("removed {}, its PIN was forgotten", entry.serial));
-    say(json, &serde_json::json!({ "removed": entry.serial }), &format!("{} is removed.", entry.name));
-    Ok(())
+    report::remove(store, &entry, json)
 }
 
 fn key(pin: &str, salt: &[u8]) -> Result<RandomizedNonceKey, Failure> {

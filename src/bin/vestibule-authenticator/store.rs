@@ -45,6 +45,39 @@ pub struct Entry {
     /// Whether the server knows that it is locked, or does not want to.
     #[serde(default)]
     pub reported: bool,
+    /// What the server said last of it, where that is not that it works.
+    #[serde(default)]
+    pub stopped: Option<State>,
+    /// When the server was last asked, in seconds since 1970.
+    #[serde(default)]
+    pub asked: i64,
+    /// Its owner has removed it, and the server does not know yet; it is shown to nobody any more.
+    #[serde(default)]
+    pub removed: bool,
+}
+
+/// What a server may say of an authenticator that does not work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// For a while.
+    Suspended,
+    /// Until an operator unlocks it, or for good.
+    Locked,
+    /// For ever.
+    Revoked,
+}
+
+impl State {
+    /// The word for people, and for `--json`.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Suspended => "suspended",
+            Self::Locked => "locked",
+            Self::Revoked => "revoked",
+        }
+    }
 }
 
 impl std::fmt::Debug for Entry {
@@ -86,8 +119,30 @@ impl Entry {
             "server": self.server, "digits": self.template.length, "added": self.added, "pin": self.has_pin(),
             "synchronization": self.template.synchronization, "period_seconds": self.template.time_step_seconds,
             "algorithm": self.template.algorithm, "pin_type": self.template.pin_type, "locked": self.locked(),
-            "mode": self.template.mode,
+            "mode": self.template.mode, "state": self.state(),
         })
+    }
+
+    /// What it is, as far as is known here: the server may know better.
+    #[must_use]
+    pub fn state(&self) -> &'static str {
+        match self.stopped {
+            Some(state) => state.id(),
+            None if self.locked() => "locked",
+            None => "active",
+        }
+    }
+
+    /// Whether it has ended for ever.
+    #[must_use]
+    pub fn revoked(&self) -> bool {
+        self.stopped == Some(State::Revoked)
+    }
+
+    /// Whether there is a server that can be asked about it.
+    #[must_use]
+    pub const fn has_server(&self) -> bool {
+        self.calls.is_some()
     }
 
     /// Whether a PIN is asked for.
@@ -111,7 +166,7 @@ impl Entry {
     /// Whether it is locked for good after too many wrong PINs.
     #[must_use]
     pub fn locked(&self) -> bool {
-        self.has_pin() && self.tries_left() == 0
+        !self.revoked() && self.has_pin() && self.tries_left() == 0
     }
 
     /// What its passcodes are like.
@@ -133,6 +188,9 @@ impl Entry {
     /// # Errors
     /// If the PIN is wrong or was never set, the authenticator is locked, or its file broken.
     pub fn secret(&mut self, store: &Store, pin: Option<&str>) -> Result<SecretBytes, Failure> {
+        if self.revoked() {
+            return Err(Failure::Stopped { state: State::Revoked, name: self.name.clone() });
+        }
         match self.secret.clone() {
             Kept::Plain(text) => URL_SAFE_NO_PAD.decode(text).map(SecretBytes::new).map_err(failed),
             Kept::Sealed { salt, body } => pin::open(self, store, &salt, &body, pin.unwrap_or_default()),
@@ -164,6 +222,17 @@ impl Store {
 
     /// Every authenticator, by name.
     pub fn all(&self) -> Result<Vec<Entry>, Failure> {
+        Ok(self.files()?.into_iter().filter(|entry| !entry.removed).collect())
+    }
+
+    /// The authenticator with this serial number, whether it was removed or not.
+    pub fn with_serial(&self, serial: &str) -> Result<Entry, Failure> {
+        let entry = self.files()?.into_iter().find(|entry| entry.serial == serial);
+        entry.ok_or_else(|| failed(format!("{serial} is not here any more")))
+    }
+
+    /// Every authenticator, and those that were removed and whose server does not know yet.
+    pub fn files(&self) -> Result<Vec<Entry>, Failure> {
         let mut entries = Vec::new();
         for file in fs::read_dir(&self.folder).map_err(failed)? {
             let path = file.map_err(failed)?.path();

@@ -27,16 +27,22 @@ impl Call {
     /// The MAC that shows that the device of the authenticator makes the call, and that nobody changed it.
     #[must_use]
     pub fn mac(&self, key: &SecretBytes) -> [u8; MAC_LENGTH] {
+        self.mac_of(key, b"vestibule call 1", &self.request)
+    }
+
+    /// The MAC that shows that the server of the authenticator answers this call so, and no call before it: an app that
+    /// throws a secret away because of an answer must not take anybody's word for it.
+    #[must_use]
+    pub fn answer_mac(&self, key: &SecretBytes, answer: &str) -> [u8; MAC_LENGTH] {
+        self.mac_of(key, b"vestibule answer 1", answer)
+    }
+
+    fn mac_of(&self, key: &SecretBytes, what: &[u8], said: &str) -> [u8; MAC_LENGTH] {
         let mut hash = Sha256::new();
         let counter = self.counter.to_be_bytes();
-        for field in [
-            b"vestibule call 1".as_slice(),
-            self.base.as_bytes(),
-            self.path.as_bytes(),
-            self.serial.as_bytes(),
-            &counter,
-            self.request.as_bytes(),
-        ] {
+        for field in
+            [what, self.base.as_bytes(), self.path.as_bytes(), self.serial.as_bytes(), &counter, said.as_bytes()]
+        {
             hash.update(u32::try_from(field.len()).unwrap_or(u32::MAX).to_be_bytes());
             hash.update(field);
         }
@@ -50,6 +56,12 @@ impl Call {
     #[must_use]
     pub fn is_right(&self, key: &SecretBytes, sent: &[u8]) -> bool {
         self.mac(key).as_slice().ct_eq(sent).into()
+    }
+
+    /// Whether `sent` is the MAC of an answer to this call.
+    #[must_use]
+    pub fn is_answer(&self, key: &SecretBytes, answer: &str, sent: &[u8]) -> bool {
+        self.answer_mac(key, answer).as_slice().ct_eq(sent).into()
     }
 }
 
@@ -73,6 +85,24 @@ mod tests {
         let mac = call().mac(&SecretBytes::new((0..32).collect()));
         let hex: String = mac.iter().map(|octet| format!("{octet:02x}")).collect();
         assert_eq!(hex, "fce7859a7b79cec8f20977d74df181bc08da62ffc885959769b1966afd3b11e6");
+    }
+
+    #[test]
+    fn the_example_of_an_answer() {
+        let key = SecretBytes::new((0..32).collect());
+        let call = Call { path: "token/status", counter: 8, request: "{}".to_owned(), ..call() };
+        let hex = |mac: [u8; MAC_LENGTH]| mac.iter().map(|octet| format!("{octet:02x}")).collect::<String>();
+        assert_eq!(hex(call.mac(&key)), "913840454a45d7867019a68215d92d1f6976edbbf87a6f5a2ae0ddb2bae0b434");
+        let answer = r#"{"state":"revoked","server_time":1800000000}"#;
+        let mac = call.answer_mac(&key, answer);
+        assert_eq!(hex(mac), "1b834b1804b4c01f1a79480411ae583b17c434ebb615c4caf159151b4dabd662");
+        assert!(call.is_answer(&key, answer, &mac));
+        // Neither another state, nor the answer to another call, nor the call itself.
+        assert!(!call.is_answer(&key, &answer.replace("revoked", "active"), &mac));
+        assert!(!Call { counter: 9, ..call.clone() }.is_answer(&key, answer, &mac));
+        assert!(!Call { serial: "VT7KQ2M4XB".to_owned(), ..call.clone() }.is_answer(&key, answer, &mac));
+        assert!(!call.is_answer(&key, answer, &call.mac(&key)));
+        assert!(!call.is_answer(&SecretBytes::new(vec![8; 32]), answer, &mac));
     }
 
     #[test]
