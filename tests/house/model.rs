@@ -258,14 +258,16 @@ impl Walk {
         let state = if model.stopped { State::Locked } else { State::Active };
         assert_eq!(
             (token.last_position, token.drift_steps, token.failed_count, token.state),
-            (model.last, model.drift, model.failed, state)
+            (model.last, model.drift, model.failed, state),
+            "step {}: the row of the token",
+            self.steps
         );
         let (house, now) = (&self.world.site.house, self.world.clock_now());
         let locked = house.db.read(async |connection| {
             let user = users::named(connection, tenant, name).await?.unwrap();
             people::is_locked(house, connection, &user, now).await
         });
-        assert_eq!(locked.await.unwrap(), model.name.locked(now.seconds()), "{:?}", model.name);
+        assert_eq!(locked.await.unwrap(), model.name.locked(now.seconds()), "step {}: {:?}", self.steps, model.name);
     }
 
     /// An operator lets the person and the token go on.
@@ -361,6 +363,8 @@ async fn walk(on: On) {
         let name = ["clock", "button"][which];
         // Now and then somebody guesses until everything is locked.
         let guessing = walk.one_in(8);
+        // And now and then a clock runs away, farther than drift is remembered.
+        let runs_away = walk.one_in(4);
         let model = &mut models[which];
         let mut open = walk.begin(&realm, name).await;
         model.pending = None;
@@ -382,6 +386,9 @@ async fn walk(on: On) {
             let position = if which == 0 {
                 // A quartz that runs away, slowly, and somebody who sets it.
                 *device = if walk.one_in(400) { walk.between(-30, 30) } else { *device + i64::from(walk.one_in(60)) };
+                if runs_away {
+                    *device = (*device + walk.between(0, 2)).min(115);
+                }
                 now / STEP + *device + away
             } else {
                 let position = *device + away.min(0);
