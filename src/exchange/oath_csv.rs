@@ -10,9 +10,10 @@ use std::sync::LazyLock;
 use data_encoding::{BASE32_NOPAD_NOCASE, BASE64, HEXLOWER_PERMISSIVE};
 
 use super::csv::{Column, Row, Table};
-use super::token::{Described, Encoding, Method, checked_secret, checked_serial, kept};
+use super::token::{Described, Method, checked_secret, checked_serial, kept};
 use super::{Read, Rejected, Unreadable};
 use crate::domain::oath::Algorithm;
+use crate::domain::oath::alphabet::Alphabet;
 use crate::domain::secret::SecretBytes;
 
 const SERIAL: Column = Column {
@@ -168,7 +169,7 @@ fn token(row: &Row, layout: &Layout) -> Read<Described> {
     let serial = checked_serial(name).map_err(|words| refused(words.to_owned()))?;
     let secret = secret(row, layout).map_err(&refused)?;
     let algorithm = algorithm(row.cell(layout.algorithm)).map_err(&refused)?;
-    let encoding = encoding(row.cell(layout.encoding)).map_err(&refused)?;
+    let alphabet = alphabet(row.cell(layout.encoding)).map_err(&refused)?;
     let length = number(row.cell(layout.length), "digits", 6).map_err(&refused)?;
     let length = u8::try_from(length).map_err(|_| refused(format!("has {length} digits")))?;
     let method = method(row, layout).map_err(&refused)?;
@@ -179,7 +180,7 @@ fn token(row: &Row, layout: &Layout) -> Read<Described> {
         method,
         algorithm,
         length,
-        encoding,
+        alphabet,
         secret,
         manufacturer: row.cell(layout.manufacturer).and_then(kept),
         model: row.cell(layout.model).and_then(kept),
@@ -259,12 +260,13 @@ pub(super) fn named_algorithm(name: &str) -> Option<Algorithm> {
     all.into_iter().find(|algorithm| algorithm.name() == bare.strip_prefix("HMAC").unwrap_or(&bare))
 }
 
-fn encoding(cell: Option<&str>) -> Result<Encoding, String> {
+fn alphabet(cell: Option<&str>) -> Result<Alphabet, String> {
     match cell.map(str::to_lowercase).as_deref() {
-        None | Some("decimal" | "digits") => Ok(Encoding::Decimal),
-        Some("hexadecimal" | "hex") => Ok(Encoding::Hexadecimal),
-        Some("alphanumeric") => Ok(Encoding::Alphanumeric),
-        Some(_) => Err("has an encoding that is not decimal, hexadecimal or alphanumeric".to_owned()),
+        None | Some("decimal" | "digits") => Ok(Alphabet::Decimal),
+        Some("hexadecimal" | "hex") => Ok(Alphabet::Hexadecimal),
+        Some("base32" | "alphanumeric") => Ok(Alphabet::Base32),
+        Some("base64") => Ok(Alphabet::Base64),
+        Some(_) => Err("has an encoding that is not decimal, hexadecimal, base32 (alphanumeric) or base64".to_owned()),
     }
 }
 
@@ -286,7 +288,7 @@ mod tests {
         let token = one(text).expect("a token");
         assert_eq!((token.serial.as_str(), token.user.as_deref()), ("1234567", Some("Helga@contoso.com")));
         assert_eq!(token.method, Method::Time { step_seconds: 60, drift_steps: 0 });
-        assert_eq!((token.length, token.algorithm, token.encoding), (6, Algorithm::Sha1, Encoding::Decimal));
+        assert_eq!((token.length, token.algorithm, token.alphabet), (6, Algorithm::Sha1, Alphabet::Decimal));
         assert_eq!((token.manufacturer.as_deref(), token.model.as_deref()), (Some("Contoso"), Some("HardwareKey")));
     }
 

@@ -2,6 +2,7 @@
 
 use super::Spot;
 use crate::domain::oath::Algorithm;
+use crate::domain::oath::alphabet::Alphabet;
 use crate::domain::secret::SecretBytes;
 
 /// Octets of an imported secret: 80 bits are what many systems have given out, RFC 4226 wants 128 for new ones.
@@ -33,17 +34,6 @@ pub enum Method {
     },
 }
 
-/// What a passcode is written in (RFC 6030 section 4.3.4.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encoding {
-    /// Digits.
-    Decimal,
-    /// 0 to 9 and A to F.
-    Hexadecimal,
-    /// Letters and digits.
-    Alphanumeric,
-}
-
 /// A token.
 #[derive(Debug, Clone)]
 pub struct Described {
@@ -59,8 +49,8 @@ pub struct Described {
     pub algorithm: Algorithm,
     /// Characters of a passcode.
     pub length: u8,
-    /// What they are.
-    pub encoding: Encoding,
+    /// What they are written in.
+    pub alphabet: Alphabet,
     /// The OTP secret.
     pub secret: SecretBytes,
     /// Who made it.

@@ -16,7 +16,7 @@ use crate::domain::ids::TokenExportId;
 use crate::domain::oath::Algorithm;
 use crate::domain::oath::ocra::Suite;
 use crate::exchange::csv::Written;
-use crate::exchange::token::{Described, Encoding, Method};
+use crate::exchange::token::{Described, Method};
 use crate::exchange::{Read, Rejected, Spot, oath_csv, pskc};
 use crate::flow::administration::roster::Storing;
 use crate::flow::administration::stock::{self, How, Outcome, Wanted};
@@ -34,7 +34,8 @@ type Told = (Spot, Result<(String, Outcome), Rejected>);
 /// If the file cannot be read or opened, or what the database says; what was stored until then stays.
 pub async fn import(settings: &Settings, asked: &TokenImport) -> anyhow::Result<Said> {
     let place = Place::of(settings, asked.common.tenant.as_deref()).await?;
-    let (records, notes) = records(asked, &place)?;
+    let (records, mut notes) = records(asked, &place)?;
+    let mut others = 0;
     let whole = records.len();
     let how = How {
         storing: if asked.dry_run { Storing::Dry } else { Storing::Really },
@@ -47,9 +48,18 @@ pub async fn import(settings: &Settings, asked: &TokenImport) -> anyhow::Result<
     let mut seen: HashMap<String, Spot> = HashMap::new();
     for record in records {
         match record.and_then(|token| checked(token, asked.assign_column.is_some(), &mut seen)) {
-            Ok(it) => wanted.push(it),
+            Ok(it) => {
+                others += usize::from(!it.1.template.alphabet.is_decimal());
+                wanted.push(it);
+            }
             Err(rejected) => told.push((rejected.spot, Err(rejected))),
         }
+    }
+    if others > 0 {
+        notes.push(format!(
+            "{others} have passcodes that are no decimal digits; no standard says how those come about: try one of them \
+             with \"vestibule token synchronize\" before you give them to people"
+        ));
     }
     let mut progress = Progress::new(asked.common.progress, wanted.len());
     let (db, mut done) = (&place.site.house.db, 0);
@@ -137,11 +147,19 @@ fn checked(token: Described, assigning: bool, seen: &mut HashMap<String, Spot>) 
 
 /// The template that a token is stored with; its version is none of the virtual server's.
 fn template(token: &Described) -> Result<TokenTemplate, String> {
-    if token.encoding != Encoding::Decimal {
-        return Err("has passcodes that are no decimal digits, which no standard describes".to_owned());
+    let answers = matches!(token.method, Method::Challenge { .. });
+    if answers && !token.alphabet.is_decimal() {
+        return Err(
+            "answers challenges, and in other characters than decimal digits, which RFC 6287 does not know".to_owned()
+        );
     }
-    let mut template =
-        TokenTemplate { version: 0, length: token.length, algorithm: token.algorithm, ..TokenTemplate::oath_app() };
+    let mut template = TokenTemplate {
+        version: 0,
+        length: token.length,
+        algorithm: token.algorithm,
+        alphabet: token.alphabet,
+        ..TokenTemplate::oath_app()
+    };
     match &token.method {
         Method::Event { .. } => template.synchronization = Synchronization::Event,
         Method::Time { step_seconds, .. } => template.time_step_seconds = *step_seconds,
@@ -277,7 +295,7 @@ const fn has_movable_secret(entry: &Entry) -> bool {
 }
 
 /// The columns of the list.
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 15] = [
     "serial",
     "kind",
     "state",
@@ -292,6 +310,7 @@ const COLUMNS: [&str; 14] = [
     "model",
     "enrolled_at",
     "last_used_at",
+    "encoding",
 ];
 
 async fn list(place: &Place, asked: &TokenExport, filter: &Filter) -> anyhow::Result<Said> {
@@ -318,7 +337,7 @@ async fn list(place: &Place, asked: &TokenExport, filter: &Filter) -> anyhow::Re
 }
 
 /// What the list shows of a token; no secret is among it.
-fn cells(entry: &Entry) -> [String; 14] {
+fn cells(entry: &Entry) -> [String; 15] {
     let token = &entry.token;
     let template = &token.template;
     let device = |key: &str| token.device.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -342,6 +361,7 @@ fn cells(entry: &Entry) -> [String; 14] {
         device("model"),
         token.enrolled_at.rfc3339(),
         token.last_used_at.map_or_else(String::new, |at| at.rfc3339()),
+        template.alphabet.id().to_owned(),
     ]
 }
 
@@ -397,7 +417,7 @@ fn movable(place: &Place, entry: Entry) -> anyhow::Result<Described> {
         method,
         algorithm: template.algorithm,
         length: template.length,
-        encoding: Encoding::Decimal,
+        alphabet: template.alphabet,
         secret,
         manufacturer: device("manufacturer"),
         model: device("model"),

@@ -23,6 +23,17 @@ pub enum Alphabet {
 }
 
 impl Alphabet {
+    /// The name in apply files and tables.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Decimal => "decimal",
+            Self::Hexadecimal => "hexadecimal",
+            Self::Base32 => "base32",
+            Self::Base64 => "base64",
+        }
+    }
+
     /// Whether passcodes are decimal, as all but imported ones are.
     #[must_use]
     pub const fn is_decimal(&self) -> bool {

@@ -13,10 +13,11 @@ use time::format_description::well_known::Rfc3339;
 use super::cipher::{Aes, DERIVATIONS, Derivation, Mac, Protection};
 use super::{HOTP, OCRA, PSKC, PSKC_DRAFT, TOTP};
 use crate::domain::oath::Algorithm;
+use crate::domain::oath::alphabet::Alphabet;
 use crate::domain::secret::{SecretBytes, SecretString};
 use crate::domain::timestamp::Timestamp;
 use crate::exchange::oath_csv::named_algorithm;
-use crate::exchange::token::{Described, Encoding, Method, checked_secret, checked_serial, kept};
+use crate::exchange::token::{Described, Method, checked_secret, checked_serial, kept};
 use crate::exchange::{Read, Rejected, Spot, Unreadable};
 use crate::xml::{Element, Limits, without_comments};
 
@@ -148,7 +149,7 @@ impl Reading<'_> {
             method,
             algorithm,
             length: parameters.length.unwrap_or(6),
-            encoding: parameters.encoding,
+            alphabet: parameters.alphabet,
             secret,
             manufacturer: told("Manufacturer"),
             model: told("Model"),
@@ -295,12 +296,12 @@ fn kind_of(uri: &str) -> Result<Kind, String> {
 struct Parameters {
     suite: Option<String>,
     length: Option<u8>,
-    encoding: Encoding,
+    alphabet: Alphabet,
 }
 
 impl Default for Parameters {
     fn default() -> Self {
-        Self { suite: None, length: None, encoding: Encoding::Decimal }
+        Self { suite: None, length: None, alphabet: Alphabet::Decimal }
     }
 }
 
@@ -310,11 +311,17 @@ impl Parameters {
         let suite =
             only(parameters, "Suite")?.map(|suite| suite.text.trim().to_owned()).filter(|suite| !suite.is_empty());
         let Some(format) = only(parameters, "ResponseFormat")? else { return Ok(Self { suite, ..Self::default() }) };
-        let encoding = match format.attribute("Encoding").unwrap_or("DECIMAL").to_uppercase().as_str() {
-            "DECIMAL" => Encoding::Decimal,
-            "HEXADECIMAL" => Encoding::Hexadecimal,
-            "ALPHANUMERIC" => Encoding::Alphanumeric,
-            other => return Err(format!("has passcodes in {}, which nobody can type", other.to_lowercase())),
+        // Section 4.3.4.2. Which letters and digits a token shows, it does not say: those of base32 look like nothing else.
+        let alphabet = match format.attribute("Encoding").unwrap_or("DECIMAL").to_uppercase().as_str() {
+            "DECIMAL" => Alphabet::Decimal,
+            "HEXADECIMAL" => Alphabet::Hexadecimal,
+            "ALPHANUMERIC" => Alphabet::Base32,
+            "BASE64" => Alphabet::Base64,
+            "BINARY" => return Err("has passcodes of octets (BINARY), which nobody can type".to_owned()),
+            other => {
+                let name: String = other.chars().filter(|c| !c.is_control()).take(40).collect();
+                return Err(format!("has passcodes in an encoding that RFC 6030 does not know: {name}"));
+            }
         };
         if matches!(format.attribute("CheckDigits").or_else(|| format.attribute("CheckDigit")), Some("true" | "1")) {
             return Err("has passcodes with a check digit".to_owned());
@@ -323,7 +330,7 @@ impl Parameters {
             None => None,
             Some(text) => Some(text.trim().parse::<u8>().map_err(|_| "has passcodes of a length that is no number")?),
         };
-        Ok(Self { suite, length, encoding })
+        Ok(Self { suite, length, alphabet })
     }
 }
 

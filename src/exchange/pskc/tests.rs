@@ -89,7 +89,7 @@ fn refused(text: &str, protection: Option<&Protection>) -> String {
 
 fn is_the_rfcs(token: &Described) {
     assert!(token.secret.same_as(b"12345678901234567890"));
-    assert_eq!((token.length, token.encoding), (8, Encoding::Decimal));
+    assert_eq!((token.length, token.alphabet), (8, Alphabet::Decimal));
     assert_eq!((&token.method, token.algorithm), (&Method::Event { counter: 0 }, Algorithm::Sha1));
 }
 
@@ -206,7 +206,23 @@ fn every_kind_of_token_is_understood() {
 
     let letters = FORMAT.replace("DECIMAL", "HEXADECIMAL");
     let hex = one(&container("", &package("h1", "hotp", &format!("{letters}<Data>{PLAIN}</Data>"))), None);
-    assert_eq!(hex.expect("a token").encoding, Encoding::Hexadecimal);
+    assert_eq!(hex.expect("a token").alphabet, Alphabet::Hexadecimal);
+    // RFC 6030 section 4.3.4.2: every encoding that it knows, and one that it does not.
+    for (named, expected) in [
+        ("HEXADECIMAL", Ok(Alphabet::Hexadecimal)),
+        ("ALPHANUMERIC", Ok(Alphabet::Base32)),
+        ("BASE64", Ok(Alphabet::Base64)),
+        ("BINARY", Err("nobody can type")),
+        ("MORSE", Err("RFC 6030 does not know: MORSE")),
+    ] {
+        let format = FORMAT.replace("DECIMAL", named);
+        let read = one(&container("", &package("e1", "hotp", &format!("{format}<Data>{PLAIN}</Data>"))), None);
+        match (read, expected) {
+            (Ok(token), Ok(expected)) => assert_eq!(token.alphabet, expected, "{named}"),
+            (Err(rejected), Err(words)) => assert!(rejected.reason.contains(words), "{named}: {rejected}"),
+            (read, _) => panic!("{named}: {read:?}"),
+        }
+    }
     // As drafts had it, and with a comment of somebody.
     let draft = container("<!-- ours -->", &package("d1", "hotp", &bare))
         .replace("keyprov:pskc\"", "keyprov:pskc:1.0\"")
@@ -278,7 +294,7 @@ fn described(serial: &str, method: Method, secret: Vec<u8>) -> Described {
         method,
         algorithm: Algorithm::Sha512,
         length: 8,
-        encoding: Encoding::Decimal,
+        alphabet: Alphabet::Decimal,
         secret: SecretBytes::new(secret),
         manufacturer: Some("oath.VE".to_owned()),
         model: Some("A & B".to_owned()),

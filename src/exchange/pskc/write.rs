@@ -9,7 +9,8 @@ use super::cipher::{Aes, BLOCK, Derivation, Mac, Protection, WRITTEN_ITERATIONS}
 use super::{HMAC_SHA1, HOTP, OCRA, PBKDF2, PSKC, TOTP};
 use crate::clock::Entropy;
 use crate::domain::oath::Algorithm;
-use crate::exchange::token::{Described, Encoding, Method};
+use crate::domain::oath::alphabet::Alphabet;
+use crate::exchange::token::{Described, Method};
 
 /// A container of `tokens`, in the order given. What RFC 6030 makes everybody understand protects it: AES in CBC mode, of
 /// 128 bits under a password and of the length of a pre-shared key, each value with a MAC by HMAC-SHA-1 under a key of its
@@ -91,10 +92,11 @@ fn package(out: &mut String, token: &Described, secret: &str) {
         }
         Method::Challenge { suite, counter } => (OCRA, Some(suite.as_str()), plain("Counter", *counter)),
     };
-    let encoding = match token.encoding {
-        Encoding::Decimal => "DECIMAL",
-        Encoding::Hexadecimal => "HEXADECIMAL",
-        Encoding::Alphanumeric => "ALPHANUMERIC",
+    let encoding = match token.alphabet {
+        Alphabet::Decimal => "DECIMAL",
+        Alphabet::Hexadecimal => "HEXADECIMAL",
+        Alphabet::Base32 => "ALPHANUMERIC",
+        Alphabet::Base64 => "BASE64",
     };
     let suite = suite.map(|suite| format!("<Suite>{}</Suite>", escaped(suite))).unwrap_or_default();
     // Only names that are registered may stand there (section 4.3.1); what we kept of others does not.
