@@ -57,7 +57,7 @@ const INVITED: [Tag; 5] = [
 const NEEDS_LINK: Option<Need> = Some(("link", "without the link nobody can enroll (R-588)"));
 
 /// Every kind of mail, in the order of the console.
-pub const MAILS: [MailKind; 13] = [
+pub const MAILS: [MailKind; 16] = [
     MailKind {
         id: "verification_code",
         title: "Verification code",
@@ -81,6 +81,18 @@ pub const MAILS: [MailKind; 13] = [
             ("link", "the button “This was not me”; alone on its line"),
         ],
         needs: Some(("link", "without the link nobody can stop an authenticator that a stranger added (R-120)")),
+    },
+    MailKind {
+        id: "removed_on_device",
+        title: "Authenticator removed on the device",
+        sent: "When somebody took the authenticator out of the app.",
+        tags: &[
+            ("device", "what the device is called"),
+            ("serial", "the authenticator's serial number"),
+            TIME,
+            ADDRESS,
+        ],
+        needs: None,
     },
     MailKind {
         id: "enrollment",
@@ -155,10 +167,37 @@ pub const MAILS: [MailKind; 13] = [
             ("person", "the user name of the person it is about; may be empty"),
             ("serial", "the authenticator's serial number; may be empty"),
             ("application", "the application; may be empty"),
+            ("detail", "what else is known, in English; may be empty"),
             TIME,
             ADDRESS,
         ],
         needs: None,
+    },
+    MailKind {
+        id: "alerts_gathered",
+        title: "Operator alerts of a burst",
+        sent: "When more alerts of a kind came in an hour than are told one by one.",
+        tags: &[
+            ("alert", "what they are about, in a few words"),
+            ("count", "how many there were"),
+            ("from", "when the first of them was"),
+            ("until", "when the last of them was"),
+            ("people", "the user names that are most often among them; may be empty"),
+        ],
+        needs: None,
+    },
+    MailKind {
+        id: "report",
+        title: "Scheduled report",
+        sent: "To operators who want a report regularly. Its table is attached where the tenant wants that.",
+        tags: &[
+            ("report", "what the report is called"),
+            ("from", "the beginning of its span"),
+            ("until", "the end of its span"),
+            ("rows", "how many rows it has"),
+            ("link", "the button that leads to the report at the console; alone on its line"),
+        ],
+        needs: Some(("link", "without the link nobody finds the report")),
     },
     MailKind { id: "test", title: "Test", sent: "By an operator.", tags: &[], needs: None },
 ];

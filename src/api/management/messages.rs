@@ -246,7 +246,7 @@ fn written(program: &Program, path: &Place, draft: Option<MessageDraft>) -> Resu
 }
 
 async fn preview(program: Program, path: Place, Body(draft): Body<MessageDraft>) -> Answer {
-    let render::Rendered { subject, text, html } = written(&program, &path, Some(draft))?;
+    let render::Rendered { subject, text, html, .. } = written(&program, &path, Some(draft))?;
     Ok(ok(&PreviewView { subject, text, html }))
 }
 

@@ -294,6 +294,7 @@ async fn make(
             let envelope = Envelope {
                 to: receiver.email.clone(),
                 name: config.tenant.name.clone(),
+                account: String::new(),
                 language: receiver.language.clone().unwrap_or_else(|| config.tenant.default_language.clone()),
                 tenant_code: config.tenant.code.to_string(),
                 organization: config.tenant.name.clone(),

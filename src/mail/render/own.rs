@@ -55,7 +55,26 @@ pub(super) fn values(words: &Writer<'_>, urls: &Urls, envelope: &Envelope) -> Va
         Letter::RecoveryCodeUsed { at, address, left } => {
             values.extend([("time", words.time(*at)), ("address", address.clone()), ("left", left.to_string())]);
         }
-        Letter::Alert { kind, at, person, serial, application, address } => {
+        Letter::RemovedOnDevice { device, serial, at, address } => values.extend([
+            ("device", no_link(device)),
+            ("serial", serial.clone()),
+            ("time", words.time(*at)),
+            ("address", address.clone()),
+        ]),
+        Letter::AlertsGathered { kind, count, from, until, people } => values.extend([
+            ("alert", words.say(&format!("alert-{}", kind.id().replace('_', "-")), &[])),
+            ("count", count.to_string()),
+            ("from", words.time(*from)),
+            ("until", words.time(*until)),
+            ("people", no_link(&people.join(", "))),
+        ]),
+        Letter::Report { name, from, until, rows, .. } => values.extend([
+            ("report", no_link(name)),
+            ("from", words.time(*from)),
+            ("until", words.time(*until)),
+            ("rows", rows.to_string()),
+        ]),
+        Letter::Alert { kind, at, person, serial, application, address, detail } => {
             let about = format!("alert-{}", kind.id().replace('_', "-"));
             values.extend([
                 ("alert", words.say(&about, &[])),
@@ -63,6 +82,7 @@ pub(super) fn values(words: &Writer<'_>, urls: &Urls, envelope: &Envelope) -> Va
                 ("person", person.clone()),
                 ("serial", serial.clone()),
                 ("application", application.clone()),
+                ("detail", no_link(detail)),
                 ("time", words.time(*at)),
                 ("address", address.clone()),
             ]);

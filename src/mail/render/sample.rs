@@ -1,5 +1,7 @@
 //! Letters that are sent to nobody: for previews, test mails and our own words with tags.
 
+use std::time::Duration;
+
 use crate::domain::alert;
 use crate::domain::ids::LinkId;
 use crate::domain::letter::{Envelope, Invitation, Letter};
@@ -20,6 +22,8 @@ pub struct Values {
     application: String,
     device: String,
     serial: String,
+    report: String,
+    detail: String,
     address: String,
     code: String,
     secret: String,
@@ -39,6 +43,8 @@ pub fn plausible(organization: &str, help: &str) -> Values {
         application: text("Notes"),
         device: text("Ada's phone"),
         serial: text("VEABCDEFGHIJ"),
+        report: text("Failed logins"),
+        detail: text("three times within a minute"),
         address: text("192.0.2.7"),
         code: text("314159"),
         secret: text("abcd2345efgh"),
@@ -58,6 +64,8 @@ pub(super) fn unmistakable() -> Values {
         application: text("⟦application⟧"),
         device: text("⟦device⟧"),
         serial: text("⟦serial⟧"),
+        report: text("⟦report⟧"),
+        detail: text("⟦detail⟧"),
         address: text("⟦address⟧"),
         code: text("⟦code⟧"),
         secret: text("QQQQWWWWZZZZ"),
@@ -69,8 +77,21 @@ pub(super) fn unmistakable() -> Values {
 /// A letter of this kind.
 #[must_use]
 pub fn envelope(kind: &MailKind, language: Language, values: &Values) -> Envelope {
-    let Values { name, account, organization, help, application, device, serial, address, code, secret, .. } =
-        values.clone();
+    let Values {
+        name,
+        account,
+        organization,
+        help,
+        application,
+        device,
+        serial,
+        report,
+        detail,
+        address,
+        code,
+        secret,
+        ..
+    } = values.clone();
     let at = Timestamp::from_seconds(1_800_000_000);
     let invitation = Invitation {
         link: LinkId::from_bits(1),
@@ -87,6 +108,23 @@ pub fn envelope(kind: &MailKind, language: Language, values: &Values) -> Envelop
         "enrolled" => {
             Letter::Enrolled { device, platform: Platform::Ios, serial, at, address, undo: "c2FtcGxl".to_owned() }
         }
+        "removed_on_device" => Letter::RemovedOnDevice { device, serial, at, address },
+        "alerts_gathered" => Letter::AlertsGathered {
+            kind: alert::Kind::ALL[0],
+            count: values.left,
+            from: at,
+            until: at.plus(Duration::from_secs(3540)),
+            people: vec![account.clone()],
+        },
+        "report" => Letter::Report {
+            name: report,
+            page: "reports".to_owned(),
+            from: at,
+            until: at.plus(Duration::from_secs(86_400)),
+            rows: values.left,
+            table: None,
+            too_long: false,
+        },
         "enrollment" => Letter::Enrollment(invitation),
         "enrollment_reminder" => Letter::EnrollmentReminder(invitation),
         "account_locked" => Letter::AccountLocked { until: Some(at) },
@@ -96,9 +134,15 @@ pub fn envelope(kind: &MailKind, language: Language, values: &Values) -> Envelop
         "recovery_codes_made" => Letter::RecoveryCodesMade { at, address },
         "recovery_code_used" => Letter::RecoveryCodeUsed { at, address, left: values.left },
         "help_desk_code" => Letter::HelpDeskCode { at },
-        "alert" => {
-            Letter::Alert { kind: alert::Kind::ALL[0], at, person: account.clone(), serial, application, address }
-        }
+        "alert" => Letter::Alert {
+            kind: alert::Kind::ALL[0],
+            at,
+            person: account.clone(),
+            serial,
+            application,
+            address,
+            detail,
+        },
         _ => Letter::Test,
     };
     Envelope {
