@@ -197,7 +197,12 @@ async fn imported_passcodes_are_written_as_the_file_says() {
         let work = async |connection: &mut _| token_exports::approve(&second, connection, tenant, number).await;
         world.site.house.db.write(work).await.unwrap().unwrap();
         let out = shell.path("out.xml");
-        shell.good(&["token", "export", "--secrets", "--request", &id, "--output", &out, "--key-file", &key]);
+        let carry_out =
+            ["token", "export", "--secrets", "--request", &id, "--output", &out, "--key-file", &key, "--json"];
+        let done: Value = serde_json::from_str(&shell.good(&carry_out)).unwrap();
+        assert_eq!(done["tokens"], 4, "{on:?}: {done}");
+        let people: Value = serde_json::from_str(&shell.good(&["user", "export", "--json"])).unwrap();
+        assert_eq!(people.as_array().map(Vec::len), Some(3), "{on:?}: {people}");
         let written = shell.read("out.xml");
         for named in ["HEXADECIMAL", "ALPHANUMERIC", "BASE64", "DECIMAL"] {
             assert!(written.contains(&format!("Encoding=\"{named}\"")), "{on:?} {named}: {written}");

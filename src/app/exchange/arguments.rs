@@ -73,7 +73,7 @@ pub struct TokenExport {
     #[arg(long, value_name = "STATE")]
     pub state: Option<String>,
     /// Only tokens of this kind: app, oath_app or oath.
-    #[arg(long, value_name = "KIND")]
+    #[arg(long, value_name = "KIND", visible_alias = "type")]
     pub kind: Option<String>,
     /// Only tokens whose serial numbers begin so.
     #[arg(long, value_name = "PREFIX", default_value = "")]
@@ -96,6 +96,9 @@ pub struct TokenExport {
     /// The code of the virtual server; not needed where there is only one.
     #[arg(long, value_name = "CODE")]
     pub tenant: Option<String>,
+    /// The list, and what is said of requests, as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `vestibule token approve-export`.
@@ -103,6 +106,9 @@ pub struct TokenExport {
 pub struct ApproveExport {
     /// The number of the request.
     pub id: String,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub json: bool,
     /// The code of the virtual server; not needed where there is only one.
     #[arg(long, value_name = "CODE")]
     pub tenant: Option<String>,
@@ -135,6 +141,9 @@ pub struct UserExport {
     /// How the list is written.
     #[arg(long, value_enum, default_value = "csv")]
     pub format: Listed,
+    /// The same as --format json.
+    #[arg(long)]
+    pub json: bool,
     /// Where to; must not exist.
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,

@@ -186,7 +186,7 @@ pub async fn export(settings: &Settings, asked: &UserExport) -> anyhow::Result<S
         groups
     };
     let text = match asked.format {
-        Listed::Csv => {
+        Listed::Csv if !asked.json => {
             // What the hash of a password is, is nobody's business.
             let head: Vec<&str> = COLUMNS.into_iter().filter(|name| *name != "password_hash").collect();
             let mut table = Written::new(&head);
@@ -206,7 +206,7 @@ pub async fn export(settings: &Settings, asked: &UserExport) -> anyhow::Result<S
             }
             table.text()
         }
-        Listed::Json => {
+        _ => {
             let all: Vec<_> = people
                 .iter()
                 .map(|user| {

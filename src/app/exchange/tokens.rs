@@ -58,7 +58,7 @@ pub async fn import(settings: &Settings, asked: &TokenImport) -> anyhow::Result<
     if others > 0 {
         notes.push(format!(
             "{others} have passcodes that are no decimal digits; no standard says how those come about: try one of them \
-             with \"vestibule token synchronize\" before you give them to people"
+             with \"vestibule token resync\" before you give them to people"
         ));
     }
     let mut progress = Progress::new(asked.common.progress, wanted.len());
@@ -230,6 +230,9 @@ pub async fn export(settings: &Settings, asked: &TokenExport) -> anyhow::Result<
     let work = async |connection: &mut Connection| token_exports::ask(&desk, connection, tenant, &scope).await;
     let id = place.site.house.db.write(work).await??;
     place.site.house.db.close().await;
+    if asked.json {
+        return Ok(Said::lines(printed(&json!({ "request": id.to_string(), "tokens": count }))));
+    }
     let lines = vec![
         format!("request {id}: {count} tokens with their secrets"),
         format!("another operator approves it within a day: vestibule token approve-export {id}"),
@@ -253,6 +256,10 @@ pub async fn approve(settings: &Settings, asked: &ApproveExport) -> anyhow::Resu
     let count = entries(&place, &filter(&export.scope)?).await?.iter().filter(|it| has_movable_secret(it)).count();
     place.site.house.db.close().await;
     let until = export.expires_at.rfc3339();
+    if asked.json {
+        let whole = json!({ "request": id.to_string(), "asked_by": export.asked_by, "tokens": count, "until": until });
+        return Ok(Said::lines(printed(&whole)));
+    }
     let line =
         format!("approved: {} may export {count} tokens with their secrets, once, until {until}", export.asked_by);
     Ok(Said::line(line))
@@ -318,12 +325,12 @@ async fn list(place: &Place, asked: &TokenExport, filter: &Filter) -> anyhow::Re
     place.site.house.db.close().await;
     let rows = entries.iter().map(cells);
     let text = match asked.format {
-        Listed::Csv => {
+        Listed::Csv if !asked.json => {
             let mut table = Written::new(&COLUMNS);
             rows.for_each(|row| table.row(row.iter().map(String::as_str)));
             table.text()
         }
-        Listed::Json => {
+        _ => {
             let all: Vec<Value> = rows
                 .map(|row| {
                     let members = COLUMNS.iter().zip(row);
@@ -388,6 +395,10 @@ async fn carry_out(place: &Place, asked: &TokenExport, id: &str) -> anyhow::Resu
     house.db.close().await;
     let text = pskc::write(&described, &protection, &house.entropy).map_err(anyhow::Error::msg)?;
     out.write_all(text.as_bytes()).and_then(|()| out.sync_all()).with_context(|| format!("{}", file.display()))?;
+    if asked.json {
+        let whole = json!({ "tokens": described.len(), "file": file.display().to_string() });
+        return Ok(Said::lines(printed(&whole)));
+    }
     let line = format!("{} tokens with their secrets are in {}, encrypted", described.len(), file.display());
     Ok(Said::line(line))
 }

@@ -7,12 +7,13 @@ use anyhow::Context as _;
 use super::Place;
 use crate::app::commands::desk;
 use crate::config::Settings;
+use crate::domain::authenticator::template::Synchronization;
 use crate::flow::administration::synchronize::synchronize;
 use crate::flow::challenge::answers;
 use crate::storage::tokens::{self, State};
 use crate::storage::{Connection, tenants};
 
-/// Reads two passcodes, one a line, and synchronizes the authenticator with this serial number.
+/// Reads two passcodes, one a line, and synchronizes the authenticator with this serial number. Gives that as it is stored.
 ///
 /// # Errors
 /// If there is no such authenticator, it is not active or answers challenges, or the passcodes are not right.
@@ -46,10 +47,10 @@ pub async fn resync(settings: &Settings, code: Option<&str>, serial: &str) -> an
     };
     let (first, second) = (next("first")?, next("second")?);
     let done = synchronize(&desk(&place.site), &config, &token, (&first, &second)).await?;
-    anyhow::ensure!(
-        done,
-        "these are not two passcodes of {serial}, one after the other and neither used; a clock that is off by more than 100 \
-         time steps has to be set right first"
-    );
-    Ok(format!("{serial} is synchronized"))
+    let far = match token.template.synchronization {
+        Synchronization::Time => "a clock that is off by more than 100 time steps has to be set right first",
+        Synchronization::Event => "one that was pressed more than 1000 times without a login cannot be found any more",
+    };
+    anyhow::ensure!(done, "these are not two passcodes of {serial}, one after the other and neither used; {far}");
+    Ok(serial)
 }

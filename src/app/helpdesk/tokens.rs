@@ -44,7 +44,11 @@ pub async fn run(settings: &Settings, asked: Asked) -> anyhow::Result<Said> {
         }
         Asked::Resync(one) => {
             let tenant = one.tenant.tenant.as_deref();
-            Ok(Said::line(synchronize::resync(settings, tenant, &one.serial).await?))
+            let serial = synchronize::resync(settings, tenant, &one.serial).await?;
+            Ok(match one.shape.json {
+                true => Said::lines(told::printed(&json!({ "serial": serial, "synchronized": true }))),
+                false => Said::line(format!("{serial} is synchronized")),
+            })
         }
         Asked::Revoke(revoke) => self::revoke(settings, &revoke).await,
         Asked::Rename { one, name } => rename(settings, &one.tenant, &one.serial, &name, one.shape).await,

@@ -269,13 +269,16 @@ fn say(json: bool, value: &serde_json::Value, words: &str) {
     if json { println!("{value}") } else { println!("{words}") }
 }
 
+/// Said where there is nothing to show.
+const NONE: &str = "There is no authenticator yet. Add one with: vestibule-authenticator activate STRING";
+
 fn list(store: &Store, json: bool) -> Result<(), Failure> {
     let entries = store.all()?;
     if json {
         let values: Vec<_> = entries.iter().map(Entry::public).collect();
         println!("{}", serde_json::Value::Array(values));
     } else if entries.is_empty() {
-        println!("There is no authenticator yet. Add one with: vestibule-authenticator activate STRING");
+        println!("{NONE}");
     } else {
         for entry in entries {
             let badge = if entry.state() == "active" { String::new() } else { format!("  [{}]", entry.state()) };

@@ -11,7 +11,7 @@ use vestibule::domain::activation::call::Call;
 use vestibule::domain::secret::SecretBytes;
 
 use super::store::{Entry, Kept, State, Store};
-use super::{Failure, clock, confirmed, failed, say};
+use super::{Failure, NONE, clock, confirmed, failed, say};
 
 /// How long a server may take: nobody waits for this.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -161,6 +161,9 @@ pub fn status(store: &Store, name: Option<&str>, json: bool) -> Result<(), Failu
         Some(_) => vec![store.find(name)?],
         None => store.all()?,
     };
+    if entries.is_empty() && !json {
+        println!("{NONE}");
+    }
     let (mut values, mut fault) = (Vec::new(), None);
     for entry in entries {
         let (entry, reached) = if !entry.has_server() {
