@@ -140,3 +140,39 @@ impl Enrollment {
 pub fn mailbox_proven(proven: Option<Timestamp>, now: Timestamp) -> bool {
     proven.is_some_and(|at| now.since(at) < MAILBOX_COUNTS_FOR)
 }
+
+/// How an activation came to the device, as its app says. Nothing depends on it: it tells operators which way their
+/// people take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Brought {
+    /// The QR code was scanned.
+    Qr,
+    /// The link or button of the page or the mail opened the app.
+    Link,
+    /// The string was copied.
+    Copied,
+    /// The short form was typed.
+    Typed,
+}
+
+impl Brought {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Qr, Self::Link, Self::Copied, Self::Typed];
+
+    /// The word in the protocol, in the database and in reports.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Qr => "qr",
+            Self::Link => "link",
+            Self::Copied => "copied",
+            Self::Typed => "typed",
+        }
+    }
+
+    /// What is called so.
+    #[must_use]
+    pub fn named(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|way| way.id() == id)
+    }
+}

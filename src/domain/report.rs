@@ -188,6 +188,7 @@ impl Kind {
                 ("rule", "Rule"),
                 ("seconds", "Duration (seconds)"),
                 ("correlation", "Login"),
+                ("brought_by", "Activation brought by"),
             ],
         }
     }

@@ -11,7 +11,7 @@ use crate::domain::activation::handshake::{
 };
 use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::authenticator::template::TokenTemplate;
-use crate::domain::enrollment::State as EnrollmentState;
+use crate::domain::enrollment::{Brought, State as EnrollmentState};
 use crate::domain::ids::{ActivationId, EnrollmentId, TenantId};
 use crate::domain::login::Stage;
 use crate::domain::login::step::Tokens;
@@ -118,7 +118,7 @@ pub async fn claim(
     realm: &Realm,
     visit: &Visit,
     base: &str,
-    (hello, mac): (&Hello, &[u8]),
+    (hello, mac, brought): (&Hello, &[u8], Option<Brought>),
 ) -> Result<Outcome<Claimed>> {
     let subject = house.address_subject(realm.tenant(), "claims", visit.address);
     let claimed = house.db.write(async |connection| {
@@ -176,7 +176,7 @@ pub async fn claim(
         let place = Place::new(tenant, "activation", "handshake_sealed", activation.id);
         let sealed = house.sealer.seal(place, &SecretBytes::new(serde_json::to_vec(&kept).unwrap_or_default()));
         let until = visit.now.plus(CONFIRM_WITHIN);
-        let device = device_of(hello);
+        let device = device_of(hello, brought);
         if !activations::claim(connection, tenant, activation.id, &hello.device_key, &sealed, &device, visit.now, until)
             .await?
         {
@@ -444,10 +444,11 @@ fn opened(house: &House, realm: &Realm, column: &'static str, id: ActivationId, 
 }
 
 /// What a device told about itself, cut to what an operator's table can show.
-fn device_of(hello: &Hello) -> serde_json::Value {
+fn device_of(hello: &Hello, brought: Option<Brought>) -> serde_json::Value {
     let short = |text: &str| text.chars().filter(|c| !c.is_control()).take(100).collect::<String>();
     serde_json::json!({ "name": short(&hello.device_name), "platform": hello.platform,
-        "os_version": short(&hello.os_version), "app_version": short(&hello.app_version) })
+        "os_version": short(&hello.os_version), "app_version": short(&hello.app_version),
+        "brought_by": brought.map(Brought::id) })
 }
 
 async fn record(

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::row::Row;
 use super::statement::{Record, Statement};
 use super::{Connection, Result};
-use crate::domain::enrollment::{Reached, State};
+use crate::domain::enrollment::{Brought, Reached, State};
 use crate::domain::ids::{ApplicationId, CorrelationId, EnrollmentId, GroupId, TenantId, UserId};
 use crate::domain::policy::platform::Platform;
 use crate::domain::timestamp::Timestamp;
@@ -103,6 +103,8 @@ pub struct Told {
     pub name: String,
     /// How it came about; `None` where it was begun before this was written down.
     pub method: Option<String>,
+    /// How the activation came to the device, as its app says; `None` where it does not.
+    pub brought: Option<Brought>,
     /// The furthest step, by its published name.
     pub reached: &'static str,
     /// How it ended.
@@ -264,6 +266,7 @@ fn told(row: Record, now: Timestamp) -> Result<Told> {
         username: row.text_or_none("username")?,
         name: name.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" "),
         method: row.text_or_none("method")?,
+        brought: device.get("brought_by").and_then(Value::as_str).and_then(Brought::named),
         reached: reached.unwrap_or(Reached::Started).id(),
         outcome: Outcome::of(state, reason.as_deref(), now.since(updated_at) >= LEFT),
         reason,

@@ -6,7 +6,10 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use vestibule::domain::activation::call::Call;
+use vestibule::domain::activation::string::ActivationString;
+use vestibule::domain::enrollment::Brought;
 use vestibule::domain::secret::SecretBytes;
+use vestibule::storage::enrollment_history::{self, Filter};
 
 use crate::abuse::{Device, acme, person};
 use crate::process::Service;
@@ -39,6 +42,47 @@ async fn activated(visitor: &mut Visitor, seen: &Seen, store: &Path, name: &str)
     let seen = visitor.press(&seen, "check-now", &[]).await;
     let seen = visitor.press(&seen, "continue", &[("code", &passcode(store, name))]).await;
     assert!(!code_of(&seen).0.is_empty(), "{}", seen.body);
+}
+
+/// operators see how an activation came to the device.
+#[actix_web::test]
+async fn the_history_tells_how_an_activation_was_brought() {
+    for on in BOTH {
+        let world = World::at_this_time(on).await;
+        world.apply(&acme(&(person("grace") + &person("mary") + &person("rosa")))).await;
+        let folder = tempfile::tempdir().unwrap();
+        for (who, brought) in [("grace", "copied"), ("mary", "link"), ("rosa", "typed")] {
+            let mut visitor = Visitor::new(&world.url);
+            let seen = after_password(&world, &mut visitor, who, PASSWORD).await;
+            let seen = visitor.press(&seen, "add-authenticator", &[]).await;
+            let code = world.code(&format!("{who}@acme.test"), 0).await;
+            let seen = visitor.press(&seen, "continue", &[("code", &code)]).await;
+            let seen = visitor.press(&seen, "platform-command_line", &[]).await;
+            let string = seen.find("[data-activation-string]").expect("an activation string");
+            let (base, short) = (world.base(), ActivationString::parse(&string).unwrap().to_short());
+            let link = format!("vestibule-authenticator:{string}");
+            let arguments = match brought {
+                "copied" => vec!["activate", string.as_str()],
+                "link" => vec!["activate", link.as_str()],
+                _ => vec!["activate", short.as_str(), "--server", base.as_str()],
+            };
+            let (exit, out) = app(folder.path(), &[&arguments[..], &["--name", who]].concat());
+            assert_eq!(exit, 0, "{out}");
+            let seen = visitor.press(&seen, "check-now", &[]).await;
+            let seen = visitor.press(&seen, "continue", &[("code", &passcode(folder.path(), who))]).await;
+            assert!(!code_of(&seen).0.is_empty(), "{}", seen.body);
+        }
+        let (tenant, now) = (world.tenant().await, world.clock_now());
+        let all = Filter::default();
+        let asked = async |connection: &mut _| enrollment_history::page(connection, tenant, &all, None, 10, now).await;
+        let page = world.site.house.db.read(asked).await.unwrap();
+        let mut told: Vec<_> = page.rows.iter().map(|row| (row.username.as_deref().unwrap(), row.brought)).collect();
+        told.sort_by_key(|(who, _)| *who);
+        let expected =
+            [("grace", Some(Brought::Copied)), ("mary", Some(Brought::Link)), ("rosa", Some(Brought::Typed))];
+        assert_eq!(told, expected, "{on:?}");
+        world.stop().await;
+    }
 }
 
 /// Changes a member of the file of an authenticator.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::problem;
 use crate::domain::activation::handshake::{Hello, VERSION};
+use crate::domain::enrollment::Brought;
 use crate::domain::ids::ActivationId;
 use crate::flow::activation;
 use crate::http::{Answer, Call};
@@ -27,6 +28,9 @@ struct ClaimBody {
     app_version: String,
     device_name: String,
     mac: String,
+    /// Not in the MAC, which is as it was published; nothing depends on it.
+    #[serde(default)]
+    brought_by: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -74,7 +78,9 @@ pub(super) async fn claim(call: Call, body: web::Bytes) -> Answer {
         device_name: body.device_name,
     };
     let base = call.site.urls.base(call.realm.code());
-    let claimed = activation::claim(&call.site.house, &call.realm, &call.visit, &base, (&hello, &mac)).await?;
+    // A word of a later version tells nothing.
+    let brought = body.brought_by.as_deref().and_then(Brought::named);
+    let claimed = activation::claim(&call.site.house, &call.realm, &call.visit, &base, (&hello, &mac, brought)).await?;
     Ok(match claimed {
         Ok(claimed) => HttpResponse::Ok().json(ClaimAnswer {
             server_key: URL_SAFE_NO_PAD.encode(claimed.server_key),

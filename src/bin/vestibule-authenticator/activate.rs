@@ -9,6 +9,7 @@ use vestibule::clock::{Clock, Entropy};
 use vestibule::domain::activation::handshake::{Hello, NONCE_LENGTH, Pair, Parameters, VERSION, claim_mac, transcript};
 use vestibule::domain::activation::string::ActivationString;
 use vestibule::domain::authenticator::template::{PinType, Synchronization, TokenTemplate};
+use vestibule::domain::enrollment::Brought;
 use vestibule::domain::oath::uri::{Kind, OtpAuth};
 use vestibule::domain::secret::SecretBytes;
 
@@ -21,9 +22,13 @@ const TRIES: u32 = 3;
 /// Adds an authenticator.
 pub fn run(store: &Store, wanted: &Activate, json: bool) -> Result<(), Failure> {
     let text = text_of(wanted)?;
+    let mut brought = if wanted.qr.is_some() { Brought::Qr } else { Brought::Copied };
     // A link of the app's own scheme, `vestibule-authenticator:https://…`, as "Open the app" hands it over.
     let text = match text.split_once(':') {
-        Some((_, inner)) if inner.starts_with("http") => inner.to_owned(),
+        Some((_, inner)) if inner.starts_with("http") => {
+            brought = Brought::Link;
+            inner.to_owned()
+        }
         _ => text,
     };
     let entry = if text.starts_with("otpauth://") {
@@ -31,13 +36,14 @@ pub fn run(store: &Store, wanted: &Activate, json: bool) -> Result<(), Failure> 
     } else {
         let string = match &wanted.server {
             Some(server) if !text.contains("/activate#") => {
+                brought = Brought::Typed;
                 ActivationString::parse_short(server.trim_end_matches('/'), &text)
             }
             _ => ActivationString::parse(&text),
         };
         let string = string.map_err(|error| failed(format!("the activation string {error} [str.checksum]")))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-        runtime.block_on(ours(store, &string, wanted))?
+        runtime.block_on(ours(store, (&string, brought), wanted))?
     };
     store.put(&entry)?;
     store.log(&format!("added {} of {} at {}", entry.serial, entry.account, entry.organization));
@@ -125,7 +131,7 @@ struct Problem {
 }
 
 /// An authenticator by our own protocol.
-async fn ours(store: &Store, string: &ActivationString, wanted: &Activate) -> Result<Entry, Failure> {
+async fn ours(store: &Store, string: (&ActivationString, Brought), wanted: &Activate) -> Result<Entry, Failure> {
     let pair =
         (0..8).find_map(|_| Pair::of_random(&Entropy::System.bytes())).ok_or_else(|| failed("no key could be made"))?;
     let mut tried = 1;
@@ -139,7 +145,12 @@ async fn ours(store: &Store, string: &ActivationString, wanted: &Activate) -> Re
 }
 
 /// Claims the activation with this key, and confirms it.
-async fn agreed(store: &Store, string: &ActivationString, wanted: &Activate, pair: &Pair) -> Result<Entry, Failure> {
+async fn agreed(
+    store: &Store,
+    (string, brought): (&ActivationString, Brought),
+    wanted: &Activate,
+    pair: &Pair,
+) -> Result<Entry, Failure> {
     let base = string.base.as_str();
     let hello = Hello {
         activation: string.id,
@@ -156,6 +167,7 @@ async fn agreed(store: &Store, string: &ActivationString, wanted: &Activate, pai
         "version": VERSION, "activation": string.id.to_string(), "device_key": URL_SAFE_NO_PAD.encode(&hello.device_key),
         "nonce": URL_SAFE_NO_PAD.encode(&hello.nonce), "platform": hello.platform, "os_version": hello.os_version,
         "app_version": hello.app_version, "device_name": hello.device_name, "mac": URL_SAFE_NO_PAD.encode(mac),
+        "brought_by": brought.id(),
     });
     let claimed: Claimed = call(&client, &format!("{base}/api/authenticator/v1/activation/claim"), &claim).await?;
     let octets = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| failed("the server's answer is malformed"));

@@ -10,6 +10,7 @@ use super::Desk;
 use crate::domain::audit::Action;
 use crate::domain::audit::authentication::{self, Credential, Outcome as Proof};
 use crate::domain::audit::chain::Entry;
+use crate::domain::enrollment::Brought;
 use crate::domain::ids::{ApplicationId, CorrelationId, EnrollmentId, GroupId, TenantId, UserId};
 use crate::domain::name::key_of;
 use crate::domain::policy::platform::Platform;
@@ -398,6 +399,7 @@ fn enrollments(config: &TenantConfig, page: enrollment_history::Page) -> Page {
             rule.unwrap_or_default(),
             row.took.as_secs().to_string(),
             row.correlation.map(|id| id.to_string()).unwrap_or_default(),
+            row.brought.map(Brought::id).unwrap_or_default().to_owned(),
         ]
     });
     Page { keys, rows: rows.collect(), next: page.next.map(|id| id.to_string()) }
