@@ -90,7 +90,7 @@ fn every_text_can_be_said() {
             for number in [0_u64, 1, 2, 5, 21] {
                 let names = variables(&words);
                 let values: Vec<(&'static str, vestibule::i18n::Value)> =
-                    ["seconds", "minutes", "hours", "left", "digits", "step", "steps", "most"]
+                    ["seconds", "minutes", "hours", "left", "digits", "step", "steps", "most", "count"]
                         .into_iter()
                         .map(|name| (name, number.into()))
                         .chain(
