@@ -62,13 +62,14 @@ pub async fn mail(house: &House, now: Timestamp) -> storage::Result<usize> {
                 return Ok(());
             }
             let event = Event::new(now, mail.tenant, Actor::System, Action::MailFailed).on("mail", mail.id);
-            let detail = json!({ "kind": mail.kind, "domain": mail.domain, "reason": mail.error });
+            let reason = without_addresses(&mail.error);
+            let detail = json!({ "kind": mail.kind, "domain": mail.domain, "reason": reason });
             house.record(connection, event.with(detail)).await?;
             // A mail about a mail that does not arrive would not arrive, either, and be told of again.
             if mail.kind.starts_with("alert") {
                 return Ok(());
             }
-            let words = format!("{} to {}: {}", mail.kind, mail.domain, mail.error);
+            let words = format!("{} to {}: {reason}", mail.kind, mail.domain);
             alerts::raise(connection, house, &config, &Alert::of_the_service(Kind::MailFailure, now, words)).await
         });
         tell.await?;
@@ -89,6 +90,12 @@ pub async fn mail(house: &House, now: Timestamp) -> storage::Result<usize> {
         house.mail_waits.notify_one();
     }
     Ok(lost.len())
+}
+
+/// What a mail server said without the mail addresses in it: it may repeat the receiver's.
+fn without_addresses(answer: &str) -> String {
+    let plain = |word: &str| if word.contains('@') { "…".to_owned() } else { word.to_owned() };
+    answer.split_whitespace().map(plain).collect::<Vec<_>>().join(" ")
 }
 
 /// Tells operators of certificates of applications, and of ours for SAML, that run out.
@@ -159,4 +166,16 @@ pub(super) async fn broken_chain(
     let Some(config) = config_of(house, tenant).await? else { return Ok(()) };
     let alert = Alert::of_the_service(Kind::AuditChainBroken, now, fault.to_string());
     alerts::raise_alone(house, &config, &alert).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// no full address stands in an event or an alert.
+    #[test]
+    fn an_answer_of_a_mail_server_loses_its_addresses() {
+        let answer = "550 5.1.1 <ada@acme.test>: no such user ada@acme.test here";
+        assert_eq!(without_addresses(answer), "550 5.1.1 … no such user … here");
+    }
 }
