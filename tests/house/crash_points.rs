@@ -205,7 +205,7 @@ impl Crash {
                 self.running.end();
                 // The server looks only when the statement ends whether somebody is still there; then it rolls back.
                 for id in sleeping {
-                    mariadb::run_in(&self.service.database, &format!("KILL {id}"));
+                    mariadb::end(id);
                 }
             }
         }

@@ -41,6 +41,13 @@ pub fn run_in(database: &str, statements: &str) {
     sql(server, &format!("USE {name}; {statements}"));
 }
 
+/// Ends a connection, if it is still there.
+pub fn end(id: u64) {
+    let server = SERVER.get_or_init(start);
+    // Nothing is lost if the server has ended it meanwhile.
+    client(server, &format!("KILL {id}"));
+}
+
 /// The connections to the database of this address that sleep in the middle of a statement.
 pub fn sleeping_in(database: &str) -> Vec<u64> {
     let server = SERVER.get_or_init(start);
