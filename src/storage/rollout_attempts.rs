@@ -161,6 +161,7 @@ pub fn outdated(tenant: TenantId, now: Timestamp) -> Statement {
 /// How it went with the people of a wave whose attempts began after `since`; what was begun before `abandoned` and has not
 /// come to an end is a failure.
 pub fn trouble(tenant: TenantId, wave: WaveId, since: Timestamp, abandoned: Timestamp) -> Question<Trouble> {
+    // Sorted by people it would be found without sorting, by reading every attempt that there ever was.
     let statement = Statement::new(
         "SELECT COUNT(*) AS asked, COUNT(CASE WHEN done = 1 THEN 1 END) AS completed, \
          COUNT(CASE WHEN done = 0 AND failed = 1 THEN 1 END) AS failed, COUNT(CASE WHEN helped = 1 THEN 1 END) AS helped FROM (SELECT a.user_id, \
@@ -169,7 +170,7 @@ pub fn trouble(tenant: TenantId, wave: WaveId, since: Timestamp, abandoned: Time
          THEN 1 ELSE 0 END) AS failed, \
          MAX(CASE WHEN p.helped_at >= ? THEN 1 ELSE 0 END) AS helped \
          FROM rollout_attempt a LEFT JOIN rollout_place p ON p.tenant_id = a.tenant_id AND p.user_id = a.user_id \
-         WHERE a.tenant_id = ? AND a.at >= ? AND a.wave_id = ? GROUP BY a.user_id) people",
+         WHERE a.tenant_id = ? AND a.at >= ? AND a.wave_id = ? GROUP BY +a.user_id) people",
     );
     let statement =
         statement.bind(abandoned.micros()).bind(since.micros()).shown(tenant).bind(since.micros()).shown(wave);

@@ -56,6 +56,8 @@ pub struct Found {
 /// The session that a browser's cookie finds, the person whose it is, and whether there are authenticators: all that
 /// single sign-on asks, in one question.
 pub async fn standing(connection: &mut Connection, tenant: TenantId, cookie_hash: &str) -> Result<Option<Found>> {
+    // The sign before a state keeps SQLite, which has no statistics, from the index of states: it would read the authenticators
+    // of everybody to find one person's.
     let row = Statement::new(
         "SELECT sso_session.id AS id, sso_session.tenant_id AS tenant_id, user_id, \
          sso_session.security_version AS session_version, password_at, otp_at, token_id, started_at, last_seen_at, \
@@ -64,9 +66,9 @@ pub async fn standing(connection: &mut Connection, tenant: TenantId, cookie_hash
          (SELECT GROUP_CONCAT(group_id) FROM group_member WHERE group_member.tenant_id = user_account.tenant_id \
          AND group_member.user_id = user_account.id) AS group_ids, \
          (SELECT COUNT(*) FROM token WHERE token.tenant_id = user_account.tenant_id \
-         AND token.user_id = user_account.id AND state = 'active') AS active_tokens, \
+         AND token.user_id = user_account.id AND +state = 'active') AS active_tokens, \
          (SELECT COUNT(*) FROM token WHERE token.tenant_id = user_account.tenant_id \
-         AND token.user_id = user_account.id AND state IN ('active', 'suspended', 'locked')) AS tokens, \
+         AND token.user_id = user_account.id AND +state IN ('active', 'suspended', 'locked')) AS tokens, \
          (SELECT enrolled_at FROM token WHERE token.tenant_id = sso_session.tenant_id \
          AND token.id = sso_session.token_id) AS enrolled_at, \
          (SELECT enrolled_by FROM token WHERE token.tenant_id = sso_session.tenant_id \

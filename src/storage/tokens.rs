@@ -344,7 +344,7 @@ pub async fn fail(
     now: Timestamp,
 ) -> Result<u64> {
     Statement::new(
-        "UPDATE token SET failed_count = failed_count + 1 WHERE tenant_id = ? AND user_id = ? AND state = 'active'",
+        "UPDATE token SET failed_count = failed_count + 1 WHERE tenant_id = ? AND user_id = ? AND +state = 'active'",
     )
     .shown(tenant)
     .shown(user)
@@ -352,7 +352,7 @@ pub async fn fail(
     .await?;
     let locked = Statement::new(
         "UPDATE token SET state = 'locked', state_reason = 'attempts', lock_reason = 'attempts', state_at = ?, \
-         updated_at = ? WHERE tenant_id = ? AND user_id = ? AND state = 'active' AND failed_count >= ?",
+         updated_at = ? WHERE tenant_id = ? AND user_id = ? AND +state = 'active' AND failed_count >= ?",
     )
     .bind(now.micros())
     .bind(now.micros())

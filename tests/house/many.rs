@@ -229,3 +229,61 @@ async fn very_many_people_come_from_a_table() {
         world.stop().await;
     }
 }
+
+/// The statements that stand in the source of `storage`, each as a whole.
+fn statements() -> Vec<String> {
+    fn sources(folder: &std::path::Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, found);
+            } else {
+                found.push(std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    let mut all = Vec::new();
+    sources(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/storage"), &mut all);
+    let mut found = Vec::new();
+    for source in all {
+        let source = source.split("#[cfg(test)]").next().unwrap();
+        // A text that goes on in the next line does so after a backslash.
+        for text in source.replace("\\\n", "").split('"').skip(1).step_by(2) {
+            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let whole = ["SELECT ", "UPDATE ", "DELETE "].iter().any(|word| text.starts_with(word));
+            if whole && !text.contains('{') {
+                found.push(text);
+            }
+        }
+    }
+    found
+}
+
+/// "Fast": no statement about one person reads the authenticators or attempts of everybody, and none that somebody waits for reads
+/// a table of people from one end to the other. SQLite has no statistics, and takes what looks best in the text.
+#[actix_web::test]
+async fn no_statement_about_somebody_reads_everybody() {
+    let world = World::new(On::Sqlite).await;
+    let mut seen = 0;
+    for text in statements() {
+        let explained: &'static str = format!("EXPLAIN QUERY PLAN {text}").leak();
+        let values = vec![vestibule::storage::statement::Value::Null; text.matches('?').count()];
+        let statement = Statement::new(explained).with(values);
+        // Texts of MySQL, and heads that are put together with others, are no statements here.
+        let Ok(rows) = world.site.house.db.read(async |connection| statement.rows(connection).await).await else {
+            continue;
+        };
+        seen += 1;
+        let plan: Vec<&str> = rows.iter().filter_map(|row| row.text("detail").ok().flatten()).collect();
+        let by_state = plan.iter().any(|line| line.contains("INDEX token_state"));
+        assert!(!by_state || !text.contains("user_id = ") || text.contains("serial >= ?"), "{text}\n{plan:#?}");
+        // Expiry, sealing anew, a restored backup and the schema look at everything, and nobody waits for them.
+        let whole =
+            ["token", "user_account", "group_member", "rollout_attempt", "access_log", "audit_event", "audit_mark"];
+        let scanned = plan.iter().any(|line| whole.iter().any(|table| *line == format!("SCAN {table}")));
+        let allowed = text.contains("sealed AS sealed") || text.contains("GLOB");
+        assert!(!scanned || allowed, "{text}\n{plan:#?}");
+    }
+    assert!(seen > 150, "the source was read: {seen}");
+    world.stop().await;
+}
