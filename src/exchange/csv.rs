@@ -275,6 +275,12 @@ impl Written {
         table
     }
 
+    /// More lines of a table whose head was written before.
+    #[must_use]
+    pub const fn more() -> Self {
+        Self(String::new())
+    }
+
     /// One more line.
     pub fn row<'a>(&mut self, cells: impl IntoIterator<Item = &'a str>) {
         for (at, cell) in cells.into_iter().enumerate() {

@@ -6,6 +6,7 @@ pub mod brand;
 pub mod call;
 pub mod cookies;
 pub mod fault;
+pub mod files;
 pub mod form;
 pub mod guard;
 pub mod headers;
