@@ -42,12 +42,16 @@ const live = document.querySelector("[data-live]");
 const liveSwitch = document.querySelector("[data-live-switch]");
 if (live) {
   if (liveSwitch) liveSwitch.hidden = false;
-  setInterval(async () => {
+  // What is being counted is there soon.
+  const soon = () => (live.querySelector("[data-counting]") ? 2000 : 30000);
+  const look = async () => {
     const wanted = liveSwitch?.querySelector("input").checked ?? true;
     if (!wanted || document.hidden || live.contains(document.activeElement) || !getSelection().isCollapsed) return;
     const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
     if (!answer?.ok || answer.redirected) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-live]");
     if (fresh && fresh.innerHTML !== live.innerHTML) live.replaceChildren(...fresh.childNodes);
-  }, 30000);
+  };
+  const again = () => setTimeout(() => look().finally(again), soon());
+  again();
 }

@@ -52,6 +52,7 @@ pub fn start(settings: &Settings, site: &web::Data<Site>, transport: Transport) 
         rt::spawn(audit::look_forever(site.clone(), owner)),
         rt::spawn(work_forever(site.clone(), owner)),
         rt::spawn(rollout::forever(site.clone(), owner)),
+        rt::spawn(rollout::count_forever(site.clone(), owner)),
         rt::spawn(call_forever(site.clone())),
         rt::spawn(watch_forever(site.clone(), owner)),
         rt::spawn(report_forever(site.clone(), owner)),

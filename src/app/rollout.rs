@@ -18,11 +18,11 @@ use crate::domain::funnel::spoken;
 use crate::domain::ids::CorrelationId;
 use crate::domain::name::key_of;
 use crate::domain::policy::staging::Wave;
-use crate::domain::timestamp::Timestamp;
 use crate::flow::administration::rollout_told::{EffectTold, FunnelTold, PeopleTold, RolloutTold, parts_table};
+use crate::flow::administration::tally::{self, Asked, Pace};
 use crate::flow::administration::{Desk, rollout};
 use crate::http::Site;
-use crate::storage::rollout_funnel::{By, Filter};
+use crate::storage::rollout_funnel::By;
 use crate::storage::{self, Connection, leases, tenants};
 
 /// How often the brake looks.
@@ -36,6 +36,23 @@ pub async fn forever(site: web::Data<Site>, owner: CorrelationId) {
             Ok(0) => {}
             Ok(paused) => tracing::warn!(paused, "waves of the rollout pause"),
             Err(error) => tracing::warn!(%error, "the rollout could not be looked at"),
+        }
+    }
+}
+
+/// How often it is looked whether there is something to count.
+const COUNT: Duration = Duration::from_millis(500);
+
+/// Counts what is to be counted over everybody, until the task is aborted.
+pub async fn count_forever(site: web::Data<Site>, owner: CorrelationId) {
+    loop {
+        match tally::round(&site.house, owner).await {
+            Ok(true) => {}
+            Ok(false) => rt::time::sleep(COUNT).await,
+            Err(error) => {
+                tracing::warn!(%error, "people could not be counted");
+                rt::time::sleep(20 * COUNT).await;
+            }
         }
     }
 }
@@ -107,7 +124,6 @@ pub async fn run(settings: &Settings, asked: Rollout) -> anyhow::Result<Said> {
         }
         Rollout::Funnel { by, days, group, wave, platform, language, tenant, shape } => {
             let place = Place::of(settings, tenant.tenant.as_deref()).await?;
-            let now = place.site.house.clock.now();
             let group = match group {
                 Some(name) => {
                     let found = place.config.groups.iter().find(|group| key_of(&group.name) == key_of(&name));
@@ -116,9 +132,7 @@ pub async fn run(settings: &Settings, asked: Rollout) -> anyhow::Result<Said> {
                 None => None,
             };
             let wave = wave.map(|name| find(&place, &name).map(|wave| wave.id)).transpose()?;
-            let since = Some(now.minus(Duration::from_secs(u64::from(days) * 86_400)));
-            let filter = Filter { since, group, platform, language, wave };
-            funnel(&place, by, &filter, now, shape).await
+            funnel(&place, &Asked { by, days, group, platform, language, wave }, shape).await
         }
     }
 }
@@ -148,8 +162,8 @@ fn people(told: &PeopleTold) -> String {
 async fn show(settings: &Settings, tenant: &OfTenant, shape: Shape) -> anyhow::Result<Said> {
     let place = Place::of(settings, tenant.tenant.as_deref()).await?;
     let now = place.site.house.clock.now();
-    let look = async |connection: &mut Connection| rollout::state(connection, &place.config, now).await;
-    let told = RolloutTold::of(&place.site.house.db.read(look).await?, &place.config, now);
+    let state = rollout::state(&place.site.house, &place.config, Pace::ToTheEnd).await?;
+    let told = RolloutTold::of(&state, &place.config, now);
     if shape.json {
         return printed(&told);
     }
@@ -161,21 +175,23 @@ async fn show(settings: &Settings, tenant: &OfTenant, shape: Shape) -> anyhow::R
             wave.name,
             wave.state,
             wave.starts_at,
-            wave.was_asked,
+            wave.counts.was_asked.unwrap_or(0),
             wave.asked_today,
-            wave.started,
-            wave.completed,
-            wave.failed
+            wave.counts.started.unwrap_or(0),
+            wave.counts.completed.unwrap_or(0),
+            wave.counts.failed.unwrap_or(0)
         ));
-        lines.push(format!("  {}", people(&wave.people)));
+        lines.extend(wave.counts.people.iter().map(|counted| format!("  {}", people(counted))));
         if let Some(pause) = &wave.pause {
             let everybody = if pause.everybody { ", everybody goes on as before" } else { "" };
             lines.push(format!("  paused since {}: {}{everybody}", pause.since, pause.reason));
         }
     }
-    lines.push(format!("in no wave: {}", people(&told.in_no_wave)));
-    lines.push(format!("let in as before in the last 30 days: {} people", told.observed.people));
-    for obstacle in told.observed.obstacles.iter().filter(|obstacle| !obstacle.item.is_empty()) {
+    lines.extend(told.in_no_wave.iter().map(|rest| format!("in no wave: {}", people(rest))));
+    let observed = told.observed.iter();
+    lines.extend(observed.map(|seen| format!("let in as before in the last 30 days: {} people", seen.people)));
+    let obstacles = told.observed.iter().flat_map(|seen| &seen.obstacles);
+    for obstacle in obstacles.filter(|obstacle| !obstacle.item.is_empty()) {
         lines.push(format!("  {} of them could not have enrolled: {}", obstacle.people, obstacle.item));
     }
     Ok(Said::lines(lines))
@@ -191,10 +207,9 @@ async fn effect(settings: &Settings, file: Option<PathBuf>, tenant: &OfTenant, s
             mine.with_context(|| format!("the file says nothing of tenant \"{}\"", place.config.tenant.code))?.2
         }
     };
-    let look = async |connection: &mut Connection| {
-        rollout::effect(connection, &config, &config.settings.self_provisioning).await
-    };
-    let told = EffectTold::from(&place.site.house.db.read(look).await?);
+    let (house, draft) = (&place.site.house, &config.settings.self_provisioning);
+    let effect = rollout::effect(house, &config, draft, Pace::ToTheEnd).await?.value();
+    let told = EffectTold::from(&effect.context("everybody was counted")?.1);
     if shape.json {
         return printed(&told);
     }
@@ -214,11 +229,12 @@ async fn effect(settings: &Settings, file: Option<PathBuf>, tenant: &OfTenant, s
     Ok(Said::lines(lines))
 }
 
-async fn funnel(place: &Place, by: By, filter: &Filter, now: Timestamp, shape: Shape) -> anyhow::Result<Said> {
-    let look = async |connection: &mut Connection| rollout::funnel(connection, &place.config, (by, filter), now).await;
-    let funnel = place.site.house.db.read(look).await?;
+async fn funnel(place: &Place, asked: &Asked, shape: Shape) -> anyhow::Result<Said> {
+    let by = asked.by;
+    let funnel = rollout::funnel(&place.site.house, &place.config, asked, Pace::ToTheEnd).await?.value();
+    let funnel = funnel.context("everybody was counted")?.1;
     if shape.json {
-        return printed(&FunnelTold::of(&funnel, by.id(), now));
+        return printed(&FunnelTold::of(&funnel, by.id()));
     }
     let mut lines = Vec::new();
     for bar in &funnel.bars {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A step on the way to an authenticator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// An authenticator was asked for.
@@ -83,7 +83,7 @@ impl Stage {
 }
 
 /// How many people came how far. A person with several attempts counts once, with the furthest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Reached {
     /// By step, in the order of [`Stage::ALL`].
     pub people: [u64; 9],
@@ -92,6 +92,16 @@ pub struct Reached {
 }
 
 impl Reached {
+    /// Both together: of different people.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        for (mine, theirs) in self.people.iter_mut().zip(other.people) {
+            *mine += theirs;
+        }
+        self.failed += other.failed;
+        self
+    }
+
     /// How many reached a step.
     #[must_use]
     pub fn at(&self, stage: Stage) -> u64 {
@@ -100,7 +110,7 @@ impl Reached {
 }
 
 /// One step of the funnel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bar {
     /// The step.
     pub stage: Stage,

@@ -60,6 +60,8 @@ pub async fn run(connection: &mut Connection, now: Timestamp) -> Result<u64> {
         ("DELETE FROM account_lock WHERE locked_until < ?", now.micros()),
         // No wait after a change of address is longer.
         ("DELETE FROM address_change WHERE changed_at < ?", month),
+        // What was counted over everybody, and nobody wanted to know since.
+        ("DELETE FROM tally WHERE asked_at < ?", old),
         ("DELETE FROM alert WHERE at < ?", now.minus(Duration::from_secs(400 * 86_400)).micros()),
         ("DELETE FROM webhook_delivery WHERE state <> 'waiting' AND created_at < ?", month),
         ("DELETE FROM help_desk_code WHERE expires_at < ?", month),

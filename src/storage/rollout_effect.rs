@@ -1,14 +1,17 @@
 //! What settings of the rollout would do, in numbers (R-039): counted by the database, nobody is loaded.
 
+use serde::{Deserialize, Serialize};
+
+use super::parts::Part;
 use super::row::Row;
 use super::statement::{Statement, Value};
 use super::{Connection, Result};
-use crate::domain::ids::{GroupId, TenantId, WaveId};
+use crate::domain::ids::{GroupId, TenantId};
 use crate::domain::policy::provisioning::{SelfProvisioning, TargetUsers};
-use crate::domain::policy::staging::Mode;
+use crate::domain::policy::staging::{Mode, Wave};
 
 /// People of a wave, or of all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct People {
     /// Among the target users, with an account that may be used.
     pub targeted: u64,
@@ -70,7 +73,7 @@ impl Text {
     }
 }
 
-/// The people of each wave, and those of none (`None`), under these settings.
+/// The people of each wave, in their order, and then those of none, under these settings: those in a part of all people.
 ///
 /// # Errors
 /// If the database fails.
@@ -78,53 +81,11 @@ pub async fn effect(
     connection: &mut Connection,
     tenant: TenantId,
     settings: &SelfProvisioning,
-) -> Result<Vec<(Option<WaveId>, People)>> {
-    let waves = if settings.staging.rollout == Mode::Waves { settings.staging.wave.as_slice() } else { &[] };
-    let mut text = Text::default();
-    text.add("SELECT wave, has_token, has_mail, enabled, had_token, COUNT(*) AS people FROM (SELECT CASE ");
-    for (number, wave) in waves.iter().enumerate() {
-        text.add("WHEN 1 = 1");
-        if !wave.groups.is_empty() {
-            text.add(" AND ");
-            text.is_member(&wave.groups);
-        }
-        if let Some(threshold) = wave.threshold() {
-            // As [`crate::domain::policy::staging::Wave::threshold`] says.
-            text.add(" AND SUBSTR(user_account.id, 23, 3) < ?");
-            text.value(threshold);
-        }
-        text.add(" THEN ? ");
-        text.value(i64::try_from(number + 1).unwrap_or(0));
-    }
-    text.add(
-        "WHEN 1 = 0 THEN 0 ELSE 0 END AS wave, \
-         CASE WHEN first_enrolled_at IS NOT NULL AND EXISTS (SELECT 1 FROM token WHERE token.tenant_id = \
-         user_account.tenant_id AND token.user_id = user_account.id AND token.state IN ('active', 'suspended', 'locked')) \
-         THEN 1 ELSE 0 END AS has_token, CASE WHEN email IS NULL THEN 0 ELSE 1 END AS has_mail, \
-         CASE WHEN status = 'enabled' THEN 1 ELSE 0 END AS enabled, \
-         CASE WHEN first_enrolled_at IS NULL THEN 0 ELSE 1 END AS had_token \
-         FROM user_account WHERE user_account.tenant_id = ?",
-    );
-    text.value(tenant);
-    match settings.target_users {
-        TargetUsers::All => {}
-        TargetUsers::MembersOf => {
-            text.add(" AND ");
-            text.is_member(&settings.groups);
-        }
-        TargetUsers::AllExcept => {
-            text.add(" AND NOT ");
-            text.is_member(&settings.groups);
-        }
-        TargetUsers::NoUsers => text.add(" AND 1 = 0"),
-    }
-    text.add(") people GROUP BY wave, has_token, has_mail, enabled, had_token");
-    let Text { parts, values } = text;
-    let statement = Statement::composed(&parts).with(values);
-    let mut found: Vec<(Option<WaveId>, People)> =
-        waves.iter().map(|wave| (Some(wave.id), People::default())).collect();
-    found.push((None, People::default()));
-    for row in statement.rows(connection).await? {
+    part: &Part,
+) -> Result<Vec<People>> {
+    let waves = waves(settings);
+    let mut found = vec![People::default(); waves.len() + 1];
+    for row in statement(tenant, settings, part).rows(connection).await? {
         let row = Row::of("user_account", row);
         let wave = usize::try_from(row.integer("wave")?).unwrap_or(0);
         let place = if wave == 0 { waves.len() } else { wave - 1 };
@@ -143,9 +104,65 @@ pub async fn effect(
         } else {
             People { disabled: people, ..People::default() }
         };
-        if let Some((_, before)) = found.get_mut(place) {
+        if let Some(before) = found.get_mut(place) {
             *before = before.and(more);
         }
     }
     Ok(found)
+}
+
+/// The waves that count.
+const fn waves(settings: &SelfProvisioning) -> &[Wave] {
+    match settings.staging.rollout {
+        Mode::Waves => settings.staging.wave.as_slice(),
+        Mode::Everybody | Mode::Observe => &[],
+    }
+}
+
+/// The question of [`effect`]; for tests that look at an engine's plans, too.
+pub fn statement(tenant: TenantId, settings: &SelfProvisioning, part: &Part) -> Statement {
+    let mut text = Text::default();
+    text.add("SELECT wave, has_token, has_mail, enabled, had_token, COUNT(*) AS people FROM (SELECT CASE ");
+    for (number, wave) in waves(settings).iter().enumerate() {
+        text.add("WHEN 1 = 1");
+        if !wave.groups.is_empty() {
+            text.add(" AND ");
+            text.is_member(&wave.groups);
+        }
+        if let Some(threshold) = wave.threshold() {
+            // As [`crate::domain::policy::staging::Wave::threshold`] says.
+            text.add(" AND SUBSTR(user_account.id, 23, 3) < ?");
+            text.value(threshold);
+        }
+        text.add(" THEN ? ");
+        text.value(i64::try_from(number + 1).unwrap_or(0));
+    }
+    text.add(
+        // The best state of somebody's authenticators stands in the account.
+        "WHEN 1 = 0 THEN 0 ELSE 0 END AS wave, \
+         CASE WHEN first_enrolled_at IS NOT NULL AND token_state IN ('active', 'suspended', 'locked') \
+         THEN 1 ELSE 0 END AS has_token, CASE WHEN email IS NULL THEN 0 ELSE 1 END AS has_mail, \
+         CASE WHEN status = 'enabled' THEN 1 ELSE 0 END AS enabled, \
+         CASE WHEN first_enrolled_at IS NULL THEN 0 ELSE 1 END AS had_token \
+         FROM user_account WHERE user_account.tenant_id = ? AND user_account.id > ? AND user_account.id <= ?",
+    );
+    text.value(tenant);
+    for bound in part.bounds() {
+        text.values.push(bound);
+    }
+    match settings.target_users {
+        TargetUsers::All => {}
+        TargetUsers::MembersOf => {
+            text.add(" AND ");
+            text.is_member(&settings.groups);
+        }
+        TargetUsers::AllExcept => {
+            text.add(" AND NOT ");
+            text.is_member(&settings.groups);
+        }
+        TargetUsers::NoUsers => text.add(" AND 1 = 0"),
+    }
+    text.add(") people GROUP BY wave, has_token, has_mail, enabled, had_token");
+    let Text { parts, values } = text;
+    Statement::composed(&parts).with(values)
 }

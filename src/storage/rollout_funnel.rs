@@ -1,5 +1,8 @@
 //! The funnel, counted by the database from the attempts to enroll.
 
+use serde::{Deserialize, Serialize};
+
+use super::parts::Part;
 use super::row::Row;
 use super::statement::{Statement, Value};
 use super::{Connection, Result};
@@ -8,7 +11,8 @@ use crate::domain::ids::{GroupId, TenantId, WaveId};
 use crate::domain::timestamp::Timestamp;
 
 /// What people are counted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum By {
     /// All together.
     Nothing,
@@ -61,11 +65,14 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// The conditions, and their values.
-    fn conditions(&self, tenant: TenantId) -> (Vec<&'static str>, Vec<Value>) {
-        let mut parts = vec!["WHERE a.tenant_id = ? AND a.at >= ?"];
+    /// The conditions, and their values, for the people of a part.
+    fn conditions(&self, tenant: TenantId, part: &Part) -> (Vec<&'static str>, Vec<Value>) {
+        // The sign keeps an engine from the index of times: a part is a small piece of the key.
+        let mut parts = vec!["WHERE a.tenant_id = ? AND a.user_id > ? AND a.user_id <= ? AND +a.at >= ?"];
         let since = self.since.map_or(0, Timestamp::micros);
-        let mut values = vec![Value::Text(tenant.to_string()), Value::Number(since)];
+        let mut values = vec![Value::Text(tenant.to_string())];
+        values.extend(part.bounds());
+        values.push(Value::Number(since));
         let mut add = |part, value: Option<String>| {
             if let Some(value) = value {
                 parts.push(part);
@@ -98,33 +105,16 @@ const STEPS: &str = " AS item, a.user_id AS user_id, \
      MAX(CASE WHEN a.started_at IS NOT NULL AND a.passcode_at IS NULL AND (a.ended_at IS NOT NULL OR a.started_at < ?) \
      THEN 1 ELSE 0 END) AS failed FROM rollout_attempt a ";
 
-/// People by step, for each value of `by`; what was begun before `abandoned` and has not come to an end has failed.
+/// People of a part by step, for each value of `by`; what was begun before `abandoned` and has not come to an end has failed.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn reached(
     connection: &mut Connection,
-    tenant: TenantId,
+    (tenant, part): (TenantId, &Part),
     (by, filter): (By, &Filter),
     abandoned: Timestamp,
 ) -> Result<Vec<(String, Reached)>> {
-    let (item, join) = match by {
-        By::Nothing => ("''", ""),
-        By::Platform => ("COALESCE(a.platform, '')", ""),
-        By::Language => ("a.language", ""),
-        By::Wave => ("COALESCE(a.wave_id, '')", ""),
-        By::Group => ("m.group_id", "JOIN group_member m ON m.tenant_id = a.tenant_id AND m.user_id = a.user_id "),
-    };
-    let (conditions, values) = filter.conditions(tenant);
-    let mut parts = vec!["SELECT item, ", COUNTS, item, STEPS, join];
-    parts.extend(conditions);
-    parts.extend([" GROUP BY a.user_id, ", item, ") people GROUP BY item ORDER BY s0 DESC, item"]);
-    if by == By::Nothing {
-        // A constant is nothing to group by.
-        parts.truncate(parts.len() - 3);
-        parts.push(" GROUP BY a.user_id) people GROUP BY item");
-    }
-    let statement = Statement::composed(&parts).bind(abandoned.micros()).with(values);
     let read = |row| {
         let row = Row::of("rollout_attempt", row);
         let number = |column| Ok::<_, super::Error>(u64::try_from(row.integer(column)?).unwrap_or(0));
@@ -134,7 +124,33 @@ pub async fn reached(
         }
         Ok((row.text("item")?, Reached { people, failed: number("failed")? }))
     };
+    let statement = reached_statement((tenant, part), (by, filter), abandoned);
     statement.rows(connection).await?.into_iter().map(read).collect()
+}
+
+/// The question of [`reached`]; for tests that look at an engine's plans, too.
+pub fn reached_statement(
+    (tenant, part): (TenantId, &Part),
+    (by, filter): (By, &Filter),
+    abandoned: Timestamp,
+) -> Statement {
+    let (item, join) = match by {
+        By::Nothing => ("''", ""),
+        By::Platform => ("COALESCE(a.platform, '')", ""),
+        By::Language => ("a.language", ""),
+        By::Wave => ("COALESCE(a.wave_id, '')", ""),
+        By::Group => ("m.group_id", "JOIN group_member m ON m.tenant_id = a.tenant_id AND m.user_id = a.user_id "),
+    };
+    let (conditions, values) = filter.conditions(tenant, part);
+    let mut parts = vec!["SELECT item, ", COUNTS, item, STEPS, join];
+    parts.extend(conditions);
+    parts.extend([" GROUP BY a.user_id, ", item, ") people GROUP BY item"]);
+    if by == By::Nothing {
+        // A constant is nothing to group by.
+        parts.truncate(parts.len() - 3);
+        parts.push(" GROUP BY a.user_id) people GROUP BY item");
+    }
+    Statement::composed(&parts).bind(abandoned.micros()).with(values)
 }
 
 /// The time that a step took since the one before, in microseconds of whole seconds.
@@ -152,15 +168,19 @@ const fn span(stage: Stage) -> Option<&'static str> {
     })
 }
 
-/// How long each step took, counted by whole seconds.
+/// How long each step took for the people of a part, counted by whole seconds.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn times(connection: &mut Connection, tenant: TenantId, filter: &Filter) -> Result<Vec<(Stage, Times)>> {
+pub async fn times(
+    connection: &mut Connection,
+    (tenant, part): (TenantId, &Part),
+    filter: &Filter,
+) -> Result<Vec<(Stage, Times)>> {
     let mut found = Vec::with_capacity(Stage::ALL.len());
     for stage in Stage::ALL {
         let Some(span) = span(stage) else { continue };
-        let (conditions, values) = filter.conditions(tenant);
+        let (conditions, values) = filter.conditions(tenant, part);
         // Whole seconds without a division, which the engines do differently.
         let mut parts = vec![
             "SELECT micros - micros % 1000000 AS span, COUNT(*) AS people FROM (SELECT ",
@@ -182,7 +202,7 @@ pub async fn times(connection: &mut Connection, tenant: TenantId, filter: &Filte
 }
 
 /// The people of a group, whether they were asked or not (R-044).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Members {
     /// Members whose account may be used.
     pub people: u64,
@@ -192,25 +212,47 @@ pub struct Members {
     pub untouched: u64,
 }
 
-/// The people of a group (R-044).
+impl Members {
+    /// Both together.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            people: self.people + other.people,
+            enrolled: self.enrolled + other.enrolled,
+            untouched: self.untouched + other.untouched,
+        }
+    }
+}
+
+/// The people of every group (R-044): those in a part of all people.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn members(connection: &mut Connection, tenant: TenantId, group: GroupId) -> Result<Members> {
-    let row = Statement::new(
-        "SELECT COUNT(*) AS people, COUNT(CASE WHEN has_token = 1 THEN 1 END) AS enrolled, \
-         COUNT(CASE WHEN has_token = 0 AND touched = 0 THEN 1 END) AS untouched FROM (SELECT \
-         CASE WHEN u.first_enrolled_at IS NOT NULL AND EXISTS (SELECT 1 FROM token t WHERE t.tenant_id = u.tenant_id \
-         AND t.user_id = u.id AND t.state IN ('active', 'suspended', 'locked')) THEN 1 ELSE 0 END AS has_token, \
+pub async fn members(
+    connection: &mut Connection,
+    (tenant, part): (TenantId, &Part),
+) -> Result<Vec<(GroupId, Members)>> {
+    let read = |row| {
+        let row = Row::of("group_member", row);
+        let number = |column| Ok::<_, super::Error>(u64::try_from(row.integer(column)?).unwrap_or(0));
+        let members =
+            Members { people: number("people")?, enrolled: number("enrolled")?, untouched: number("untouched")? };
+        Ok((row.parsed("group_id")?, members))
+    };
+    members_statement((tenant, part)).rows(connection).await?.into_iter().map(read).collect()
+}
+
+/// The question of [`members`]; for tests that look at an engine's plans, too.
+pub fn members_statement((tenant, part): (TenantId, &Part)) -> Statement {
+    let statement = Statement::new(
+        "SELECT group_id, COUNT(*) AS people, COUNT(CASE WHEN has_token = 1 THEN 1 END) AS enrolled, \
+         COUNT(CASE WHEN has_token = 0 AND touched = 0 THEN 1 END) AS untouched FROM (SELECT m.group_id AS group_id, \
+         CASE WHEN u.first_enrolled_at IS NOT NULL AND u.token_state IN ('active', 'suspended', 'locked') \
+         THEN 1 ELSE 0 END AS has_token, \
          CASE WHEN EXISTS (SELECT 1 FROM rollout_attempt a WHERE a.tenant_id = u.tenant_id AND a.user_id = u.id) \
-         THEN 1 ELSE 0 END AS touched FROM group_member m JOIN user_account u ON u.tenant_id = m.tenant_id \
-         AND u.id = m.user_id WHERE m.tenant_id = ? AND m.group_id = ? AND u.status = 'enabled') people",
-    )
-    .shown(tenant)
-    .shown(group)
-    .only(connection)
-    .await?;
-    let row = Row::of("group_member", row);
-    let number = |column| Ok::<_, super::Error>(u64::try_from(row.integer(column)?).unwrap_or(0));
-    Ok(Members { people: number("people")?, enrolled: number("enrolled")?, untouched: number("untouched")? })
+         THEN 1 ELSE 0 END AS touched FROM user_account u CROSS JOIN group_member m ON m.tenant_id = u.tenant_id \
+         AND m.user_id = u.id WHERE u.tenant_id = ? AND u.id > ? AND u.id <= ? AND u.status = 'enabled') people \
+         GROUP BY group_id",
+    );
+    statement.shown(tenant).with(part.bounds().into())
 }

@@ -1,5 +1,8 @@
 //! People who would have been asked to enroll and were let in as before: a row for each person and day.
 
+use serde::{Deserialize, Serialize};
+
+use super::parts::Part;
 use super::row::Row;
 use super::statement::{Question, Record, Statement};
 use super::{Engine, Result};
@@ -54,7 +57,7 @@ pub fn insertion(engine: Engine, tenant: TenantId, observed: &Observed) -> State
 }
 
 /// What was observed, counted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counted {
     /// What it is counted by: a day, an application, a policy, a reason or an obstacle.
     pub key: String,
@@ -83,51 +86,52 @@ pub enum By {
     Obstacle,
 }
 
-/// Different people since a day, by something.
-pub fn people(tenant: TenantId, since: Timestamp, by: By) -> Question<Vec<Counted>> {
-    let statement = match by {
-        By::Application => {
-            "SELECT application_id AS item, COUNT(DISTINCT user_id) AS people FROM rollout_observed \
-             WHERE tenant_id = ? AND day >= ? GROUP BY application_id ORDER BY people DESC, item"
-        }
-        By::Policy => {
-            "SELECT policy AS item, COUNT(DISTINCT user_id) AS people FROM rollout_observed \
-             WHERE tenant_id = ? AND day >= ? GROUP BY policy ORDER BY people DESC, item"
-        }
-        By::Spared => {
-            "SELECT spared AS item, COUNT(DISTINCT user_id) AS people FROM rollout_observed \
-             WHERE tenant_id = ? AND day >= ? GROUP BY spared ORDER BY people DESC, item"
-        }
-        By::Obstacle => {
-            "SELECT obstacle AS item, COUNT(DISTINCT user_id) AS people FROM rollout_observed \
-             WHERE tenant_id = ? AND day >= ? GROUP BY obstacle ORDER BY people DESC, item"
-        }
-    };
-    Question::new(Statement::new(statement).shown(tenant).bind(day(since)), counted)
+/// The days of a report, today included: those of the last 30 times 24 hours.
+pub const REPORTED: i64 = 31;
+
+/// The people of a part on one of these days.
+const WHERE: &str = " FROM rollout_observed WHERE tenant_id = ? AND user_id > ? AND user_id <= ? AND day IN (?, ?, ?, ?, ?, ?, ?, ?, \
+     ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+fn of_part(head: &'static str, (tenant, part): (TenantId, &Part), now: Timestamp, tail: &'static str) -> Statement {
+    let statement = Statement::composed(&[head, WHERE, tail]).shown(tenant).with(part.bounds().into());
+    (0..REPORTED).fold(statement, |statement, back| statement.bind(day(now) - back))
 }
 
-/// Different people since a day, altogether.
-pub fn people_altogether(tenant: TenantId, since: Timestamp) -> Question<i64> {
-    let statement = Statement::new(
-        "SELECT COUNT(DISTINCT user_id) AS people FROM rollout_observed WHERE tenant_id = ? AND day >= ?",
-    );
-    Question::new(statement.shown(tenant).bind(day(since)), |rows| {
+/// Different people of a part in the days of a report, by something.
+pub fn people(of: (TenantId, &Part), now: Timestamp, by: By) -> Question<Vec<Counted>> {
+    let (head, tail) = match by {
+        By::Application => {
+            ("SELECT application_id AS item, COUNT(DISTINCT user_id) AS people", " GROUP BY application_id")
+        }
+        By::Policy => ("SELECT policy AS item, COUNT(DISTINCT user_id) AS people", " GROUP BY policy"),
+        By::Spared => ("SELECT spared AS item, COUNT(DISTINCT user_id) AS people", " GROUP BY spared"),
+        By::Obstacle => ("SELECT obstacle AS item, COUNT(DISTINCT user_id) AS people", " GROUP BY obstacle"),
+    };
+    Question::new(of_part(head, of, now, tail), counted)
+}
+
+/// Different people of a part in the days of a report, altogether.
+pub fn people_altogether(of: (TenantId, &Part), now: Timestamp) -> Question<i64> {
+    Question::new(of_part("SELECT COUNT(DISTINCT user_id) AS people", of, now, ""), |rows| {
         rows.into_iter().next().map_or(Ok(0), |row| Row::of("rollout_observed", row).integer("people"))
     })
 }
 
-/// People on each day since one, the newest first: days since 1970 in UTC, and how many.
-pub fn days(tenant: TenantId, since: Timestamp) -> Question<Vec<(i64, i64)>> {
-    let statement = Statement::new(
-        "SELECT day, COUNT(*) AS people FROM rollout_observed WHERE tenant_id = ? AND day >= ? GROUP BY day ORDER BY day DESC",
-    );
-    Question::new(statement.shown(tenant).bind(day(since)), |rows| {
+/// People of a part on each of the days of a report: days since 1970 in UTC, and how many.
+pub fn days(of: (TenantId, &Part), now: Timestamp) -> Question<Vec<(i64, i64)>> {
+    Question::new(of_part("SELECT day, COUNT(*) AS people", of, now, " GROUP BY day"), |rows| {
         let read = |row| {
             let row = Row::of("rollout_observed", row);
             Ok((row.integer("day")?, row.integer("people")?))
         };
         rows.into_iter().map(read).collect()
     })
+}
+
+/// A question of [`people`] for tests that look at an engine's plans.
+pub fn explained(of: (TenantId, &Part), now: Timestamp) -> Statement {
+    of_part("SELECT application_id AS item, COUNT(DISTINCT user_id) AS people", of, now, " GROUP BY application_id")
 }
 
 /// How many days are kept, today included.

@@ -1,5 +1,6 @@
 //! Who was asked in the rollout, and the places of each day.
 
+use super::parts::Part;
 use super::row::Row;
 use super::statement::{Question, Statement};
 use super::{Connection, Result, inserted};
@@ -146,11 +147,13 @@ pub fn helped(tenant: TenantId, user: UserId, now: Timestamp) -> Statement {
         .shown(user)
 }
 
-/// How many people were asked first by each wave.
-pub fn asked(tenant: TenantId) -> Question<Vec<(WaveId, i64)>> {
-    let statement =
-        Statement::new("SELECT wave_id, COUNT(*) AS people FROM rollout_place WHERE tenant_id = ? GROUP BY wave_id");
-    Question::new(statement.shown(tenant), |rows| {
+/// How many people of a part were asked first by each wave.
+pub fn asked(tenant: TenantId, part: &Part) -> Question<Vec<(WaveId, i64)>> {
+    let statement = Statement::new(
+        "SELECT wave_id, COUNT(*) AS people FROM rollout_place WHERE tenant_id = ? AND user_id > ? AND user_id <= ? \
+         GROUP BY wave_id",
+    );
+    Question::new(statement.shown(tenant).with(part.bounds().into()), |rows| {
         let read = |row| {
             let row = Row::of("rollout_place", row);
             Ok((row.parsed("wave_id")?, row.integer("people")?))

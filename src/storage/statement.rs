@@ -67,6 +67,12 @@ impl Statement {
         self.bind(value.to_string())
     }
 
+    /// The question how an engine would answer it; for tests that look at plans. The text is kept for ever.
+    pub fn explained(self, sqlite: bool) -> Self {
+        let head = if sqlite { "EXPLAIN QUERY PLAN " } else { "EXPLAIN " };
+        Self { sql: Box::leak(format!("{head}{}", self.sql).into_boxed_str()), values: self.values }
+    }
+
     /// Runs it; says how many rows it changed. A row that is set to what it was counts, on both engines.
     ///
     /// # Errors

@@ -7,9 +7,6 @@
 //! VESTIBULE_CROWD=1000000 cargo test --release --test house people::a_page_of_very_many -- --nocapture
 //! ```
 
-#[path = "../../examples/crowd/fill.rs"]
-mod fill;
-
 use std::time::{Duration, Instant};
 
 use vestibule::domain::audit::Actor;
@@ -32,6 +29,7 @@ use vestibule::storage::people::{AccountState, Filter, Page, Pattern, Sort};
 use vestibule::storage::statement::Statement;
 use vestibule::storage::{Db, account_locks, groups, jobs, people, provisioning_tasks, tenants, tokens, users};
 
+use crate::crowd as fill;
 use crate::world::{BOTH, On, World};
 
 async fn config(world: &World) -> TenantConfig {
@@ -170,21 +168,6 @@ async fn what_lists_cost(db: &Db, tenant: TenantId, now: Timestamp) -> Vec<(Stri
     .await;
     note("jobs".to_owned(), took, found.to_string());
     all
-}
-
-/// The figures of a database that is there, such as the example `crowd` fills (`VESTIBULE_CROWD_DATABASE`, with the virtual
-/// server `acme`), and how long the snapshot takes, which counts everything (R-356).
-#[actix_web::test]
-#[ignore = "wants a database with a crowd in it"]
-async fn what_lists_cost_in_a_filled_database() {
-    let db = Db::connect(&std::env::var("VESTIBULE_CROWD_DATABASE").unwrap()).await.unwrap();
-    let code = "acme".parse().unwrap();
-    let config = db.read(async |connection| tenants::config(connection, &code).await).await.unwrap().unwrap();
-    let tenant = config.tenant.id;
-    what_lists_cost(&db, tenant, vestibule::clock::Clock::System.now()).await;
-    let began = Instant::now();
-    let counts = db.read(async |connection| tokens::counts(tenant).ask(connection).await).await.unwrap();
-    println!("{:?}: the snapshot of tokens: {} in {:?}", db.engine(), counts.len(), began.elapsed());
 }
 
 /// R-578, "Fast": a page of the list is found through an index among very many, whatever is asked, and takes less than 100 ms;

@@ -1,10 +1,10 @@
 //! The rollout and its funnel: what the pages of the console show and do, for programs.
 
-use actix_web::HttpRequest;
 use actix_web::http::Method;
+use actix_web::http::header::RETRY_AFTER;
+use actix_web::{HttpRequest, HttpResponse};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use std::time::Duration;
 
 use super::io::{Body, Named, Query, done, if_match, ok, versioned};
 use super::problem::{FieldProblem, Problem};
@@ -15,10 +15,14 @@ use crate::domain::name::key_of;
 use crate::domain::operator::{Deed, Module};
 use crate::domain::policy::staging::{Staging, Wave};
 use crate::flow::administration::rollout;
-use crate::flow::administration::rollout_told::{EffectTold, FunnelTold, RolloutDraft, RolloutTold};
+use crate::flow::administration::rollout_told::{
+    CountingTold, EffectTold, FunnelTold, RolloutDraft, RolloutTold, parts_table, table as steps_table,
+};
+use crate::flow::administration::tally::{Asked, Pace, Reply};
+use crate::http::files;
 use crate::http::guard::Program;
 use crate::storage::Connection;
-use crate::storage::rollout_funnel::{By, Filter};
+use crate::storage::rollout_funnel::By;
 
 /// How a wave is paused.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -31,7 +35,7 @@ struct PauseWanted {
 /// Which attempts a funnel counts.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-struct FunnelAsked {
+pub(super) struct FunnelAsked {
     /// In parts: `wave`, `group`, `platform`, `language` or `all`; `wave` if it is not said.
     by: Option<String>,
     /// Of so many days, 1 to 400; 30 if it is not said.
@@ -62,7 +66,9 @@ pub fn routes(api: &mut Api) {
         .versioned();
     api.route(Method::POST, "rollout/effect", needs(Deed::Access), "What settings would do, in numbers", effect)
         .takes::<RolloutDraft>()
-        .gives::<EffectTold>(200);
+        .gives::<EffectTold>(200)
+        .or_gives::<CountingTold>(202);
+    api.route(Method::POST, "rollout/count", needs(Deed::Access), "Have people counted anew", count).gives_nothing();
     api.route(Method::POST, "rollout/waves/{wave}/pause", needs(Deed::Edit), "Pause a wave", pause)
         .takes::<PauseWanted>()
         .gives_nothing();
@@ -75,13 +81,32 @@ pub fn routes(api: &mut Api) {
         funnel,
     )
     .query::<FunnelAsked>()
-    .gives::<FunnelTold>(200);
+    .gives::<FunnelTold>(200)
+    .or_gives::<CountingTold>(202);
+    for (path, summary, steps) in [
+        ("funnel/steps.csv", "The funnel step by step, as a file", true),
+        ("funnel/parts.csv", "Its parts, as a file", false),
+    ] {
+        let handler = move |program: Program, asked: Query<FunnelAsked>| funnel_file(program, asked, steps);
+        api.get(path, Module::Funnel.needs(Deed::Export), summary, handler)
+            .query::<FunnelAsked>()
+            .gives_file(&["text/csv"])
+            .or_gives::<CountingTold>(202);
+    }
+    api.route(
+        Method::POST,
+        "funnel/count",
+        Module::Funnel.needs(Deed::Access),
+        "Have the funnel counted anew",
+        count_funnel,
+    )
+    .query::<FunnelAsked>()
+    .gives_nothing();
 }
 
 async fn show(program: Program) -> Answer {
     let (config, now) = (&program.call.realm.config, program.call.visit.now);
-    let look = async |connection: &mut Connection| rollout::state(connection, config, now).await;
-    let state = program.call.site.house.db.read(look).await?;
+    let state = rollout::state(&program.call.site.house, config, Pace::AtOnce).await?;
     Ok(ok(&RolloutTold::of(&state, config, now)))
 }
 
@@ -114,9 +139,23 @@ async fn effect(program: Program, Body(draft): Body<RolloutDraft>) -> Answer {
     let config = &program.call.realm.config;
     let mut provisioning = config.settings.self_provisioning.clone();
     provisioning.staging = staging(&program, &draft)?;
-    let look = async |connection: &mut Connection| rollout::effect(connection, config, &provisioning).await;
-    let effect = program.call.site.house.db.read(look).await?;
-    Ok(ok(&EffectTold::from(&effect)))
+    let effect = rollout::effect(&program.call.site.house, config, &provisioning, Pace::AtOnce).await?;
+    Ok(replied(effect, |effect| EffectTold::from(&effect)))
+}
+
+/// 200 with an answer, or 202 while it is counted.
+pub(super) fn replied<T, U: serde::Serialize>(reply: Reply<T>, told: impl FnOnce(T) -> U) -> HttpResponse {
+    match reply {
+        Reply::Counted { value, .. } => ok(&told(value)),
+        Reply::Counting { looked_at } => {
+            HttpResponse::Accepted().insert_header((RETRY_AFTER, "2")).json(CountingTold { looked_at })
+        }
+    }
+}
+
+async fn count(program: Program) -> Answer {
+    rollout::count_again(&program.call.site.house, &program.call.realm.config).await?;
+    Ok(done())
 }
 
 fn wave(program: &Program, id: WaveId) -> Result<Wave, Problem> {
@@ -140,8 +179,9 @@ async fn resume(program: Program, Named(id): Named<WaveId>) -> Answer {
     Ok(done())
 }
 
-async fn funnel(program: Program, Query(asked): Query<FunnelAsked>) -> Answer {
-    let (config, now) = (&program.call.realm.config, program.call.visit.now);
+/// What is asked for, or what is wrong with it.
+pub(super) fn asked_for(program: &Program, asked: FunnelAsked) -> Result<Asked, Problem> {
+    let config = &program.call.realm.config;
     let wrong = |words: &str| Problem::new(400, "malformed", words.to_owned());
     let by = match &asked.by {
         None => By::Wave,
@@ -162,9 +202,35 @@ async fn funnel(program: Program, Query(asked): Query<FunnelAsked>) -> Answer {
             Some(found.ok_or_else(|| wrong("there is no such group"))?.id)
         }
     };
-    let since = Some(now.minus(Duration::from_secs(u64::from(days) * 86_400)));
-    let filter = Filter { since, group, platform: asked.platform, language: asked.language, wave };
-    let look = async |connection: &mut Connection| rollout::funnel(connection, config, (by, &filter), now).await;
-    let found = program.call.site.house.db.read(look).await?;
-    Ok(ok(&FunnelTold::of(&found, by.id(), now)))
+    Ok(Asked { by, days, group, platform: asked.platform, language: asked.language, wave })
+}
+
+async fn funnel(program: Program, Query(asked): Query<FunnelAsked>) -> Answer {
+    let asked = asked_for(&program, asked)?;
+    let (house, config) = (&program.call.site.house, &program.call.realm.config);
+    let found = rollout::funnel(house, config, &asked, Pace::AtOnce).await?;
+    Ok(replied(found, |found| FunnelTold::of(&found, asked.by.id())))
+}
+
+async fn funnel_file(program: Program, Query(asked): Query<FunnelAsked>, steps: bool) -> Answer {
+    let asked = asked_for(&program, asked)?;
+    let (house, config) = (&program.call.site.house, &program.call.realm.config);
+    Ok(match rollout::funnel(house, config, &asked, Pace::AtOnce).await? {
+        Reply::Counted { value, .. } => {
+            let (name, rows) = if steps {
+                ("funnel-steps", steps_table(&value))
+            } else {
+                ("funnel-parts", parts_table(&value, asked.by.id()))
+            };
+            let columns: Vec<&str> = rows.iter().take(1).flatten().map(String::as_str).collect();
+            files::whole(files::Kind::Csv, name, &columns, rows.get(1..).unwrap_or_default())
+        }
+        counting @ Reply::Counting { .. } => replied(counting, |_| ()),
+    })
+}
+
+async fn count_funnel(program: Program, Query(asked): Query<FunnelAsked>) -> Answer {
+    let asked = asked_for(&program, asked)?;
+    rollout::count_funnel_again(&program.call.site.house, &program.call.realm.config, &asked).await?;
+    Ok(done())
 }

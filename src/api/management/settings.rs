@@ -11,7 +11,7 @@ use super::{Answer, Api};
 use crate::domain::operator::{Deed, Module};
 use crate::domain::settings::{Section, tag};
 use crate::domain::tenant::TenantConfig;
-use crate::flow::administration::rollout_told::EffectTold;
+use crate::flow::administration::rollout_told::{CountingTold, EffectTold};
 use crate::flow::administration::{rollout, settings};
 use crate::http::guard::{Needs, Program};
 
@@ -38,13 +38,14 @@ pub fn routes(api: &mut Api) {
     let summary = "What values of the self-provisioning section would do, in numbers; nothing is stored";
     api.route(Method::POST, "settings/self_provisioning/effect", needs, summary, effect)
         .takes::<Values>()
-        .gives::<EffectTold>(200);
+        .gives::<EffectTold>(200)
+        .or_gives::<CountingTold>(202);
 }
 
 async fn effect(program: Program, Body(entries): Body<Map<String, Value>>) -> Answer {
     let (house, config) = (&program.call.site.house, &program.call.realm.config);
     let effect = rollout::effect_of(house, config, &entries, program.now()).await?;
-    Ok(ok(&EffectTold::from(&effect)))
+    Ok(super::rollout::replied(effect, |effect| EffectTold::from(&effect)))
 }
 
 async fn all(program: Program) -> Answer {

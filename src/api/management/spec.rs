@@ -25,6 +25,8 @@ pub struct Operation {
     body: Option<Make>,
     text: Option<&'static str>,
     answer: (u16, Option<Make>),
+    otherwise: Option<(u16, Make)>,
+    files: &'static [&'static str],
     versioned: bool,
     lines: bool,
 }
@@ -58,6 +60,18 @@ impl Operation {
     pub fn gives_lines<T: JsonSchema>(&mut self) -> &mut Self {
         self.lines = true;
         self.gives::<T>(200)
+    }
+
+    /// Instead of that it may answer with this.
+    pub fn or_gives<T: JsonSchema>(&mut self, status: u16) -> &mut Self {
+        self.otherwise = Some((status, |generator| generator.subschema_for::<T>()));
+        self
+    }
+
+    /// It answers with a file of one of these kinds.
+    pub const fn gives_file(&mut self, kinds: &'static [&'static str]) -> &mut Self {
+        self.files = kinds;
+        self
     }
 
     /// It answers with this status and nothing else.
@@ -116,6 +130,8 @@ impl Api {
             body: None,
             text: None,
             answer: (200, None),
+            otherwise: None,
+            files: &[],
             versioned: false,
             lines: false,
         });
@@ -189,6 +205,11 @@ fn described(operation: &Operation, generator: &mut SchemaGenerator, problem: &S
         Some(make) => {
             json!({ "description": "Done", "content": { "application/json": { "schema": make(generator) } } })
         }
+        None if !operation.files.is_empty() => {
+            let kinds: Map<String, Value> =
+                operation.files.iter().map(|kind| ((*kind).to_owned(), json!({ "schema": {} }))).collect();
+            json!({ "description": "The file", "content": kinds })
+        }
         None => json!({ "description": "Done" }),
     };
     if operation.versioned
@@ -205,6 +226,10 @@ fn described(operation: &Operation, generator: &mut SchemaGenerator, problem: &S
         "parameters": parameters,
         "responses": { status.to_string(): answer, "default": refused },
     });
+    if let Some((status, make)) = operation.otherwise {
+        let content = json!({ "application/json": { "schema": make(generator) } });
+        described["responses"][status.to_string()] = json!({ "description": "Not yet", "content": content });
+    }
     if let Some(described) = described.as_object_mut() {
         if let Needs::May(permission) = operation.needs {
             let needs = json!({ "module": permission.module, "deed": permission.deed });

@@ -27,6 +27,7 @@ pub mod schedules;
 pub mod settings;
 pub mod stock;
 pub mod synchronize;
+pub mod tally;
 pub mod templates;
 pub mod tenants;
 pub mod test_cases;

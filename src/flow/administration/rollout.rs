@@ -1,11 +1,10 @@
 //! The rollout as operators see and hold it: its state, its effect in numbers, pausing, resuming, and the brake.
 
-use std::time::Duration;
-
 use serde_json::json;
 
 use super::Desk;
 use super::configuration::{Despite, Saved, Settled, Unsaved, mark_of, save_settings};
+use super::tally::{self, Asked, Observations, Pace, Progress, Question, Reply, Told};
 use crate::domain::alert::{Alert, Kind};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::funnel::{self, Bar, Reached};
@@ -18,9 +17,9 @@ use crate::domain::settings::{Section, changed};
 use crate::domain::tenant::{TenantCode, TenantConfig};
 use crate::domain::timestamp::Timestamp;
 use crate::flow::{House, Realm, alerts};
-use crate::storage::rollout_effect::{self, People};
-use crate::storage::rollout_funnel::{self, By, Filter, Members};
-use crate::storage::rollout_observed::{self, Counted};
+use crate::storage::rollout_effect::People;
+use crate::storage::rollout_funnel::{By, Members};
+use crate::storage::rollout_observed;
 use crate::storage::rollout_pauses::{self as pauses, Written};
 use crate::storage::{self, Connection, rollout_attempts as attempts, rollout_places as places};
 
@@ -191,16 +190,23 @@ pub struct State {
     pub wave: Wave,
     /// Whether and why it stands still.
     pub pause: Option<Written>,
+    /// What is counted over everybody; `None` while it is counted for the first time.
+    pub counted: Option<WaveCounts>,
+    /// People who were asked today, and the day's cap is for.
+    pub today: u64,
+    /// What the brake sees.
+    pub trouble: Trouble,
+}
+
+/// What is counted over everybody, of a wave.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WaveCounts {
     /// People who belong to it and have an account that may be used.
     pub people: People,
     /// People who were asked, ever.
     pub asked: u64,
-    /// People who were asked today, and the day's cap is for.
-    pub today: u64,
     /// How far people came who were asked.
     pub reached: Reached,
-    /// What the brake sees.
-    pub trouble: Trouble,
 }
 
 impl State {
@@ -222,99 +228,105 @@ pub struct Rollout {
     pub mode: Mode,
     /// Its waves, in their order.
     pub waves: Vec<State>,
+    /// What is counted over everybody; `None` while it is counted for the first time.
+    pub counted: Option<Counts>,
+    /// How many people were looked at by a count that goes on for the first time.
+    pub looked_at: u64,
+    /// Whether it is counted, for the first time or anew.
+    pub counting: bool,
+}
+
+/// What is counted over everybody.
+#[derive(Debug, Clone)]
+pub struct Counts {
+    /// As it was then.
+    pub at: Timestamp,
     /// Target users who are in none of the waves; without waves, all target users.
     pub rest: People,
     /// What was observed in the last 30 days.
     pub observed: Observations,
 }
 
-/// What was observed: different people, who would have been asked and were let in as before.
-#[derive(Debug, Clone, Default)]
-pub struct Observations {
-    /// All of them.
-    pub people: i64,
-    /// By the application that they came for.
-    pub applications: Vec<Counted>,
-    /// By the policy that asked for a passcode.
-    pub policies: Vec<Counted>,
-    /// By why they were not asked.
-    pub reasons: Vec<Counted>,
-    /// By what would have stopped the enrollment; empty for those whom nothing would have.
-    pub obstacles: Vec<Counted>,
-    /// By day, since 1970 in UTC, the newest first.
-    pub days: Vec<(i64, i64)>,
-}
-
-/// How far back observations are counted.
-pub const OBSERVED: Duration = Duration::from_secs(30 * 86_400);
-
-/// What was observed since a day.
-///
-/// # Errors
-/// If the database fails.
-pub async fn observations(
-    connection: &mut Connection,
-    config: &TenantConfig,
-    since: Timestamp,
-) -> storage::Result<Observations> {
-    use rollout_observed::{By, days, people, people_altogether};
-    let tenant = config.tenant.id;
-    let mut applications = people(tenant, since, By::Application).ask(connection).await?;
-    for counted in &mut applications {
-        let name = counted.key.parse().ok().and_then(|id| config.application(id));
-        if let Some(application) = name {
-            counted.key.clone_from(&application.name);
-        }
-    }
-    Ok(Observations {
-        people: people_altogether(tenant, since).ask(connection).await?,
-        applications,
-        policies: people(tenant, since, By::Policy).ask(connection).await?,
-        reasons: people(tenant, since, By::Spared).ask(connection).await?,
-        obstacles: people(tenant, since, By::Obstacle).ask(connection).await?,
-        days: days(tenant, since).ask(connection).await?,
-    })
+/// The questions of [`state`].
+fn questions(config: &TenantConfig) -> [Question; 2] {
+    [Question::effect(&config.settings.self_provisioning), Question::Progress]
 }
 
 /// The rollout as it is.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn state(connection: &mut Connection, config: &TenantConfig, now: Timestamp) -> storage::Result<Rollout> {
-    let (tenant, settings) = (config.tenant.id, &config.settings.self_provisioning);
-    let effect = rollout_effect::effect(connection, tenant, settings).await?;
-    let paused = pauses::all(tenant).ask(connection).await?;
-    let asked = places::asked(tenant).ask(connection).await?;
-    let reached =
-        rollout_funnel::reached(connection, tenant, (By::Wave, &Filter::default()), now.minus(LONGEST)).await?;
-    let mut waves = Vec::with_capacity(settings.staging.wave.len());
-    for wave in &settings.staging.wave {
-        let of = |id: &str| id == wave.id.to_string();
-        let taken = places::taken(tenant, wave.id, wave.day(now)).ask(connection).await?;
-        waves.push(State {
-            wave: wave.clone(),
-            pause: paused.iter().find(|pause| pause.wave == wave.id).cloned(),
-            people: effect.iter().find(|(id, _)| *id == Some(wave.id)).map(|(_, people)| *people).unwrap_or_default(),
-            asked: asked
-                .iter()
-                .find(|(id, _)| *id == wave.id)
-                .map_or(0, |(_, people)| u64::try_from(*people).unwrap_or(0)),
-            today: taken.iter().map(|(_, taken)| u64::try_from(*taken).unwrap_or(0)).sum(),
-            reached: reached.iter().find(|(id, _)| of(id)).map(|(_, reached)| *reached).unwrap_or_default(),
-            trouble: trouble(connection, config, wave.id, now).await?,
-        });
+pub async fn state(house: &House, config: &TenantConfig, pace: Pace) -> storage::Result<Rollout> {
+    let (tenant, settings, now) = (config.tenant.id, &config.settings.self_provisioning, house.clock.now());
+    let [effect, progress] = questions(config);
+    let effect: Reply<Vec<People>> = tally::ask(house, config, &effect, pace).await?;
+    let progress: Reply<Progress> = tally::ask(house, config, &progress, pace).await?;
+    let counting = effect.is_counting() || progress.is_counting();
+    let looked_at = effect.looked_at().max(progress.looked_at());
+    let counted = effect.value().zip(progress.value());
+    let counted = counted.map(|((one, effect), (other, progress))| (one.min(other), effect, progress));
+    let look = async |connection: &mut Connection| {
+        let paused = pauses::all(tenant).ask(connection).await?;
+        let mut waves = Vec::with_capacity(settings.staging.wave.len());
+        for (number, wave) in settings.staging.wave.iter().enumerate() {
+            let taken = places::taken(tenant, wave.id, wave.day(now)).ask(connection).await?;
+            waves.push(State {
+                wave: wave.clone(),
+                pause: paused.iter().find(|pause| pause.wave == wave.id).cloned(),
+                counted: counted.as_ref().map(|(_, effect, progress)| counts_of(wave.id, (number, effect), progress)),
+                today: taken.iter().map(|(_, taken)| u64::try_from(*taken).unwrap_or(0)).sum(),
+                trouble: trouble(connection, config, wave.id, now).await?,
+            });
+        }
+        Ok(waves)
+    };
+    let waves = house.db.read(look).await?;
+    let counted = counted.map(|(at, effect, progress)| Counts {
+        at,
+        rest: effect.last().copied().unwrap_or_default(),
+        observed: called(config, progress.observed),
+    });
+    Ok(Rollout { mode: settings.staging.rollout, waves, counted, looked_at, counting })
+}
+
+fn counts_of(wave: WaveId, (number, effect): (usize, &[People]), progress: &Progress) -> WaveCounts {
+    let id = wave.to_string();
+    // The last are those of no wave: all of them, unless the rollout goes wave by wave.
+    let people = if number + 1 < effect.len() { effect.get(number).copied() } else { None };
+    WaveCounts {
+        people: people.unwrap_or_default(),
+        asked: progress.asked.iter().find(|(known, _)| *known == wave).map_or(0, |(_, people)| *people),
+        reached: progress.reached.iter().find(|(known, _)| *known == id).map(|(_, it)| *it).unwrap_or_default(),
     }
-    Ok(Rollout {
-        mode: settings.staging.rollout,
-        waves,
-        rest: effect.iter().find(|(id, _)| id.is_none()).map(|(_, people)| *people).unwrap_or_default(),
-        observed: observations(connection, config, now.minus(OBSERVED)).await?,
-    })
+}
+
+/// Applications by their names.
+fn called(config: &TenantConfig, mut observed: Observations) -> Observations {
+    for counted in &mut observed.applications {
+        let known = counted.key.parse().ok().and_then(|id| config.application(id));
+        if let Some(application) = known {
+            counted.key.clone_from(&application.name);
+        }
+    }
+    observed
+}
+
+/// Has everything that is counted for [`state`] counted anew.
+///
+/// # Errors
+/// If the database fails.
+pub async fn count_again(house: &House, config: &TenantConfig) -> storage::Result<()> {
+    for question in questions(config) {
+        tally::again(house, config, &question).await?;
+    }
+    Ok(())
 }
 
 /// What settings would do, in numbers.
 #[derive(Debug, Clone)]
 pub struct Effect {
+    /// As it was then.
+    pub at: Timestamp,
     /// All target users.
     pub all: People,
     /// Of each wave, by name, in their order.
@@ -330,21 +342,22 @@ pub struct Effect {
 /// # Errors
 /// If the database fails.
 pub async fn effect(
-    connection: &mut Connection,
+    house: &House,
     config: &TenantConfig,
     draft: &SelfProvisioning,
-) -> storage::Result<Effect> {
-    let found = rollout_effect::effect(connection, config.tenant.id, draft).await?;
-    let name = |id| draft.staging.with_id(id).map(|wave| wave.name.clone());
+    pace: Pace,
+) -> storage::Result<Reply<Effect>> {
+    let reply: Reply<Vec<People>> = tally::ask(house, config, &Question::effect(draft), pace).await?;
     let application = |application: &crate::domain::application::Application| {
         (application.name.clone(), demand(&config.policies, application.id, Method::Otp))
     };
-    Ok(Effect {
-        all: found.iter().fold(People::default(), |all, (_, people)| all.and(*people)),
-        waves: found.iter().filter_map(|(id, people)| Some((name((*id)?)?, *people))).collect(),
-        rest: found.iter().find(|(id, _)| id.is_none()).map(|(_, people)| *people).unwrap_or_default(),
+    Ok(reply.map(|at, mut found| Effect {
+        at,
+        all: found.iter().fold(People::default(), |all, people| all.and(*people)),
+        rest: found.pop().unwrap_or_default(),
+        waves: draft.staging.wave.iter().map(|wave| wave.name.clone()).zip(found).collect(),
         applications: config.applications.iter().map(application).collect(),
-    })
+    }))
 }
 
 /// A part of the funnel: people of one wave, group, platform or language.
@@ -361,6 +374,10 @@ pub struct Slice {
 /// The funnel, as page, CSV and JSON show it.
 #[derive(Debug, Clone)]
 pub struct Funnel {
+    /// As it was then.
+    pub at: Timestamp,
+    /// Whether it is being counted anew.
+    pub again: bool,
     /// Everybody that the filter lets through.
     pub reached: Reached,
     /// Step by step.
@@ -369,52 +386,32 @@ pub struct Funnel {
     pub slices: Vec<Slice>,
 }
 
-/// The parts of a funnel that are shown, at most.
-const MOST_SLICES: usize = 200;
-
-/// The funnel of the attempts that `filter` lets through, in parts.
+/// The funnel of the attempts that are asked for, in parts.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn funnel(
-    connection: &mut Connection,
-    config: &TenantConfig,
-    (by, filter): (By, &Filter),
-    now: Timestamp,
-) -> storage::Result<Funnel> {
-    let tenant = config.tenant.id;
-    let abandoned = now.minus(LONGEST);
-    let all = rollout_funnel::reached(connection, tenant, (By::Nothing, filter), abandoned).await?;
-    let reached = all.into_iter().next().map(|(_, reached)| reached).unwrap_or_default();
-    let times = rollout_funnel::times(connection, tenant, filter).await?;
-    let mut slices = Vec::new();
-    if by == By::Group {
-        // The groups that the settings name, whether anybody of them was asked or not; then the others.
-        let settings = &config.settings.self_provisioning;
-        let mut listed: Vec<GroupId> = settings.groups.clone();
-        listed.extend(settings.staging.wave.iter().flat_map(|wave| wave.groups.iter().copied()));
-        let found = rollout_funnel::reached(connection, tenant, (by, filter), abandoned).await?;
-        listed.extend(found.iter().filter_map(|(id, _)| id.parse::<GroupId>().ok()));
-        let mut seen = std::collections::HashSet::new();
-        listed.retain(|group| seen.insert(*group));
-        listed.truncate(MOST_SLICES);
-        for group in listed {
-            let id = group.to_string();
-            slices.push(Slice {
-                name: config.group_name(group).unwrap_or(&id).to_owned(),
-                reached: found.iter().find(|(known, _)| *known == id).map(|(_, reached)| *reached).unwrap_or_default(),
-                members: Some(rollout_funnel::members(connection, tenant, group).await?),
-            });
-        }
-    } else if by != By::Nothing {
-        let found = rollout_funnel::reached(connection, tenant, (by, filter), abandoned).await?;
-        slices.extend(found.into_iter().take(MOST_SLICES).map(|(id, reached)| Slice {
-            name: named(config, by, id),
-            reached,
-            members: None,
-        }));
-    }
-    Ok(Funnel { reached, bars: funnel::bars(&reached, &times), slices })
+pub async fn funnel(house: &House, config: &TenantConfig, asked: &Asked, pace: Pace) -> storage::Result<Reply<Funnel>> {
+    let reply: Reply<Told> = tally::ask(house, config, &Question::Funnel(asked.clone()), pace).await?;
+    let again = reply.is_counting();
+    Ok(reply.map(|at, told| Funnel {
+        at,
+        again,
+        reached: told.reached,
+        bars: if told.bars.is_empty() { funnel::bars(&told.reached, &[]) } else { told.bars },
+        slices: told
+            .slices
+            .into_iter()
+            .map(|(id, reached, members)| Slice { name: named(config, asked.by, id), reached, members })
+            .collect(),
+    }))
+}
+
+/// Has a funnel counted anew.
+///
+/// # Errors
+/// If the database fails.
+pub async fn count_funnel_again(house: &House, config: &TenantConfig, asked: &Asked) -> storage::Result<()> {
+    tally::again(house, config, &Question::Funnel(asked.clone())).await
 }
 
 /// What a value of a dimension is called.
@@ -427,15 +424,21 @@ fn named(config: &TenantConfig, by: By, value: String) -> String {
         }
         .to_owned();
     }
-    let wave = (by == By::Wave).then(|| value.parse::<WaveId>().ok()).flatten();
-    match wave {
-        Some(id) => config
-            .settings
-            .self_provisioning
-            .staging
-            .with_id(id)
-            .map_or_else(|| format!("removed wave {id}"), |wave| wave.name.clone()),
-        None => value,
+    match by {
+        By::Wave => match value.parse::<WaveId>() {
+            Ok(id) => config
+                .settings
+                .self_provisioning
+                .staging
+                .with_id(id)
+                .map_or_else(|| format!("removed wave {id}"), |wave| wave.name.clone()),
+            Err(_) => value,
+        },
+        By::Group => {
+            let name = value.parse::<GroupId>().ok().and_then(|id| config.group_name(id)).map(str::to_owned);
+            name.unwrap_or(value)
+        }
+        By::Nothing | By::Platform | By::Language => value,
     }
 }
 
@@ -448,10 +451,9 @@ pub async fn effect_of(
     config: &TenantConfig,
     entries: &serde_json::Map<String, serde_json::Value>,
     now: Timestamp,
-) -> Saved<Effect> {
+) -> Saved<Reply<Effect>> {
     let draft = changed(config, Section::SelfProvisioning, entries, now).map_err(Unsaved::Wrong)?;
-    let look = async |connection: &mut Connection| effect(connection, config, &draft.self_provisioning).await;
-    Ok(house.db.read(look).await?)
+    Ok(effect(house, config, &draft.self_provisioning, Pace::AtOnce).await?)
 }
 
 /// What tells two states of waves, brake and mode apart.

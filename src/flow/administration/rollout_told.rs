@@ -4,7 +4,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rollout::{Effect, Funnel, Observations, Rollout, Slice, State};
+use super::rollout::{Effect, Funnel, Rollout, Slice, State};
+use super::tally::Observations;
 use crate::clock::Entropy;
 use crate::domain::funnel::{Bar, Reached, Stage, per_mille};
 use crate::domain::name::{checked, key_of};
@@ -31,6 +32,12 @@ pub struct PeopleTold {
     pub recovering: u64,
     /// Target users whose account is disabled.
     pub disabled: u64,
+}
+
+impl PeopleTold {
+    /// None at all.
+    pub const NOBODY: Self =
+        Self { targeted: 0, with_authenticator: 0, asked: 0, without_mail: 0, recovering: 0, disabled: 0 };
 }
 
 impl From<People> for PeopleTold {
@@ -124,6 +131,8 @@ impl From<&Slice> for SliceTold {
 pub struct FunnelTold {
     /// When it was counted.
     pub at: String,
+    /// Whether it is being counted anew.
+    pub counting: bool,
     /// Step by step.
     pub steps: Vec<StepTold>,
     /// People who started and failed.
@@ -137,9 +146,10 @@ pub struct FunnelTold {
 impl FunnelTold {
     /// The funnel in this form.
     #[must_use]
-    pub fn of(funnel: &Funnel, by: &str, now: Timestamp) -> Self {
+    pub fn of(funnel: &Funnel, by: &str) -> Self {
         Self {
-            at: now.rfc3339(),
+            at: funnel.at.rfc3339(),
+            counting: funnel.again,
             steps: funnel.bars.iter().map(StepTold::from).collect(),
             failed: funnel.reached.failed,
             by: by.to_owned(),
@@ -204,27 +214,36 @@ pub struct WaveTold {
     pub postponements: Option<u32>,
     /// Until when.
     pub deadline: Option<String>,
-    /// Whom it is about.
-    pub people: PeopleTold,
-    /// People who were asked, ever.
-    pub was_asked: u64,
     /// Of the day's cap.
     pub asked_today: u64,
-    /// People who started.
-    pub started: u64,
-    /// People who enrolled.
-    pub completed: u64,
-    /// People who started and failed.
-    pub failed: u64,
+    /// What is counted over everybody; null while it is counted for the first time.
+    #[serde(flatten)]
+    pub counts: WaveCountsTold,
     /// What the brake sees.
     pub brake: TroubleTold,
     /// Why it stands still, if it does.
     pub pause: Option<PauseTold>,
 }
 
+/// What is counted of a wave over everybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "WaveCounts")]
+pub struct WaveCountsTold {
+    /// Whom it is about.
+    pub people: Option<PeopleTold>,
+    /// People who were asked, ever.
+    pub was_asked: Option<u64>,
+    /// People who started.
+    pub started: Option<u64>,
+    /// People who enrolled.
+    pub completed: Option<u64>,
+    /// People who started and failed.
+    pub failed: Option<u64>,
+}
+
 impl WaveTold {
     fn of(state: &State, config: &TenantConfig, now: Timestamp) -> Self {
-        let (wave, reached) = (&state.wave, &state.reached);
+        let (wave, counted) = (&state.wave, state.counted.as_ref());
         Self {
             id: wave.id.to_string(),
             name: wave.name.clone(),
@@ -235,12 +254,14 @@ impl WaveTold {
             most_per_day: wave.most_per_day,
             postponements: wave.postponements,
             deadline: wave.deadline.map(Timestamp::rfc3339),
-            people: state.people.into(),
-            was_asked: state.asked,
             asked_today: state.today,
-            started: reached.at(Stage::Started),
-            completed: reached.at(Stage::Passcode),
-            failed: reached.failed,
+            counts: WaveCountsTold {
+                people: counted.map(|counted| counted.people.into()),
+                was_asked: counted.map(|counted| counted.asked),
+                started: counted.map(|counted| counted.reached.at(Stage::Started)),
+                completed: counted.map(|counted| counted.reached.at(Stage::Passcode)),
+                failed: counted.map(|counted| counted.reached.failed),
+            },
             brake: state.trouble.into(),
             pause: state.pause.as_ref().map(|written| PauseTold {
                 since: written.pause.at.rfc3339(),
@@ -311,10 +332,22 @@ pub struct RolloutTold {
     pub rollout: String,
     /// The waves, in their order.
     pub waves: Vec<WaveTold>,
+    /// When people were counted; null while they are counted for the first time, and then so is every number of people.
+    pub counted_at: Option<String>,
+    /// Whether they are being counted, for the first time or anew.
+    pub counting: bool,
     /// Target users who are in none of the waves.
-    pub in_no_wave: PeopleTold,
+    pub in_no_wave: Option<PeopleTold>,
     /// What was observed.
-    pub observed: ObservedTold,
+    pub observed: Option<ObservedTold>,
+}
+
+/// The answer is being counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Counting")]
+pub struct CountingTold {
+    /// How many people were looked at until now.
+    pub looked_at: u64,
 }
 
 impl RolloutTold {
@@ -324,8 +357,10 @@ impl RolloutTold {
         Self {
             rollout: rollout.mode.id().to_owned(),
             waves: rollout.waves.iter().map(|state| WaveTold::of(state, config, now)).collect(),
-            in_no_wave: rollout.rest.into(),
-            observed: (&rollout.observed).into(),
+            counted_at: rollout.counted.as_ref().map(|counted| counted.at.rfc3339()),
+            counting: rollout.counting,
+            in_no_wave: rollout.counted.as_ref().map(|counted| counted.rest.into()),
+            observed: rollout.counted.as_ref().map(|counted| (&counted.observed).into()),
         }
     }
 }
@@ -356,6 +391,8 @@ pub struct WaveEffectTold {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "RolloutEffect")]
 pub struct EffectTold {
+    /// When people were counted.
+    pub counted_at: String,
     /// All target users.
     pub all: PeopleTold,
     /// By wave, in their order.
@@ -378,6 +415,7 @@ impl From<&Effect> for EffectTold {
         };
         let wave = |(name, people): &(String, People)| WaveEffectTold { wave: name.clone(), people: (*people).into() };
         Self {
+            counted_at: effect.at.rfc3339(),
             all: effect.all.into(),
             waves: effect.waves.iter().map(wave).collect(),
             in_no_wave: effect.rest.into(),

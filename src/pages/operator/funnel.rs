@@ -8,18 +8,18 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
 use super::shell::{Shell, time};
-use crate::domain::funnel::{Bar, spoken};
+use crate::domain::funnel::{Bar, Reached, spoken};
 use crate::domain::name::key_of;
 use crate::domain::operator::{Deed, Module};
 use crate::domain::policy::platform::Platform;
 use crate::exchange::csv::Written;
 use crate::flow::administration::rollout::{self, Funnel};
 use crate::flow::administration::rollout_told::{SliceTold, parts_table, table as steps_table};
+use crate::flow::administration::tally::{Asked, Pace, Reply};
 use crate::http::guard::{Seat, Table};
-use crate::http::{Answer, Fault, page};
+use crate::http::{Answer, Fault, Form, page};
 use crate::i18n::Language;
-use crate::storage::Connection;
-use crate::storage::rollout_funnel::{By, Filter};
+use crate::storage::rollout_funnel::By;
 
 /// The page, below `/operator/`.
 const PAGE: &str = "funnel";
@@ -33,64 +33,59 @@ const BAR: u64 = 400;
 /// Registers the routes.
 pub fn routes(table: &mut Table) {
     table.get(PAGE, Module::Funnel.needs(Deed::Access), show);
+    table.post("funnel/count", Module::Funnel.needs(Deed::Access), count);
     table.get("funnel/steps.csv", Module::Funnel.needs(Deed::Export), steps);
     table.get("funnel/parts.csv", Module::Funnel.needs(Deed::Export), parts);
 }
 
 /// What was asked for, as it stands in the address.
 #[derive(Debug, Clone)]
-struct Asked {
+struct Typed {
     by: By,
     days: u32,
     wave: String,
     group: String,
     platform: String,
     language: String,
-    filter: Filter,
+    asked: Asked,
 }
 
-impl Asked {
+impl Typed {
     fn of(seat: &Seat, request: &HttpRequest) -> Self {
-        let mut asked = Self {
-            by: By::Wave,
-            days: 30,
-            wave: String::new(),
-            group: String::new(),
-            platform: String::new(),
-            language: String::new(),
-            filter: Filter::default(),
-        };
+        let (mut by, mut days) = (By::Wave, 30);
+        let [mut wave, mut group, mut platform, mut language] = [const { String::new() }; 4];
         for (name, value) in form_urlencoded::parse(request.query_string().as_bytes()) {
             match &*name {
-                "by" => asked.by = By::named(&value).unwrap_or(By::Wave),
-                "days" => asked.days = value.parse().ok().filter(|days| (1..=400).contains(days)).unwrap_or(30),
-                "wave" => asked.wave = value.into_owned(),
-                "group" => asked.group = value.into_owned(),
-                "platform" => asked.platform = value.into_owned(),
-                "language" => asked.language = value.into_owned(),
+                "by" => by = By::named(&value).unwrap_or(By::Wave),
+                "days" => days = value.parse().ok().filter(|days| (1..=400).contains(days)).unwrap_or(30),
+                "wave" => wave = value.into_owned(),
+                "group" => group = value.into_owned(),
+                "platform" => platform = value.into_owned(),
+                "language" => language = value.into_owned(),
                 _ => {}
             }
         }
         let config = &seat.call.realm.config;
         let staging = &config.settings.self_provisioning.staging;
-        let wave = staging.wave.iter().find(|wave| wave.id.to_string() == asked.wave);
-        let group = config.groups.iter().find(|group| key_of(&group.name) == key_of(&asked.group));
-        let since = seat.call.visit.now.minus(Duration::from_secs(u64::from(asked.days) * 86_400));
-        asked.filter = Filter {
-            since: Some(since),
-            group: group.map(|group| group.id),
-            platform: Some(asked.platform.clone()).filter(|text| !text.is_empty()),
-            language: Some(asked.language.clone()).filter(|text| !text.is_empty()),
-            wave: wave.map(|wave| wave.id),
-        };
-        // What is not there is not looked for.
-        if wave.is_none() {
-            asked.wave.clear();
+        let found = staging.wave.iter().find(|known| known.id.to_string() == wave).map(|wave| wave.id);
+        let members = config.groups.iter().find(|known| key_of(&known.name) == key_of(&group)).map(|group| group.id);
+        // What is not there is not looked for; neither is what nobody can have chosen.
+        if found.is_none() {
+            wave.clear();
         }
-        if group.is_none() {
-            asked.group.clear();
+        if members.is_none() {
+            group.clear();
         }
-        asked
+        if platform.parse::<Platform>().is_err() {
+            platform.clear();
+        }
+        if Language::of_tag(&language).is_none() {
+            language.clear();
+        }
+        let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+        let (platform_id, tag) = (some(&platform), some(&language));
+        let asked = Asked { by, days, group: members, platform: platform_id, language: tag, wave: found };
+        Self { by, days, wave, group, platform, language, asked }
     }
 
     fn query(&self) -> String {
@@ -107,11 +102,17 @@ impl Asked {
     }
 }
 
-async fn counted(seat: &Seat, asked: &Asked) -> Result<Funnel, Fault> {
-    let (config, now) = (&seat.call.realm.config, seat.call.visit.now);
-    let look =
-        async |connection: &mut Connection| rollout::funnel(connection, config, (asked.by, &asked.filter), now).await;
-    Ok(seat.call.site.house.db.read(look).await?)
+async fn counted(seat: &Seat, typed: &Typed, pace: Pace) -> Result<Reply<Funnel>, Fault> {
+    let (house, config) = (&seat.call.site.house, &seat.call.realm.config);
+    Ok(rollout::funnel(house, config, &typed.asked, pace).await?)
+}
+
+/// The funnel for a file: the last answer, or the page that says that it is being counted.
+async fn for_file(seat: &Seat, typed: &Typed) -> Result<Result<Funnel, HttpResponse>, Fault> {
+    Ok(match counted(seat, typed, Pace::AtOnce).await?.value() {
+        Some((_, funnel)) => Ok(funnel),
+        None => Err(page::see(&format!("{}?{}", seat.path(PAGE), typed.query()))),
+    })
 }
 
 /// A bar of the picture.
@@ -158,7 +159,10 @@ fn choice(value: impl Into<String>, name: impl Into<String>, chosen: &str) -> Ch
 #[template(path = "operator/funnel.html")]
 struct FunnelPage {
     shell: Shell,
+    /// When it was counted; empty while it is for the first time.
     counted_at: String,
+    looked_at: u64,
+    again: bool,
     query: String,
     may_export: bool,
     bars: Vec<Drawn>,
@@ -176,10 +180,29 @@ struct FunnelPage {
     height: u64,
 }
 
+/// `POST …/operator/funnel/count`: everything anew.
+async fn count(seat: Seat, request: HttpRequest, form: Form) -> Answer {
+    seat.check(&form)?;
+    let typed = Typed::of(&seat, &request);
+    rollout::count_funnel_again(&seat.call.site.house, &seat.call.realm.config, &typed.asked).await?;
+    Ok(page::see(&format!("{}?{}", seat.path(PAGE), typed.query())))
+}
+
 /// `GET …/operator/funnel`.
 async fn show(seat: Seat, request: HttpRequest) -> Answer {
-    let asked = Asked::of(&seat, &request);
-    let funnel = counted(&seat, &asked).await?;
+    let asked = Typed::of(&seat, &request);
+    let reply = counted(&seat, &asked, Pace::AtOnce).await?;
+    let looked_at = reply.looked_at();
+    let counted = reply.value();
+    let counted_at = counted.as_ref().map_or_else(String::new, |(at, _)| time(*at));
+    let nothing = || Funnel {
+        at: seat.call.visit.now,
+        again: false,
+        reached: Reached::default(),
+        bars: Vec::new(),
+        slices: Vec::new(),
+    };
+    let funnel = counted.map_or_else(nothing, |(_, funnel)| funnel);
     let config = &seat.call.realm.config;
     let bars: Vec<Drawn> = funnel.bars.iter().enumerate().map(drawn).collect();
     let days = asked.days.to_string();
@@ -192,7 +215,9 @@ async fn show(seat: Seat, request: HttpRequest) -> Answer {
     };
     page::page(&FunnelPage {
         shell: Shell::of(&seat, Module::Funnel),
-        counted_at: time(seat.call.visit.now),
+        counted_at,
+        looked_at,
+        again: funnel.again,
         query: asked.query(),
         may_export: seat.may(Module::Funnel, Deed::Export),
         height: u64::try_from(bars.len()).unwrap_or(0) * ROW,
@@ -233,13 +258,18 @@ fn csv(rows: &[Vec<String>], name: &str) -> HttpResponse {
 
 /// `GET …/operator/funnel/steps.csv`.
 async fn steps(seat: Seat, request: HttpRequest) -> Answer {
-    let funnel = counted(&seat, &Asked::of(&seat, &request)).await?;
-    Ok(csv(&steps_table(&funnel), "funnel-steps.csv"))
+    let typed = Typed::of(&seat, &request);
+    Ok(match for_file(&seat, &typed).await? {
+        Ok(funnel) => csv(&steps_table(&funnel), "funnel-steps.csv"),
+        Err(elsewhere) => elsewhere,
+    })
 }
 
 /// `GET …/operator/funnel/parts.csv`.
 async fn parts(seat: Seat, request: HttpRequest) -> Answer {
-    let asked = Asked::of(&seat, &request);
-    let funnel = counted(&seat, &asked).await?;
-    Ok(csv(&parts_table(&funnel, asked.by.id()), "funnel-parts.csv"))
+    let typed = Typed::of(&seat, &request);
+    Ok(match for_file(&seat, &typed).await? {
+        Ok(funnel) => csv(&parts_table(&funnel, typed.by.id()), "funnel-parts.csv"),
+        Err(elsewhere) => elsewhere,
+    })
 }

@@ -13,6 +13,7 @@ use crate::flow::administration::rollout;
 use crate::flow::administration::rollout_told::{
     BrakeDraft, CountTold, EffectTold, PeopleTold, RolloutDraft, RolloutTold, WaveDraft, WaveTold,
 };
+use crate::flow::administration::tally::Pace;
 use crate::http::guard::{Seat, Table};
 use crate::http::{Answer, Fault, Form, page};
 use crate::storage::Connection;
@@ -22,7 +23,8 @@ const PAGE: &str = "rollout";
 const EDIT: &str = "rollout/edit";
 
 /// What is said after a change.
-const DONE: [(&str, &str); 4] = [
+const DONE: [(&str, &str); 5] = [
+    ("counting", "People are being counted anew."),
     ("saved", "The rollout was saved. It applies from the next login on."),
     ("paused", "The wave is paused: nobody new is asked."),
     ("resumed", "The wave goes on."),
@@ -35,6 +37,7 @@ pub fn routes(table: &mut Table) {
     table.get(PAGE, needs(Deed::Access), show);
     table.get(EDIT, needs(Deed::Edit), edit);
     table.post(EDIT, needs(Deed::Edit), post);
+    table.post("rollout/count", needs(Deed::Access), count);
     table.post("rollout/waves/{wave}/pause", needs(Deed::Edit), pause);
     table.post("rollout/waves/{wave}/resume", needs(Deed::Edit), resume);
 }
@@ -45,6 +48,8 @@ struct StatePage {
     shell: Shell,
     told: RolloutTold,
     mode: &'static str,
+    counted_at: String,
+    looked_at: u64,
     /// Lists of what was observed, with their headings.
     observed: Vec<(&'static str, &'static str, Vec<CountTold>)>,
     may_edit: bool,
@@ -52,8 +57,14 @@ struct StatePage {
 
 impl StatePage {
     /// How much of a wave's people have an authenticator, in percent.
-    fn share(people: &PeopleTold) -> u64 {
+    fn share(people: Option<&PeopleTold>) -> u64 {
+        let people = people.copied().unwrap_or(PeopleTold::NOBODY);
         (people.with_authenticator * 100).checked_div(people.targeted).unwrap_or(0)
+    }
+
+    /// A number, or that it is not known yet.
+    fn number(number: &Option<u64>) -> String {
+        number.map_or_else(|| "…".to_owned(), |number| number.to_string())
     }
 
     fn state(wave: &WaveTold) -> (&'static str, &'static str) {
@@ -125,26 +136,36 @@ async fn show(seat: Seat, request: HttpRequest) -> Answer {
 
 async fn state_page(seat: &Seat, shell: Shell) -> Answer {
     let (config, now) = (&seat.call.realm.config, seat.call.visit.now);
-    let look = async |connection: &mut Connection| rollout::state(connection, config, now).await;
-    let state = seat.call.site.house.db.read(look).await?;
+    let state = rollout::state(&seat.call.site.house, config, Pace::AtOnce).await?;
     let told = RolloutTold::of(&state, config, now);
     let named = |list: &[CountTold]| -> Vec<CountTold> {
         list.iter().map(|one| CountTold { item: called(&one.item).to_owned(), people: one.people }).collect()
     };
-    let observed = vec![
-        ("applications", "Application", told.observed.applications.clone()),
-        ("policies", "Policy that asked", told.observed.policies.clone()),
-        ("reasons", "Why they were not asked", named(&told.observed.reasons)),
-        ("obstacles", "What would have stopped them", named(&told.observed.obstacles)),
-        ("days", "Day", told.observed.days.clone()),
-    ];
+    let observed = told.observed.as_ref().map_or_else(Vec::new, |observed| {
+        vec![
+            ("applications", "Application", observed.applications.clone()),
+            ("policies", "Policy that asked", observed.policies.clone()),
+            ("reasons", "Why they were not asked", named(&observed.reasons)),
+            ("obstacles", "What would have stopped them", named(&observed.obstacles)),
+            ("days", "Day", observed.days.clone()),
+        ]
+    });
     page::page(&StatePage {
         mode: words(&told.rollout),
+        counted_at: told.counted_at.as_deref().map(spaced).unwrap_or_default(),
+        looked_at: state.looked_at,
         observed,
         may_edit: seat.may(Module::Rollout, Deed::Edit),
         told,
         shell,
     })
+}
+
+/// `POST …/operator/rollout/count`: everything anew.
+async fn count(seat: Seat, form: Form) -> Answer {
+    seat.check(&form)?;
+    rollout::count_again(&seat.call.site.house, &seat.call.realm.config).await?;
+    Ok(page::see(&format!("{}?done=counting", seat.path(PAGE))))
 }
 
 fn wave(seat: &Seat, id: WaveId) -> Result<Wave, Fault> {
@@ -241,6 +262,8 @@ struct EditPage {
     may_add: bool,
     /// What the settings would do; nothing before it was asked for.
     effect: Option<EffectTold>,
+    /// How many people were looked at, while that is being counted.
+    looked_at: Option<u64>,
 }
 
 impl EditPage {
@@ -259,6 +282,7 @@ fn edit_page(shell: Shell, version: i64, mode: &str, waves: Vec<Typed>, brake: [
         waves,
         brake,
         effect: None,
+        looked_at: None,
     }
 }
 
@@ -396,7 +420,9 @@ async fn post(seat: Seat, form: Form) -> Answer {
     }
     let mut provisioning = config.settings.self_provisioning.clone();
     provisioning.staging = staging;
-    let look = async |connection: &mut Connection| rollout::effect(connection, config, &provisioning).await;
-    let effect = EffectTold::from(&seat.call.site.house.db.read(look).await?);
-    page::page(&EditPage { effect: Some(effect), ..again(shell, waves) })
+    let effect = rollout::effect(&seat.call.site.house, config, &provisioning, Pace::AtOnce).await?;
+    let looked_at = effect.is_counting().then(|| effect.looked_at());
+    let effect = effect.value().map(|(_, effect)| EffectTold::from(&effect));
+    let looked_at = looked_at.filter(|_| effect.is_none());
+    page::page(&EditPage { effect, looked_at, ..again(shell, waves) })
 }

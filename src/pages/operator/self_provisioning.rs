@@ -166,6 +166,8 @@ struct EditPage {
     read: String,
     /// What the values would do, where that was asked for.
     effect: Option<EffectTold>,
+    /// How many people were looked at, while that is being counted.
+    looked_at: Option<u64>,
 }
 
 impl EditPage {
@@ -200,6 +202,7 @@ fn edit_page(seat: &Seat, values: Map<String, Value>, read: String) -> EditPage 
         values,
         read,
         effect: None,
+        looked_at: None,
         shell: Shell::titled(seat, Module::SelfProvisioning, "Edit self-provisioning"),
     }
 }
@@ -248,7 +251,11 @@ async fn save(seat: Seat, LongForm(form): LongForm) -> Answer {
     let mut again = edit_page(&seat, values, read.to_owned());
     let saved = if form.text("do") == "effect" {
         let effect = rollout::effect_of(&seat.call.site.house, config, &entries, seat.call.visit.now).await;
-        effect.map(|effect| again.effect = Some(EffectTold::from(&effect)))
+        effect.map(|effect| {
+            again.looked_at = effect.is_counting().then(|| effect.looked_at());
+            again.effect = effect.value().map(|(_, effect)| EffectTold::from(&effect));
+            again.looked_at = again.looked_at.filter(|_| again.effect.is_none());
+        })
     } else {
         let settled = change(&seat.desk(), &config.tenant.code, read, SECTION, &entries, despite(&form)).await;
         match settled {
