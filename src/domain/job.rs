@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::audit::Actor;
 use crate::domain::authenticator::lifecycle::Disposition;
 use crate::domain::ids::{GroupId, JobId, TenantId};
+use crate::domain::operator::{Deed, Module, Permission};
 use crate::domain::provisioning_task::TokenType;
 use crate::domain::timestamp::Timestamp;
 
@@ -24,6 +25,21 @@ pub enum Work {
     Tokens(TokenDeed),
     /// People get a mail with which they enroll an authenticator.
     Provision(Provision),
+    /// Authenticators come from a maker's file.
+    ImportTokens(ImportTokens),
+}
+
+/// How authenticators are imported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportTokens {
+    /// Nothing is stored; it is only looked what would be.
+    pub dry_run: bool,
+    /// Those of named people are only reserved for them, and do not work yet.
+    pub reserve: bool,
+    /// Those that were revoked and come back with a new secret are taken.
+    pub reinitialize: bool,
+    /// What is to be said of the file as a whole.
+    pub notes: Vec<String>,
 }
 
 /// A provisioning task that is being filled.
@@ -159,6 +175,37 @@ impl Work {
             Self::People(_) => "people",
             Self::Tokens(_) => "tokens",
             Self::Provision(_) => "provision",
+            Self::ImportTokens(_) => "import_tokens",
+        }
+    }
+
+    /// Where the permission to see it is found.
+    #[must_use]
+    pub const fn module(&self) -> Module {
+        match self {
+            Self::ImportPeople(_) | Self::People(_) => Module::Users,
+            Self::Tokens(_) | Self::ImportTokens(_) => Module::Tokens,
+            Self::Provision(_) => Module::Provisioning,
+        }
+    }
+
+    /// What whoever begins it must be permitted, and for as long as it goes on.
+    #[must_use]
+    pub fn needs(&self) -> Vec<Permission> {
+        match self {
+            Self::ImportPeople(how) => {
+                let groups = how.make_groups.then(|| Module::Groups.needs(Deed::Add));
+                std::iter::once(Module::Users.needs(Deed::Import)).chain(groups).collect()
+            }
+            Self::People(deed) => vec![match deed {
+                PeopleDeed::Unlock | PeopleDeed::EndSessions => Module::AccountCare.needs(Deed::Edit),
+                PeopleDeed::Enable | PeopleDeed::Disable => Module::Users.needs(Deed::Edit),
+                PeopleDeed::Enter { .. } | PeopleDeed::Leave { .. } => Module::Groups.needs(Deed::Edit),
+                PeopleDeed::Resend => Module::Provisioning.needs(Deed::Edit),
+            }],
+            Self::Tokens(_) => vec![Module::TokenStates.needs(Deed::Edit)],
+            Self::Provision(_) => vec![Module::Provisioning.needs(Deed::Add)],
+            Self::ImportTokens(_) => vec![Module::Tokens.needs(Deed::Import)],
         }
     }
 
@@ -178,6 +225,8 @@ impl Work {
                 PeopleDeed::Resend => "Send enrollment mails again",
             },
             Self::Provision(_) => "Send enrollment mails",
+            Self::ImportTokens(ImportTokens { dry_run: true, .. }) => "Import of tokens (dry run)",
+            Self::ImportTokens(_) => "Import of tokens",
             Self::Tokens(deed) => match deed.step {
                 TokenStep::Suspend => "Suspend authenticators",
                 TokenStep::Reactivate => "Reactivate authenticators",
@@ -199,11 +248,13 @@ pub enum State {
     Done,
     /// An operator stopped it; what was done stays.
     Cancelled,
+    /// Whoever began it may not do it any more: it was stopped by the service, and what was done stays.
+    Stopped,
 }
 
 impl State {
     /// Every state.
-    pub const ALL: [Self; 4] = [Self::Loading, Self::Running, Self::Done, Self::Cancelled];
+    pub const ALL: [Self; 5] = [Self::Loading, Self::Running, Self::Done, Self::Cancelled, Self::Stopped];
 
     /// The name in the database and in reports.
     #[must_use]
@@ -213,6 +264,7 @@ impl State {
             Self::Running => "running",
             Self::Done => "done",
             Self::Cancelled => "cancelled",
+            Self::Stopped => "stopped",
         }
     }
 
@@ -250,6 +302,8 @@ pub struct Job {
     pub created_at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
+    /// Why the service stopped it.
+    pub error: Option<String>,
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub mod fault;
 pub mod files;
 pub mod form;
 pub mod guard;
+pub mod handout;
 pub mod headers;
 pub mod intake;
 pub mod key_sets;

@@ -39,6 +39,7 @@ fn job(row: Record) -> Result<Job> {
         failed: row.integer("failed")?,
         created_at: row.time("created_at")?,
         ended_at: row.time_or_none("ended_at")?,
+        error: row.text_or_none("error")?,
     })
 }
 
@@ -94,7 +95,7 @@ pub fn row_insertion(tenant: TenantId, id: JobId, row: &JobRow) -> Statement {
 /// The job with this identifier.
 pub fn one(tenant: TenantId, id: JobId) -> Question<Option<Job>> {
     let statement = Statement::new(
-        "SELECT tenant_id, id, actor_kind, actor, actor_name, address, state, options, total, position, done, failed, created_at, ended_at \
+        "SELECT tenant_id, id, actor_kind, actor, actor_name, address, state, options, total, position, done, failed, created_at, ended_at, error \
          FROM job WHERE tenant_id = ? AND id = ?",
     );
     Question::new(statement.shown(tenant).shown(id), |rows| rows.into_iter().next().map(job).transpose())
@@ -104,7 +105,7 @@ pub fn one(tenant: TenantId, id: JobId) -> Question<Option<Job>> {
 /// with the time.
 pub fn newest(tenant: TenantId, after: Option<JobId>, limit: u32) -> Question<Vec<Job>> {
     let statement = Statement::new(
-        "SELECT tenant_id, id, actor_kind, actor, actor_name, address, state, options, total, position, done, failed, created_at, ended_at \
+        "SELECT tenant_id, id, actor_kind, actor, actor_name, address, state, options, total, position, done, failed, created_at, ended_at, error \
          FROM job WHERE tenant_id = ? AND id < ? ORDER BY id DESC LIMIT ?",
     );
     let before = after.map_or_else(|| "~".to_owned(), |id| id.to_string());
@@ -117,7 +118,7 @@ pub fn newest(tenant: TenantId, after: Option<JobId>, limit: u32) -> Question<Ve
 // every tenant's: the worker asks for all of them
 pub fn running() -> Question<Vec<Job>> {
     let statement = Statement::new(
-        "SELECT tenant_id, id, actor_kind, actor, actor_name, address, state, options, total, position, done, failed, created_at, ended_at \
+        "SELECT tenant_id, id, actor_kind, actor, actor_name, address, state, options, total, position, done, failed, created_at, ended_at, error \
          FROM job WHERE state = 'running' LIMIT 100",
     );
     Question::new(statement, |rows| rows.into_iter().map(job).collect())
@@ -219,6 +220,24 @@ pub async fn set_state(
         .bind(from.id())
         .run(connection)
         .await?;
+    Ok(done == 1)
+}
+
+/// Stops a job that goes on, because of `why`. Says whether it went on.
+///
+/// # Errors
+/// If the database fails.
+pub async fn stop(connection: &mut Connection, job: &Job, why: &str, now: Timestamp) -> Result<bool> {
+    let done = Statement::new(
+        "UPDATE job SET state = ?, error = ?, ended_at = ? WHERE tenant_id = ? AND id = ? AND state = 'running'",
+    )
+    .bind(State::Stopped.id())
+    .bind(why)
+    .bind(now.micros())
+    .shown(job.tenant)
+    .shown(job.id)
+    .run(connection)
+    .await?;
     Ok(done == 1)
 }
 

@@ -6,14 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use super::io::{Named, Page, Paging, Query, done, ok};
 use super::operators::time;
-use super::problem::Problem;
+use super::problem::{FieldProblem, Problem};
 use super::{Answer, Api};
 use crate::domain::ids::JobId;
-use crate::domain::job::{Import, Job, Work};
+use crate::domain::job::{Import, ImportTokens, Job, Work};
 use crate::domain::operator::{Deed, Module};
+use crate::domain::secret::SecretString;
+use crate::exchange::Unreadable;
+use crate::exchange::pskc::{Protection, key_of_hex};
 use crate::flow::administration::jobs as work;
 use crate::http::guard::{Needs, Program};
-use crate::http::{intake, upload};
+use crate::http::{Fault, files, intake, upload};
 use crate::storage::Connection;
 use crate::storage::jobs;
 
@@ -35,11 +38,11 @@ pub fn begun(job: JobId) -> HttpResponse {
 struct JobView {
     /// Its identifier.
     id: String,
-    /// `import_people`, `people`, `tokens` or `provision`.
+    /// `import_people`, `people`, `tokens`, `provision` or `import_tokens`.
     work: &'static str,
     /// What is done, in words.
     title: &'static str,
-    /// `loading`, `running`, `done` or `cancelled`.
+    /// `loading`, `running`, `done`, `cancelled`, or `stopped` by the service.
     state: &'static str,
     /// How many there are.
     total: i64,
@@ -53,6 +56,12 @@ struct JobView {
     created_at: String,
     /// When it ended.
     ended_at: Option<String>,
+    /// Why the service stopped it: whoever began it may not do it any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    /// What is to be said of a file that was read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
 }
 
 /// What became of one of them.
@@ -82,6 +91,30 @@ struct ImportHow {
     groups: Option<String>,
 }
 
+/// Tokens of a maker's file.
+#[derive(Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct TokensWanted {
+    /// The contents of the file.
+    file: String,
+    /// The pre-shared key that opens it: 128, 192 or 256 bits in hexadecimal digits.
+    key: Option<String>,
+    /// The password that opens it; never together with a key.
+    password: Option<String>,
+    /// `true`: nothing is stored, it is only looked what would be.
+    #[serde(default)]
+    dry_run: bool,
+    /// `true`: people whom the file names get their tokens; else everything goes into the inventory.
+    #[serde(default)]
+    assign: bool,
+    /// `true`: tokens of people are only reserved, and do not work yet.
+    #[serde(default)]
+    reserve: bool,
+    /// `true`: tokens that were revoked and come back with a new secret are taken.
+    #[serde(default)]
+    reinitialize: bool,
+}
+
 /// Registers the routes.
 pub fn routes(api: &mut Api) {
     api.get("jobs", Needs::Any, "Work on many people or tokens, the newest first", list)
@@ -91,6 +124,8 @@ pub fn routes(api: &mut Api) {
     api.get("jobs/{job}/results", Needs::Any, "What became of each", results)
         .query::<Paging>()
         .gives::<Page<JobResult>>(200);
+    api.get("jobs/{job}/results.csv", Needs::Any, "What became of each, as a file", results_file)
+        .gives_file(&["text/csv"]);
     api.route(
         Method::DELETE,
         "jobs/{job}",
@@ -104,14 +139,11 @@ pub fn routes(api: &mut Api) {
         .query::<ImportHow>()
         .takes_text("text/csv")
         .gives::<Begun>(202);
-}
-
-const fn module(work: &Work) -> Module {
-    match work {
-        Work::ImportPeople(_) | Work::People(_) => Module::Users,
-        Work::Tokens(_) => Module::Tokens,
-        Work::Provision(_) => Module::Provisioning,
-    }
+    let summary =
+        "Import tokens from a maker's file: a key container (PSKC, RFC 6030) or a table; the records become a job";
+    api.route(Method::POST, "import/tokens", Module::Tokens.needs(Deed::Import), summary, import_tokens)
+        .takes::<TokensWanted>()
+        .gives::<Begun>(202);
 }
 
 fn view(job: &Job) -> JobView {
@@ -126,6 +158,11 @@ fn view(job: &Job) -> JobView {
         by: job.actor.called().map_or_else(|| job.actor.name(), str::to_owned),
         created_at: job.created_at.rfc3339(),
         ended_at: time(job.ended_at),
+        error: job.error.clone(),
+        notes: match &job.work {
+            Work::ImportTokens(how) => how.notes.clone(),
+            Work::ImportPeople(_) | Work::People(_) | Work::Tokens(_) | Work::Provision(_) => Vec::new(),
+        },
     }
 }
 
@@ -136,7 +173,7 @@ async fn list(program: Program, Query(paging): Query<Paging>) -> Answer {
     let question = async |connection: &mut Connection| jobs::newest(tenant, after, limit).ask(connection).await;
     let found = program.call.site.house.db.read(question).await?;
     let next = found.last().filter(|_| found.len() == limit as usize).map(|job| job.id.to_string());
-    let seen = found.iter().filter(|job| program.permissions.may(module(&job.work).needs(Deed::Access)));
+    let seen = found.iter().filter(|job| program.permissions.may(job.work.module().needs(Deed::Access)));
     Ok(ok(&Page { items: seen.map(view).collect(), next }))
 }
 
@@ -145,7 +182,7 @@ async fn job(program: &Program, id: JobId) -> Result<Job, Problem> {
     let tenant = program.call.realm.tenant();
     let question = async |connection: &mut Connection| jobs::one(tenant, id).ask(connection).await;
     let found = program.call.site.house.db.read(question).await?;
-    let seen = found.filter(|job| program.permissions.may(module(&job.work).needs(Deed::Access)));
+    let seen = found.filter(|job| program.permissions.may(job.work.module().needs(Deed::Access)));
     seen.ok_or_else(Problem::not_found)
 }
 
@@ -165,6 +202,15 @@ async fn results(program: Program, Named(id): Named<JobId>, Query(paging): Query
     let item =
         |row: jobs::JobRow| JobResult { number: row.number, name: row.name, result: row.outcome, detail: row.detail };
     Ok(ok(&Page { items: rows.into_iter().map(item).collect(), next }))
+}
+
+async fn results_file(program: Program, path: web::Path<(String, JobId)>) -> Answer {
+    let job = job(&program, path.into_inner().1).await?;
+    let site = program.call.site.clone();
+    Ok(files::streamed(files::Kind::Csv, "results", work::RESULTS, move |after| {
+        let site = site.clone();
+        async move { work::results(&site.house, (job.tenant, job.id), after.as_deref()).await }
+    }))
 }
 
 async fn cancel(program: Program, Named(id): Named<JobId>) -> Answer {
@@ -205,4 +251,46 @@ async fn import(program: Program, Query(how): Query<ImportHow>, body: web::Paylo
     let (tenant, address) = (program.call.realm.tenant(), program.call.visit.address.to_string());
     let id = work::begin(&program.desk(), tenant, &address, &Work::ImportPeople(import), &rows).await?;
     Ok(begun(id))
+}
+
+/// What opens a key container.
+fn protection(wanted: &mut TokensWanted) -> Result<Option<Protection>, Problem> {
+    let wrong = |field: &str, message: &str| {
+        Problem::invalid(vec![FieldProblem { field: field.to_owned(), message: message.to_owned() }])
+    };
+    match (wanted.key.take(), wanted.password.take()) {
+        (None, None) => Ok(None),
+        (None, Some(password)) => Ok(Some(Protection::Password(SecretString::from(password)))),
+        (Some(key), None) => {
+            let key = zeroize::Zeroizing::new(key);
+            let found = key_of_hex(key.as_bytes());
+            let words = "must have 128, 192 or 256 bits, in hexadecimal digits";
+            Ok(Some(Protection::Key(found.ok_or_else(|| wrong("key", words))?)))
+        }
+        (Some(_), Some(_)) => Err(wrong("key", "must not be given together with a password")),
+    }
+}
+
+/// `POST import/tokens`.
+async fn import_tokens(program: Program, payload: web::Payload) -> Answer {
+    let body = zeroize::Zeroizing::new(upload::whole(payload).await?);
+    let read = serde_json::from_slice::<TokensWanted>(&body);
+    let mut wanted =
+        read.map_err(|error| Problem::new(400, "malformed", format!("the body cannot be read: {error}")))?;
+    let protection = protection(&mut wanted)?;
+    let (assign, now, file) = (wanted.assign, program.now(), zeroize::Zeroizing::new(std::mem::take(&mut wanted.file)));
+    // Keys that are made of passwords take their time.
+    let read = web::block(move || intake::tokens(file.as_bytes(), protection.as_ref(), assign, now)).await;
+    let read = read.map_err(|_| Fault::Internal("a file was not read to its end".to_owned()))?;
+    let unreadable = |error: Unreadable| {
+        let message = format!("cannot be read: {error}");
+        Problem::invalid(vec![FieldProblem { field: "file".to_owned(), message }])
+    };
+    let (records, notes) = read.map_err(unreadable)?;
+    let how =
+        ImportTokens { dry_run: wanted.dry_run, reserve: wanted.reserve, reinitialize: wanted.reinitialize, notes };
+    let (tenant, address) = (program.call.realm.tenant(), program.call.visit.address.to_string());
+    let rows = intake::token_rows(&program.call.site.house, tenant, records);
+    let job = work::begin(&program.desk(), tenant, &address, &Work::ImportTokens(how), &rows).await?;
+    Ok(begun(job))
 }

@@ -10,20 +10,17 @@ use serde_json::{Value, json};
 use super::arguments::{ApproveExport, Format, Listed, TokenExport, TokenImport};
 use super::{BATCH, Place, Progress, Said, batch, contents, new_file, printed, protection, rejected, write_out};
 use crate::config::Settings;
-use crate::domain::authenticator::lifecycle::{Kind, State};
-use crate::domain::authenticator::template::{Mode, Synchronization, TokenTemplate};
+use crate::domain::authenticator::template::{Mode, Synchronization};
 use crate::domain::ids::TokenExportId;
-use crate::domain::oath::Algorithm;
-use crate::domain::oath::ocra::Suite;
 use crate::exchange::csv::Written;
-use crate::exchange::token::{Described, Method};
+use crate::exchange::token::Described;
 use crate::exchange::{Read, Rejected, Spot, oath_csv, pskc};
 use crate::flow::administration::roster::Storing;
 use crate::flow::administration::stock::{self, How, Outcome, Wanted};
 use crate::flow::administration::token_exports;
-use crate::keys::sealing::Place as Cell;
+use crate::http::{handout, intake};
 use crate::storage::Connection;
-use crate::storage::tokens::{self, Filter, LONGEST_PAGE, Listed as Entry, Name};
+use crate::storage::tokens::{Filter, Listed as Entry};
 
 /// What became of a record: the name it goes by and the outcome, or why it is rejected.
 type Told = (Spot, Result<(String, Outcome), Rejected>);
@@ -47,7 +44,7 @@ pub async fn import(settings: &Settings, asked: &TokenImport) -> anyhow::Result<
     let mut wanted: Vec<(Spot, Wanted)> = Vec::with_capacity(whole);
     let mut seen: HashMap<String, Spot> = HashMap::new();
     for record in records {
-        match record.and_then(|token| checked(token, asked.assign_column.is_some(), &mut seen)) {
+        match record.and_then(|token| intake::token(token, asked.assign_column.is_some(), &mut seen)) {
             Ok(it) => {
                 others += usize::from(!it.1.template.alphabet.is_decimal());
                 wanted.push(it);
@@ -120,71 +117,6 @@ fn records(asked: &TokenImport, place: &Place) -> anyhow::Result<(Vec<Read<Descr
     }
 }
 
-/// A token as it is stored, if it is one that logins can ask for.
-fn checked(token: Described, assigning: bool, seen: &mut HashMap<String, Spot>) -> Result<(Spot, Wanted), Rejected> {
-    let spot = token.spot;
-    let refused = |reason: String| Rejected::new(spot, &token.serial, reason);
-    if let Some(first) = seen.get(&token.serial) {
-        return Err(refused(format!("has the serial number of {first}")));
-    }
-    let template = template(&token).map_err(refused)?;
-    seen.insert(token.serial.clone(), spot);
-    let (last_position, drift_steps) = match token.method {
-        Method::Event { counter } | Method::Challenge { counter, .. } => (counter - 1, 0),
-        Method::Time { drift_steps, .. } => (-1, drift_steps),
-    };
-    let wanted = Wanted {
-        serial: token.serial,
-        template,
-        secret: token.secret,
-        last_position,
-        drift_steps,
-        device: json!({ "manufacturer": token.manufacturer, "model": token.model }),
-        user: token.user.filter(|_| assigning),
-    };
-    Ok((spot, wanted))
-}
-
-/// The template that a token is stored with; its version is none of the virtual server's.
-fn template(token: &Described) -> Result<TokenTemplate, String> {
-    let answers = matches!(token.method, Method::Challenge { .. });
-    if answers && !token.alphabet.is_decimal() {
-        return Err(
-            "answers challenges, and in other characters than decimal digits, which RFC 6287 does not know".to_owned()
-        );
-    }
-    let mut template = TokenTemplate {
-        version: 0,
-        length: token.length,
-        algorithm: token.algorithm,
-        alphabet: token.alphabet,
-        ..TokenTemplate::oath_app()
-    };
-    match &token.method {
-        Method::Event { .. } => template.synchronization = Synchronization::Event,
-        Method::Time { step_seconds, .. } => template.time_step_seconds = *step_seconds,
-        Method::Challenge { suite, .. } => {
-            let known = [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512].into_iter().flat_map(|algorithm| {
-                [6, 8].map(|length| (algorithm, length, Suite::of_token(algorithm, length).to_string()))
-            });
-            let (algorithm, length, _) = known.into_iter().find(|(_, _, name)| name == suite).ok_or_else(|| {
-                let ours = Suite::of_token(Algorithm::Sha1, 6);
-                format!("has another suite than those like \"{ours}\", with which logins ask")
-            })?;
-            (template.mode, template.algorithm, template.length) = (Mode::ChallengeResponse, algorithm, length);
-        }
-    }
-    if let Some((key, words)) = template.faults().into_iter().next() {
-        let key = match key {
-            "length" => "length of passcodes",
-            "time_step_seconds" => "time step in seconds",
-            other => other,
-        };
-        return Err(format!("has a {key} that {words}"));
-    }
-    Ok(template)
-}
-
 fn report(asked: &TokenImport, told: &[Told], notes: Vec<String>) -> Said {
     let good = told.iter().filter_map(|(_, it)| it.as_ref().ok());
     let stocked = good.clone().filter(|(_, outcome)| *outcome == Outcome::Stocked).count();
@@ -219,11 +151,11 @@ pub async fn export(settings: &Settings, asked: &TokenExport) -> anyhow::Result<
         return carry_out(&place, asked, id).await;
     }
     let scope = json!({ "state": asked.state, "kind": asked.kind, "serial": asked.serial, "user": asked.user });
-    let filter = filter(&scope)?;
+    let filter = handout::filter(&scope)?;
     if !asked.secrets {
         return list(&place, asked, &filter).await;
     }
-    let count = entries(&place, &filter).await?.iter().filter(|entry| has_movable_secret(entry)).count();
+    let count = handout::movable(&place.site.house, place.config.tenant.id, &scope).await?;
     anyhow::ensure!(count > 0, "none of these tokens has a secret that can be exported; those of our apps have none");
     let desk = place.desk();
     let tenant = place.config.tenant.id;
@@ -253,7 +185,7 @@ pub async fn approve(settings: &Settings, asked: &ApproveExport) -> anyhow::Resu
     let (desk, tenant, id) = (place.desk(), place.config.tenant.id, request(&asked.id)?);
     let work = async |connection: &mut Connection| token_exports::approve(&desk, connection, tenant, id).await;
     let export = place.site.house.db.write(work).await??;
-    let count = entries(&place, &filter(&export.scope)?).await?.iter().filter(|it| has_movable_secret(it)).count();
+    let count = handout::movable(&place.site.house, tenant, &export.scope).await?;
     place.site.house.db.close().await;
     let until = export.expires_at.rfc3339();
     if asked.json {
@@ -267,38 +199,6 @@ pub async fn approve(settings: &Settings, asked: &ApproveExport) -> anyhow::Resu
 
 fn request(id: &str) -> anyhow::Result<TokenExportId> {
     id.trim().parse().map_err(|_| anyhow::anyhow!("\"{id}\" is no number of a request"))
-}
-
-/// Which tokens a scope means.
-fn filter(scope: &Value) -> anyhow::Result<Filter> {
-    let text = |key: &str| scope.get(key).and_then(Value::as_str);
-    let wrong = |what: &str, given: &str| anyhow::anyhow!("\"{given}\" is no {what} of a token");
-    let state = text("state").map(|it| it.parse::<State>().map_err(|_| wrong("state", it))).transpose()?;
-    let kind = text("kind").map(|it| it.parse::<Kind>().map_err(|_| wrong("kind", it))).transpose()?;
-    let serial = text("serial").unwrap_or_default().trim().to_uppercase();
-    Ok(Filter { state, kind, platform: None, serial, user: text("user").map(|name| Name::Is(name.to_owned())) })
-}
-
-/// Every token that the filter lets through.
-async fn entries(place: &Place, filter: &Filter) -> anyhow::Result<Vec<Entry>> {
-    let tenant = place.config.tenant.id;
-    let (mut all, mut after) = (Vec::new(), None::<String>);
-    loop {
-        let from = after.as_deref();
-        let question =
-            async |connection: &mut Connection| tokens::search(connection, tenant, filter, from, LONGEST_PAGE).await;
-        let page = place.site.house.db.read(question).await?;
-        all.extend(page.entries);
-        match page.next {
-            Some(next) => after = Some(next),
-            None => return Ok(all),
-        }
-    }
-}
-
-/// Whether there is a secret that another server can use: what belongs to a device of our protocol cannot be moved.
-const fn has_movable_secret(entry: &Entry) -> bool {
-    !matches!(entry.token.kind, Kind::App) && entry.token.secret_sealed.is_some()
 }
 
 /// The columns of the list.
@@ -321,7 +221,7 @@ const COLUMNS: [&str; 15] = [
 ];
 
 async fn list(place: &Place, asked: &TokenExport, filter: &Filter) -> anyhow::Result<Said> {
-    let entries = entries(place, filter).await?;
+    let entries = handout::entries(&place.site.house, place.config.tenant.id, filter).await?;
     place.site.house.db.close().await;
     let rows = entries.iter().map(cells);
     let text = match asked.format {
@@ -388,49 +288,9 @@ async fn carry_out(place: &Place, asked: &TokenExport, id: &str) -> anyhow::Resu
             return Err(refusal.into());
         }
     };
-    let mut described = Vec::new();
-    for entry in entries(place, &filter(&export.scope)?).await?.into_iter().filter(has_movable_secret) {
-        described.push(movable(place, entry)?);
-    }
+    let (text, count) = handout::container(house, tenant, &export.scope, &protection).await?;
     house.db.close().await;
-    let text = pskc::write(&described, &protection, &house.entropy).map_err(anyhow::Error::msg)?;
     out.write_all(text.as_bytes()).and_then(|()| out.sync_all()).with_context(|| format!("{}", file.display()))?;
-    if asked.json {
-        let whole = json!({ "tokens": described.len(), "file": file.display().to_string() });
-        return Ok(Said::lines(printed(&whole)));
-    }
-    let line = format!("{} tokens with their secrets are in {}, encrypted", described.len(), file.display());
+    let line = format!("{count} tokens with their secrets are in {}, encrypted", file.display());
     Ok(Said::line(line))
-}
-
-/// A token with its secret, for another server.
-fn movable(place: &Place, entry: Entry) -> anyhow::Result<Described> {
-    let token = entry.token;
-    let template = &token.template;
-    let sealed = token.secret_sealed.as_deref().context("has no secret")?;
-    let cell = Cell::new(token.tenant, "token", "secret_sealed", token.id);
-    let secret = place.site.house.sealer.open(cell, sealed).with_context(|| token.serial.clone())?;
-    let counter = token.last_position + 1;
-    let method = match (template.mode, template.synchronization) {
-        (Mode::ChallengeResponse, _) => {
-            Method::Challenge { suite: Suite::of_token(template.algorithm, template.length).to_string(), counter: 0 }
-        }
-        (_, Synchronization::Event) => Method::Event { counter },
-        (_, Synchronization::Time) => {
-            Method::Time { step_seconds: template.time_step_seconds, drift_steps: token.drift_steps }
-        }
-    };
-    let device = |key: &str| token.device.get(key).and_then(Value::as_str).map(str::to_owned);
-    Ok(Described {
-        spot: Spot::Record(0),
-        serial: token.serial.clone(),
-        user: entry.username,
-        method,
-        algorithm: template.algorithm,
-        length: template.length,
-        alphabet: template.alphabet,
-        secret,
-        manufacturer: device("manufacturer"),
-        model: device("model"),
-    })
 }

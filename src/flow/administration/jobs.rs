@@ -3,15 +3,19 @@
 
 use std::collections::HashMap;
 
+use data_encoding::BASE64;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::provisioning::{self, Order};
 use super::roster::{self, Existing, Line, Storing};
+use super::stock::{self, How, Outcome, Wanted};
 use super::{Desk, accounts, people, token_states};
 use crate::domain::audit::{Action, Actor};
+use crate::domain::authenticator::template::TokenTemplate;
 use crate::domain::group::Group;
 use crate::domain::ids::{GroupId, JobId, TenantId, TokenId, UserId};
-use crate::domain::job::{Import, Job, PeopleDeed, Provision, State, TokenDeed, TokenStep, Work};
+use crate::domain::job::{Import, ImportTokens, Job, PeopleDeed, Provision, State, TokenDeed, TokenStep, Work};
 use crate::domain::name::key_of;
 use crate::domain::provisioning_task::TaskNumber;
 use crate::domain::reservation;
@@ -19,9 +23,10 @@ use crate::domain::tenant::TenantConfig;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{Status, User};
 use crate::flow::House;
+use crate::keys::sealing::Place;
 use crate::storage::jobs::{self, JobRow};
 use crate::storage::statement::insert_all;
-use crate::storage::{self, Connection, provisioning_tasks, reservations, tenants, tokens, users};
+use crate::storage::{self, Connection, operators, provisioning_tasks, reservations, tenants, tokens, users};
 
 /// Rows that are stored in one transaction while a job is begun.
 const LOAD: usize = 1000;
@@ -85,6 +90,7 @@ pub async fn begin(
         failed: number(rejected),
         created_at: desk.now,
         ended_at: None,
+        error: None,
     };
     let db = &desk.house.db;
     db.write(async |connection| jobs::insertion(&job).run(connection).await.map(drop)).await?;
@@ -109,6 +115,29 @@ pub async fn begin(
     Ok(job.id)
 }
 
+/// The columns of a table of results.
+pub const RESULTS: &[&str] = &["number", "name", "result", "detail"];
+
+/// Some results of a job after a place, and where they go on.
+///
+/// # Errors
+/// If the database fails.
+pub async fn results(
+    house: &House,
+    (tenant, id): (TenantId, JobId),
+    after: Option<&str>,
+) -> storage::Result<(Vec<Vec<String>>, Option<String>)> {
+    const PAGE: usize = 1000;
+    let after = after.and_then(|after| after.parse().ok()).unwrap_or(0);
+    let rows = house.db.read(async |connection| jobs::rows(connection, tenant, id, after, 1000).await).await?;
+    let next = rows.last().filter(|_| rows.len() == PAGE).map(|row| row.number.to_string());
+    let row = |row: JobRow| {
+        let outcome = row.outcome.unwrap_or_else(|| "open".to_owned());
+        vec![row.number.to_string(), row.name, outcome, row.detail]
+    };
+    Ok((rows.into_iter().map(row).collect(), next))
+}
+
 /// Stops a job; what was done stays. Says whether it went on.
 ///
 /// # Errors
@@ -124,6 +153,53 @@ pub async fn cancel(desk: &Desk<'_>, tenant: TenantId, id: JobId) -> storage::Re
         Ok(true)
     };
     desk.house.db.write(work).await
+}
+
+/// Why whoever began a job may not go on with it; `None` if they may. Roles, keys and accounts are taken away at once, and work
+/// that goes on by itself must not outlive them (T-57).
+async fn withdrawn(
+    connection: &mut Connection,
+    config: &TenantConfig,
+    job: &Job,
+    now: Timestamp,
+) -> storage::Result<Option<&'static str>> {
+    let permissions = match &job.actor {
+        Actor::Operator(user, _) => {
+            let account = users::with_id(connection, job.tenant, *user).await?;
+            if !account.is_some_and(|account| account.status == Status::Enabled) {
+                return Ok(Some("the account of whoever began it may not be used any more"));
+            }
+            config.permissions_of(*user).map(|(_, permissions)| permissions)
+        }
+        Actor::Key(id, _) => {
+            let key = operators::key_with_id(connection, job.tenant, *id).await?;
+            if !key.as_ref().is_some_and(|key| key.works(now)) {
+                return Ok(Some("the key with which it was begun was revoked or has ended"));
+            }
+            key.and_then(|key| config.permissions(key.role))
+        }
+        // Whoever has the shell may do everything.
+        Actor::Shell(_) | Actor::System => return Ok(None),
+        Actor::User(_) | Actor::Stranger | Actor::Device => None,
+    };
+    let Some(permissions) = permissions else { return Ok(Some("whoever began it is not an operator any more")) };
+    let lacking = job.work.needs().into_iter().any(|permission| !permissions.may(permission));
+    Ok(lacking.then_some("the role of whoever began it does not permit it any more"))
+}
+
+/// Stops a job whose author may not go on with it; what was done stays.
+async fn stop(house: &House, job: &Job, why: &'static str) -> storage::Result<()> {
+    let desk = Desk { house, actor: Actor::System, now: house.clock.now() };
+    let work = async |connection: &mut Connection| {
+        if !jobs::stop(connection, job, why, desk.now).await? {
+            return Ok(());
+        }
+        jobs::emptied(job.tenant, job.id).run(connection).await?;
+        let by = job.actor.called().map_or_else(|| job.actor.name(), str::to_owned);
+        let detail = json!({ "reason": why, "begun_by": by, "done": job.done, "rows": job.total });
+        desk.record(connection, job.tenant, Action::JobCancelled, ("job", job.id.to_string()), detail).await
+    };
+    house.db.write(work).await
 }
 
 /// Gives every job that goes on one turn. Says how many rows were done.
@@ -158,8 +234,8 @@ impl Told {
 /// One turn of a job.
 async fn turn(house: &House, job: &Job) -> storage::Result<usize> {
     let (db, tenant) = (&house.db, job.tenant);
-    let import = matches!(job.work, Work::ImportPeople(_));
-    let most = if import { IMPORT_TURN } else { TURN };
+    let import = matches!(job.work, Work::ImportPeople(_) | Work::ImportTokens(_));
+    let (most, now) = (if import { IMPORT_TURN } else { TURN }, house.clock.now());
     let question = async |connection: &mut Connection| {
         let rows = jobs::rows(connection, tenant, job.id, job.position, most).await?;
         let code = tenants::code_of(tenant).ask(connection).await?;
@@ -167,16 +243,24 @@ async fn turn(house: &House, job: &Job) -> storage::Result<usize> {
             Some(code) => tenants::config(connection, &code).await?,
             None => None,
         };
-        Ok((rows, config))
+        let withdrawn = match &config {
+            Some(config) if !rows.is_empty() => withdrawn(connection, config, job, now).await?,
+            _ => None,
+        };
+        Ok((rows, config, withdrawn))
     };
-    let (rows, config) = db.read(question).await?;
+    let (rows, config, withdrawn) = db.read(question).await?;
+    if let Some(why) = withdrawn {
+        tracing::warn!(job = %job.id, why, "a job was stopped");
+        return stop(house, job, why).await.map(|()| 0);
+    }
     let (Some(config), Some(last)) = (config, rows.last().map(|row| row.number)) else {
         return db.write(async |connection| end(house, connection, job).await).await.map(|()| 0);
     };
     let desk = Desk { house, actor: job.actor.clone(), now: house.clock.now() };
     let groups = match &job.work {
         Work::ImportPeople(how) => groups(&desk, &config, &rows, *how).await?,
-        Work::People(_) | Work::Tokens(_) | Work::Provision(_) => HashMap::new(),
+        Work::People(_) | Work::Tokens(_) | Work::Provision(_) | Work::ImportTokens(_) => HashMap::new(),
     };
     let together =
         async |connection: &mut Connection| some(&desk, connection, &config, job, (&rows, last), &groups).await;
@@ -258,6 +342,7 @@ async fn some(
             told
         }
         Work::Provision(order) => provision(desk, connection, config, &open, order).await?,
+        Work::ImportTokens(how) => import_tokens(desk, connection, config, &open, how).await?,
         Work::Tokens(deed) => {
             let mut told = Vec::with_capacity(open.len());
             for (number, input) in &open {
@@ -342,6 +427,91 @@ async fn import(
             _ => String::new(),
         };
         (number, Told { good: true, outcome: outcome.id(), detail })
+    }));
+    Ok(told)
+}
+
+/// A token of a file as a row of a job keeps it: its secret is sealed like every other (T-63).
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    /// What the secret is sealed for.
+    id: TokenId,
+    serial: String,
+    template: TokenTemplate,
+    secret_sealed: String,
+    last_position: i64,
+    drift_steps: i64,
+    device: serde_json::Value,
+    user: Option<String>,
+}
+
+impl NewRow {
+    /// A token of a maker's file.
+    #[must_use]
+    pub fn wanted(house: &House, tenant: TenantId, wanted: &Wanted) -> Self {
+        let id: TokenId = house.entropy.id();
+        let sealed = house.sealer.seal(Place::new(tenant, "job_row", "input", id), &wanted.secret);
+        let kept = Kept {
+            id,
+            serial: wanted.serial.clone(),
+            template: wanted.template.clone(),
+            secret_sealed: BASE64.encode(&sealed),
+            last_position: wanted.last_position,
+            drift_steps: wanted.drift_steps,
+            device: wanted.device.clone(),
+            user: wanted.user.clone(),
+        };
+        Self { name: wanted.serial.clone(), input: serde_json::to_value(&kept).map_err(|error| error.to_string()) }
+    }
+}
+
+/// The token of a row with its secret; `None` if it does not open.
+fn opened(house: &House, tenant: TenantId, input: &serde_json::Value) -> Option<Wanted> {
+    let kept = serde_json::from_value::<Kept>(input.clone()).ok()?;
+    let sealed = BASE64.decode(kept.secret_sealed.as_bytes()).ok()?;
+    let secret = house.sealer.open(Place::new(tenant, "job_row", "input", kept.id), &sealed).ok()?;
+    Some(Wanted {
+        serial: kept.serial,
+        template: kept.template,
+        secret,
+        last_position: kept.last_position,
+        drift_steps: kept.drift_steps,
+        device: kept.device,
+        user: kept.user,
+    })
+}
+
+async fn import_tokens(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    config: &TenantConfig,
+    rows: &[(i64, &serde_json::Value)],
+    how: &ImportTokens,
+) -> storage::Result<Vec<(i64, Told)>> {
+    let (mut told, mut numbers, mut wanted) = (Vec::new(), Vec::new(), Vec::new());
+    for (number, input) in rows {
+        match opened(desk.house, config.tenant.id, input) {
+            Some(it) => {
+                numbers.push(*number);
+                wanted.push(it);
+            }
+            None => told.push((*number, Told::failed("the key that its secret is sealed with is gone"))),
+        }
+    }
+    let how = How {
+        storing: if how.dry_run { Storing::Dry } else { Storing::Really },
+        active: !how.reserve,
+        reinitialize: how.reinitialize,
+        most: i64::from(config.settings.tokens.max_per_user),
+    };
+    let outcomes = stock::import(desk, connection, config.tenant.id, &wanted, how).await?;
+    told.extend(numbers.into_iter().zip(outcomes).map(|(number, outcome)| {
+        let became = match outcome {
+            Outcome::Stocked => Told::good("stocked"),
+            Outcome::Given(user) => Told { good: true, outcome: "given", detail: user },
+            Outcome::Refused(why) => Told::failed(why),
+        };
+        (number, became)
     }));
     Ok(told)
 }

@@ -1,19 +1,18 @@
 //! Work on many people or tokens: how far it is, and what became of each; and the import that begins one (T17).
 
-use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::shell::{FieldFault, Shell, time, time_or_dash};
 use super::users::id_of;
 use crate::domain::ids::JobId;
-use crate::domain::job::{Import, Job, State, Work};
+use crate::domain::job::{Import, ImportTokens, Job, State, Work};
 use crate::domain::operator::{Deed, Module};
-use crate::exchange::csv::Written;
+use crate::exchange::pskc::{Protection, key_of_hex};
 use crate::flow::administration::jobs as work;
 use crate::http::guard::{Needs, Seat, Table};
 use crate::http::upload::Upload;
-use crate::http::{Answer, Fault, Form, intake, page};
+use crate::http::{Answer, Fault, Form, files, intake, page};
 use crate::storage::Connection;
 use crate::storage::jobs::{self, JobRow};
 
@@ -31,20 +30,13 @@ pub fn routes(table: &mut Table) {
     table.post("jobs/{job}/cancel", Needs::Any, cancel);
     table.get("import", Module::Users.needs(Deed::Import), import_form);
     table.post("import", Module::Users.needs(Deed::Import), import);
+    table.get("tokens/import", Module::Tokens.needs(Deed::Import), token_form);
+    table.post("tokens/import", Module::Tokens.needs(Deed::Import), import_tokens);
 }
 
 /// To the page of a job that has begun.
 pub fn began(seat: &Seat, id: JobId) -> HttpResponse {
     page::see(&seat.path(&format!("jobs/{id}?done=begun")))
-}
-
-/// Where the permission to see a job, or to stop it, is found.
-const fn module(work: &Work) -> Module {
-    match work {
-        Work::ImportPeople(_) | Work::People(_) => Module::Users,
-        Work::Tokens(_) => Module::Tokens,
-        Work::Provision(_) => Module::Provisioning,
-    }
 }
 
 struct Entry {
@@ -91,7 +83,7 @@ async fn list(seat: Seat, request: HttpRequest) -> Answer {
     let question = async |connection: &mut Connection| jobs::newest(tenant, after, PAGE).ask(connection).await;
     let found = seat.call.site.house.db.read(question).await?;
     let next = found.last().map(|job| job.id).filter(|_| found.len() == PAGE as usize);
-    let seen = found.iter().filter(|job| seat.may(module(&job.work), Deed::Access)).map(entry).collect();
+    let seen = found.iter().filter(|job| seat.may(job.work.module(), Deed::Access)).map(entry).collect();
     page::page(&JobsPage { shell: Shell::titled(&seat, Module::Users, "Jobs"), jobs: seen, next })
 }
 
@@ -100,7 +92,14 @@ async fn job(seat: &Seat, id: JobId) -> Result<Job, Fault> {
     let tenant = seat.call.realm.tenant();
     let question = async |connection: &mut Connection| jobs::one(tenant, id).ask(connection).await;
     let job = seat.call.site.house.db.read(question).await?;
-    job.filter(|job| seat.may(module(&job.work), Deed::Access)).ok_or(Fault::NotFound)
+    job.filter(|job| seat.may(job.work.module(), Deed::Access)).ok_or(Fault::NotFound)
+}
+
+fn notes(work: &Work) -> Vec<String> {
+    match work {
+        Work::ImportTokens(how) => how.notes.clone(),
+        Work::ImportPeople(_) | Work::People(_) | Work::Tokens(_) | Work::Provision(_) => Vec::new(),
+    }
 }
 
 #[derive(Template)]
@@ -108,6 +107,10 @@ async fn job(seat: &Seat, id: JobId) -> Result<Job, Fault> {
 struct JobPage {
     shell: Shell,
     job: Entry,
+    /// Why the service stopped it; empty if it did not.
+    error: String,
+    /// What is to be said of the whole.
+    notes: Vec<String>,
     rows: Vec<JobRow>,
     percent: i64,
     goes_on: bool,
@@ -128,11 +131,13 @@ async fn show(seat: Seat, request: HttpRequest, path: web::Path<(String, String)
     let rows = seat.call.site.house.db.read(question).await?;
     let next = rows.last().map(|row| row.number).filter(|_| rows.len() == ROWS as usize);
     let page = JobPage {
-        shell: Shell::titled(&seat, module(&job.work), job.work.words()).with_done(request.query_string(), &DONE),
+        shell: Shell::titled(&seat, job.work.module(), job.work.words()).with_done(request.query_string(), &DONE),
         percent: (job.done.saturating_mul(100)).checked_div(job.total).unwrap_or(100),
         goes_on: matches!(job.state, State::Loading | State::Running),
         may_cancel: job.state == State::Running && job.actor == seat.desk().actor,
         job: entry(&job),
+        error: job.error.clone().unwrap_or_default(),
+        notes: notes(&job.work),
         rows,
         next,
     };
@@ -142,23 +147,11 @@ async fn show(seat: Seat, request: HttpRequest, path: web::Path<(String, String)
 /// `GET …/operator/jobs/{job}/results.csv`.
 async fn results(seat: Seat, path: web::Path<(String, String)>) -> Answer {
     let job = job(&seat, id_of(path)?).await?;
-    let mut table = Written::new(&["number", "name", "result", "detail"]);
-    let mut after = 0;
-    loop {
-        let question =
-            async |connection: &mut Connection| jobs::rows(connection, job.tenant, job.id, after, 1000).await;
-        let rows = seat.call.site.house.db.read(question).await?;
-        let Some(last) = rows.last().map(|row| row.number) else { break };
-        after = last;
-        for row in &rows {
-            let outcome = row.outcome.as_deref().unwrap_or("open");
-            table.row([row.number.to_string().as_str(), &row.name, outcome, &row.detail]);
-        }
-    }
-    let mut answer = HttpResponse::Ok();
-    answer.insert_header((CONTENT_TYPE, "text/csv; charset=utf-8"));
-    answer.insert_header((CONTENT_DISPOSITION, "attachment; filename=\"results.csv\""));
-    Ok(answer.body(table.text()))
+    let site = seat.call.site.clone();
+    Ok(files::streamed(files::Kind::Csv, "results", work::RESULTS, move |after| {
+        let site = site.clone();
+        async move { work::results(&site.house, (job.tenant, job.id), after.as_deref()).await }
+    }))
 }
 
 /// `POST …/operator/jobs/{job}/cancel`: by whoever began it.
@@ -210,4 +203,67 @@ async fn import(seat: Seat, upload: Upload) -> Answer {
     let (tenant, address) = (seat.call.realm.tenant(), seat.call.visit.address.to_string());
     let id = work::begin(&seat.desk(), tenant, &address, &Work::ImportPeople(how), &rows).await?;
     Ok(began(&seat, id))
+}
+
+#[derive(Template)]
+#[template(path = "operator/token_import.html")]
+struct TokenImportPage {
+    shell: Shell,
+}
+
+fn token_page(seat: &Seat, wrong: Vec<FieldFault>) -> Answer {
+    page::page(&TokenImportPage { shell: Shell::titled(seat, Module::Tokens, "Import tokens").with_faults(wrong) })
+}
+
+/// `GET …/operator/tokens/import`.
+async fn token_form(seat: Seat) -> Answer {
+    token_page(&seat, Vec::new())
+}
+
+/// What opens or protects a key container, as the form says.
+pub fn protection(form: &Form) -> Result<Option<Protection>, FieldFault> {
+    let (key, password) = (form.text("key").trim(), form.text("password"));
+    match (key.is_empty(), password.is_empty()) {
+        (true, true) => Ok(None),
+        (true, false) => Ok(Some(Protection::Password(form.secret("password")))),
+        (false, true) => {
+            let words = "The key must have 128, 192 or 256 bits, in hexadecimal digits.";
+            let key = key_of_hex(key.as_bytes()).ok_or_else(|| FieldFault::new("key", words.to_owned()))?;
+            Ok(Some(Protection::Key(key)))
+        }
+        (false, false) => Err(FieldFault::new("key", "Give the key or the password, not both.".to_owned())),
+    }
+}
+
+/// `POST …/operator/tokens/import`: a maker's file is opened and read at once, and its records become a job, each secret
+/// sealed.
+async fn import_tokens(seat: Seat, upload: Upload) -> Answer {
+    seat.check(&upload.form)?;
+    let form = &upload.form;
+    let protection = match protection(form) {
+        Ok(protection) => protection,
+        Err(fault) => return token_page(&seat, vec![fault]),
+    };
+    let (assign, now, file) =
+        (form.text("owners") == "assign", seat.call.visit.now, zeroize::Zeroizing::new(upload.file));
+    // Keys that are made of passwords take their time.
+    let read = web::block(move || intake::tokens(&file, protection.as_ref(), assign, now)).await;
+    let (records, notes) = match read.map_err(|_| Fault::Internal("a file was not read to its end".to_owned()))? {
+        Ok(read) => read,
+        Err(error) => {
+            return token_page(&seat, vec![FieldFault::new("file", format!("The file cannot be read: {error}."))]);
+        }
+    };
+    if records.is_empty() {
+        return token_page(&seat, vec![FieldFault::new("file", "The file holds no tokens.".to_owned())]);
+    }
+    let work = Work::ImportTokens(ImportTokens {
+        dry_run: form.text("really") != "yes",
+        reserve: form.text("reserve") == "yes",
+        reinitialize: form.text("reinitialize") == "yes",
+        notes,
+    });
+    let (tenant, address) = (seat.call.realm.tenant(), seat.call.visit.address.to_string());
+    let rows = intake::token_rows(&seat.call.site.house, tenant, records);
+    Ok(began(&seat, work::begin(&seat.desk(), tenant, &address, &work, &rows).await?))
 }
