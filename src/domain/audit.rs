@@ -257,6 +257,7 @@ pub enum Action {
     ReportSchedulePaused,
     ReportMailed,
     AuditExported,
+    ListExported,
     AuditPseudonymized,
     AuditPurged,
 }

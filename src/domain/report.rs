@@ -192,4 +192,75 @@ impl Kind {
             ],
         }
     }
+
+    /// The stable names of its columns alone.
+    #[must_use]
+    pub const fn column_ids(self) -> &'static [&'static str] {
+        match self {
+            Self::Access => &[
+                "time",
+                "user",
+                "email",
+                "application",
+                "type",
+                "result",
+                "reason",
+                "policy",
+                "scenario",
+                "credentials",
+                "address",
+                "correlation",
+            ],
+            Self::Authentication => {
+                &["time", "user", "serial", "credential", "action", "result", "message", "address", "correlation"]
+            }
+            Self::Audit => &[
+                "time",
+                "by",
+                "actor",
+                "action",
+                "object",
+                "object_id",
+                "address",
+                "old",
+                "new",
+                "detail",
+                "correlation",
+                "event",
+            ],
+            Self::Enrollment => &[
+                "time",
+                "user",
+                "name",
+                "method",
+                "step",
+                "result",
+                "reason",
+                "platform",
+                "device",
+                "app_version",
+                "serial",
+                "template_version",
+                "address",
+                "application",
+                "task",
+                "rule",
+                "seconds",
+                "correlation",
+            ],
+        }
+    }
+}
+
+#[cfg(test)]
+mod column_tests {
+    use super::*;
+
+    #[test]
+    fn the_names_of_columns_are_those_of_the_columns() {
+        for kind in [Kind::Access, Kind::Authentication, Kind::Audit, Kind::Enrollment] {
+            let ids: Vec<&str> = kind.columns().iter().map(|(id, _)| *id).collect();
+            assert_eq!(ids, kind.column_ids(), "{}", kind.id());
+        }
+    }
 }

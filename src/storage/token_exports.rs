@@ -1,7 +1,7 @@
 //! Exports of tokens with their secrets, which one operator asks for and another approves (R-364).
 
 use super::row::{Row, document};
-use super::statement::{Question, Statement};
+use super::statement::{Question, Record, Statement};
 use super::{Connection, Result};
 use crate::domain::ids::{TenantId, TokenExportId};
 use crate::domain::timestamp::Timestamp;
@@ -50,19 +50,29 @@ pub fn with_id(tenant: TenantId, id: TokenExportId) -> Question<Option<Export>> 
         "SELECT id, scope, asked_by, asked_at, approved_by, used_at, expires_at FROM token_export \
          WHERE tenant_id = ? AND id = ?",
     );
-    Question::new(statement.shown(tenant).shown(id), |rows| {
-        let Some(row) = rows.into_iter().next() else { return Ok(None) };
-        let row = Row::of("token_export", row);
-        Ok(Some(Export {
-            id: row.parsed("id")?,
-            scope: row.document("scope")?,
-            asked_by: row.text("asked_by")?,
-            asked_at: row.time("asked_at")?,
-            approved_by: row.text_or_none("approved_by")?,
-            used_at: row.time_or_none("used_at")?,
-            expires_at: row.time("expires_at")?,
-        }))
+    Question::new(statement.shown(tenant).shown(id), |rows| rows.into_iter().next().map(export).transpose())
+}
+
+fn export(row: Record) -> Result<Export> {
+    let row = Row::of("token_export", row);
+    Ok(Export {
+        id: row.parsed("id")?,
+        scope: row.document("scope")?,
+        asked_by: row.text("asked_by")?,
+        asked_at: row.time("asked_at")?,
+        approved_by: row.text_or_none("approved_by")?,
+        used_at: row.time_or_none("used_at")?,
+        expires_at: row.time("expires_at")?,
     })
+}
+
+/// The newest exports that somebody asked for, at most `most`.
+pub fn newest(tenant: TenantId, most: u32) -> Question<Vec<Export>> {
+    let statement = Statement::new(
+        "SELECT id, scope, asked_by, asked_at, approved_by, used_at, expires_at FROM token_export \
+         WHERE tenant_id = ? ORDER BY asked_at DESC, id LIMIT ?",
+    );
+    Question::new(statement.shown(tenant).bind(i64::from(most)), |rows| rows.into_iter().map(export).collect())
 }
 
 /// Approves an export, once, by somebody else than who asked for it. Says whether it did; from now on it is good until

@@ -477,3 +477,262 @@ async fn names_are_text() {
     }
     world.stop().await;
 }
+
+/// Keeps the service from working on jobs, so that a story can give them their turns.
+async fn by_hand(world: &World) {
+    let (owner, now) = (world.site.house.entropy.id(), world.clock_now());
+    let day = std::time::Duration::from_secs(86_400);
+    let mine =
+        async |connection: &mut _| vestibule::storage::leases::acquire(connection, "jobs", owner, now, day).await;
+    // Nothing is done yet, so nobody has it.
+    assert!(world.site.house.db.write(mine).await.unwrap());
+}
+
+/// T-57: work goes on by itself, and no longer than whoever began it may do it: a role, an account or a key that is taken away in the
+/// middle of it stops it, and it is told why. What was done stays, and the trail has it.
+#[actix_web::test]
+async fn work_ends_with_the_permission_of_whoever_began_it() {
+    for on in BOTH {
+        let world = staffed(on).await;
+        by_hand(&world).await;
+        let (tenant, db) = (world.tenant().await, &world.site.house.db);
+        crate::crowd::fill(db, tenant, (120, 0), world.clock_now(), |_| {}).await.unwrap();
+        world.site.house.forget_realms();
+        let people: Vec<String> = (0..120).map(|at| crate::crowd::person_id(at).to_string()).collect();
+        let everybody: Vec<(&str, &str)> = people.iter().map(|id| ("user", id.as_str())).collect();
+        let key = key(&world, Role::Operator).await;
+        let (mut oona, _) = at_console(&world, "oona", "users").await;
+        for (what, said) in [
+            ("role", "the role of whoever began it does not permit it any more"),
+            ("operator", "whoever began it is not an operator any more"),
+            ("account", "the account of whoever began it may not be used any more"),
+            ("key", "the key with which it was begun was revoked or has ended"),
+        ] {
+            let stopped = world.events("job_cancelled").await;
+            let path = if what == "key" {
+                let wanted = json!({ "users": people });
+                let (status, begun) = call(&world, &key, Method::POST, "user-jobs/unlock", Some(wanted)).await;
+                assert_eq!(status, 202, "{on:?}: {begun}");
+                format!("jobs/{}", begun["job"].as_str().unwrap())
+            } else {
+                world.command(&["operator", "add", "hedy", "--role", "Help desk"]);
+                world.execute("UPDATE user_account SET status = 'enabled' WHERE username = ?", "hedy").await;
+                world.site.house.forget_realms();
+                let (mut hedy, seen) = at_console(&world, "hedy", "users").await;
+                let job = post(&world, &mut hedy, &seen, "users/selection/unlock", &everybody).await;
+                assert_eq!(job.status, 200, "{on:?}: {}", job.body);
+                job.url.split("/operator/").nth(1).unwrap().split('?').next().unwrap().to_owned()
+            };
+            assert_eq!(jobs::round(&world.site.house).await.unwrap(), 50, "{on:?}: {what}: a first turn");
+            match what {
+                "role" => drop(world.command(&["operator", "add", "hedy", "--role", "Auditor"])),
+                "operator" => drop(world.command(&["operator", "remove", "hedy"])),
+                "account" => {
+                    world.execute("UPDATE user_account SET status = 'disabled' WHERE username = ?", "hedy").await;
+                }
+                _ => {
+                    let (_, keys) = call(&world, &key, Method::GET, "api-keys", None).await;
+                    let id = keys["items"][0]["id"].as_str().unwrap().to_owned();
+                    let (status, _) = call(&world, &key, Method::DELETE, &format!("api-keys/{id}"), None).await;
+                    assert_eq!(status, 204, "{on:?}");
+                }
+            }
+            assert_eq!(jobs::round(&world.site.house).await.unwrap(), 0, "{on:?}: {what}: no second one");
+            let seen = oona.get(&console(&world, &path)).await;
+            assert_eq!(seen.find("[data-job-state]").as_deref(), Some("stopped"), "{on:?}: {what}: {}", seen.body);
+            let told = seen.find("[data-job-error]").unwrap_or_default();
+            assert!(told.contains(said), "{on:?}: {what}: {told}");
+            assert!(seen.body.contains("50 of 120"), "{on:?}: {what}: what was done stays: {}", seen.body);
+            assert_eq!(world.events("job_cancelled").await, stopped + 1, "{on:?}: {what}");
+        }
+        let left = world.number("SELECT COUNT(*) AS n FROM job_row WHERE input IS NOT NULL").await;
+        assert_eq!(left, 0, "{on:?}: what would have been done is forgotten");
+        world.stop().await;
+    }
+}
+
+/// A form with a file, as browsers send it.
+fn with_file(fields: &[(&str, &str)], name: &str, file: &str) -> String {
+    let mut body = String::new();
+    for (field, value) in fields {
+        body += &format!("--X\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n");
+    }
+    body + &format!(
+        "--X\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: text/xml\r\n\r\n\
+         {file}\r\n--X--\r\n"
+    )
+}
+
+/// R-363 at the console and for programs: a maker's container is opened with its key or password, looked at and stored; each record
+/// that is not taken has its line. No secret lies in the rows of the job in the clear, and none is left there.
+#[actix_web::test]
+async fn a_container_of_tokens_is_handed_in() {
+    let corpus = |name: &str| {
+        std::fs::read_to_string(format!("{}/tests/corpus/import/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    };
+    let (shared, plain, locked) =
+        (corpus("pre-shared.pskc.xml"), corpus("plain.pskc.xml"), corpus("password.pskc.xml"));
+    let hex = "12345678901234567890123456789012";
+    for on in BOTH {
+        let world = staffed(on).await;
+        by_hand(&world).await;
+        let (mut oona, seen) = at_console(&world, "oona", "tokens/import").await;
+        let csrf = csrf(&seen);
+        let url = console(&world, "tokens/import");
+        let kind = "multipart/form-data; boundary=X";
+        // Without the key, with none that is one, and with a wrong password: told at the field.
+        for (more, said) in [
+            (("key", ""), "The file cannot be read"),
+            (("key", "no key"), "128, 192 or 256 bits"),
+            (("password", "wrong"), "The file cannot be read"),
+        ] {
+            let file = if more.0 == "password" { &locked } else { &shared };
+            let body = with_file(&[("csrf", &csrf), more], "t.xml", file);
+            let seen = oona.upload(&url, kind, body).await;
+            assert!(seen.body.contains(said), "{on:?}: {more:?}: {}", seen.body);
+        }
+        let oath = "SELECT COUNT(*) AS n FROM token WHERE kind = 'oath'";
+        for (really, stored) in [("no", 0), ("yes", 1)] {
+            let body = with_file(&[("csrf", &csrf), ("key", hex), ("really", really)], "t.xml", &shared);
+            let seen = oona.upload(&url, kind, body).await;
+            assert!(seen.title().starts_with("Import of tokens"), "{on:?}: {}", seen.body);
+            let kept = world.text("SELECT input AS t FROM job_row WHERE input IS NOT NULL").await;
+            assert!(kept.contains("987654321") && !kept.contains("3132333435"), "{on:?}: sealed: {kept}");
+            assert!(!kept.contains("MTIzNDU2Nzg5MDEyMzQ1Njc4OTA="), "{on:?}: sealed: {kept}");
+            let seen = over(&world, &mut oona, seen).await;
+            assert!(seen.body.contains("<td>stocked</td>"), "{on:?}: {}", seen.body);
+            assert_eq!(world.number(oath).await, stored, "{on:?}");
+        }
+        let left = world.number("SELECT COUNT(*) AS n FROM job_row WHERE input IS NOT NULL").await;
+        assert_eq!(left, 0, "{on:?}");
+
+        // A program hands in another one: a record is there already, the other is somebody's.
+        let key = key(&world, Role::Operator).await;
+        let (status, wrong) =
+            call(&world, &key, Method::POST, "import/tokens", Some(json!({ "file": shared, "key": "x" }))).await;
+        assert_eq!((status, &wrong["errors"][0]["field"]), (422, &json!("key")), "{on:?}: {wrong}");
+        let wanted = json!({ "file": plain, "assign": true });
+        let (status, begun) = call(&world, &key, Method::POST, "import/tokens", Some(wanted)).await;
+        assert_eq!(status, 202, "{on:?}: {begun}");
+        while jobs::round(&world.site.house).await.unwrap() > 0 {}
+        let job = begun["job"].as_str().unwrap();
+        let (_, seen) = call(&world, &key, Method::GET, &format!("jobs/{job}"), None).await;
+        assert_eq!((&seen["state"], &seen["work"]), (&json!("done"), &json!("import_tokens")), "{on:?}: {seen}");
+        let (_, results) = call(&world, &key, Method::GET, &format!("jobs/{job}/results"), None).await;
+        let outcomes: Vec<&str> =
+            results["items"].as_array().unwrap().iter().map(|one| one["result"].as_str().unwrap()).collect();
+        assert!(outcomes.contains(&"failed") && outcomes.contains(&"given"), "{on:?}: {results}");
+        assert!(world.events("token_imported").await >= 2, "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// T-73, R-603: lists are taken out as files, as narrow as the page shows them, by whoever may; it stands in the trail, without what
+/// was looked for. Programs get the same.
+#[actix_web::test]
+async fn lists_are_taken_out_as_files() {
+    for on in BOTH {
+        let world = staffed(on).await;
+        world
+            .apply(
+                "[[tenant]]\ncode = \"acme\"\n[[tenant.user]]\nusername = \"eve\"\nemail = \"eve@acme.test\"\n\
+                 first_name = \"=1+1\"\nlast_name = \"Eve\"\n",
+            )
+            .await;
+        let (tenant, db) = (world.tenant().await, &world.site.house.db);
+        crate::crowd::fill(db, tenant, (1200, 0), world.clock_now(), |_| {}).await.unwrap();
+        world.site.house.forget_realms();
+        let before = world.events("list_exported").await;
+        let (mut oona, seen) = at_console(&world, "oona", "users?username=e").await;
+        let file = oona.get(&seen.link("export-csv")).await;
+        assert!(file.body.starts_with("username,email,first_name,"), "{on:?}: {}", file.body);
+        assert!(file.body.contains("\neve,eve@acme.test,'=1+1,Eve,"), "{on:?}: T-73: {}", file.body);
+        assert!(!file.body.contains("\nada,"), "{on:?}: narrowed");
+        let disposition = file.headers.get("content-disposition").unwrap().to_str().unwrap().to_owned();
+        assert!(disposition.contains("users-acme.csv"), "{on:?}: {disposition}");
+        // All pages, not one.
+        let whole = oona.get(&console(&world, "users/export/csv")).await;
+        assert_eq!(whole.body.lines().count(), 1 + 1200 + 7, "{on:?}");
+        let tokens = oona.get(&console(&world, "tokens/export/json?state=active")).await;
+        let tokens: Value = serde_json::from_str(&tokens.body).unwrap();
+        let tokens = tokens.as_array().unwrap();
+        assert!(tokens.len() > 900 && tokens.iter().all(|token| token["state"] == "active"), "{on:?}");
+        assert_eq!(oona.get(&console(&world, "users/export/xls")).await.status, 404, "{on:?}");
+        assert_eq!(world.events("list_exported").await, before + 3, "{on:?}");
+        let trail = world.column("SELECT detail AS it FROM audit_event WHERE action = 'list_exported'").await;
+        assert!(trail.iter().any(|detail| detail.contains("\"username\"")), "{on:?}: {trail:?}");
+
+        let key = key(&world, Role::Operator).await;
+        let (status, file) = call(&world, &key, Method::GET, "users/export/csv?username=e", None).await;
+        assert_eq!(status, 200, "{on:?}");
+        assert!(file.as_str().unwrap().contains("\neve,eve@acme.test,'=1+1,Eve,"), "{on:?}: {file}");
+        let (status, file) = call(&world, &key, Method::GET, "tokens/export/json?state=locked", None).await;
+        assert!(status == 200 && file.is_array(), "{on:?}: {file}");
+        for path in ["access-log/export/csv?result=success", "audit-log/export/json", "reports/tokens/csv"] {
+            assert_eq!(call(&world, &key, Method::GET, path, None).await.0, 200, "{on:?}: {path}");
+        }
+        for (path, expected) in [
+            ("users/export/csv?limit=1", 400),
+            ("access-log/export/csv?shoes=1", 400),
+            ("audit-log/export/csv?from=soon", 400),
+            ("reports/shoes/csv", 404),
+            ("tokens/export/xls", 404),
+        ] {
+            assert_eq!(call(&world, &key, Method::GET, path, None).await.0, expected, "{on:?}: {path}");
+        }
+        world.stop().await;
+    }
+}
+
+/// R-364, R-021 at the console: the secrets of tokens take two operators, a fresh passcode each time, and are encrypted; whoever asks
+/// cannot approve, and the file can be taken once. The file opens elsewhere.
+#[actix_web::test]
+async fn secrets_of_tokens_take_two_operators() {
+    for on in BOTH {
+        let world = staffed(on).await;
+        world.command(&["operator", "add", "hedy", "--role", "Operator"]);
+        world.site.house.forget_realms();
+        let (mut oona, seen) = at_console(&world, "oona", "tokens/exports").await;
+        let seen = oona.press(&seen, "ask-export", &[("user", "nobody")]).await;
+        assert!(seen.body.contains("None of these tokens has a secret"), "{on:?}: {}", seen.body);
+        let seen = oona.press(&seen, "ask-export", &[("user", "linus"), ("kind", "oath_app")]).await;
+        assert!(seen.body.contains("Another operator must approve it"), "{on:?}: {}", seen.body);
+        assert!(!seen.has_action("approve-export") && !seen.has_action("take-export"), "{on:?}: {}", seen.body);
+        let id = world.text("SELECT id AS t FROM token_export").await;
+        let approve = format!("tokens/exports/{id}/approve");
+        let own = post(&world, &mut oona, &seen, &approve, &[]).await;
+        assert!(own.body.contains("another operator must approve it"), "{on:?}: {}", own.body);
+        let early =
+            post(&world, &mut oona, &seen, &format!("tokens/exports/{id}/file"), &[("password", "a long one")]).await;
+        assert!(early.body.contains("no other operator has approved it"), "{on:?}: {}", early.body);
+
+        let (mut hedy, seen) = at_console(&world, "hedy", "tokens/exports").await;
+        let seen = hedy.press(&seen, "approve-export", &[]).await;
+        assert!(seen.body.contains("It was approved"), "{on:?}: {}", seen.body);
+        let foreign = post(&world, &mut hedy, &seen, &format!("tokens/exports/{id}/file"), &[("password", "p")]).await;
+        assert!(foreign.body.contains("asked for it, and must carry it out"), "{on:?}: {}", foreign.body);
+
+        // Not with a passcode of half an hour ago.
+        world.advance(1800);
+        let seen = oona.get(&console(&world, "tokens/exports")).await;
+        let asked = oona.press(&seen, "take-export", &[("password", "a long password")]).await;
+        let seen = step_up(&world, &mut oona, &asked, "oona").await;
+        assert!(seen.has_action("take-export"), "{on:?}: {}", seen.body);
+        let bare = oona.press(&seen, "take-export", &[]).await;
+        assert!(bare.body.contains("encrypted only"), "{on:?}: {}", bare.body);
+        let file = oona.press(&seen, "take-export", &[("password", "a long password")]).await;
+        assert!(file.body.contains("KeyContainer") && !file.body.contains("JBSWY3DP"), "{on:?}: {}", file.body);
+        assert_eq!(file.headers.get("cache-control").unwrap(), "no-store", "{on:?}");
+        let password = vestibule::domain::secret::SecretString::from("a long password".to_owned());
+        let protection = vestibule::exchange::pskc::Protection::Password(password);
+        let read = vestibule::exchange::pskc::read(file.body.as_bytes(), Some(&protection), world.clock_now()).unwrap();
+        let token = read.tokens[0].as_ref().unwrap();
+        assert_eq!(token.user.as_deref(), Some("linus"), "{on:?}");
+        let again = post(&world, &mut oona, &seen, &format!("tokens/exports/{id}/file"), &[("password", "p")]).await;
+        assert!(again.body.contains("it was carried out before"), "{on:?}: {}", again.body);
+        for action in ["token_export_requested", "token_export_approved", "tokens_exported"] {
+            assert_eq!(world.events(action).await, 1, "{on:?}: {action}");
+        }
+        world.stop().await;
+    }
+}

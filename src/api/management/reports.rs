@@ -1,18 +1,21 @@
 //! Logs, the enrollment history and the state of the audit trail, as the console shows them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use actix_web::HttpRequest;
 use actix_web::http::Method;
+use actix_web::{HttpRequest, web};
 use serde::{Deserialize, Serialize};
 
-use super::io::{Page, ok};
+use super::io::{Named, Page, ok};
 use super::operators::time;
 use super::problem::Problem;
 use super::{Answer, Api};
 use crate::domain::operator::{Deed, Module};
-use crate::flow::administration::reports::{self, Activity, Asked, Kind};
+use crate::flow::administration::lists;
+use crate::flow::administration::reports::{self, Activity, Asked, Kind, Wrong};
 use crate::flow::audit_trail::{self, Pace};
+use crate::http::files;
 use crate::http::guard::Program;
 use crate::storage::audit_chain;
 
@@ -133,6 +136,22 @@ pub fn routes(api: &mut Api) {
     )
     .query::<Filters>()
     .gives::<Page<Entry>>(200);
+    let summary = "A list as a file: csv or json";
+    for (path, module, kind) in [
+        ("access-log", Module::AccessLog, Kind::Access),
+        ("authentication-log", Module::AccessLog, Kind::Authentication),
+        ("audit-log", Module::AuditLog, Kind::Audit),
+        ("enrollment-history", Module::EnrollmentHistory, Kind::Enrollment),
+    ] {
+        let handler = move |program: Program, request: HttpRequest, form: Named<String>| {
+            export(program, request, form, (path, kind))
+        };
+        api.get(&format!("{path}/export/{{form}}"), module.needs(Deed::Export), summary, handler)
+            .query::<Filters>()
+            .gives_file(files::KINDS);
+    }
+    let summary = "A report that counts (tokens, logins or operators) as a file: csv or json";
+    api.get("reports/{report}/{form}", Module::Reports.needs(Deed::Export), summary, report).gives_file(files::KINDS);
     api.get("audit-chain", Module::AuditLog.needs(Deed::Access), "The state of the chain over the audit trail", chain)
         .gives::<Chain>(200);
     api.route(
@@ -191,13 +210,8 @@ async fn list(program: &Program, request: &HttpRequest, kind: Kind) -> Answer {
             limit.ok_or_else(|| Problem::new(400, "malformed", "limit must be from 1 to 200"))?
         }
     };
-    if let Some(unknown) = query.keys().find(|id| !kind.filters().iter().any(|filter| filter.id == **id)) {
-        let known: Vec<&str> = kind.filters().iter().map(|filter| filter.id).collect();
-        let words = format!("the query cannot be read: there is no filter `{unknown}`, but {}", known.join(", "));
-        return Err(Problem::new(400, "malformed", words));
-    }
     let (config, now) = (&program.call.realm.config, program.now());
-    let asked = Asked(query);
+    let asked = known(kind, query)?;
     let read =
         program.call.site.house.db.read(async |connection| {
             reports::page(connection, config, kind, &asked, after.as_deref(), limit, now).await
@@ -208,11 +222,60 @@ async fn list(program: &Program, request: &HttpRequest, kind: Kind) -> Answer {
             let item = |row: Vec<String>| ids.clone().zip(row).collect::<Entry>();
             Ok(ok(&Page { items: page.rows.into_iter().map(item).collect(), next: page.next }))
         }
-        Err(wrong) => {
-            let words: Vec<String> = wrong.iter().map(|wrong| format!("{} {}", wrong.filter, wrong.message)).collect();
-            Err(Problem::new(400, "malformed", format!("the query cannot be read: {}", words.join("; "))))
-        }
+        Err(wrong) => Err(unreadable(&wrong)),
     }
+}
+
+async fn export(
+    program: Program,
+    request: HttpRequest,
+    Named(form): Named<String>,
+    (path, kind): (&'static str, Kind),
+) -> Answer {
+    let form = files::Kind::named(&form).ok_or_else(Problem::not_found)?;
+    let query: BTreeMap<String, String> =
+        form_urlencoded::parse(request.query_string().as_bytes()).into_owned().collect();
+    let asked = known(kind, query)?;
+    let (site, realm, now) = (program.call.site.clone(), Arc::clone(&program.call.realm), program.now());
+    let look = site
+        .house
+        .db
+        .read(async |connection| reports::page(connection, &realm.config, kind, &asked, None, 1, now).await);
+    look.await?.map_err(|wrong| unreadable(&wrong))?;
+    reports::exported(&program.desk(), realm.tenant(), kind, &asked).await?;
+    let name = format!("{path}-{}", realm.code());
+    Ok(files::streamed(form, &name, kind.column_ids(), move |after| {
+        let (site, realm, asked) = (site.clone(), Arc::clone(&realm), asked.clone());
+        async move { reports::part(&site.house, &realm.config, kind, &asked, after.as_deref(), now).await }
+    }))
+}
+
+/// A report and what it is written as, from its address.
+async fn report(program: Program, path: web::Path<(String, String, String)>) -> Answer {
+    let (_, id, form) = path.into_inner();
+    let report = reports::report_named(&id).ok_or_else(Problem::not_found)?;
+    let kind = files::Kind::named(&form).ok_or_else(Problem::not_found)?;
+    let (tenant, now) = (program.call.realm.tenant(), program.now());
+    let read =
+        program.call.site.house.db.read(async |connection| reports::report(connection, tenant, report, now).await);
+    let rows = read.await?;
+    lists::exported(&program.desk(), tenant, report.id, &[]).await?;
+    Ok(files::whole(kind, report.id, report.columns, &rows))
+}
+
+/// The filters of a list, if it has all of them.
+fn known(kind: Kind, query: BTreeMap<String, String>) -> Result<Asked, Problem> {
+    if let Some(unknown) = query.keys().find(|id| !kind.filters().iter().any(|filter| filter.id == **id)) {
+        let known: Vec<&str> = kind.filters().iter().map(|filter| filter.id).collect();
+        let words = format!("the query cannot be read: there is no filter `{unknown}`, but {}", known.join(", "));
+        return Err(Problem::new(400, "malformed", words));
+    }
+    Ok(Asked(query))
+}
+
+fn unreadable(wrong: &[Wrong]) -> Problem {
+    let words: Vec<String> = wrong.iter().map(|wrong| format!("{} {}", wrong.filter, wrong.message)).collect();
+    Problem::new(400, "malformed", format!("the query cannot be read: {}", words.join("; ")))
 }
 
 async fn state(program: &Program) -> Answer {

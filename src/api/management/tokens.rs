@@ -16,9 +16,10 @@ use crate::domain::operator::{Deed, Module};
 use crate::domain::policy::platform::Platform;
 use crate::domain::secret::{ExposeSecret as _, SecretString};
 use crate::flow::administration::jobs::{self, NewRow};
-use crate::flow::administration::{accounts, pins, synchronize, token_states};
+use crate::flow::administration::{accounts, lists, pins, synchronize, token_states};
 use crate::flow::lifecycle::By;
 use crate::flow::{self, owner};
+use crate::http::files;
 use crate::http::guard::Program;
 use crate::storage::tokens::{self, Filter, Listed, Name, Token};
 use crate::storage::{Connection, users};
@@ -193,6 +194,9 @@ pub fn routes(api: &mut Api) {
     api.get("tokens", see, "Authenticators, searched and in pages", list)
         .query::<Search>()
         .gives::<Page<TokenView>>(200);
+    let summary = "Authenticators that were searched for, all of them without secrets, as a file: csv or json";
+    let export_needs = Module::Tokens.needs(Deed::Export);
+    api.get("tokens/export/{form}", export_needs, summary, export).query::<Search>().gives_file(files::KINDS);
     api.get("tokens/counts", see, "How many there are of each type in each state", counts).gives::<Page<Count>>(200);
     api.get("tokens/{serial}", see, "One authenticator, with everything that is known of it", show)
         .gives::<TokenView>(200);
@@ -263,19 +267,47 @@ fn word<T: std::str::FromStr>(field: &str, text: Option<&str>) -> Result<Option<
     text.map(|text| text.parse().map_err(|_| wrong())).transpose()
 }
 
-async fn list(program: Program, Query(search): Query<Search>) -> Answer {
-    let paging = super::io::Paging { after: search.after, limit: search.limit };
-    let (limit, tenant) = (u32::from(paging.limit()?), program.call.realm.tenant());
-    let filter = Filter {
+/// What is searched for.
+fn filter_of(search: &Search) -> Result<Filter, Problem> {
+    Ok(Filter {
         state: word::<State>("state", search.state.as_deref())?,
         kind: word::<Kind>("type", search.kind.as_deref())?,
         platform: word::<Platform>("platform", search.platform.as_deref())?,
-        serial: search.serial.unwrap_or_default().trim().trim_end_matches('*').to_uppercase(),
+        serial: search.serial.as_deref().unwrap_or_default().trim().trim_end_matches('*').to_uppercase(),
         user: search
             .user
+            .as_deref()
             .filter(|name| !name.is_empty())
             .map(|name| Name::Begins(name.trim_end_matches('*').to_owned())),
-    };
+    })
+}
+
+async fn export(program: Program, Named(form): Named<String>, Query(search): Query<Search>) -> Answer {
+    let kind = files::Kind::named(&form).ok_or_else(Problem::not_found)?;
+    if search.after.is_some() || search.limit.is_some() {
+        return Err(Problem::new(400, "malformed", "a file has everything: leave out after and limit"));
+    }
+    let (filter, tenant) = (filter_of(&search)?, program.call.realm.tenant());
+    let named = [
+        ("serial", !filter.serial.is_empty()),
+        ("user", filter.user.is_some()),
+        ("state", filter.state.is_some()),
+        ("type", filter.kind.is_some()),
+        ("platform", filter.platform.is_some()),
+    ];
+    let filters: Vec<&str> = named.into_iter().filter(|(_, is_there)| *is_there).map(|(name, _)| name).collect();
+    lists::exported(&program.desk(), tenant, "tokens", &filters).await?;
+    let (site, name) = (program.call.site.clone(), format!("tokens-{}", program.call.realm.code()));
+    Ok(files::streamed(kind, &name, lists::TOKENS, move |after| {
+        let (site, filter) = (site.clone(), filter.clone());
+        async move { lists::tokens(&site.house, tenant, &filter, after.as_deref()).await }
+    }))
+}
+
+async fn list(program: Program, Query(search): Query<Search>) -> Answer {
+    let filter = filter_of(&search)?;
+    let paging = super::io::Paging { after: search.after, limit: search.limit };
+    let (limit, tenant) = (u32::from(paging.limit()?), program.call.realm.tenant());
     let question = async |connection: &mut Connection| {
         tokens::search(connection, tenant, &filter, paging.after.as_deref(), limit).await
     };

@@ -20,8 +20,9 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{Status, User};
 use crate::flow::administration::accounts::{self, Outcome, Typed};
 use crate::flow::administration::jobs::{self, NewRow};
-use crate::flow::administration::{people as desk_of_people, recovery};
+use crate::flow::administration::{lists, people as desk_of_people, recovery};
 use crate::flow::session;
+use crate::http::files;
 use crate::http::guard::Program;
 use crate::i18n::Language;
 use crate::storage::people::{self, AccountState, Filter, Listed, Pattern, Sort};
@@ -244,6 +245,8 @@ pub fn routes(api: &mut Api) {
     api.get("users", user(Deed::Access), "People, searched and in pages", list)
         .query::<Search>()
         .gives::<Page<UserView>>(200);
+    let summary = "People that were searched for, all of them, as a file: csv or json";
+    api.get("users/export/{form}", user(Deed::Export), summary, export).query::<Search>().gives_file(files::KINDS);
     api.route(Method::POST, "users", user(Deed::Add), "Make an account", make)
         .takes::<NewUser>()
         .gives::<UserView>(201);
@@ -333,9 +336,10 @@ fn word<T>(field: &str, text: Option<&str>, find: impl Fn(&str) -> Option<T>) ->
     text.map(|text| find(text).ok_or_else(wrong)).transpose()
 }
 
-async fn list(program: Program, Query(search): Query<Search>) -> Answer {
+/// What is searched for.
+fn filter_of(search: &Search) -> Result<Filter, Problem> {
     let pattern = |text: &Option<String>| text.as_deref().and_then(Pattern::typed);
-    let filter = Filter {
+    Ok(Filter {
         username: pattern(&search.username),
         name: pattern(&search.name),
         email: pattern(&search.email),
@@ -344,7 +348,36 @@ async fn list(program: Program, Query(search): Query<Search>) -> Answer {
         account: word("account", search.account.as_deref(), AccountState::named)?,
         authenticators: word("authenticators", search.authenticators.as_deref(), |text| text.parse::<Standing>().ok())?,
         sort: word("sort", search.sort.as_deref(), Sort::named)?.unwrap_or_default(),
-    };
+    })
+}
+
+async fn export(program: Program, Named(form): Named<String>, Query(search): Query<Search>) -> Answer {
+    let kind = files::Kind::named(&form).ok_or_else(Problem::not_found)?;
+    if search.after.is_some() || search.limit.is_some() {
+        return Err(Problem::new(400, "malformed", "a file has everything: leave out after and limit"));
+    }
+    let filter = filter_of(&search)?;
+    let (tenant, now) = (program.call.realm.tenant(), program.now());
+    let named = [
+        ("username", filter.username.is_some()),
+        ("name", filter.name.is_some()),
+        ("email", filter.email.is_some()),
+        ("without_email", filter.without_email),
+        ("group", filter.group.is_some()),
+        ("account", filter.account.is_some()),
+        ("authenticators", filter.authenticators.is_some()),
+    ];
+    let filters: Vec<&str> = named.into_iter().filter(|(_, is_there)| *is_there).map(|(name, _)| name).collect();
+    lists::exported(&program.desk(), tenant, "users", &filters).await?;
+    let (site, name) = (program.call.site.clone(), format!("users-{}", program.call.realm.code()));
+    Ok(files::streamed(kind, &name, lists::PEOPLE, move |after| {
+        let (site, filter) = (site.clone(), filter.clone());
+        async move { lists::people(&site.house, tenant, &filter, after.as_deref(), now).await }
+    }))
+}
+
+async fn list(program: Program, Query(search): Query<Search>) -> Answer {
+    let filter = filter_of(&search)?;
     let paging = super::io::Paging { after: search.after, limit: search.limit };
     let (limit, tenant, now) = (u32::from(paging.limit()?), program.call.realm.tenant(), program.now());
     let question = async |connection: &mut Connection| {

@@ -10,6 +10,7 @@ pub mod jobs;
 pub mod keys;
 pub mod log_stream;
 pub mod messages;
+pub mod lists;
 pub mod operators;
 pub mod organization;
 pub mod people;

@@ -405,59 +405,32 @@ fn enrollments(config: &TenantConfig, page: enrollment_history::Page) -> Page {
     Page { keys, rows: rows.collect(), next: page.next.map(|id| id.to_string()) }
 }
 
-/// The most rows of an export; whoever wants more narrows the time.
-pub const MOST_EXPORTED: usize = 100_000;
-/// How many pages an export may take: pages of what is seldom are short.
-const MOST_PAGES: usize = 1000;
+/// So many rows of an export are read at once.
+const EXPORTED: usize = 500;
 
-/// The whole table, page by page, at most [`MOST_EXPORTED`] rows; says whether there is more.
+/// Some rows of a table after a place, for a file, and where it goes on. Filters that are wrong find nothing: they were looked at
+/// before the file was begun.
 ///
 /// # Errors
-/// As [`page`].
-pub async fn whole(
+/// If the database fails.
+pub async fn part(
     house: &crate::flow::House,
     config: &TenantConfig,
     kind: Kind,
     asked: &Asked,
+    after: Option<&str>,
     now: Timestamp,
-) -> storage::Result<std::result::Result<(Vec<Vec<String>>, bool), Vec<Wrong>>> {
-    let mut rows = Vec::new();
-    let mut after: Option<String> = None;
-    for _ in 0..MOST_PAGES {
-        let read = house
-            .db
-            .read(async |connection| page(connection, config, kind, asked, after.as_deref(), 1000, now).await)
-            .await?;
-        let found = match read {
-            Ok(found) => found,
-            Err(wrong) => return Ok(Err(wrong)),
-        };
-        rows.extend(found.rows);
-        if rows.len() >= MOST_EXPORTED {
-            rows.truncate(MOST_EXPORTED);
-            return Ok(Ok((rows, true)));
-        }
-        after = found.next;
-        if after.is_none() {
-            return Ok(Ok((rows, false)));
-        }
-        tokio::task::yield_now().await;
-    }
-    Ok(Ok((rows, true)))
+) -> storage::Result<(Vec<Vec<String>>, Option<String>)> {
+    let read = house.db.read(async |connection| page(connection, config, kind, asked, after, EXPORTED, now).await);
+    Ok(read.await?.map_or_else(|_| (Vec::new(), None), |page| (page.rows, page.next)))
 }
 
 /// Writes down that a table was taken out, by whom and narrowed by what: it may hold what somebody did all year.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn exported(
-    desk: &Desk<'_>,
-    tenant: TenantId,
-    kind: Kind,
-    asked: &Asked,
-    rows: usize,
-) -> storage::Result<()> {
-    let detail = json!({ "table": kind.id(), "filters": asked.0, "rows": rows });
+pub async fn exported(desk: &Desk<'_>, tenant: TenantId, kind: Kind, asked: &Asked) -> storage::Result<()> {
+    let detail = json!({ "table": kind.id(), "filters": asked.0 });
     let work = async |connection: &mut Connection| {
         let object = ("report", kind.id().to_owned());
         desk.record(connection, tenant, Action::AuditExported, object, detail.clone()).await
@@ -488,6 +461,60 @@ pub async fn event(connection: &mut Connection, tenant: TenantId, place: &Place)
     let who = called(connection, tenant, &mut BTreeMap::new(), &entry).await?;
     let unchanged = link.is_none_or(|link| link.content == entry.content(tenant));
     Ok(Some(Event { entry, who, number: link.map(|link| link.number), unchanged }))
+}
+
+/// A report that counts: its name, its title and its columns.
+#[derive(Debug)]
+pub struct Report {
+    /// The name in addresses.
+    pub id: &'static str,
+    /// What it is called.
+    pub title: &'static str,
+    /// What it tells.
+    pub columns: &'static [&'static str],
+}
+
+/// Every report that counts.
+pub const REPORTS: [Report; 3] = [
+    Report { id: "tokens", title: "Tokens by type and state", columns: &["type", "state", "tokens"] },
+    Report { id: "logins", title: "Logins of the last 30 days", columns: &["day", "succeeded", "failed", "denied"] },
+    Report {
+        id: "operators",
+        title: "What operators did in the last 30 days",
+        columns: &["who", "kind", "action", "times"],
+    },
+];
+
+/// The report with this name.
+#[must_use]
+pub fn report_named(id: &str) -> Option<&'static Report> {
+    REPORTS.iter().find(|report| report.id == id)
+}
+
+/// The rows of a report.
+///
+/// # Errors
+/// If the database fails.
+pub async fn report(
+    connection: &mut Connection,
+    tenant: TenantId,
+    report: &Report,
+    now: Timestamp,
+) -> storage::Result<Vec<Vec<String>>> {
+    const DAY: Duration = Duration::from_secs(86_400);
+    match report.id {
+        "tokens" => tokens_by_state(connection, tenant).await,
+        "operators" => operators(connection, tenant, now.minus(DAY * 30)).await,
+        _ => {
+            let activity = activity(connection, tenant, (DAY, 30), now).await?;
+            let row = |(at, day): (usize, &Timestamp)| {
+                let number = |line: &Vec<i64>| line.get(at).copied().unwrap_or(0).to_string();
+                let day = day.rfc3339().get(..10).unwrap_or_default().to_owned();
+                std::iter::once(day).chain(activity.logins.iter().map(number)).collect()
+            };
+            Ok(activity.steps.iter().enumerate().map(row).collect())
+        }
+    }
 }
 
 /// What happened in each step of a span of time.

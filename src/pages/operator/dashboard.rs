@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, web};
 use askama::Template;
 
 use super::chart::Chart;
-use super::logs::{csv, json};
 use super::shell::Shell;
 use crate::domain::operator::{Deed, Module};
 use crate::domain::timestamp::Timestamp;
-use crate::flow::administration::reports::{self, Activity};
+use crate::flow::administration::lists;
+use crate::flow::administration::reports::{self, Activity, REPORTS, Report};
+use crate::http::files::{self, Kind};
 use crate::http::guard::{Seat, Table};
 use crate::http::{Answer, Fault, page};
 use crate::storage::audit_chain;
@@ -117,38 +117,9 @@ async fn dashboard(seat: Seat, request: HttpRequest) -> Answer {
     page::page(&page)
 }
 
-/// A report: its name, its title and its columns.
-struct Report {
-    id: &'static str,
-    title: &'static str,
-    columns: &'static [&'static str],
-}
-
-const REPORTS: [Report; 3] = [
-    Report { id: "tokens", title: "Tokens by type and state", columns: &["type", "state", "tokens"] },
-    Report { id: "logins", title: "Logins of the last 30 days", columns: &["day", "succeeded", "failed", "denied"] },
-    Report {
-        id: "operators",
-        title: "What operators did in the last 30 days",
-        columns: &["who", "kind", "action", "times"],
-    },
-];
-
 async fn rows_of(seat: &Seat, report: &Report) -> Result<Vec<Vec<String>>, Fault> {
     let (tenant, now) = (seat.call.realm.tenant(), seat.call.visit.now);
-    let read = seat.call.site.house.db.read(async |connection| match report.id {
-        "tokens" => reports::tokens_by_state(connection, tenant).await,
-        "operators" => reports::operators(connection, tenant, now.minus(DAY * 30)).await,
-        _ => {
-            let activity = reports::activity(connection, tenant, (DAY, 30), now).await?;
-            let row = |(at, day): (usize, &Timestamp)| {
-                let number = |line: &Vec<i64>| line.get(at).copied().unwrap_or(0).to_string();
-                let day = day.rfc3339().get(..10).unwrap_or_default().to_owned();
-                std::iter::once(day).chain(activity.logins.iter().map(number)).collect()
-            };
-            Ok(activity.steps.iter().enumerate().map(row).collect())
-        }
-    });
+    let read = seat.call.site.house.db.read(async |connection| reports::report(connection, tenant, report, now).await);
     Ok(read.await?)
 }
 
@@ -181,13 +152,9 @@ async fn list(seat: Seat) -> Answer {
 /// `GET …/operator/reports/{report}/{form}`: a report as a file.
 async fn export(seat: Seat, path: web::Path<(String, String, String)>) -> Answer {
     let (_, id, form) = path.into_inner();
-    let report = REPORTS.iter().find(|report| report.id == id).ok_or(Fault::NotFound)?;
+    let report = reports::report_named(&id).ok_or(Fault::NotFound)?;
+    let kind = Kind::named(&form).ok_or(Fault::NotFound)?;
     let rows = rows_of(&seat, report).await?;
-    let (kind, text) = match form.as_str() {
-        "csv" => ("text/csv; charset=utf-8; header=present", csv(report.columns, &rows)),
-        "json" => ("application/json", json(report.columns, &rows)),
-        _ => return Err(Fault::NotFound),
-    };
-    let name = format!("attachment; filename=\"{}.{form}\"", report.id);
-    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, kind)).insert_header((CONTENT_DISPOSITION, name)).body(text))
+    lists::exported(&seat.desk(), seat.call.realm.tenant(), report.id, &[]).await?;
+    Ok(files::whole(kind, report.id, report.columns, &rows))
 }

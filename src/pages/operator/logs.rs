@@ -1,20 +1,19 @@
 //! Access logs, authentication log, audit log and enrollment history: filters, a page of rows, exports (A7, A8, T14).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, web};
 use askama::Template;
 
 use super::shell::{FieldFault, Shell, time};
 use crate::domain::operator::{Deed, Module};
 use crate::domain::timestamp::Timestamp;
-use crate::exchange::csv::Written;
 use crate::flow::administration::reports::{self, Asked, FilterField, Kind, Page, Wrong};
 use crate::flow::audit_trail::{self, Pace};
 use crate::http::guard::{Seat, Table};
-use crate::http::{Answer, Fault, Form, page};
+use crate::http::{Answer, Fault, Form, files, page};
 use crate::storage::audit_chain;
 use crate::storage::audit_list::place_of;
 
@@ -255,45 +254,21 @@ fn chain(state: Option<&audit_chain::State>) -> Chain {
 /// A list as a file: `csv`, safe for spreadsheets (T-73), or `json`.
 async fn export(seat: Seat, request: HttpRequest, path: web::Path<(String, String)>) -> Answer {
     let view = view_of(&request)?;
-    let form = path.into_inner().1;
+    let form = files::Kind::named(&path.into_inner().1).ok_or(Fault::NotFound)?;
     let (asked, _) = asked(&request, view.kind);
-    let config = &seat.call.realm.config;
-    let now = seat.call.visit.now;
-    let found = reports::whole(&seat.call.site.house, config, view.kind, &asked, now).await?;
-    let (rows, more) = found.map_err(|_| Fault::NotFound)?;
-    reports::exported(&seat.desk(), config.tenant.id, view.kind, &asked, rows.len()).await?;
-    let columns: Vec<&str> = view.kind.columns().iter().map(|(id, _)| *id).collect();
-    let (kind, text) = match form.as_str() {
-        "csv" => ("text/csv; charset=utf-8; header=present", csv(&columns, &rows)),
-        "json" => ("application/json", json(&columns, &rows)),
-        _ => return Err(Fault::NotFound),
-    };
-    let mut answer = HttpResponse::Ok();
-    answer.insert_header((CONTENT_TYPE, kind));
-    let name = format!("attachment; filename=\"{}-{}.{form}\"", view.path, config.tenant.code);
-    answer.insert_header((CONTENT_DISPOSITION, name));
-    if more {
-        // Said in the file, too, it would break it.
-        answer.insert_header(("vestibule-cut-off", reports::MOST_EXPORTED.to_string()));
+    let (site, realm, now) = (seat.call.site.clone(), Arc::clone(&seat.call.realm), seat.call.visit.now);
+    let look = site.house.db.read(async |connection| {
+        reports::page(connection, &realm.config, view.kind, &asked, None, 1, now).await.map(|page| page.is_ok())
+    });
+    if !look.await? {
+        return Err(Fault::NotFound);
     }
-    Ok(answer.body(text))
-}
-
-/// A table for spreadsheets.
-pub(super) fn csv(columns: &[&str], rows: &[Vec<String>]) -> String {
-    let mut table = Written::new(columns);
-    for row in rows {
-        table.row(row.iter().map(String::as_str));
-    }
-    table.text()
-}
-
-/// The same as a list of objects.
-pub(super) fn json(columns: &[&str], rows: &[Vec<String>]) -> String {
-    let object =
-        |row: &Vec<String>| -> BTreeMap<&str, String> { columns.iter().copied().zip(row.iter().cloned()).collect() };
-    let rows: Vec<_> = rows.iter().map(object).collect();
-    serde_json::to_string(&rows).unwrap_or_default()
+    reports::exported(&seat.desk(), realm.tenant(), view.kind, &asked).await?;
+    let (name, kind) = (format!("{}-{}", view.path, realm.code()), view.kind);
+    Ok(files::streamed(form, &name, kind.column_ids(), move |after| {
+        let (site, realm, asked) = (site.clone(), Arc::clone(&realm), asked.clone());
+        async move { reports::part(&site.house, &realm.config, kind, &asked, after.as_deref(), now).await }
+    }))
 }
 
 #[derive(Template)]

@@ -29,6 +29,7 @@ mod saved;
 mod self_provisioning;
 mod settings;
 pub mod shell;
+mod token_exports;
 mod tokens;
 mod user;
 mod users;
@@ -78,6 +79,7 @@ pub fn table() -> Table {
     user::routes(&mut table);
     groups::routes(&mut table);
     tokens::routes(&mut table);
+    token_exports::routes(&mut table);
     jobs::routes(&mut table);
     provisioning::routes(&mut table);
     provisioning_rules::routes(&mut table);

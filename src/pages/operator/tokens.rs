@@ -14,12 +14,12 @@ use crate::domain::operator::{Deed, Module};
 use crate::domain::policy::platform::Platform;
 use crate::domain::secret::{ExposeSecret as _, SecretString};
 use crate::flow::administration::jobs::{self, NewRow};
-use crate::flow::administration::{accounts, pins, synchronize, token_states};
+use crate::flow::administration::{accounts, lists, pins, synchronize, token_states};
 use crate::flow::lifecycle::By;
 use crate::flow::server_pin::has_pin;
 use crate::flow::{self, owner};
 use crate::http::guard::{LongForm, Seat, Table};
-use crate::http::{Answer, Fault, Form, page};
+use crate::http::{Answer, Fault, Form, files, page};
 use crate::storage::tokens::{self, Filter, Listed, Name, Token};
 use crate::storage::{Connection, users};
 
@@ -43,6 +43,7 @@ pub fn routes(table: &mut Table) {
     let care = Module::TokenCare.needs(Deed::Edit);
     let give = Module::Tokens.needs(Deed::Edit);
     table.get("tokens", see, list);
+    table.get("tokens/export/{form}", Module::Tokens.needs(Deed::Export), export);
     table.get("tokens/snapshot", see, snapshot);
     table.get("tokens/{serial}", see, show);
     for deed in ["suspend", "reactivate", "unlock", "revoke"] {
@@ -132,20 +133,26 @@ impl Asked {
         }
     }
 
-    fn next(&self, after: &str) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in [
-            ("serial", &self.serial),
+    /// What it is narrowed by: names and values, without the place.
+    fn named(&self) -> Vec<(&'static str, &str)> {
+        let all = [
+            ("serial", self.serial.as_str()),
             ("user", &self.user),
             ("state", &self.state),
             ("kind", &self.kind),
             ("platform", &self.platform),
-        ] {
-            if !value.is_empty() {
-                query.append_pair(name, value);
-            }
-        }
-        query.append_pair("after", after).finish()
+        ];
+        all.into_iter().filter(|(_, value)| !value.is_empty()).collect()
+    }
+
+    /// The query of the same list, as a whole.
+    fn query(&self) -> String {
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(self.named()).finish()
+    }
+
+    fn next(&self, after: &str) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(self.named()).append_pair("after", after).finish()
     }
 }
 
@@ -167,6 +174,10 @@ struct TokensPage {
     platforms: Vec<Choice>,
     dispositions: Vec<&'static str>,
     next: String,
+    /// The query of the file with all of them.
+    query: String,
+    may_export: bool,
+    may_import: bool,
     may_change: bool,
     may_see_users: bool,
 }
@@ -205,6 +216,20 @@ async fn snapshot(seat: Seat) -> Answer {
     page::page(&page)
 }
 
+/// `GET …/operator/tokens/export/{form}`: every token that the filters let through, without secrets, as a file.
+async fn export(seat: Seat, request: HttpRequest, path: web::Path<(String, String)>) -> Answer {
+    let form = files::Kind::named(&path.into_inner().1).ok_or(Fault::NotFound)?;
+    let asked = Asked::of(request.query_string());
+    let (tenant, filter) = (seat.call.realm.tenant(), asked.filter());
+    let filters: Vec<&str> = asked.named().into_iter().map(|(name, _)| name).collect();
+    lists::exported(&seat.desk(), tenant, "tokens", &filters).await?;
+    let (site, name) = (seat.call.site.clone(), format!("tokens-{}", seat.call.realm.code()));
+    Ok(files::streamed(form, &name, lists::TOKENS, move |after| {
+        let (site, filter) = (site.clone(), filter.clone());
+        async move { lists::tokens(&site.house, tenant, &filter, after.as_deref()).await }
+    }))
+}
+
 /// `GET …/operator/tokens`.
 async fn list(seat: Seat, request: HttpRequest) -> Answer {
     let asked = Asked::of(request.query_string());
@@ -221,6 +246,9 @@ async fn list(seat: Seat, request: HttpRequest) -> Answer {
         platforms: Platform::ALL.iter().map(|platform| choice(platform.id(), &asked.platform)).collect(),
         dispositions: Disposition::ALL.map(Disposition::id).into(),
         next: found.next.map(|after| asked.next(&after)).unwrap_or_default(),
+        query: asked.query(),
+        may_export: seat.may(Module::Tokens, Deed::Export),
+        may_import: seat.may(Module::Tokens, Deed::Import),
         may_change: seat.may(Module::TokenStates, Deed::Edit),
         may_see_users: seat.may(Module::Users, Deed::Access),
         asked,

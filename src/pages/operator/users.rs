@@ -11,8 +11,9 @@ use crate::domain::job::{LARGEST_SELECTION, PeopleDeed, Work};
 use crate::domain::operator::{Deed, Module};
 use crate::flow::administration::accounts::{self, Typed};
 use crate::flow::administration::jobs::{self, NewRow};
+use crate::flow::administration::lists;
 use crate::http::guard::{LongForm, Seat, Table};
-use crate::http::{Answer, Fault, Form, page};
+use crate::http::{Answer, Fault, Form, files, page};
 use crate::i18n::Language;
 use crate::storage::people::{self, AccountState, Filter, Listed, Pattern, Sort};
 use crate::storage::users;
@@ -26,6 +27,7 @@ const DONE: [(&str, &str); 2] =
 pub fn routes(table: &mut Table) {
     let users = |deed| Module::Users.needs(deed);
     table.get("users", users(Deed::Access), list);
+    table.get("users/export/{form}", users(Deed::Export), export);
     table.get("users/new", users(Deed::Add), new);
     table.post("users/new", users(Deed::Add), make);
     for (deed, needs) in [
@@ -120,6 +122,27 @@ impl Asked {
         asked
     }
 
+    /// What it is narrowed by: names and values, without the place.
+    fn named(&self) -> Vec<(&'static str, &str)> {
+        let all = [
+            ("username", self.username.as_str()),
+            ("name", &self.name),
+            ("email", &self.email),
+            ("group", &self.group),
+            ("account", &self.account),
+            ("authenticators", &self.authenticators),
+            ("sort", &self.sort),
+            ("no_email", if self.no_email { "yes" } else { "" }),
+        ];
+        all.into_iter().filter(|(_, value)| !value.is_empty()).collect()
+    }
+
+    /// The query of the same list, as a whole.
+    fn query(&self) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(self.named()).finish()
+    }
+
     fn filter(&self) -> Filter {
         Filter {
             username: Pattern::typed(&self.username),
@@ -136,23 +159,7 @@ impl Asked {
     /// The address of the page after this one.
     fn next(&self, after: &str) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in [
-            ("username", &self.username),
-            ("name", &self.name),
-            ("email", &self.email),
-            ("group", &self.group),
-            ("account", &self.account),
-            ("authenticators", &self.authenticators),
-            ("sort", &self.sort),
-        ] {
-            if !value.is_empty() {
-                query.append_pair(name, value);
-            }
-        }
-        if self.no_email {
-            query.append_pair("no_email", "yes");
-        }
-        query.append_pair("after", after).finish()
+        query.extend_pairs(self.named()).append_pair("after", after).finish()
     }
 }
 
@@ -168,6 +175,9 @@ struct UsersPage {
     sorts: Vec<Choice>,
     /// The query of the next page; empty on the last one.
     next: String,
+    /// The query of the file with everybody.
+    query: String,
+    may_export: bool,
     may_add: bool,
     may_edit: bool,
     may_care: bool,
@@ -217,6 +227,8 @@ async fn list(seat: Seat, request: HttpRequest) -> Answer {
         .map(|(sort, name)| choice(sort.id(), name, &asked.sort))
         .into(),
         next: found.next.map(|after| asked.next(&after)).unwrap_or_default(),
+        query: asked.query(),
+        may_export: seat.may(Module::Users, Deed::Export),
         may_add: seat.may(Module::Users, Deed::Add),
         may_edit: seat.may(Module::Users, Deed::Edit),
         may_care: seat.may(care, Deed::Edit),
@@ -227,6 +239,20 @@ async fn list(seat: Seat, request: HttpRequest) -> Answer {
         asked,
     };
     page::page(&page)
+}
+
+/// `GET …/operator/users/export/{form}`: everybody whom the filters let through, as a file.
+async fn export(seat: Seat, request: HttpRequest, path: web::Path<(String, String)>) -> Answer {
+    let form = files::Kind::named(&path.into_inner().1).ok_or(Fault::NotFound)?;
+    let asked = Asked::of(request.query_string());
+    let (tenant, now, filter) = (seat.call.realm.tenant(), seat.call.visit.now, asked.filter());
+    let filters: Vec<&str> = asked.named().into_iter().map(|(name, _)| name).collect();
+    lists::exported(&seat.desk(), tenant, "users", &filters).await?;
+    let (site, name) = (seat.call.site.clone(), format!("users-{}", seat.call.realm.code()));
+    Ok(files::streamed(form, &name, lists::PEOPLE, move |after| {
+        let (site, filter) = (site.clone(), filter.clone());
+        async move { lists::people(&site.house, tenant, &filter, after.as_deref(), now).await }
+    }))
 }
 
 /// The people whose boxes are ticked, each as a row of a job; whoever is an operator with more permissions is left out, with
