@@ -48,6 +48,7 @@ mod oidc_refresh;
 mod oidc_registration;
 mod oidc_requests;
 mod own_words;
+mod parity;
 mod passcodes;
 mod people;
 mod people_console;
