@@ -26,6 +26,7 @@ mod console_access;
 mod console_settings;
 mod crash_points;
 mod crowd;
+mod crowd_lists;
 mod door_oidc;
 mod door_saml;
 mod exchange;

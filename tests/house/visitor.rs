@@ -44,6 +44,13 @@ impl Seen {
         self.find(&format!("[data-action={action}]")).is_some()
     }
 
+    /// Where the first link that fits leads.
+    pub fn find_link(&self, selector: &str) -> Option<String> {
+        let page = Html::parse_document(&self.body);
+        let selector = Selector::parse(selector).unwrap();
+        page.select(&selector).next().and_then(|link| link.attr("href")).map(str::to_owned)
+    }
+
     /// Where the link leads that carries `action`.
     pub fn link(&self, action: &str) -> String {
         let page = Html::parse_document(&self.body);

@@ -59,6 +59,17 @@ impl World {
         Self::empty_at(on, 1_800_000_000).await
     }
 
+    /// A service on the database that the example `crowd` has made in a folder.
+    pub async fn of_crowd(made: &std::path::Path) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::copy(made.join("kek"), folder.path().join("kek")).unwrap();
+        let database = format!("sqlite://{}", made.join("crowd.db").display());
+        let clock = TestClock::at(Timestamp::from_seconds(Clock::System.now().seconds()));
+        let (mail_at, mail) = smtp::start().await.unwrap();
+        let (url, site, handle) = serve(&folder, &database, mail_at, &clock).await;
+        Self { url, site, mail, clock, database, folder, handle, mail_at }
+    }
+
     async fn empty_at(on: On, seconds: i64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = match on {
