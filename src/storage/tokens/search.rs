@@ -16,7 +16,7 @@ use crate::storage::{Connection, Engine, Result};
 /// The longest page.
 pub const LONGEST_PAGE: u32 = 1000;
 /// How many people are looked at for one page, at most: a page may be short while there is more.
-const MOST_PEOPLE: usize = 2000;
+const MOST_PEOPLE: usize = 250;
 /// How many people are looked at with one question; the number stands in its text, too.
 const PEOPLE_AT_ONCE: usize = 50;
 /// Sorts after every text that people write.
