@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS webhook_delivery (
     webhook_id VARCHAR(26) NOT NULL,
     id VARCHAR(26) NOT NULL,
     kind VARCHAR(30) NOT NULL,
-    body TEXT NOT NULL,                      -- what is sent, the same at every try
+    body TEXT NOT NULL,                      -- what is sent, the same at every try; erased when it is over
     state VARCHAR(10) NOT NULL,              -- waiting | delivered | failed
     tries BIGINT NOT NULL,
     next_try_at BIGINT NOT NULL,

@@ -257,6 +257,7 @@ pub fn traces_erased(tenant: TenantId, id: UserId) -> Vec<Statement> {
         "UPDATE reservation SET emailed_to = '' WHERE tenant_id = ? AND user_id = ?",
         "DELETE FROM recovery_sheet WHERE tenant_id = ? AND user_id = ?",
         "UPDATE sso_session SET address = '', user_agent = '' WHERE tenant_id = ? AND user_id = ?",
+        "UPDATE alert SET username = '', address = '', detail = '' WHERE tenant_id = ? AND user_id = ?",
     ]
     .into_iter()
     .map(|sql| Statement::new(sql).shown(tenant).shown(id))

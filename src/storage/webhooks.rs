@@ -266,12 +266,13 @@ pub async fn take(connection: &mut Connection, delivery: &Delivery, again: Times
     Ok(taken.bind(delivery.tries).run(connection).await? == 1)
 }
 
-/// Notes what came of a try: `state` is `waiting` for one that is tried again.
+/// Notes what came of a try: `state` is `waiting` for one that is tried again. What is over and done with needs its body no more.
 pub fn answered(delivery: &Delivery, state: &str, tried: &Tried) -> Statement {
     Statement::new(
-        "UPDATE webhook_delivery SET state = ?, status = ?, answer = ?, ended_at = ? \
-         WHERE tenant_id = ? AND webhook_id = ? AND id = ? AND state = 'waiting'",
+        "UPDATE webhook_delivery SET body = CASE WHEN ? = 'waiting' THEN body ELSE '' END, state = ?, status = ?, answer = ?, \
+         ended_at = ? WHERE tenant_id = ? AND webhook_id = ? AND id = ? AND state = 'waiting'",
     )
+    .bind(state)
     .bind(state)
     .bind(tried.status.map(i64::from))
     .bind(&tried.answer)
@@ -284,7 +285,7 @@ pub fn answered(delivery: &Delivery, state: &str, tried: &Tried) -> Statement {
 /// Gives up everything that waits for a webhook.
 pub fn given_up(tenant: TenantId, webhook: WebhookId, why: &str, now: Timestamp) -> Statement {
     Statement::new(
-        "UPDATE webhook_delivery SET state = 'failed', answer = ?, ended_at = ? \
+        "UPDATE webhook_delivery SET state = 'failed', body = '', answer = ?, ended_at = ? \
          WHERE tenant_id = ? AND webhook_id = ? AND state = 'waiting'",
     )
     .bind(why)

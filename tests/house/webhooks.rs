@@ -9,7 +9,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::Sha256;
 use vestibule::domain::operator::Role;
+use vestibule::flow::administration::accounts;
 use vestibule::flow::{alerts, audit_trail, watch};
+use vestibule::storage::users;
 
 use crate::console::{at_console, call, call_with, console, key, staffed, step_up};
 use crate::oidc_logout::Listener;
@@ -130,6 +132,15 @@ async fn whoever_asked_hears_of_it_in_the_way_they_asked_for() {
             (&listed["items"][0]["kind"], &listed["items"][0]["told"]),
             (&json!("passcode_reuse"), &json!("mailed"))
         );
+        // What is over and done with needs its body no more, and whoever is erased stands in no alert.
+        assert_eq!(world.number("SELECT COUNT(*) AS n FROM webhook_delivery WHERE body <> ''").await, 0, "{on:?}");
+        let (house, tenant) = (&world.site.house, world.tenant().await);
+        let linus =
+            house.db.read(async |connection| users::named(connection, tenant, "linus").await).await.unwrap().unwrap();
+        let about = "SELECT COUNT(*) AS n FROM alert WHERE username = 'linus' OR address <> ''";
+        assert!(world.number(about).await > 0, "{on:?}");
+        accounts::erase(&world.desk("oona"), &linus).await.unwrap().unwrap();
+        assert_eq!(world.number(about).await, 0, "{on:?}");
         for detail in world.column("SELECT detail AS it FROM audit_event").await {
             assert!(!detail.contains("whsec_"), "R-563 {on:?}: {detail}");
         }

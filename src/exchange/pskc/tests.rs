@@ -253,7 +253,7 @@ fn what_is_not_understood_is_refused() {
         ),
         ("totp", inside(FORMAT, &format!("{PLAIN}<TimeDrift><PlainValue>5000</PlainValue></TimeDrift>"), ""), "1000"),
         ("ocra", inside(FORMAT, PLAIN, ""), "no suite"),
-        ("hotp", inside(&FORMAT.replace("DECIMAL", "BASE64"), PLAIN, ""), "nobody can type"),
+        ("hotp", inside(&FORMAT.replace("DECIMAL", "BINARY"), PLAIN, ""), "nobody can type"),
         ("hotp", inside(&FORMAT.replace("Length", "CheckDigits=\"true\" Length"), PLAIN, ""), "check digit"),
         ("hotp", inside(&FORMAT.replace("\"8\"", "\"eight\""), PLAIN, ""), "length"),
         ("hotp", policy("<PINPolicy PINUsageMode=\"Append\"/>"), "PIN"),
