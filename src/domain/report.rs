@@ -247,6 +247,7 @@ impl Kind {
                 "rule",
                 "seconds",
                 "correlation",
+                "brought_by",
             ],
         }
     }

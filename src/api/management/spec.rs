@@ -228,7 +228,10 @@ fn described(operation: &Operation, generator: &mut SchemaGenerator, problem: &S
     });
     if let Some((status, make)) = operation.otherwise {
         let content = json!({ "application/json": { "schema": make(generator) } });
-        described["responses"][status.to_string()] = json!({ "description": "Not yet", "content": content });
+        let answer = json!({ "description": "Not yet", "content": content });
+        if let Some(responses) = described.get_mut("responses").and_then(Value::as_object_mut) {
+            responses.insert(status.to_string(), answer);
+        }
     }
     if let Some(described) = described.as_object_mut() {
         if let Needs::May(permission) = operation.needs {

@@ -291,6 +291,10 @@ async fn carry_out(place: &Place, asked: &TokenExport, id: &str) -> anyhow::Resu
     let (text, count) = handout::container(house, tenant, &export.scope, &protection).await?;
     house.db.close().await;
     out.write_all(text.as_bytes()).and_then(|()| out.sync_all()).with_context(|| format!("{}", file.display()))?;
+    if asked.json {
+        let whole = json!({ "tokens": count, "file": file.display().to_string() });
+        return Ok(Said::lines(printed(&whole)));
+    }
     let line = format!("{count} tokens with their secrets are in {}, encrypted", file.display());
     Ok(Said::line(line))
 }

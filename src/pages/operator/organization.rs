@@ -1,5 +1,7 @@
 //! What the virtual server is called, its language, and its help desk.
 
+use std::sync::LazyLock;
+
 use actix_web::HttpRequest;
 
 use super::saved::{despite, faults};
@@ -26,15 +28,9 @@ pub fn routes(table: &mut Table) {
     table.post(ADDRESS, Module::Settings.needs(Deed::Edit), save);
 }
 
-const LANGUAGES: [Choice; 8] = {
-    let mut choices = [("", ""); 8];
-    let mut at = 0;
-    while at < Language::ALL.len() {
-        choices[at] = (Language::ALL[at].tag(), Language::ALL[at].own_name());
-        at += 1;
-    }
-    choices
-};
+/// The languages, as the form offers them.
+static LANGUAGES: LazyLock<[Choice; 8]> =
+    LazyLock::new(|| Language::ALL.map(|language| (language.tag(), language.own_name())));
 
 /// Label and value of each, as people read them.
 pub(super) fn told(organization: &Organization) -> Vec<(&'static str, String)> {
@@ -72,7 +68,7 @@ fn form_of(seat: &Seat, organization: &Organization, read: i64) -> EditPage {
                  come first.",
                 "choice",
                 &organization.default_language,
-                &LANGUAGES,
+                LANGUAGES.as_slice(),
             ),
             drawn(
                 "help_contact",
