@@ -94,6 +94,7 @@ const PAIRS: &[(&str, &str)] = &[
     ("POST webhooks/{webhook}/remove", "DELETE webhooks/{webhook}"),
     ("GET alerts", "GET webhooks"),
     ("GET report-schedules", "GET report-schedules"),
+    ("GET report-schedules", "GET report-runs"),
     ("GET report-schedules/{schedule}", "GET report-schedules/{schedule}"),
     ("POST report-schedules/new", "POST report-schedules"),
     ("POST report-schedules/{schedule}", "PUT report-schedules/{schedule}"),
