@@ -30,12 +30,12 @@ fn slot(name: &str) -> Option<Slot> {
     }
 }
 
-/// The changes that make the texts of the file be there; with `prune`, only those.
+/// The changes that make the texts of the file be there; with `prune`, only those. What changes gets this `version`.
 pub(super) fn plan(
     document: &mut Document<'_>,
     path: &str,
     typed: &file::Tenant,
-    current: &Messages,
+    (current, version): (&Messages, i64),
     prune: bool,
 ) -> Vec<Change> {
     let mut changes = Vec::new();
@@ -64,7 +64,6 @@ pub(super) fn plan(
         }
         let there = current.get(language.tag(), &slot.name);
         if there.is_none_or(|there| there.words != words) {
-            let version = there.map_or(1, |there| there.version + 1);
             let message = Message { name: slot.name, language: language.tag().to_owned(), words, version };
             changes.push(Change::PutMessage(Box::new(message)));
         }

@@ -148,7 +148,8 @@ pub(super) async fn plan(
     }
     let known = test_case::Known { users: &users, applications: &names };
     let cases = test_cases::plan(document, path, typed, &current.test_cases, known, entropy, remove);
-    let of_messages = messages::plan(document, path, typed, &current.config.messages, remove);
+    let of_messages =
+        messages::plan(document, path, typed, (&current.config.messages, current.config.version + 1), remove);
     let has_cases = !current.test_cases.is_empty() || !cases.is_empty();
     let warnings = warnings(&after.settings).into_iter().chain(of_templates).collect();
     let what = differences(&current.config, &after);

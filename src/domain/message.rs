@@ -354,7 +354,7 @@ pub struct Message {
     pub language: String,
     /// The words.
     pub words: Words,
-    /// Grows with each change.
+    /// That of the configuration with which it was changed: it grows with each change, and none comes twice.
     pub version: i64,
 }
 

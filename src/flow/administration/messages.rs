@@ -35,7 +35,11 @@ pub async fn set(
             return Err(Unsaved::Never("there are 5000 texts of its own already"));
         }
         let (name, language) = (slot.name.clone(), language.to_owned());
-        Ok((before.clone(), Message { name, language, words: words.clone(), version: version + 1 }))
+        // What says that already stays as it is. Otherwise the version is that of the whole configuration, which never comes
+        // again: words that were taken back and given anew are not taken for those of before.
+        let same = there.is_some_and(|message| message.words == words);
+        let version = if same { version } else { before.version + 1 };
+        Ok((before.clone(), Message { name, language, words: words.clone(), version }))
     };
     let store = async |connection: &mut Connection, before: &TenantConfig, _: &TenantConfig, message: &Message| {
         put(desk, connection, before, message).await
