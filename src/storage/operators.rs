@@ -9,10 +9,11 @@ use crate::domain::name::key_of;
 use crate::domain::operator::{Operator, OwnRole, Role};
 use crate::domain::timestamp::Timestamp;
 
-/// Everybody who operates a virtual server, by user name.
+/// Everybody who operates a virtual server, by user name. The operators come first and then their accounts: the other way round,
+/// which an engine would choose for the sake of the order, all accounts are read whenever the configuration is.
 pub fn all(tenant: TenantId) -> Question<Vec<Operator>> {
     let statement = Statement::new(
-        "SELECT user_id, username, role, operator.created_at AS since FROM operator JOIN user_account \
+        "SELECT user_id, username, role, operator.created_at AS since FROM operator CROSS JOIN user_account \
          ON user_account.tenant_id = operator.tenant_id AND user_account.id = user_id WHERE operator.tenant_id = ? \
          ORDER BY username_key",
     );
@@ -46,7 +47,7 @@ pub struct Reached {
 /// Everybody who operates a virtual server, has a mail address and may use the account, by user name.
 pub fn reached(tenant: TenantId) -> Question<Vec<Reached>> {
     let statement = Statement::new(
-        "SELECT user_id, role, email, language FROM operator JOIN user_account \
+        "SELECT user_id, role, email, language FROM operator CROSS JOIN user_account \
          ON user_account.tenant_id = operator.tenant_id AND user_account.id = user_id WHERE operator.tenant_id = ? \
          AND status = 'enabled' AND email IS NOT NULL ORDER BY username_key",
     );
