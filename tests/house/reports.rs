@@ -6,8 +6,11 @@ use std::process::{Command, Stdio};
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use vestibule::domain::ids::{GroupId, UserId};
 use vestibule::domain::operator::Role;
 use vestibule::flow::audit_trail;
+use vestibule::storage::statement::insert_all;
+use vestibule::storage::{enrollment_history, roster};
 
 use crate::browser::{Chromium, DESKTOP, PHONE};
 use crate::console::{acme_with_operators, at_console, call, console, key};
@@ -123,6 +126,15 @@ async fn every_log_is_told_and_narrowed() {
             let found = listed(&world, &key, &format!("enrollment-history?{filter}")).await;
             assert_eq!(found.len(), count, "{on:?}: {filter}: {found:?}");
         }
+        // In a large group members are sought another way, and the same are found.
+        let small = enrollment_history::SMALL;
+        let tenant = world.tenant().await;
+        let pilot: GroupId = world.text("SELECT id AS t FROM user_group WHERE name = 'pilot'").await.parse().unwrap();
+        let many = (0..=small).map(|number| roster::membership(tenant, pilot, UserId::from_bits(number as u128)));
+        let many: Vec<_> = many.collect();
+        let (db, work) = (&world.site.house.db, async |connection: &mut _| insert_all(connection, many.clone()).await);
+        db.write(work).await.unwrap();
+        assert_eq!(listed(&world, &key, "enrollment-history?group=pilot").await, all, "{on:?}");
         // One by one, every page leads to the next.
         let (mut found, mut after) = (Vec::new(), String::new());
         loop {
