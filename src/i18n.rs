@@ -13,7 +13,7 @@ use fluent_templates::StaticLoader;
 use fluent_templates::fluent_bundle::FluentValue;
 use unic_langid::{LanguageIdentifier, langid};
 
-use crate::domain::message::{Messages, Slot};
+use crate::domain::message::{MAILS, Messages, Slot, mail};
 
 fluent_templates::static_loader! {
     static LOCALES = {
@@ -356,45 +356,32 @@ static CATALOG: LazyLock<Vec<(String, Vec<String>)>> = LazyLock::new(|| {
     catalog
 });
 
-/// The keys of the texts of pages that can be replaced.
-pub fn page_keys() -> impl Iterator<Item = &'static str> {
-    CATALOG.iter().map(|(key, _)| key.as_str())
+/// The names of everything that can have own words: the mails, and then the texts of pages.
+pub fn slot_names() -> impl Iterator<Item = String> {
+    let pages = CATALOG.iter().map(|(key, _)| format!("page.{key}"));
+    MAILS.iter().map(|kind| format!("mail.{}", kind.id)).chain(pages)
 }
 
-/// What own words for the text `key` of pages must be like; `None` if there is no such text.
+/// What own words with this name, `mail.<kind>` or `page.<key>`, must be like; `None` if there is no such text.
 #[must_use]
-pub fn page_slot(key: &str) -> Option<Slot> {
-    CATALOG.iter().find(|(known, _)| known == key).map(|(key, values)| Slot::of_page(key, values))
+pub fn slot(name: &str) -> Option<Slot> {
+    match name.split_once('.')? {
+        ("mail", kind) => mail(kind).map(Slot::of_mail),
+        ("page", key) => CATALOG.iter().find(|(known, _)| known == key).map(|(key, values)| Slot::of_page(key, values)),
+        _ => None,
+    }
 }
 
 impl Texts {
     /// Our own text `key` in `language`, with tags in the place of its values.
     #[must_use]
     pub fn ours(&self, language: Language, key: &str) -> String {
-        const TAGS: [(&str, &str); 20] = [
-            ("address", "{address}"),
-            ("most", "{most}"),
-            ("server", "{server}"),
-            ("step", "{step}"),
-            ("steps", "{steps}"),
-            ("email", "{email}"),
-            ("contact", "{contact}"),
-            ("day", "{day}"),
-            ("digits", "{digits}"),
-            ("hours", "{hours}"),
-            ("seconds", "{seconds}"),
-            ("time", "{time}"),
-            ("left", "{left}"),
-            ("name", "{name}"),
-            ("minutes", "{minutes}"),
-            ("organization", "{organization}"),
-            ("application", "{application}"),
-            ("count", "{count}"),
-            ("serial", "{serial}"),
-            ("user", "{user}"),
-        ];
+        let known = CATALOG.iter().find(|(known, _)| known == key);
+        let tag = |value: &'static String| (value.as_str(), Value::from(format!("{{{value}}}")));
+        let tags: Vec<(&'static str, Value)> =
+            known.map(|(_, values)| values.iter().map(tag).collect()).unwrap_or_default();
         let ours = Self { loader: self.loader, own: Arc::default() };
-        ours.plain(language, key, &TAGS.map(|(name, tag)| (name, Value::from(tag))))
+        ours.plain(language, key, &tags)
     }
 }
 
@@ -473,9 +460,9 @@ mod tests {
         let files = std::fs::read_dir(folder).expect("a folder").count();
         assert_eq!(files, PAGES.len() + 3, "all but mail, alert and report, which are of letters");
         let texts = Texts::default();
-        assert!(page_keys().count() > 300);
-        for key in page_keys() {
-            let slot = page_slot(key).expect("a slot");
+        assert!(CATALOG.len() > 300);
+        for (key, _) in CATALOG.iter() {
+            let slot = slot(&format!("page.{key}")).expect("a slot");
             for language in Language::ALL {
                 let ours = crate::domain::message::Words { subject: String::new(), body: texts.ours(language, key) };
                 let shown = ours.body.replace('\n', " ");

@@ -5,8 +5,8 @@ use serde::Deserialize;
 use super::change::Change;
 use super::file;
 use crate::config::document::Document;
-use crate::domain::message::{MOST, Message, Messages, Slot, Words, mail};
-use crate::i18n::{Language, page_slot};
+use crate::domain::message::{MOST, Message, Messages, Words};
+use crate::i18n::{Language, slot};
 
 /// Own words for a mail or a text of pages.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -20,14 +20,6 @@ pub struct MessageDraft {
     pub subject: String,
     /// The mail, or the text.
     pub body: String,
-}
-
-/// The slot with this name.
-fn slot(name: &str) -> Option<Slot> {
-    match name.strip_prefix("mail.") {
-        Some(kind) => mail(kind).map(Slot::of_mail),
-        None => name.strip_prefix("page.").and_then(page_slot),
-    }
 }
 
 /// The changes that make the texts of the file be there; with `prune`, only those. What changes gets this `version`.

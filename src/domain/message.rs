@@ -236,6 +236,12 @@ impl Slot {
         Self { name: format!("page.{key}"), tags, needs: None, is_mail: false }
     }
 
+    /// The kind of mail that it is; `None` for a text of a page.
+    #[must_use]
+    pub fn kind(&self) -> Option<&'static MailKind> {
+        self.name.strip_prefix("mail.").and_then(mail)
+    }
+
     fn knows(&self, tag: &str) -> bool {
         self.tags.iter().any(|(known, _)| known == tag)
     }

@@ -17,7 +17,7 @@ use crate::urls::Urls;
 mod own;
 pub mod sample;
 
-pub use own::{ours, preview};
+pub use own::{ours_for, preview};
 
 pub use crate::domain::letter::Written as Rendered;
 

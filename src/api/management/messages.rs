@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 use super::io::{Body, Page, Query, done, if_match, ok, versioned};
 use super::problem::{FieldProblem, Problem};
 use super::{Answer, Api};
-use crate::domain::message::{MAILS, MailKind, Slot, Words, mail};
+use crate::domain::message::{Slot, Words};
 use crate::domain::operator::{Deed, Module};
 use crate::domain::preflight::Light;
 use crate::flow::administration::messages as texts;
 use crate::flow::preflight;
 use crate::http::Look;
 use crate::http::guard::Program;
-use crate::i18n::{Language, page_keys, page_slot};
+use crate::i18n::{self, Language, slot_names};
 use crate::mail::render::{self, sample};
 
 /// A tag that a text may have.
@@ -141,13 +141,7 @@ fn view(program: &Program, language: Language, slot: &Slot, whole: bool) -> Mess
     let (site, config) = (&program.call.site, &program.call.realm.config);
     let own = config.messages.get(language.tag(), &slot.name).map(|message| message.words.clone());
     let is_own = own.is_some();
-    let words = own.unwrap_or_else(|| match slot.name.strip_prefix("mail.").and_then(mail) {
-        Some(kind) => render::ours(&site.texts, &site.urls, kind, language),
-        None => {
-            let key = slot.name.strip_prefix("page.").unwrap_or_default();
-            Words { subject: String::new(), body: site.texts.ours(language, key) }
-        }
-    });
+    let words = own.unwrap_or_else(|| render::ours_for(&site.texts, &site.urls, slot, language));
     let tags =
         slot.tags.iter().filter(|_| whole).map(|(tag, means)| TagView { tag: tag.clone(), means: means.clone() });
     MessageView {
@@ -170,9 +164,10 @@ async fn list(program: Program, Query(search): Query<Search>) -> Answer {
         }
         None => Language::of_tag(&config.tenant.default_language).unwrap_or(Language::English),
     };
-    let slots = MAILS.iter().map(Slot::of_mail).chain(page_keys().filter_map(page_slot));
-    let mut slots: Vec<Slot> =
-        slots.filter(|slot| !search.own || config.messages.get(language.tag(), &slot.name).is_some()).collect();
+    let mut slots: Vec<Slot> = slot_names()
+        .filter(|name| !search.own || config.messages.get(language.tag(), name).is_some())
+        .filter_map(|name| i18n::slot(&name))
+        .collect();
     if let Some(after) = &paging.after {
         let at = slots.iter().position(|slot| slot.name == *after);
         let at = at.ok_or_else(|| Problem::new(400, "malformed", "after is not the next of a page"))?;
@@ -191,23 +186,19 @@ fn exactly(tag: &str) -> Option<Language> {
 type Place = web::Path<(String, String, String)>;
 
 /// The language and the slot of an address.
-fn slot(path: &(String, String, String)) -> Result<(Language, Slot, Option<&'static MailKind>), Problem> {
+fn slot(path: &(String, String, String)) -> Result<(Language, Slot), Problem> {
     let language = exactly(&path.1).ok_or_else(Problem::not_found)?;
-    if let Some(kind) = path.2.strip_prefix("mail.").and_then(mail) {
-        return Ok((language, Slot::of_mail(kind), Some(kind)));
-    }
-    let slot = path.2.strip_prefix("page.").and_then(page_slot).ok_or_else(Problem::not_found)?;
-    Ok((language, slot, None))
+    Ok((language, i18n::slot(&path.2).ok_or_else(Problem::not_found)?))
 }
 
 async fn show(program: Program, path: Place) -> Answer {
-    let (language, slot, _) = slot(&path)?;
+    let (language, slot) = slot(&path)?;
     let message = program.call.realm.config.messages.get(language.tag(), &slot.name);
     Ok(versioned(message.map_or(0, |message| message.version), &view(&program, language, &slot, true)))
 }
 
 async fn put(program: Program, path: Place, request: HttpRequest, Body(draft): Body<MessageDraft>) -> Answer {
-    let (language, slot, _) = slot(&path)?;
+    let (language, slot) = slot(&path)?;
     let read = if_match(&request)?;
     let code = program.call.realm.code();
     let message = texts::set(&program.desk(), code, (&slot, language.tag()), read, &draft.words()).await?;
@@ -221,7 +212,7 @@ async fn put(program: Program, path: Place, request: HttpRequest, Body(draft): B
 }
 
 async fn remove(program: Program, path: Place, request: HttpRequest) -> Answer {
-    let (language, slot, _) = slot(&path)?;
+    let (language, slot) = slot(&path)?;
     let read = if_match(&request)?;
     texts::restore(&program.desk(), program.call.realm.code(), language.tag(), &slot.name, read).await?;
     Ok(done())
@@ -229,8 +220,8 @@ async fn remove(program: Program, path: Place, request: HttpRequest) -> Answer {
 
 /// The mail with these words; a text of a page has none.
 fn written(program: &Program, path: &Place, draft: Option<MessageDraft>) -> Result<render::Rendered, Problem> {
-    let (language, slot, kind) = slot(path)?;
-    let kind = kind.ok_or_else(|| Problem::new(409, "never", "only mails can be sent"))?;
+    let (language, slot) = slot(path)?;
+    let kind = slot.kind().ok_or_else(|| Problem::new(409, "never", "only mails can be sent"))?;
     let (site, config) = (&program.call.site, &program.call.realm.config);
     let words = match draft {
         Some(draft) => Some(draft.words().tidied()),

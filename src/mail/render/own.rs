@@ -2,7 +2,7 @@
 
 use super::{Block, Parts, Rendered, Writer, activation_of, day_and_time, grouped, no_link, sample, sheet};
 use crate::domain::letter::{Envelope, Letter};
-use crate::domain::message::{MailKind, Words, filled};
+use crate::domain::message::{MailKind, Slot, Words, filled, mail};
 use crate::domain::tenant::TenantCode;
 use crate::i18n::{Language, Texts};
 use crate::urls::Urls;
@@ -131,7 +131,7 @@ pub(super) fn written(own: &Words, ours: &Parts, values: &Values, letter: &Lette
 
 /// Our own words for a kind of mail, with tags: what an operator who wants other ones begins with.
 #[must_use]
-pub fn ours(texts: &Texts, urls: &Urls, kind: &MailKind, language: Language) -> Words {
+fn ours(texts: &Texts, urls: &Urls, kind: &MailKind, language: Language) -> Words {
     let envelope = sample::envelope(kind, language, &sample::unmistakable());
     let sheet = sheet(texts, urls, &envelope, None);
     let writer = Writer { texts, language };
@@ -154,6 +154,16 @@ pub fn ours(texts: &Texts, urls: &Urls, kind: &MailKind, language: Language) -> 
     Words { subject: tagged(&sheet.subject), body: body.collect::<Vec<_>>().join("\n\n") }
 }
 
+/// Our own words for whatever can have own ones: the mails and the texts of pages.
+#[must_use]
+pub fn ours_for(texts: &Texts, urls: &Urls, slot: &Slot, language: Language) -> Words {
+    match slot.name.split_once('.') {
+        Some(("mail", kind)) => mail(kind).map(|kind| ours(texts, urls, kind, language)).unwrap_or_default(),
+        Some((_, key)) => Words { subject: String::new(), body: texts.ours(language, key) },
+        None => Words::default(),
+    }
+}
+
 /// A letter of this kind with values that could be real, in `own` words or in ours: for previews and test mails.
 #[must_use]
 pub fn preview(
@@ -170,7 +180,7 @@ pub fn preview(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::message::{MAILS, Slot};
+    use crate::domain::message::MAILS;
 
     fn urls() -> Urls {
         Urls::new(&"https://login.example.com".parse().expect("an address"))

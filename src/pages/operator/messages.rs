@@ -7,7 +7,7 @@ use askama::Template;
 use super::saved::faults;
 use super::shell::Shell;
 use crate::domain::letter::Written;
-use crate::domain::message::{MAILS, MailKind, Messages, Slot, Words, filled, mail};
+use crate::domain::message::{MailKind, Slot, Words, filled, mail};
 use crate::domain::operator::{Deed, Module};
 use crate::domain::preflight::Light;
 use crate::flow::administration::configuration::Unsaved;
@@ -15,7 +15,7 @@ use crate::flow::administration::messages::{restore, set};
 use crate::flow::preflight;
 use crate::http::guard::{Seat, Table};
 use crate::http::{Answer, Fault, Form, Look, page};
-use crate::i18n::{Language, page_keys, page_slot};
+use crate::i18n::{self, Language, slot_names};
 use crate::mail::render::{self, Block, sample};
 
 /// How many texts stand on a page.
@@ -70,33 +70,14 @@ struct MessagesPage {
     next: String,
 }
 
-/// Every slot: the mails, and then the texts of pages.
-fn names() -> impl Iterator<Item = String> {
-    MAILS.iter().map(|kind| format!("mail.{}", kind.id)).chain(page_keys().map(|key| format!("page.{key}")))
-}
-
 fn title(name: &str) -> String {
     let kind = name.strip_prefix("mail.").and_then(mail);
     kind.map_or_else(|| name.trim_start_matches("page.").to_owned(), |kind| format!("Mail: {}", kind.title))
 }
 
 /// Our own words for a slot.
-fn ours(seat: &Seat, language: Language, name: &str) -> Words {
-    let site = &seat.call.site;
-    match name.strip_prefix("mail.").and_then(mail) {
-        Some(kind) => render::ours(&site.texts, &site.urls, kind, language),
-        None => {
-            let key = name.strip_prefix("page.").unwrap_or_default();
-            Words { subject: String::new(), body: site.texts.ours(language, key) }
-        }
-    }
-}
-
-fn used(seat: &Seat, messages: &Messages, language: Language, name: &str) -> (bool, Words) {
-    match messages.get(language.tag(), name) {
-        Some(message) => (true, message.words.clone()),
-        None => (false, ours(seat, language, name)),
-    }
+fn ours(seat: &Seat, language: Language, slot: &Slot) -> Words {
+    render::ours_for(&seat.call.site.texts, &seat.call.site.urls, slot, language)
 }
 
 /// `GET …/operator/messages?language=de&kind=mail&search=…&own=yes&after=…`
@@ -108,7 +89,7 @@ async fn list(seat: Seat, request: HttpRequest) -> Answer {
     let (search, kind, own_only) = (asked.text("search").trim(), asked.text("kind"), asked.has("own"));
     let wanted = search.to_lowercase();
     let after = asked.text("after");
-    let mut names = names().skip_while(|name| !after.is_empty() && name != after).peekable();
+    let mut names = slot_names().skip_while(|name| !after.is_empty() && name != after).peekable();
     if !after.is_empty() {
         names.next();
     }
@@ -118,7 +99,11 @@ async fn list(seat: Seat, request: HttpRequest) -> Answer {
         if !kind.is_empty() && !name.starts_with(&format!("{kind}.")) {
             continue;
         }
-        let (own, words) = used(&seat, &config.messages, language, &name);
+        let Some(slot) = i18n::slot(&name) else { continue };
+        let (own, words) = match config.messages.get(language.tag(), &name) {
+            Some(message) => (true, message.words.clone()),
+            None => (false, ours(&seat, language, &slot)),
+        };
         let text = if words.subject.is_empty() { words.body } else { words.subject };
         let title = title(&name);
         let found = [&name, &title, &text].into_iter().any(|text| text.to_lowercase().contains(&wanted));
@@ -181,14 +166,10 @@ struct MessagePage {
 }
 
 /// The language and the slot of an address.
-fn slot(path: &(String, String, String)) -> Result<(Language, Slot, Option<&'static MailKind>), Fault> {
+fn slot(path: &(String, String, String)) -> Result<(Language, Slot), Fault> {
     let (_, language, name) = path;
     let language = Language::ALL.into_iter().find(|known| known.tag() == language).ok_or(Fault::NotFound)?;
-    if let Some(kind) = name.strip_prefix("mail.").and_then(mail) {
-        return Ok((language, Slot::of_mail(kind), Some(kind)));
-    }
-    let slot = name.strip_prefix("page.").and_then(page_slot).ok_or(Fault::NotFound)?;
-    Ok((language, slot, None))
+    Ok((language, i18n::slot(name).ok_or(Fault::NotFound)?))
 }
 
 fn written(seat: &Seat, (kind, language): (&MailKind, Language), words: &Words) -> (render::Sheet, Written) {
@@ -199,13 +180,13 @@ fn written(seat: &Seat, (kind, language): (&MailKind, Language), words: &Words) 
 
 fn message_page(
     seat: &Seat,
-    (language, slot, kind): (Language, &Slot, Option<&MailKind>),
+    (language, slot): (Language, &Slot),
     typed: Option<Words>,
     read: Option<i64>,
 ) -> MessagePage {
     let config = &seat.call.realm.config;
     let message = config.messages.get(language.tag(), &slot.name);
-    let ours = ours(seat, language, &slot.name);
+    let (ours, kind) = (ours(seat, language, slot), slot.kind());
     let words = typed.or_else(|| message.map(|message| message.words.clone())).unwrap_or_else(|| ours.clone());
     let good = slot.faults(&words.tidied()).is_empty();
     let preview = kind.filter(|_| good).map(|kind| {
@@ -236,8 +217,8 @@ fn message_page(
 
 /// `GET …/operator/messages/{language}/{name}`.
 async fn show(seat: Seat, path: web::Path<(String, String, String)>, request: HttpRequest) -> Answer {
-    let (language, slot, kind) = slot(&path)?;
-    let mut page = message_page(&seat, (language, &slot, kind), None, None);
+    let (language, slot) = slot(&path)?;
+    let mut page = message_page(&seat, (language, &slot), None, None);
     page.shell = page.shell.with_done(request.query_string(), &DONE);
     page::page(&page)
 }
@@ -245,17 +226,17 @@ async fn show(seat: Seat, path: web::Path<(String, String, String)>, request: Ht
 /// `POST …/operator/messages/{language}/{name}`: stores it, or shows it, or sends it to somebody to try.
 async fn save(seat: Seat, path: web::Path<(String, String, String)>, form: Form) -> Answer {
     seat.check(&form)?;
-    let (language, slot, kind) = slot(&path)?;
+    let (language, slot) = slot(&path)?;
     let words = Words { subject: form.text("subject").to_owned(), body: form.text("body").to_owned() };
     let read = form.text("read").parse().map_err(|_| Fault::NotAForm)?;
-    let mut again = message_page(&seat, (language, &slot, kind), Some(words.clone()), Some(read));
+    let mut again = message_page(&seat, (language, &slot), Some(words.clone()), Some(read));
     form.text("address").trim().clone_into(&mut again.address);
     let wrong = slot.faults(&words.tidied());
     if form.has("look") || (form.has("try") && !wrong.is_empty()) {
         again.shell = again.shell.with_faults(faults(wrong));
         return page::page(&again);
     }
-    if let Some(kind) = kind.filter(|_| form.has("try")) {
+    if let Some(kind) = slot.kind().filter(|_| form.has("try")) {
         let (_, letter) = written(&seat, (kind, language), &words);
         let look = Look::TestMail { to: again.address.clone(), letter: Some(letter) };
         let found = seat.call.site.look(look).await.into_iter().next();
@@ -278,14 +259,14 @@ async fn save(seat: Seat, path: web::Path<(String, String, String)>, form: Form)
 /// `POST …/operator/messages/{language}/{name}/restore`.
 async fn take_back(seat: Seat, path: web::Path<(String, String, String)>, form: Form) -> Answer {
     seat.check(&form)?;
-    let (language, slot, kind) = slot(&path)?;
+    let (language, slot) = slot(&path)?;
     let read = form.text("read").parse().map_err(|_| Fault::NotAForm)?;
     let address = seat.path(&format!("messages/{language}/{}", slot.name));
     match restore(&seat.desk(), seat.call.realm.code(), language.tag(), &slot.name, read).await {
         // Whoever restores twice has what they want.
         Ok(()) | Err(Unsaved::Gone) => Ok(page::see(&format!("{address}?done=restored"))),
         Err(unsaved) => {
-            let mut again = message_page(&seat, (language, &slot, kind), None, None);
+            let mut again = message_page(&seat, (language, &slot), None, None);
             again.shell = again.shell.refusing(unsaved)?;
             page::page(&again)
         }
