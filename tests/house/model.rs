@@ -387,7 +387,8 @@ async fn walk(on: On) {
                 // A quartz that runs away, slowly, and somebody who sets it.
                 *device = if walk.one_in(400) { walk.between(-30, 30) } else { *device + i64::from(walk.one_in(60)) };
                 if runs_away {
-                    *device = (*device + walk.between(0, 2)).min(115);
+                    // Just ahead of what was learned, or nobody could follow it that far.
+                    *device = (model.drift + walk.between(0, 3)).min(115);
                 }
                 now / STEP + *device + away
             } else {
