@@ -102,7 +102,7 @@ pub async fn run(settings: &Settings, asked: Rollout) -> anyhow::Result<Said> {
     match asked {
         Rollout::Show { tenant, shape } => show(settings, &tenant, shape).await,
         Rollout::Effect { file, tenant, shape } => effect(settings, file, &tenant, shape).await,
-        Rollout::Pause { wave, everybody, tenant } => {
+        Rollout::Pause { wave, everybody, tenant, shape } => {
             let place = Place::of(settings, tenant.tenant.as_deref()).await?;
             let wave = find(&place, &wave)?;
             let desk = super::commands::desk(&place.site);
@@ -110,17 +110,15 @@ pub async fn run(settings: &Settings, asked: Rollout) -> anyhow::Result<Said> {
                 rollout::pause(&desk, connection, place.tenant, wave, everybody).await
             };
             let changed = place.site.house.db.write(work).await?;
-            let words = if changed { "paused" } else { "was paused already" };
-            Ok(Said::line(format!("{}: {words}", wave.name)))
+            told(&wave.name, (true, changed), shape)
         }
-        Rollout::Resume { wave, tenant } => {
+        Rollout::Resume { wave, tenant, shape } => {
             let place = Place::of(settings, tenant.tenant.as_deref()).await?;
             let wave = find(&place, &wave)?;
             let desk = super::commands::desk(&place.site);
             let work = async |connection: &mut Connection| rollout::resume(&desk, connection, place.tenant, wave).await;
             let changed = place.site.house.db.write(work).await?;
-            let words = if changed { "goes on" } else { "was not paused" };
-            Ok(Said::line(format!("{}: {words}", wave.name)))
+            told(&wave.name, (false, changed), shape)
         }
         Rollout::Funnel { by, days, group, wave, platform, language, tenant, shape } => {
             let place = Place::of(settings, tenant.tenant.as_deref()).await?;
@@ -145,6 +143,20 @@ fn find<'a>(place: &'a Place, name: &str) -> anyhow::Result<&'a Wave> {
         let names: Vec<&str> = waves.iter().map(|wave| wave.name.as_str()).collect();
         format!("there is no wave \"{name}\"; there are: {}", names.join(", "))
     })
+}
+
+/// How a wave is now, and whether that is new.
+fn told(wave: &str, (paused, changed): (bool, bool), shape: Shape) -> anyhow::Result<Said> {
+    if shape.json {
+        return printed(&serde_json::json!({ "wave": wave, "paused": paused, "changed": changed }));
+    }
+    let words = match (paused, changed) {
+        (true, true) => "paused",
+        (true, false) => "was paused already",
+        (false, true) => "goes on",
+        (false, false) => "was not paused",
+    };
+    Ok(Said::line(format!("{wave}: {words}")))
 }
 
 fn printed(told: &impl serde::Serialize) -> anyhow::Result<Said> {

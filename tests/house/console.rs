@@ -139,7 +139,8 @@ async fn the_first_operator_enrolls_like_everybody_else() {
         assert!(!seen.has_action("add-authenticator"), "{on:?}: {}", seen.body);
         // The last one stays; with a second one she may go, and her account stays.
         assert!(world.refused(&["operator", "remove", "ada"]).contains("last operator"), "AC-51");
-        world.command(&["operator", "add", "linus"]);
+        let said = crate::tokens::json(&world, &["operator", "add", "linus"]);
+        assert_eq!((&said["username"], &said["role"]), (&"linus".into(), &"Operator".into()), "{said}");
         assert!(world.command(&["operator", "remove", "ada"]).contains("the account stays"));
         world.advance(3);
         let seen = ada.get(&console(&world, "operators")).await;

@@ -374,6 +374,8 @@ async fn the_brake_pauses_a_wave_and_an_operator_lets_it_go_on() {
         assert!(!code_of(&seen).0.is_empty(), "{on:?}");
         world.catch_up();
         assert!(world.command(&["rollout", "resume", "Pilot"]).contains("goes on"), "{on:?}");
+        let again = crate::tokens::json(&world, &["rollout", "resume", "pilot"]);
+        assert_eq!(again, serde_json::json!({ "wave": "Pilot", "paused": false, "changed": false }), "{on:?}");
         world.catch_up();
         assert_eq!(world.events("rollout_resumed").await, 1, "{on:?}");
         assert_eq!(round(&world.site).await.unwrap(), 0, "{on:?}: what was before does not count again");

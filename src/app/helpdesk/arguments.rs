@@ -58,6 +58,8 @@ pub enum Operators {
         role: String,
         #[command(flatten)]
         tenant: OfTenant,
+        #[command(flatten)]
+        shape: Shape,
     },
     /// Take the status of an operator away; the account stays.
     Remove {
@@ -65,6 +67,8 @@ pub enum Operators {
         username: String,
         #[command(flatten)]
         tenant: OfTenant,
+        #[command(flatten)]
+        shape: Shape,
     },
 }
 

@@ -19,14 +19,18 @@ use crate::storage::Connection;
 pub async fn run(settings: &Settings, command: Operators) -> anyhow::Result<Said> {
     match command {
         Operators::List { tenant, shape } => list(settings, tenant.tenant.as_deref(), shape.json).await,
-        Operators::Add { username, role, tenant } => {
+        Operators::Add { username, role, tenant, shape } => {
             let place = Place::of(settings, tenant.tenant.as_deref()).await?;
             let role = named(&place, &role)?;
             set(&place, &username, Some(role)).await?;
             let urls = &place.site.urls;
             let console = format!("{}/operator/", urls.base(&place.config.tenant.code));
             let name = place.config.role_name(role);
-            let mut said = Said::line(format!("{username} is an operator now: {name}; the console is at {console}"));
+            let mut said = Said::line(if shape.json {
+                serde_json::to_string_pretty(&json!({ "username": username, "role": name, "console": console }))?
+            } else {
+                format!("{username} is an operator now: {name}; the console is at {console}")
+            });
             let user = place.user(&username).await?;
             if user.email.is_none() {
                 said.notes.push(format!(
@@ -35,10 +39,14 @@ pub async fn run(settings: &Settings, command: Operators) -> anyhow::Result<Said
             }
             Ok(said)
         }
-        Operators::Remove { username, tenant } => {
+        Operators::Remove { username, tenant, shape } => {
             let place = Place::of(settings, tenant.tenant.as_deref()).await?;
             set(&place, &username, None).await?;
-            Ok(Said::line(format!("{username} is not an operator any more; the account stays")))
+            Ok(Said::line(if shape.json {
+                serde_json::to_string_pretty(&json!({ "username": username, "role": null }))?
+            } else {
+                format!("{username} is not an operator any more; the account stays")
+            }))
         }
     }
 }

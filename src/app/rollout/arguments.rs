@@ -39,6 +39,8 @@ pub enum Rollout {
         everybody: bool,
         #[command(flatten)]
         tenant: OfTenant,
+        #[command(flatten)]
+        shape: Shape,
     },
     /// Let a wave go on.
     Resume {
@@ -47,6 +49,8 @@ pub enum Rollout {
         wave: String,
         #[command(flatten)]
         tenant: OfTenant,
+        #[command(flatten)]
+        shape: Shape,
     },
     /// Show how far people come on their way to an authenticator, where they stop, and how long each step takes.
     Funnel {
