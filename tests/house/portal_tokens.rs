@@ -141,12 +141,11 @@ async fn a_device_is_replaced_in_the_portal() {
     }
 }
 
-/// one more authenticator after a passcode of an old one, up to the limit, each with a name of its own.
+/// one more authenticator after a passcode of an old one, up to two, each with a name of its own.
 #[actix_web::test]
 async fn another_authenticator_is_added_up_to_the_limit() {
     for on in BOTH {
         let world = World::new(on).await;
-        world.apply("[[tenant]]\ncode = \"acme\"\n[tenant.tokens]\nmax_per_user = 2\n").await;
         let mut linus = Visitor::new(&world.url);
         let home = portal(&world, &mut linus).await;
         world.advance(30);

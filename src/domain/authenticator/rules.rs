@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TokenRules {
-    /// Tokens that one person may have at a time, reserved ones too: 1 to 50.
+    /// Tokens that one person may have at a time, reserved ones too: 1 to 10.
     pub max_per_user: u8,
     /// Whether people who have a token may add another one in the portal.
     pub add_in_portal: bool,
@@ -18,6 +18,6 @@ pub struct TokenRules {
 
 impl Default for TokenRules {
     fn default() -> Self {
-        Self { max_per_user: 5, add_in_portal: true, replace_in_portal: true, renewal_may_wait: true }
+        Self { max_per_user: 2, add_in_portal: true, replace_in_portal: true, renewal_may_wait: true }
     }
 }

@@ -52,7 +52,7 @@ pub fn fields(section: Section) -> Vec<Field> {
         Section::ServerSidePin => server_side_pin(),
         Section::Lockout => lockout(),
         Section::Tokens => vec![
-            number("max_per_user", "Tokens of one user at most", "Reserved ones count, too.", 1, 50),
+            number("max_per_user", "Tokens of one user at most", "Reserved ones count, too.", 1, 10),
             flag(
                 "add_in_portal",
                 "Users may add another authenticator in the portal",
