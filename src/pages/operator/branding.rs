@@ -190,10 +190,7 @@ async fn put(seat: Seat, path: web::Path<(String, String)>, upload: Upload) -> A
         Err(Unsaved::Wrong(wrong)) => {
             refused(&seat, picture, &wrong.into_iter().map(|fault| fault.words).collect::<Vec<_>>().join("; "))
         }
-        Err(unsaved) => {
-            let values = stored_page(&seat).shell.refusing(unsaved)?;
-            page::page(&BrandingPage { shell: values, ..stored_page(&seat) })
-        }
+        Err(unsaved) => not_done(&seat, unsaved),
     }
 }
 
@@ -211,14 +208,18 @@ fn refused(seat: &Seat, picture: Picture, words: &str) -> Answer {
     page::page(&page)
 }
 
+/// The page with the reason why nothing was changed.
+fn not_done(seat: &Seat, unsaved: Unsaved) -> Answer {
+    let mut page = stored_page(seat);
+    page.shell = page.shell.refusing(unsaved)?;
+    page::page(&page)
+}
+
 /// `POST …/operator/branding/pictures/{picture}/remove`.
 async fn remove(seat: Seat, path: web::Path<(String, String)>, form: Form) -> Answer {
     seat.check(&form)?;
     match set_picture(&seat.desk(), seat.call.realm.code(), named(&path)?, None).await {
         Ok(_) => Ok(page::see(&format!("{}?done=removed", seat.path("branding")))),
-        Err(unsaved) => {
-            let shell = stored_page(&seat).shell.refusing(unsaved)?;
-            page::page(&BrandingPage { shell, ..stored_page(&seat) })
-        }
+        Err(unsaved) => not_done(&seat, unsaved),
     }
 }
