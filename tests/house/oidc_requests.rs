@@ -80,7 +80,7 @@ async fn every_mistake_is_named() {
         let seen = linus.get(&url).await;
         assert_eq!(answer(&seen, "error"), error, "{url}");
         assert!(answer(&seen, "error_description").contains(description), "{}", answer(&seen, "error_description"));
-        assert_eq!(answer(&seen, "iss"), world.base(), "T-49");
+        assert_eq!(answer(&seen, "iss"), world.base(), "R-512, T-49");
         assert!(answer(&seen, "code").is_empty());
     }
     for harmless in

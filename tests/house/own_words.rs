@@ -13,7 +13,7 @@ use crate::world::BOTH;
 const BODY: &str =
     "Dear {name} ({account}),\n\nyour code for {application}:\n\n{code}\n\nIt works for {minutes} minutes.";
 
-/// AC-39: an operator writes a mail anew, sees it, tries it, and it is what people get; a text of a page as
+/// AC-39: an operator writes a mail anew, sees it, tries it, and it is what people get; a text of a page as
 /// well; ours is used again by one button.
 #[actix_web::test]
 async fn an_operator_writes_mails_and_texts() {

@@ -455,6 +455,40 @@ async fn people_through_the_api() {
     }
 }
 
+/// an operator ends one session of a person or all of them, at the console and through the API, and the browser that
+/// had it is asked to log in again.
+#[actix_web::test]
+async fn sessions_of_people_are_ended() {
+    for on in BOTH {
+        let world = staffed(on).await;
+        let key = key(&world, Role::HelpDesk).await;
+        let hedy_id = id_of(&world, "hedy").await;
+        let (mut oona, _) = at_console(&world, "oona", "users").await;
+        let page = console(&world, &format!("users/{hedy_id}"));
+        let sessions = format!("users/{hedy_id}/sessions");
+        let open = async || call(&world, &key, Method::GET, &sessions, None).await.1["items"].as_array().unwrap().len();
+        let inside = async |visitor: &mut Visitor| visitor.get(&console(&world, "users")).await.title() != "Log in";
+        let (mut first, _) = at_console(&world, "hedy", "users").await;
+        let (mut second, _) = at_console(&world, "hedy", "users").await;
+        assert!(open().await == 2 && inside(&mut first).await && inside(&mut second).await, "{on:?}");
+        let (_, told) = call(&world, &key, Method::GET, &sessions, None).await;
+        let newest = told["items"].as_array().unwrap().iter().max_by_key(|one| one["started_at"].as_str()).unwrap();
+        let one = format!("sessions/{}", newest["id"].as_str().unwrap());
+        assert_eq!(call(&world, &key, Method::DELETE, &one, None).await.0, 204, "{on:?}");
+        assert!(inside(&mut first).await && !inside(&mut second).await && open().await == 1, "{on:?}: one of them");
+        let seen = oona.get(&page).await;
+        let seen = oona.press(&seen, "end-sessions", &[]).await;
+        assert!(seen.body.contains("The sessions have ended"), "{on:?}: {}", seen.body);
+        assert!(!inside(&mut first).await && open().await == 0, "{on:?}: all of them");
+        let (mut third, _) = at_console(&world, "hedy", "users").await;
+        assert!(inside(&mut third).await, "{on:?}");
+        assert_eq!(call(&world, &key, Method::DELETE, &sessions, None).await.0, 204, "{on:?}");
+        assert!(!inside(&mut third).await, "{on:?}");
+        assert_eq!(world.events("session_ended").await, 3, "{on:?}");
+        world.stop().await;
+    }
+}
+
 /// AC-36, AC-52, T-22: what people are called is text, wherever it is shown.
 #[actix_web::test]
 async fn names_are_text() {

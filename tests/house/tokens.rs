@@ -20,7 +20,7 @@ use crate::visitor::Visitor;
 use crate::world::{BOTH, On, World};
 
 /// What a command prints, as JSON.
-fn json(world: &World, arguments: &[&str]) -> Value {
+pub fn json(world: &World, arguments: &[&str]) -> Value {
     let all = [arguments, &["--json"]].concat();
     serde_json::from_str(&world.command(&all)).unwrap()
 }
@@ -426,7 +426,7 @@ async fn a_template_has_a_history() {
     }
 }
 
-/// a token says which version it was enrolled with; those of older versions are listed.
+/// a token says which version it was enrolled with; those of older versions are listed.
 #[actix_web::test]
 async fn tokens_of_older_template_versions_are_listed() {
     for on in BOTH {

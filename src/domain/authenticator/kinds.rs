@@ -146,7 +146,7 @@ mod tests {
     const PIN_KEYS: [&str; 5] =
         ["pin_min_length", "allow_trivial_pins", "pin_complexity", "max_pin_attempts", "allow_biometric_pin"];
 
-    ///
+    ///
     #[test]
     fn what_applies_depends_on_what_else_is_set() {
         let app = TokenTemplate::app();

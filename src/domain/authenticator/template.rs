@@ -162,7 +162,7 @@ impl TokenTemplate {
 mod tests {
     use super::*;
 
-    ///
+    ///
     #[test]
     fn the_defaults_of_a_new_virtual_server() {
         let app = TokenTemplate::default();
