@@ -216,6 +216,8 @@ struct TypedLimits {
     wrong_secrets_per_address: i64,
     wrong_secrets_per_tenant: i64,
     claims_per_address: i64,
+    codes_per_address: i64,
+    codes_per_tenant: i64,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -326,6 +328,8 @@ impl Settings {
         let of_tenant =
             number(document, "limits.wrong_secrets_per_tenant", limits.wrong_secrets_per_tenant, 1, 100_000_000);
         let claims = number(document, "limits.claims_per_address", limits.claims_per_address, 1, 1_000_000);
+        let codes = number(document, "limits.codes_per_address", limits.codes_per_address, 1, 100_000_000);
+        let codes_of_tenant = number(document, "limits.codes_per_tenant", limits.codes_per_tenant, 1, 100_000_000);
         let apps = apps(&typed.apps, document);
         let (telemetry, metrics) = telemetry(&typed.telemetry, document);
         let http = http?;
@@ -342,6 +346,8 @@ impl Settings {
                 wrong_secrets_per_address: i64::try_from(wrong).ok()?,
                 wrong_secrets_per_tenant: i64::try_from(of_tenant).ok()?,
                 claims_per_address: i64::try_from(claims).ok()?,
+                codes_per_address: i64::try_from(codes).ok()?,
+                codes_per_tenant: i64::try_from(codes_of_tenant).ok()?,
             },
             apps,
             telemetry: telemetry?,
@@ -669,6 +675,8 @@ mod tests {
         assert_eq!((settings.hashing.memory_kib, settings.hashing.passes), (19_456, 2));
         assert_eq!(settings.rotation.overlap, Overlap::default());
         assert_eq!(settings.limits.claims_per_address, HouseSettings::default().claims_per_address);
+        let codes = |limits: HouseSettings| (limits.codes_per_address, limits.codes_per_tenant);
+        assert_eq!(codes(settings.limits), codes(HouseSettings::default()));
         // Optional keys stand there as comments; with all of them, every known key is documented.
         let optional = ["tls", "key_", "ca_", "certificate_"];
         let all = optional
@@ -681,7 +689,7 @@ mod tests {
             &[],
         );
         let known: Vec<&str> = unknown.split('`').skip(1).step_by(2).filter(|word| *word != "x").collect();
-        assert_eq!(known.len(), 9 + 1 + 1 + 2 + 5 + 4 + 3 + 5 + 4 + 6 + 10, "{known:?}");
+        assert_eq!(known.len(), 9 + 1 + 1 + 2 + 5 + 4 + 5 + 5 + 4 + 6 + 10, "{known:?}");
         for word in known {
             let there = table.contains_key(word) || table.values().any(|section| section.get(word).is_some());
             assert!(there, "{word} is not documented in config/default.toml");

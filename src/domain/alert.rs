@@ -42,11 +42,13 @@ pub enum Kind {
     CertificateExpiring,
     /// A webhook was switched off because it failed too long.
     WebhookDisabled,
+    /// More codes by mail were asked for in an hour than may be sent, so some were not.
+    CodesWithheld,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::PasscodeReuse,
         Self::EnrollmentLockout,
         Self::ExpiredReservation,
@@ -60,15 +62,17 @@ impl Kind {
         Self::AuditChainBroken,
         Self::CertificateExpiring,
         Self::WebhookDisabled,
+        Self::CodesWithheld,
     ];
     /// What the role Operator hears of where nobody has said anything else: what is seldom and cannot wait.
-    pub const SERIOUS: [Self; 6] = [
+    pub const SERIOUS: [Self; 7] = [
         Self::AttackSuspected,
         Self::RolloutPaused,
         Self::MailFailure,
         Self::AuditChainBroken,
         Self::CertificateExpiring,
         Self::WebhookDisabled,
+        Self::CodesWithheld,
     ];
 
     /// The published name.
@@ -88,6 +92,7 @@ impl Kind {
             Self::AuditChainBroken => "audit_chain_broken",
             Self::CertificateExpiring => "certificate_expiring",
             Self::WebhookDisabled => "webhook_disabled",
+            Self::CodesWithheld => "codes_withheld",
         }
     }
 
@@ -108,6 +113,7 @@ impl Kind {
             Self::AuditChainBroken => "The chain of the audit trail is broken",
             Self::CertificateExpiring => "A certificate runs out",
             Self::WebhookDisabled => "A webhook was switched off because it failed",
+            Self::CodesWithheld => "Codes by mail are withheld: too many were asked for",
         }
     }
 

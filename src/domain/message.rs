@@ -41,7 +41,7 @@ pub type Need = (&'static str, &'static str);
 /// Values that every mail knows.
 const ALWAYS: [Tag; 4] = [
     ("name", "the receiver's name"),
-    ("account", "the user name of the account that it is about"),
+    ("account", "the user name of the account that it is about; empty where it is about nobody"),
     ("organization", "the organization's name"),
     ("help", "how to reach the help desk"),
 ];

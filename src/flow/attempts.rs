@@ -16,6 +16,9 @@ use crate::storage::{self, Connection, account_locks, failures, logins, statemen
 /// The window in which wrong secrets from one address are counted, in seconds (part B1).
 pub(super) const WINDOW: i64 = 600;
 
+/// The window in which codes by mail are counted, in seconds.
+const CODES: i64 = 3600;
+
 /// Rows in which the wrong secrets of a whole virtual server are counted: one row would be every failing login's turn.
 const SHARDS: u8 = 16;
 
@@ -38,14 +41,22 @@ pub(super) async fn must_wait(house: &House, realm: &Realm, visit: &Visit, case:
     Ok((hits >= most).then(|| Complaint::Wait { seconds: over.as_secs().max(1) }))
 }
 
-fn shard(house: &House, realm: &Realm, number: u8) -> String {
-    let parts: [&[u8]; 3] = [b"wrong secrets of all", &realm.tenant().to_bytes(), &[number % SHARDS]];
+fn shard(house: &House, realm: &Realm, what: &str, number: u8) -> String {
+    let parts: [&[u8]; 3] = [what.as_bytes(), &realm.tenant().to_bytes(), &[number % SHARDS]];
     text(&house.derived.throttle.of(&parts))
 }
 
+/// The row of a whole virtual server in which this visit counts.
+fn shard_of(visit: &Visit) -> u8 {
+    visit.correlation.to_bytes().last().copied().unwrap_or_default() % SHARDS
+}
+
+const WRONG: &str = "wrong secrets of all";
+const CODES_OF_ALL: &str = "codes of all";
+
 /// Whether there were so many wrong secrets in the window that began at `start` that it is an attack.
 async fn under_attack(house: &House, realm: &Realm, start: Timestamp) -> Result<bool> {
-    let subjects: Vec<String> = (0..SHARDS).map(|number| shard(house, realm, number)).collect();
+    let subjects: Vec<String> = (0..SHARDS).map(|number| shard(house, realm, WRONG, number)).collect();
     let question =
         async |connection: &mut Connection| throttle::sum(connection, realm.tenant(), &subjects, start).await;
     Ok(house.db.read(question).await? >= house.settings.wrong_secrets_per_tenant)
@@ -61,21 +72,50 @@ pub(super) async fn count_address(
     let subject = house.address_subject(realm.tenant(), "wrong secrets", visit.address);
     let start = window_start(visit.now, WINDOW);
     throttle::hit(connection, realm.tenant(), &subject, start).await?;
-    let number = visit.correlation.to_bytes().last().copied().unwrap_or_default() % SHARDS;
-    let hits = throttle::hit(connection, realm.tenant(), &shard(house, realm, number), start).await?;
+    let number = shard_of(visit);
+    let hits = throttle::hit(connection, realm.tenant(), &shard(house, realm, WRONG, number), start).await?;
     // One of the rows stands for all of them, so this is said once in a window.
     if number == 0 && hits == (house.settings.wrong_secrets_per_tenant / i64::from(SHARDS)).max(1) {
         let event = Event::new(visit.now, realm.tenant(), Actor::System, Action::AttackSuspected);
         house.record(connection, event.on("tenant", realm.tenant())).await?;
-        alerts::raise(connection, house, &realm.config, &attack(visit)).await?;
+        alerts::raise(connection, house, &realm.config, &of_nobody(Kind::AttackSuspected, visit, "")).await?;
     }
     Ok(())
 }
 
-/// The alert that is about nobody.
-fn attack(visit: &Visit) -> Alert {
+/// Counts a code that is about to be sent by mail; `false` if there were as many as may be, from this address or of the whole
+/// virtual server: with a list of stolen passwords somebody could have very many sent. The operators hear of it once
+/// in the window.
+pub(super) async fn code_may_go(
+    connection: &mut Connection,
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+) -> storage::Result<bool> {
+    let (tenant, start) = (realm.tenant(), window_start(visit.now, CODES));
+    let subject = house.address_subject(tenant, "codes", visit.address);
+    let of_address = throttle::hit(connection, tenant, &subject, start).await?;
+    throttle::hit(connection, tenant, &shard(house, realm, CODES_OF_ALL, shard_of(visit)), start).await?;
+    let subjects: Vec<String> = (0..SHARDS).map(|number| shard(house, realm, CODES_OF_ALL, number)).collect();
+    let of_tenant = throttle::sum(connection, tenant, &subjects, start).await?;
+    for (hits, most, limit) in [
+        (of_address, house.settings.codes_per_address, "codes_per_address"),
+        (of_tenant, house.settings.codes_per_tenant, "codes_per_tenant"),
+    ] {
+        if hits == most.saturating_add(1) {
+            let detail = format!("more codes by mail were asked for in an hour than limits.{limit} allows: {most}");
+            let address = if limit == "codes_per_address" { visit.address.to_string() } else { String::new() };
+            let alert = Alert { address, ..of_nobody(Kind::CodesWithheld, visit, &detail) };
+            alerts::raise(connection, house, &realm.config, &alert).await?;
+        }
+    }
+    Ok(of_address <= house.settings.codes_per_address && of_tenant <= house.settings.codes_per_tenant)
+}
+
+/// An alert that is about nobody.
+fn of_nobody(kind: Kind, visit: &Visit, detail: &str) -> Alert {
     Alert {
-        kind: Kind::AttackSuspected,
+        kind,
         at: visit.now,
         user: None,
         username: String::new(),
@@ -83,7 +123,7 @@ fn attack(visit: &Visit) -> Alert {
         application: String::new(),
         address: String::new(),
         correlation: None,
-        detail: String::new(),
+        detail: detail.to_owned(),
     }
 }
 

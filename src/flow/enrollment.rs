@@ -214,6 +214,10 @@ async fn send_code(
         }
         Sending::Now | Sending::Wait { .. } => {}
     }
+    if !attempts::code_may_go(connection, house, realm, visit).await? {
+        house.record(connection, event(case, visit, Action::CodeWithheld)).await?;
+        return Ok(None);
+    }
     let settings = &realm.config.settings.email_code;
     let id = house.new_id(visit.now);
     let code = settings.draw(|bound| house.entropy.below(bound));

@@ -35,11 +35,22 @@ pub struct HouseSettings {
     pub wrong_secrets_per_tenant: i64,
     /// Device calls with an activation from one address in ten minutes (part B3).
     pub claims_per_address: i64,
+    /// Codes that are sent by mail for one address in an hour. Whoever asks for one has given a right password, so it
+    /// is far above what the first Monday of a large office brings.
+    pub codes_per_address: i64,
+    /// The same of a whole virtual server.
+    pub codes_per_tenant: i64,
 }
 
 impl Default for HouseSettings {
     fn default() -> Self {
-        Self { wrong_secrets_per_address: 300, wrong_secrets_per_tenant: 3000, claims_per_address: 60 }
+        Self {
+            wrong_secrets_per_address: 300,
+            wrong_secrets_per_tenant: 3000,
+            claims_per_address: 60,
+            codes_per_address: 5000,
+            codes_per_tenant: 20_000,
+        }
     }
 }
 

@@ -16,6 +16,9 @@ use vestibule::domain::audit::Actor;
 use vestibule::domain::oath::{Algorithm, hotp};
 use vestibule::domain::secret::SecretBytes;
 use vestibule::flow::administration::Desk;
+use vestibule::flow::house::window_start;
+use vestibule::storage::Connection;
+use vestibule::storage::statement::Statement;
 
 use crate::story::{PASSWORD, after_password, authorize, code_of, oathtool, passcode_of_linus, redeem};
 use crate::visitor::{Seen, Visitor};
@@ -449,6 +452,57 @@ async fn nobody_is_bombed_with_mail() {
         assert_eq!(world.mail.to("ada@acme.test").len(), 6, "{on:?}");
         assert_eq!(count(&world, "SELECT COUNT(*) AS n FROM email_code").await, 6, "{on:?}");
         assert_eq!(world.events("code_withheld").await, 18, "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// R-131, T-28: codes by mail are limited for an address and for the virtual server; no page tells, the operators hear of it
+/// once, and an hour later it is over.
+#[actix_web::test]
+async fn codes_are_limited_for_everybody_together() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        world.apply("[[tenant]]\ncode = \"acme\"\n[tenant.alerts]\nrecipients = [\"soc@acme.test\"]\n").await;
+        let (house, tenant) = (&world.site.house, world.tenant().await);
+        let octets = tenant.to_bytes();
+        let of_address: [&[u8]; 3] = [&octets, b"codes", &[127, 0, 0, 1]];
+        let of_all: [&[u8]; 3] = [b"codes of all", &octets, &[7]];
+        for (number, (subject, most)) in [(of_address, 5000), (of_all, 20_000)].into_iter().enumerate() {
+            let subject = URL_SAFE_NO_PAD.encode(house.derived.throttle.of(&subject));
+            let hour = window_start(world.clock_now(), 3600);
+            // One code went already in the second of these hours, perhaps counted in this very row.
+            let before = most - 1 - i64::try_from(number).unwrap();
+            let count = async |connection: &mut Connection| {
+                let more =
+                    "UPDATE throttle SET hits = hits + ? WHERE tenant_id = ? AND subject = ? AND window_start = ?";
+                let more = Statement::new(more).bind(before).shown(tenant).bind(subject.as_str()).bind(hour.micros());
+                if more.run(connection).await? == 0 {
+                    let row = "INSERT INTO throttle (hits, tenant_id, subject, window_start) VALUES (?, ?, ?, ?)";
+                    let row = Statement::new(row).bind(before).shown(tenant).bind(subject.as_str()).bind(hour.micros());
+                    row.run(connection).await?;
+                }
+                Ok(())
+            };
+            house.db.write(count).await.unwrap();
+            let mails = world.mail.to("ada@acme.test").len();
+            for _ in 0..3 {
+                let mut ada = Visitor::new(&world.url);
+                let seen = after_password(&world, &mut ada, "ada", PASSWORD).await;
+                let seen = ada.press(&seen, "add-authenticator", &[]).await;
+                assert_eq!((seen.title().as_str(), seen.complaint().as_str()), ("Enter the code from your email", ""));
+            }
+            world.mail("ada@acme.test", mails + 1).await;
+            assert_eq!(world.events("code_withheld").await, 2 * (i64::try_from(number).unwrap() + 1), "{on:?}");
+            let told = world.mail("soc@acme.test", number + 1).await;
+            assert!(told.subject().starts_with("Codes by mail are withheld"), "{on:?}: {}", told.subject());
+            assert_eq!(told.text().contains("127.0.0.1"), number == 0, "{on:?}: {}", told.text());
+            world.advance(3600);
+            let mut ada = Visitor::new(&world.url);
+            let seen = after_password(&world, &mut ada, "ada", PASSWORD).await;
+            ada.press(&seen, "add-authenticator", &[]).await;
+            world.mail("ada@acme.test", mails + 2).await;
+            assert_eq!(world.mail.to("ada@acme.test").len(), mails + 2, "{on:?}");
+        }
         world.stop().await;
     }
 }

@@ -169,7 +169,7 @@ async fn a_burst_is_gathered() {
         let both = futures_util::future::join(alerts::gather(house, now), alerts::gather(house, now)).await;
         // The job of the service may have been faster than both.
         assert!(both.0.unwrap() + both.1.unwrap() <= 2, "{on:?}");
-        assert_eq!(world.letters("hedy@acme.test", "2 more alerts").await, 1, "{on:?}");
+        assert_eq!(world.letters("hedy@acme.test", "Further alerts: 2").await, 1, "{on:?}");
         let told: Value = serde_json::from_str(&taken_apart(&watch.heard(2).await).1).unwrap();
         assert_eq!((&told["type"], &told["count"]), (&json!("alerts_gathered"), &json!(2)), "{told}");
         assert_eq!(told["usernames"], json!(["linus"]), "{on:?}");

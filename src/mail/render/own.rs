@@ -12,9 +12,14 @@ pub(super) type Values = Vec<(&'static str, String)>;
 
 /// The values of the tags of the letter in `envelope`; the addresses of links are not among them.
 pub(super) fn values(words: &Writer<'_>, urls: &Urls, envelope: &Envelope) -> Values {
+    // An alert goes to operators, and is about somebody else.
+    let account = match &envelope.letter {
+        Letter::Alert { person, .. } => person,
+        _ => &envelope.account,
+    };
     let mut values = vec![
         ("name", no_link(&envelope.name)),
-        ("account", envelope.account.clone()),
+        ("account", account.clone()),
         ("organization", envelope.organization.clone()),
         ("help", envelope.help_contact.clone()),
     ];
