@@ -12,7 +12,7 @@ use crate::domain::policy::provisioning::Offer;
 use crate::domain::policy::rollout::HelpDeskPass;
 use crate::domain::secret::ExposeSecret as _;
 use crate::flow::administration::recovery;
-use crate::storage::{Connection, audit};
+use crate::storage::{Connection, audit_list};
 
 /// What a command says: to people, and to programs.
 #[derive(Debug)]
@@ -210,7 +210,7 @@ pub async fn explain(settings: &Settings, code: Option<&str>, name: &str, addres
 pub async fn changes(settings: &Settings, code: Option<&str>, table: &str, count: u8) -> anyhow::Result<Said> {
     let place = Place::of(settings, code).await?;
     let tenant = place.config.tenant.id;
-    let question = async |connection: &mut Connection| audit::settings_changes(tenant, 200).ask(connection).await;
+    let question = async |connection: &mut Connection| audit_list::settings_changes(connection, tenant, 200).await;
     let found = place.site.house.db.read(question).await?;
     let (mut lines, mut entries) = (Vec::new(), Vec::new());
     for change in found {

@@ -140,27 +140,31 @@ pub struct Page {
     pub next: Option<Place>,
 }
 
-/// How many rows are read with one question.
+/// How many rows are read with one question …
 const CHUNK: i64 = 500;
-/// How many such questions a page may take.
-const CHUNKS: usize = 10;
+/// … and how many such questions a page may take: a page of which little fits is short, and says where the next begins.
+const CHUNKS: usize = 6;
 
 const ALL: &str = "SELECT access_log.at AS at, access_log.id AS id, correlation_id, access_log.user_id AS user_id, username, email, \
      application_id, result, reason, policy, scenario, methods, address FROM access_log \
      LEFT JOIN user_account ON user_account.tenant_id = access_log.tenant_id AND user_account.id = access_log.user_id \
      WHERE access_log.tenant_id = ? AND at <= ? AND at >= ? AND (at < ? OR access_log.id < ?) \
      ORDER BY at DESC, access_log.id DESC LIMIT ?";
+// The entries are found in the index alone, and read then: asked for in one go, SQLite looks through everybody's.
 const OF_USER: &str = "SELECT access_log.at AS at, access_log.id AS id, correlation_id, access_log.user_id AS user_id, username, \
-     email, application_id, result, reason, policy, scenario, methods, address FROM access_log \
+     email, application_id, result, reason, policy, scenario, methods, address FROM (SELECT tenant_id, at, id FROM access_log \
+     WHERE tenant_id = ? AND user_id = ? AND at <= ? AND at >= ? AND (at < ? OR id < ?) ORDER BY at DESC, id DESC LIMIT ?) AS few \
+     JOIN access_log ON access_log.tenant_id = few.tenant_id AND access_log.at = few.at AND access_log.id = few.id \
      LEFT JOIN user_account ON user_account.tenant_id = access_log.tenant_id AND user_account.id = access_log.user_id \
-     WHERE access_log.tenant_id = ? AND access_log.user_id = ? AND at <= ? AND at >= ? AND (at < ? OR access_log.id < ?) \
-     ORDER BY at DESC, access_log.id DESC LIMIT ?";
+     ORDER BY access_log.at DESC, access_log.id DESC";
 // The condition is said twice: an engine that has an index of a part of the table must see that the part is enough.
 const REFUSED: &str = "SELECT access_log.at AS at, access_log.id AS id, correlation_id, access_log.user_id AS user_id, username, \
-     email, application_id, result, reason, policy, scenario, methods, address FROM access_log \
+     email, application_id, result, reason, policy, scenario, methods, address FROM (SELECT tenant_id, at, id FROM access_log \
+     WHERE tenant_id = ? AND result = ? AND result <> 'success' AND at <= ? AND at >= ? AND (at < ? OR id < ?) \
+     ORDER BY at DESC, id DESC LIMIT ?) AS few \
+     JOIN access_log ON access_log.tenant_id = few.tenant_id AND access_log.at = few.at AND access_log.id = few.id \
      LEFT JOIN user_account ON user_account.tenant_id = access_log.tenant_id AND user_account.id = access_log.user_id \
-     WHERE access_log.tenant_id = ? AND result = ? AND result <> 'success' AND at <= ? AND at >= ? \
-     AND (at < ? OR access_log.id < ?) ORDER BY at DESC, access_log.id DESC LIMIT ?";
+     ORDER BY access_log.at DESC, access_log.id DESC";
 
 /// A page of the entries that `filter` lets through, after the place that an earlier page gave.
 ///
@@ -174,17 +178,25 @@ pub async fn page(
     limit: usize,
 ) -> Result<Page> {
     let mut place = after.cloned().unwrap_or((filter.to.map_or(i64::MAX, Timestamp::micros), String::new()));
-    let from = filter.from.map_or(i64::MIN, Timestamp::micros);
+    let mut from = filter.from.map_or(i64::MIN, Timestamp::micros);
+    if let Some(login) = filter.correlation {
+        // Its identifier begins with its time.
+        let (first, last) = super::audit::span_of(login);
+        from = from.max(first);
+        place = place.min((last, String::new()));
+    }
     let mut rows: Vec<Told> = Vec::new();
+    // Where all fit, one page is enough.
+    let mut most = CHUNK.min(i64::try_from(limit).unwrap_or(CHUNK).saturating_add(1));
     for _ in 0..CHUNKS {
         let statement = match (&filter.user, filter.result.as_deref()) {
             (Some(user), _) => Statement::new(OF_USER).shown(tenant).shown(user),
             (None, Some(result @ ("failure" | "denied"))) => Statement::new(REFUSED).shown(tenant).bind(result),
             (None, _) => Statement::new(ALL).shown(tenant),
         };
-        let found =
-            statement.bind(place.0).bind(from).bind(place.0).bind(&place.1).bind(CHUNK).rows(connection).await?;
-        let whole = i64::try_from(found.len()).unwrap_or(i64::MAX) < CHUNK;
+        let found = statement.bind(place.0).bind(from).bind(place.0).bind(&place.1).bind(most).rows(connection).await?;
+        let whole = i64::try_from(found.len()).unwrap_or(i64::MAX) < most;
+        most = CHUNK;
         for row in found {
             let row = told(row)?;
             place = (row.at.micros(), row.id.clone());
@@ -234,23 +246,35 @@ fn told(row: Record) -> Result<Told> {
     })
 }
 
-/// How many entries of each result ended in each step of a span of time: when the step begins, the result, how many. `step` is in
-/// microseconds.
-pub fn counted(
+/// How many entries of each result ended in each of the steps of a span of time: when the step begins, the result, how many.
+/// Counting a range needs a tenth of the time that looking at the result of each entry does, and most of them are successes.
+///
+/// # Errors
+/// If the database fails.
+pub async fn counted(
+    connection: &mut Connection,
     tenant: TenantId,
-    (from, to): (Timestamp, Timestamp),
-    step: i64,
-) -> Question<Vec<(Timestamp, String, i64)>> {
-    let statement = Statement::new(
-        "SELECT at - at % ? AS slot, result, COUNT(*) AS n FROM access_log WHERE tenant_id = ? AND at >= ? AND at < ? \
-         GROUP BY slot, result ORDER BY slot, result",
-    );
-    let statement = statement.bind(step).shown(tenant).bind(from.micros()).bind(to.micros());
-    Question::new(statement, |rows| {
-        let read = |row| {
-            let row = Row::of("access_log", row);
-            Ok((row.time("slot")?, row.text("result")?, row.integer("n")?))
-        };
-        rows.into_iter().map(read).collect()
-    })
+    steps: &[Timestamp],
+    step: std::time::Duration,
+) -> Result<Vec<(Timestamp, &'static str, i64)>> {
+    let mut counted = Vec::with_capacity(steps.len() * 3);
+    for begin in steps {
+        let end = begin.plus(step);
+        let all = "SELECT COUNT(*) AS n FROM access_log WHERE tenant_id = ? AND at >= ? AND at < ?";
+        let mut successes = number(connection, Statement::new(all).shown(tenant), *begin, end).await?;
+        for result in ["failure", "denied"] {
+            let some = "SELECT COUNT(*) AS n FROM access_log WHERE tenant_id = ? AND result = ? AND result <> 'success' \
+                AND at >= ? AND at < ?";
+            let n = number(connection, Statement::new(some).shown(tenant).bind(result), *begin, end).await?;
+            successes -= n;
+            counted.push((*begin, result, n));
+        }
+        counted.push((*begin, "success", successes));
+    }
+    Ok(counted)
+}
+
+async fn number(connection: &mut Connection, asked: Statement, begin: Timestamp, end: Timestamp) -> Result<i64> {
+    let row = asked.bind(begin.micros()).bind(end.micros()).only(connection).await?;
+    Row::of("access_log", row).integer("n")
 }

@@ -1,7 +1,7 @@
 //! The audit trail: rows are added, and nothing else.
 
 use super::audit_chain::{entries, subject_mark};
-use super::row::{Row, document};
+use super::row::document;
 use super::statement::{Question, Statement};
 use super::{Connection, Result};
 use crate::domain::audit::Event;
@@ -45,21 +45,6 @@ pub struct SettingsChange {
     pub detail: serde_json::Value,
 }
 
-/// The last changes of a virtual server's settings, the newest first.
-pub fn settings_changes(tenant: TenantId, most: i64) -> Question<Vec<SettingsChange>> {
-    let statement = Statement::new(
-        "SELECT id, at, actor, detail FROM audit_event WHERE tenant_id = ? AND action = 'tenant_changed' \
-         ORDER BY at DESC, id DESC LIMIT ?",
-    );
-    Question::new(statement.shown(tenant).bind(most), |rows| {
-        let read = |row| {
-            let row = Row::of("audit_event", row);
-            Ok(SettingsChange { at: row.time("at")?, actor: row.text("actor")?, detail: row.document("detail")? })
-        };
-        rows.into_iter().map(read).collect()
-    })
-}
-
 /// Events by or about somebody or something, the oldest first, after a place: those that have been sealed.
 pub fn about_subject(
     tenant: TenantId,
@@ -93,18 +78,20 @@ pub fn newest_about(tenant: TenantId, subject: &str, most: i64) -> Question<Vec<
 /// The longest that something can happen to a login after it began, in microseconds: a page may stay open for hours.
 const LONGEST_LOGIN: i64 = 24 * 60 * 60 * 1_000_000;
 
+/// When something can have happened in a login, in microseconds: its identifier begins with its time.
+pub(super) fn span_of(login: CorrelationId) -> (i64, i64) {
+    let begun = login.made_at().micros();
+    (begun.saturating_sub(1_000_000), begun.saturating_add(LONGEST_LOGIN))
+}
+
 /// Everything that happened in one login, the oldest first, at most 1000 events. Its identifier begins with its time, so
 /// there is no index for this.
 pub fn of_login(tenant: TenantId, correlation: CorrelationId) -> Question<Vec<Entry>> {
-    let begun = correlation.made_at().micros();
+    let (first, last) = span_of(correlation);
     let statement = Statement::new(
         "SELECT id, at, actor_kind, actor, actor_name, address, action, object, object_id, correlation_id, detail \
          FROM audit_event WHERE tenant_id = ? AND at >= ? AND at <= ? AND correlation_id = ? ORDER BY at, id LIMIT 1000",
     );
-    let statement = statement
-        .shown(tenant)
-        .bind(begun.saturating_sub(1_000_000))
-        .bind(begun.saturating_add(LONGEST_LOGIN))
-        .shown(correlation);
+    let statement = statement.shown(tenant).bind(first).bind(last).shown(correlation);
     Question::new(statement, entries)
 }

@@ -5,12 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::audit::SettingsChange;
 use super::audit_chain::{
     self, action_mark, entries, is_kind_marked, is_marked, is_object_marked, kind_mark, object_mark, subject_mark,
 };
 use super::row::Row;
 use super::statement::{Question, Statement};
-use super::{Connection, Result, audit};
+use super::{Connection, Error, Result, audit};
 use crate::domain::audit::chain::Entry;
 use crate::domain::ids::{CorrelationId, TenantId};
 use crate::domain::timestamp::Timestamp;
@@ -123,6 +124,25 @@ pub async fn page(
             marked(connection, tenant, filter, &marks, start, fresh.events, limit).await
         }
     }
+}
+
+/// The last changes of a virtual server's settings, the newest first, at most so many.
+///
+/// # Errors
+/// If the database fails or a row is broken.
+pub async fn settings_changes(
+    connection: &mut Connection,
+    tenant: TenantId,
+    most: usize,
+) -> Result<Vec<SettingsChange>> {
+    let filter = Filter { actions: vec!["tenant_changed".to_owned()], ..Filter::default() };
+    let found = page(connection, tenant, &filter, None, most).await?;
+    let read = |event: Entry| {
+        let broken = |_| Error::Broken { table: "audit_event", column: "detail", row: event.id.clone() };
+        let detail = serde_json::from_str(&event.detail).map_err(broken)?;
+        Ok(SettingsChange { at: Timestamp::from_micros(event.at), actor: event.actor, detail })
+    };
+    found.events.into_iter().map(read).collect()
 }
 
 fn cut(mut events: Vec<Entry>, limit: usize) -> Page {
@@ -275,8 +295,9 @@ pub type ByOperators = Vec<(String, String, Option<String>, String, i64)>;
 /// What operators, keys and shell accounts have done since a time.
 pub fn by_operators(tenant: TenantId, from: Timestamp) -> Question<ByOperators> {
     let statement = Statement::new(
+        // CROSS: SQLite would begin at the events, which are everybody's.
         "SELECT actor_kind, actor, actor_name, action, COUNT(*) AS n \
-         FROM audit_mark JOIN audit_event ON audit_event.tenant_id = audit_mark.tenant_id \
+         FROM audit_mark CROSS JOIN audit_event ON audit_event.tenant_id = audit_mark.tenant_id \
          AND audit_event.at = audit_mark.at AND audit_event.id = audit_mark.event_id \
          WHERE audit_mark.tenant_id = ? AND mark IN ('as:operator', 'as:api_key', 'as:shell') AND audit_mark.at >= ? \
          GROUP BY actor_kind, actor, actor_name, action",

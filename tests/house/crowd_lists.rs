@@ -237,7 +237,8 @@ async fn what_every_list_costs() {
             page(&mut oona, &mut table, &console(&world, &path), &path).await;
         }
     }
-    for query in ["dashboard?span=week", "dashboard?span=month"].into_iter().filter(|query| query.contains(&only)) {
+    let more = ["dashboard?span=week", "dashboard?span=month", "reports?report=logins", "reports?report=operators"];
+    for query in more.into_iter().filter(|query| query.contains(&only)) {
         page(&mut oona, &mut table, &console(&world, query), query).await;
     }
     println!("\nThe management API\n");

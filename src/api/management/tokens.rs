@@ -317,7 +317,7 @@ async fn list(program: Program, Query(search): Query<Search>) -> Answer {
 
 async fn counts(program: Program) -> Answer {
     let tenant = program.call.realm.tenant();
-    let question = async |connection: &mut Connection| tokens::counts(tenant).ask(connection).await;
+    let question = async |connection: &mut Connection| tokens::counts(connection, tenant).await;
     let found = program.call.site.house.db.read(question).await?;
     let count = |(kind, state, count): (Kind, State, i64)| Count { kind: kind.id(), state: state.id(), count };
     Ok(ok(&Page { items: found.into_iter().map(count).collect(), next: None }))

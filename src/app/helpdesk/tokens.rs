@@ -141,7 +141,7 @@ async fn show(settings: &Settings, tenant: &OfTenant, serial: &str, shape: Shape
 ///
 async fn states(settings: &Settings, tenant: &OfTenant, shape: Shape) -> anyhow::Result<Said> {
     let place = Place::of(settings, tenant.tenant.as_deref()).await?;
-    let question = async |connection: &mut Connection| tokens::counts(place.tenant).ask(connection).await;
+    let question = async |connection: &mut Connection| tokens::counts(connection, place.tenant).await;
     let counts = place.site.house.db.read(question).await?;
     if shape.json {
         let all: Vec<Value> = counts

@@ -554,8 +554,8 @@ pub async fn activity(
         enrollments: vec![0; steps],
     };
     let slot = |at: i64| usize::try_from((at - first).div_euclid(width)).ok();
-    for (at, result, n) in access_log::counted(tenant, span, width).ask(connection).await? {
-        let line = match result.as_str() {
+    for (at, result, n) in access_log::counted(connection, tenant, &told.steps, step).await? {
+        let line = match result {
             "success" => &mut told.logins[0],
             "failure" => &mut told.logins[1],
             _ => &mut told.logins[2],
@@ -579,7 +579,7 @@ pub async fn activity(
 /// # Errors
 /// If the database fails.
 pub async fn tokens_by_state(connection: &mut Connection, tenant: TenantId) -> storage::Result<Vec<Vec<String>>> {
-    let counts = tokens::counts(tenant).ask(connection).await?;
+    let counts = tokens::counts(connection, tenant).await?;
     let row = |(kind, state, n): (crate::domain::authenticator::lifecycle::Kind, _, i64)| {
         let state: crate::domain::authenticator::lifecycle::State = state;
         vec![kind.id().to_owned(), state.id().to_owned(), n.to_string()]

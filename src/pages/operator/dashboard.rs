@@ -52,10 +52,13 @@ struct DashboardPage {
     broken: String,
 }
 
+fn parameter(request: &HttpRequest, wanted: &str) -> Option<String> {
+    let mut parameters = form_urlencoded::parse(request.query_string().as_bytes());
+    parameters.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
+}
+
 fn chosen(request: &HttpRequest) -> (&'static str, Duration, usize) {
-    let asked = form_urlencoded::parse(request.query_string().as_bytes())
-        .find(|(name, _)| name == "span")
-        .map(|(_, value)| value.into_owned());
+    let asked = parameter(request, "span");
     let found = SPANS.iter().find(|(id, ..)| Some(*id) == asked.as_deref()).unwrap_or(&SPANS[0]);
     (found.0, found.2, found.3)
 }
@@ -123,30 +126,24 @@ async fn rows_of(seat: &Seat, report: &Report) -> Result<Vec<Vec<String>>, Fault
     Ok(read.await?)
 }
 
-struct Shown {
-    id: &'static str,
-    title: &'static str,
-    columns: &'static [&'static str],
-    rows: Vec<Vec<String>>,
-}
-
 #[derive(Template)]
 #[template(path = "operator/reports.html")]
 struct ReportsPage {
     shell: Shell,
-    reports: Vec<Shown>,
+    tabs: Vec<Span>,
+    report: &'static Report,
+    rows: Vec<Vec<String>>,
     may_export: bool,
 }
 
-/// `GET …/operator/reports`.
-async fn list(seat: Seat) -> Answer {
-    let mut reports = Vec::new();
-    for report in &REPORTS {
-        let rows = rows_of(&seat, report).await?;
-        reports.push(Shown { id: report.id, title: report.title, columns: report.columns, rows });
-    }
+/// `GET …/operator/reports`: one of them, as each is counted when it is looked at.
+async fn list(seat: Seat, request: HttpRequest) -> Answer {
+    let asked = parameter(&request, "report");
+    let report = asked.and_then(|id| reports::report_named(&id)).unwrap_or(&REPORTS[0]);
+    let tabs = REPORTS.iter().map(|one| Span { id: one.id, title: one.title, current: one.id == report.id }).collect();
+    let rows = rows_of(&seat, report).await?;
     let may_export = seat.may(Module::Reports, Deed::Export);
-    page::page(&ReportsPage { shell: Shell::of(&seat, Module::Reports), reports, may_export })
+    page::page(&ReportsPage { shell: Shell::of(&seat, Module::Reports), tabs, report, rows, may_export })
 }
 
 /// `GET …/operator/reports/{report}/{form}`: a report as a file.

@@ -18,7 +18,7 @@ use crate::flow::administration::configuration::Unsaved;
 use crate::flow::administration::settings::change;
 use crate::http::guard::{Seat, Table};
 use crate::http::{Answer, Fault, Form, page};
-use crate::storage::{audit, template_changes};
+use crate::storage::{audit_list, template_changes};
 
 /// How many changes a change log shows.
 const LOGGED: u32 = 5;
@@ -319,8 +319,7 @@ pub async fn log_of(seat: &Seat, module: Module, section: Section, back: &str) -
             .collect()
     } else {
         // Other sections change as well: so many changes are looked at.
-        let question = audit::settings_changes(tenant, 200);
-        let changes = db.read(async |connection| question.ask(connection).await).await?;
+        let changes = db.read(async |connection| audit_list::settings_changes(connection, tenant, 200).await).await?;
         let groups = &seat.call.realm.config.groups;
         let of = |detail: &Value, side: &str| {
             let settings = serde_json::from_value(detail.get(side).cloned().unwrap_or_default()).ok()?;

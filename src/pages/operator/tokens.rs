@@ -198,7 +198,7 @@ struct SnapshotPage {
 /// `GET …/operator/tokens/snapshot`: a page of its own, because it counts every token.
 async fn snapshot(seat: Seat) -> Answer {
     let tenant = seat.call.realm.tenant();
-    let question = async |connection: &mut Connection| tokens::counts(tenant).ask(connection).await;
+    let question = async |connection: &mut Connection| tokens::counts(connection, tenant).await;
     let counts = seat.call.site.house.db.read(question).await?;
     let count = |kind: Kind, state: State| {
         counts.iter().find(|(its, at, _)| *its == kind && *at == state).map_or(0, |(_, _, number)| *number)

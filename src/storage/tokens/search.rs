@@ -239,19 +239,25 @@ pub fn ever_of(tenant: TenantId, user: UserId) -> Question<Vec<Token>> {
     })
 }
 
-/// How many tokens there are of each kind in each state.
-pub fn counts(tenant: TenantId) -> Question<Vec<(Kind, State, i64)>> {
-    let statement =
-        Statement::new("SELECT kind, state, COUNT(*) AS n FROM token WHERE tenant_id = ? GROUP BY kind, state");
-    Question::new(statement.shown(tenant), |rows| {
-        let mut counts = Vec::with_capacity(rows.len());
-        for row in rows {
-            let row = Row::of("token", row);
-            counts.push((row.parsed("kind")?, row.parsed("state")?, row.integer("n")?));
+/// How many tokens there are of each kind in each state; what there is none of is left out. Each is a range of an index,
+/// which is counted in half the time that it takes to look at what stands in it.
+///
+/// # Errors
+/// If the database fails.
+pub async fn counts(connection: &mut Connection, tenant: TenantId) -> Result<Vec<(Kind, State, i64)>> {
+    let mut counts = Vec::new();
+    for kind in Kind::ALL {
+        for state in State::ALL {
+            let asked =
+                Statement::new("SELECT COUNT(*) AS n FROM token WHERE tenant_id = ? AND state = ? AND kind = ?");
+            let row = asked.shown(tenant).bind(state.id()).bind(kind.id()).only(connection).await?;
+            let n = Row::of("token", row).integer("n")?;
+            if n > 0 {
+                counts.push((kind, state, n));
+            }
         }
-        counts.sort_by_key(|(kind, state, _)| (*kind, *state));
-        Ok(counts)
-    })
+    }
+    Ok(counts)
 }
 
 /// Tokens of a kind that still count and were enrolled with an older version of its template than `version`, by serial
