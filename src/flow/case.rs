@@ -530,6 +530,7 @@ pub(super) async fn offer(
     let facts = provisioning::Facts {
         groups: &member.groups,
         operator,
+        previewed: settings.previews(&member.user.username),
         any_platform: !scene.config.settings.platforms.allowed().is_empty(),
         has_email: member.user.email.is_some(),
         enrollment_locked: codes.lock().refusal(scene.now).is_some(),

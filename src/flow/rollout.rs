@@ -60,7 +60,8 @@ impl Found {
     }
 }
 
-/// Where the person of a login stands. Nothing is read where there is no rollout, and for nobody who could not be spared.
+/// Where the person of a login stands. Nothing is read where there is no rollout, for nobody who could not be spared, and for
+/// the one who tries the pages out.
 pub(super) async fn stands(connection: &mut Connection, scene: Scene<'_>, of: Of<'_>) -> storage::Result<Found> {
     let settings = &scene.config.settings.self_provisioning;
     let Member { user, groups } = of.member;
@@ -73,7 +74,7 @@ pub(super) async fn stands(connection: &mut Connection, scene: Scene<'_>, of: Of
         targeted: settings.targets(groups),
         password_proven: of.password_proven,
     };
-    if !settings.staging.is_on() || !may_be_spared(&claim) {
+    if !settings.staging.is_on() || settings.previews(&user.username) || !may_be_spared(&claim) {
         return Ok(Found::PLAIN);
     }
     let (tenant, now) = (scene.config.tenant.id, scene.now);

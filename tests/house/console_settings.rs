@@ -21,6 +21,7 @@ async fn the_self_provisioning_screen() {
             assert!(seen.body.contains(shown), "{on:?} {shown}: {}", seen.body);
         }
         assert!(seen.find("main input[type=radio]").is_none() && seen.has_action("edit"), "{on:?}: read-only first");
+        assert!(seen.body.contains("share work with exe or msi installations only"), "{on:?}: R-076");
         let form = oona.get(&seen.link("edit")).await;
         assert!(form.has_action("save") && form.has_action("cancel"), "{on:?}");
         let always = [("require_password", "yes"), ("wait_after_address_change_seconds", "0")];
@@ -71,6 +72,46 @@ async fn the_self_provisioning_screen() {
         assert!(log.body.contains("target_users") && log.body.contains("none"), "{on:?}: R-037: {}", log.body);
         let form = other.get(&console(&world, "self-provisioning/edit")).await;
         assert!(form.body.contains(">pilot</textarea>"), "{on:?}: R-031");
+        world.stop().await;
+    }
+}
+
+/// R-043: one person is offered self-provisioning whatever the target users and the rollout say; nobody else notices.
+#[actix_web::test]
+async fn one_user_tries_the_pages_out() {
+    for on in BOTH {
+        let world = staffed(on).await;
+        let (mut oona, form) = at_console(&world, "oona", "self-provisioning/edit").await;
+        let offered = async |name: &str, password: &str| {
+            let mut visitor = crate::visitor::Visitor::new(&world.url);
+            crate::story::after_password(&world, &mut visitor, name, password).await.has_action("add-authenticator")
+        };
+        let (ada, barbara) = (("ada", crate::story::PASSWORD), ("barbara", "not in the rollout"));
+        let always =
+            [("require_password", "yes"), ("wait_after_address_change_seconds", "0"), ("target_users", "none")];
+        let seen = oona.press(&form, "save", &[&always[..], &[("preview_user", " Ada ")]].concat()).await;
+        assert!(seen.find("[data-preview]").is_some_and(|told| told.starts_with("Ada")), "{on:?}: {}", seen.body);
+        assert!(offered(ada.0, ada.1).await && !offered(barbara.0, barbara.1).await, "{on:?}: no target users");
+        world
+            .apply(
+                "[[tenant]]\ncode = \"acme\"\n[tenant.self_provisioning]\ntarget_users = \"all\"\nrollout = \"waves\"\n\
+                 [[tenant.self_provisioning.wave]]\nname = \"Later\"\nstarts_at = 2099-01-01T00:00:00Z\n",
+            )
+            .await;
+        assert!(
+            offered(ada.0, ada.1).await && !offered(barbara.0, barbara.1).await,
+            "{on:?}: a wave that has not begun"
+        );
+        let explained = world.command(&["explain", "--user", "ada", "--application", "notes"]);
+        assert!(explained.contains("named to try the pages out"), "{on:?}: {explained}");
+        let refused =
+            world.try_apply("[[tenant]]\ncode = \"acme\"\n[tenant.self_provisioning]\npreview_user = \" \"\n");
+        assert!(refused.await.unwrap_err().contains("preview_user"), "{on:?}");
+        let form = oona.get(&console(&world, "self-provisioning/edit")).await;
+        let seen =
+            oona.press(&form, "save", &[&always[..2], &[("target_users", "all"), ("preview_user", "")]].concat()).await;
+        assert!(seen.find("[data-preview]").is_none(), "{on:?}: {}", seen.body);
+        assert!(!offered(ada.0, ada.1).await, "{on:?}: like everybody else");
         world.stop().await;
     }
 }

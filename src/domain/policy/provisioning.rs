@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::rollout::{Earlier, Gates};
 use super::staging::Staging;
 use crate::domain::ids::GroupId;
+use crate::domain::name::key_of;
 use crate::domain::timestamp::Timestamp;
 
 /// Whom self-provisioning is offered to: exactly one of four values.
@@ -59,6 +60,9 @@ pub struct SelfProvisioning {
     pub target_users: TargetUsers,
     /// The groups of the two values that need them; kept, not evaluated, for the others.
     pub groups: Vec<GroupId>,
+    /// A user name: this person is offered it whatever the target users and the rollout say, so that operators see the pages
+    /// before anybody else does.
+    pub preview_user: Option<String>,
     /// What the Windows page links to.
     pub windows_link: WindowsLink,
     /// The Store's 12-character product identifier.
@@ -95,6 +99,7 @@ impl Default for SelfProvisioning {
         Self {
             target_users: TargetUsers::All,
             groups: Vec::new(),
+            preview_user: None,
             windows_link: WindowsLink::None,
             store_product_id: None,
             installer_url: None,
@@ -143,12 +148,21 @@ impl SelfProvisioning {
         self.target_users.includes(&self.groups, groups)
     }
 
+    /// Whether the person with this name tries the pages out before others are asked.
+    #[must_use]
+    pub fn previews(&self, username: &str) -> bool {
+        self.preview_user.as_deref().is_some_and(|name| key_of(name) == key_of(username))
+    }
+
     /// Checks the settings as a whole and gives every fault as `(key, sentence's end)`.
     #[must_use]
     pub fn faults(&self) -> Vec<(&'static str, &'static str)> {
         let mut faults = Vec::new();
         if matches!(self.target_users, TargetUsers::MembersOf | TargetUsers::AllExcept) && self.groups.is_empty() {
             faults.push(("groups", "is empty, but target_users names groups (R-029)"));
+        }
+        if self.preview_user.as_deref().is_some_and(|name| name.trim().is_empty() || name.chars().count() > 200) {
+            faults.push(("preview_user", "must be a user name of 1 to 200 characters"));
         }
         if self.windows_link == WindowsLink::Store && self.store_product_id.is_none() {
             faults.push(("store_product_id", "is missing, but windows_link is \"store\""));
@@ -211,6 +225,8 @@ pub struct Facts<'a> {
     pub groups: &'a [GroupId],
     /// An operator on the way to the console: they enroll whatever the rollout says, or a company could not begin one.
     pub operator: bool,
+    /// The person who tries the pages out.
+    pub previewed: bool,
     /// At least one platform is allowed.
     pub any_platform: bool,
     /// The directory has a mail address.
@@ -320,10 +336,13 @@ impl Refusal {
 #[must_use]
 pub fn decide(settings: &SelfProvisioning, facts: Facts<'_>) -> (Offer, Vec<String>) {
     let mut trace = Vec::new();
+    if facts.previewed {
+        trace.push("named to try the pages out (preview_user): target users and waves do not count".to_owned());
+    }
     let offer = if !facts.password_proven && settings.require_password {
         trace.push("enrollment needs a proven password, and none has been proven yet".to_owned());
         if facts.has_password { Offer::AfterPassword } else { Offer::Refused(Refusal::NoPassword) }
-    } else if !facts.operator && !settings.targets(facts.groups) {
+    } else if !facts.operator && !facts.previewed && !settings.targets(facts.groups) {
         trace.push(format!("not among the target users (target_users = \"{}\")", settings.target_users.id()));
         Offer::Refused(Refusal::NotTargeted)
     } else if !facts.any_platform {
@@ -363,6 +382,7 @@ mod tests {
     fn willing(groups: &[GroupId]) -> Facts<'_> {
         Facts {
             operator: false,
+            previewed: false,
             groups,
             any_platform: true,
             has_email: true,

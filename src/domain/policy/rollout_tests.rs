@@ -66,6 +66,7 @@ fn the_decision_table_of_first_enrollment() {
             let (gate, lines) = settings.closed_gate(asked);
             let facts = Facts {
                 operator: false,
+                previewed: false,
                 groups: cell.groups,
                 any_platform: true,
                 has_email: true,

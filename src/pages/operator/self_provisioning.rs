@@ -83,6 +83,8 @@ struct ShowPage {
     groups: Vec<String>,
     /// Whether the groups count for the target.
     grouped: bool,
+    /// The user name of whoever tries the pages out; empty for nobody.
+    preview_user: String,
     platforms: Vec<PlatformEntry>,
     windows: bool,
     link: &'static str,
@@ -131,6 +133,7 @@ async fn show(seat: Seat, request: HttpRequest) -> Answer {
         target: label(&TARGETS, settings.target_users.id()),
         groups: names.collect(),
         grouped: matches!(settings.target_users, TargetUsers::MembersOf | TargetUsers::AllExcept),
+        preview_user: settings.preview_user.clone().unwrap_or_default(),
         platforms: allowed(&seat),
         windows: config.settings.platforms.rule(Platform::Windows).allowed,
         link: label(&LINKS, word(settings.windows_link)),
@@ -225,7 +228,7 @@ fn typed(form: &Form) -> Map<String, Value> {
         let names = form.text("groups").lines().map(str::trim).filter(|name| !name.is_empty());
         put("groups", names.map(Value::from).collect());
     }
-    for key in ["store_product_id", "installer_url", "installer_sha256"] {
+    for key in ["preview_user", "store_product_id", "installer_url", "installer_sha256"] {
         if form.has(key) {
             let text = text(key);
             put(key, if text.is_empty() { Value::Null } else { Value::from(text) });
@@ -284,6 +287,7 @@ async fn save(seat: Seat, LongForm(form): LongForm) -> Answer {
 fn named(key: &str) -> &str {
     match key {
         "groups" => "Group names",
+        "preview_user" => "User who tries it out",
         "store_product_id" => "Product ID",
         "installer_url" => "Address of the installer",
         "installer_sha256" => "SHA-256 of the installer",
