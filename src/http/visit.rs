@@ -76,7 +76,7 @@ mod tests {
         believed(peer.parse().expect("an address"), &headers, &proxies).to_string()
     }
 
-    /// R-456, T-25.
+    /// R-456, T-25, T-60.
     #[test]
     fn only_our_own_proxies_are_believed() {
         for (peer, forwarded, expected) in [

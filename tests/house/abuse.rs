@@ -2186,7 +2186,8 @@ async fn a_browser_keeps_a_handful_of_logins() {
     world.stop().await;
 }
 
-/// T-12, T-17, T-25: one address has a limit, whatever it says about itself; a device is told when to come again.
+/// T-12, T-17, T-25, T-60: one address has a limit, whatever it says about itself, and is written down as what it is; a device is
+/// told when to come again.
 #[actix_web::test]
 async fn an_address_has_its_limits() {
     let world = World::new(On::Sqlite).await;
@@ -2222,6 +2223,8 @@ async fn an_address_has_its_limits() {
     assert_eq!(answer.status(), 200);
     assert!(answer.text().await.unwrap().contains("before you try again"), "even the right one waits");
     assert_eq!(world.events("password_accepted").await, 0);
+    assert_eq!(world.number("SELECT COUNT(*) AS n FROM audit_event WHERE address LIKE '10.%'").await, 0);
+    assert!(world.number("SELECT COUNT(*) AS n FROM audit_event WHERE address = '127.0.0.1'").await > 100);
     world.advance(601);
     let seen = after_password(&world, &mut Visitor::new(&world.url), "linus", LINUS).await;
     assert_eq!(seen.title(), "Enter your passcode", "ten minutes later it is forgotten");

@@ -308,12 +308,13 @@ async fn patiently<T>(work: impl AsyncFn() -> vestibule::flow::Result<T>) -> ves
 }
 
 /// How many steps, and the seed.
-fn wanted() -> (u64, u64) {
+fn wanted(on: On) -> (u64, u64) {
     let of = |name: &str, otherwise: u64| match std::env::var(name) {
         Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} is a number")),
         Err(_) => otherwise,
     };
-    (of("VESTIBULE_MODEL_STEPS", 5_000), of("VESTIBULE_MODEL_SEED", 1))
+    let steps = if on == On::Sqlite { 10_000 } else { 5_000 };
+    (of("VESTIBULE_MODEL_STEPS", steps), of("VESTIBULE_MODEL_SEED", 1))
 }
 
 /// The settings of an epoch.
@@ -334,7 +335,7 @@ async fn settle(walk: &Walk) -> Windows {
 }
 
 async fn walk(on: On) {
-    let (steps, seed) = wanted();
+    let (steps, seed) = wanted(on);
     let world = World::new(on).await;
     let people = ["clock", "button"].map(|name| {
         let counter = if name == "button" { "counter = 0\n" } else { "" };
