@@ -145,26 +145,46 @@ const CHUNK: i64 = 500;
 /// … and how many such questions a page may take: a page of which little fits is short, and says where the next begins.
 const CHUNKS: usize = 6;
 
-const ALL: &str = "SELECT access_log.at AS at, access_log.id AS id, correlation_id, access_log.user_id AS user_id, username, email, \
-     application_id, result, reason, policy, scenario, methods, address FROM access_log \
-     LEFT JOIN user_account ON user_account.tenant_id = access_log.tenant_id AND user_account.id = access_log.user_id \
-     WHERE access_log.tenant_id = ? AND at <= ? AND at >= ? AND (at < ? OR access_log.id < ?) \
-     ORDER BY at DESC, access_log.id DESC LIMIT ?";
-// The entries are found in the index alone, and read then: asked for in one go, SQLite looks through everybody's.
-const OF_USER: &str = "SELECT access_log.at AS at, access_log.id AS id, correlation_id, access_log.user_id AS user_id, username, \
-     email, application_id, result, reason, policy, scenario, methods, address FROM (SELECT tenant_id, at, id FROM access_log \
-     WHERE tenant_id = ? AND user_id = ? AND at <= ? AND at >= ? AND (at < ? OR id < ?) ORDER BY at DESC, id DESC LIMIT ?) AS few \
-     JOIN access_log ON access_log.tenant_id = few.tenant_id AND access_log.at = few.at AND access_log.id = few.id \
-     LEFT JOIN user_account ON user_account.tenant_id = access_log.tenant_id AND user_account.id = access_log.user_id \
-     ORDER BY access_log.at DESC, access_log.id DESC";
+const COLUMNS: &str = "SELECT access_log.at AS at, access_log.id AS id, correlation_id, access_log.user_id AS user_id, username, \
+     email, application_id, result, reason, policy, scenario, methods, address FROM ";
+const PERSON: &str = "LEFT JOIN user_account ON user_account.tenant_id = access_log.tenant_id \
+     AND user_account.id = access_log.user_id ";
+/// Entries that were found in an index alone, and are read then: asked for in one go, SQLite looks through everybody's.
+const FOUND: &str = "ORDER BY at DESC, id DESC LIMIT ?) AS few JOIN access_log ON access_log.tenant_id = few.tenant_id \
+     AND access_log.at = few.at AND access_log.id = few.id ";
+const NEWEST: &str = "ORDER BY access_log.at DESC, access_log.id DESC";
+
+const OF_ALL: [&str; 4] = [
+    COLUMNS,
+    "access_log ",
+    PERSON,
+    "WHERE access_log.tenant_id = ? AND at <= ? AND at >= ? AND (at < ? OR access_log.id < ?) \
+     ORDER BY at DESC, access_log.id DESC LIMIT ?",
+];
+const OF_USER: [&str; 5] = [
+    COLUMNS,
+    "(SELECT tenant_id, at, id FROM access_log WHERE tenant_id = ? AND user_id = ? AND at <= ? AND at >= ? \
+     AND (at < ? OR id < ?) ",
+    FOUND,
+    PERSON,
+    NEWEST,
+];
 // The condition is said twice: an engine that has an index of a part of the table must see that the part is enough.
-const REFUSED: &str = "SELECT access_log.at AS at, access_log.id AS id, correlation_id, access_log.user_id AS user_id, username, \
-     email, application_id, result, reason, policy, scenario, methods, address FROM (SELECT tenant_id, at, id FROM access_log \
-     WHERE tenant_id = ? AND result = ? AND result <> 'success' AND at <= ? AND at >= ? AND (at < ? OR id < ?) \
-     ORDER BY at DESC, id DESC LIMIT ?) AS few \
-     JOIN access_log ON access_log.tenant_id = few.tenant_id AND access_log.at = few.at AND access_log.id = few.id \
-     LEFT JOIN user_account ON user_account.tenant_id = access_log.tenant_id AND user_account.id = access_log.user_id \
-     ORDER BY access_log.at DESC, access_log.id DESC";
+const REFUSED: [&str; 5] = [
+    COLUMNS,
+    "(SELECT tenant_id, at, id FROM access_log WHERE tenant_id = ? AND result = ? AND result <> 'success' AND at <= ? \
+     AND at >= ? AND (at < ? OR id < ?) ",
+    FOUND,
+    PERSON,
+    NEWEST,
+];
+const FROM: [&str; 4] = [
+    COLUMNS,
+    "access_log ",
+    PERSON,
+    "WHERE access_log.tenant_id = ? AND at >= ? AND (at > ? OR access_log.id > ?) AND at <= ? \
+     ORDER BY at, access_log.id LIMIT ?",
+];
 
 /// A page of the entries that `filter` lets through, after the place that an earlier page gave.
 ///
@@ -190,9 +210,9 @@ pub async fn page(
     let mut most = CHUNK.min(i64::try_from(limit).unwrap_or(CHUNK).saturating_add(1));
     for _ in 0..CHUNKS {
         let statement = match (&filter.user, filter.result.as_deref()) {
-            (Some(user), _) => Statement::new(OF_USER).shown(tenant).shown(user),
-            (None, Some(result @ ("failure" | "denied"))) => Statement::new(REFUSED).shown(tenant).bind(result),
-            (None, _) => Statement::new(ALL).shown(tenant),
+            (Some(user), _) => Statement::composed(&OF_USER).shown(tenant).shown(user),
+            (None, Some(result @ ("failure" | "denied"))) => Statement::composed(&REFUSED).shown(tenant).bind(result),
+            (None, _) => Statement::composed(&OF_ALL).shown(tenant),
         };
         let found = statement.bind(place.0).bind(from).bind(place.0).bind(&place.1).bind(most).rows(connection).await?;
         let whole = i64::try_from(found.len()).unwrap_or(i64::MAX) < most;
@@ -216,14 +236,8 @@ pub async fn page(
 
 /// Entries after a place that ended no later than `until`, the oldest first, at most `most`.
 pub fn after(tenant: TenantId, (at, id): &Place, until: Timestamp, most: i64) -> Question<Vec<Told>> {
-    let statement = Statement::new(
-        "SELECT access_log.at AS at, access_log.id AS id, correlation_id, access_log.user_id AS user_id, username, email, \
-         application_id, result, reason, policy, scenario, methods, address FROM access_log \
-         LEFT JOIN user_account ON user_account.tenant_id = access_log.tenant_id AND user_account.id = access_log.user_id \
-         WHERE access_log.tenant_id = ? AND at >= ? AND (at > ? OR access_log.id > ?) AND at <= ? \
-         ORDER BY at, access_log.id LIMIT ?",
-    );
-    let statement = statement.shown(tenant).bind(*at).bind(*at).bind(id).bind(until.micros()).bind(most);
+    let statement =
+        Statement::composed(&FROM).shown(tenant).bind(*at).bind(*at).bind(id).bind(until.micros()).bind(most);
     Question::new(statement, |rows| rows.into_iter().map(told).collect())
 }
 

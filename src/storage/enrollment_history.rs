@@ -144,62 +144,53 @@ pub struct Page {
     pub next: Option<EnrollmentId>,
 }
 
-const COLUMNS_FROM: &str = "SELECT enrollment.id AS id, enrollment.created_at AS created_at, enrollment.updated_at AS updated_at, \
+const COLUMNS: &str = "SELECT enrollment.id AS id, enrollment.created_at AS created_at, enrollment.updated_at AS updated_at, \
      enrollment.user_id AS user_id, username, first_name, last_name, method, reached, enrollment.state AS state, reason, \
      enrollment.platform AS platform, device, serial, template, enrollment.address AS address, application_id, \
      enrollment.correlation_id AS correlation_id, ended_at, reservation.task_number AS task_number, \
-     provisioning_task.rule_id AS rule_id \
-     FROM enrollment LEFT JOIN user_account ON user_account.tenant_id = enrollment.tenant_id \
+     provisioning_task.rule_id AS rule_id FROM ";
+const MORE: &str = "LEFT JOIN user_account ON user_account.tenant_id = enrollment.tenant_id \
      AND user_account.id = enrollment.user_id \
      LEFT JOIN reservation ON reservation.tenant_id = enrollment.tenant_id AND reservation.id = enrollment.reservation_id \
      LEFT JOIN provisioning_task ON provisioning_task.tenant_id = enrollment.tenant_id \
-     AND provisioning_task.number = reservation.task_number \
-     WHERE enrollment.tenant_id = ? AND enrollment.id < ? AND enrollment.id >= ? ORDER BY enrollment.id DESC LIMIT ?";
+     AND provisioning_task.number = reservation.task_number ";
+
+/// Whose enrollments, and those of them before one and not before another.
+type Whose = [&'static str; 4];
+
+const OF_ALL: Whose = [
+    COLUMNS,
+    "enrollment ",
+    MORE,
+    "WHERE enrollment.tenant_id = ? AND enrollment.id < ? AND enrollment.id >= ? ORDER BY enrollment.id DESC LIMIT ?",
+];
 
 // The plus keeps an engine from going through the enrollments of everybody in their order, which looks cheaper and is not.
-const COLUMNS_OF_USER: &str = "SELECT enrollment.id AS id, enrollment.created_at AS created_at, \
-     enrollment.updated_at AS updated_at, \
-     enrollment.user_id AS user_id, username, first_name, last_name, method, reached, enrollment.state AS state, reason, \
-     enrollment.platform AS platform, device, serial, template, enrollment.address AS address, application_id, \
-     enrollment.correlation_id AS correlation_id, ended_at, reservation.task_number AS task_number, \
-     provisioning_task.rule_id AS rule_id \
-     FROM enrollment LEFT JOIN user_account ON user_account.tenant_id = enrollment.tenant_id \
-     AND user_account.id = enrollment.user_id \
-     LEFT JOIN reservation ON reservation.tenant_id = enrollment.tenant_id AND reservation.id = enrollment.reservation_id \
-     LEFT JOIN provisioning_task ON provisioning_task.tenant_id = enrollment.tenant_id \
-     AND provisioning_task.number = reservation.task_number \
-     WHERE enrollment.tenant_id = ? AND enrollment.user_id = ? AND +enrollment.id < ? AND +enrollment.id >= ? \
-     ORDER BY +enrollment.id DESC LIMIT ?";
+const OF_USER: Whose = [
+    COLUMNS,
+    "enrollment ",
+    MORE,
+    "WHERE enrollment.tenant_id = ? AND enrollment.user_id = ? AND +enrollment.id < ? AND +enrollment.id >= ? \
+     ORDER BY +enrollment.id DESC LIMIT ?",
+];
 
-const COLUMNS_OF_GROUP: &str = "SELECT enrollment.id AS id, enrollment.created_at AS created_at, \
-     enrollment.updated_at AS updated_at, \
-     enrollment.user_id AS user_id, username, first_name, last_name, method, reached, enrollment.state AS state, reason, \
-     enrollment.platform AS platform, device, serial, template, enrollment.address AS address, application_id, \
-     enrollment.correlation_id AS correlation_id, ended_at, reservation.task_number AS task_number, \
-     provisioning_task.rule_id AS rule_id \
-     FROM enrollment JOIN group_member ON group_member.tenant_id = enrollment.tenant_id \
-     AND group_member.user_id = enrollment.user_id AND group_member.group_id = ? \
-     LEFT JOIN user_account ON user_account.tenant_id = enrollment.tenant_id AND user_account.id = enrollment.user_id \
-     LEFT JOIN reservation ON reservation.tenant_id = enrollment.tenant_id AND reservation.id = enrollment.reservation_id \
-     LEFT JOIN provisioning_task ON provisioning_task.tenant_id = enrollment.tenant_id \
-     AND provisioning_task.number = reservation.task_number \
-     WHERE enrollment.tenant_id = ? AND enrollment.id < ? AND enrollment.id >= ? ORDER BY enrollment.id DESC LIMIT ?";
+const OF_MANY: Whose = [
+    COLUMNS,
+    "enrollment JOIN group_member ON group_member.tenant_id = enrollment.tenant_id \
+     AND group_member.user_id = enrollment.user_id AND group_member.group_id = ? ",
+    MORE,
+    "WHERE enrollment.tenant_id = ? AND enrollment.id < ? AND enrollment.id >= ? ORDER BY enrollment.id DESC LIMIT ?",
+];
 
 // Members of a small group are few among everybody: they come first, and then what each of them did.
-const COLUMNS_OF_FEW: &str = "SELECT enrollment.id AS id, enrollment.created_at AS created_at, \
-     enrollment.updated_at AS updated_at, \
-     enrollment.user_id AS user_id, username, first_name, last_name, method, reached, enrollment.state AS state, reason, \
-     enrollment.platform AS platform, device, serial, template, enrollment.address AS address, application_id, \
-     enrollment.correlation_id AS correlation_id, ended_at, reservation.task_number AS task_number, \
-     provisioning_task.rule_id AS rule_id \
-     FROM group_member CROSS JOIN enrollment \
-     LEFT JOIN user_account ON user_account.tenant_id = enrollment.tenant_id AND user_account.id = enrollment.user_id \
-     LEFT JOIN reservation ON reservation.tenant_id = enrollment.tenant_id AND reservation.id = enrollment.reservation_id \
-     LEFT JOIN provisioning_task ON provisioning_task.tenant_id = enrollment.tenant_id \
-     AND provisioning_task.number = reservation.task_number \
-     WHERE group_member.group_id = ? AND group_member.tenant_id = ? \
+const OF_FEW: Whose = [
+    COLUMNS,
+    "group_member CROSS JOIN enrollment ",
+    MORE,
+    "WHERE group_member.group_id = ? AND group_member.tenant_id = ? \
      AND enrollment.tenant_id = group_member.tenant_id AND enrollment.user_id = group_member.user_id \
-     AND +enrollment.id < ? AND +enrollment.id >= ? ORDER BY +enrollment.id DESC LIMIT ?";
+     AND +enrollment.id < ? AND +enrollment.id >= ? ORDER BY +enrollment.id DESC LIMIT ?",
+];
 
 /// A group with so many members at most is small.
 pub const SMALL: i64 = 10_000;
@@ -236,16 +227,16 @@ pub async fn page(
     };
     let oldest = filter.from.map(bound).unwrap_or_default();
     let mut rows: Vec<Told> = Vec::new();
-    let (columns, group, chunk) = match (filter.user, filter.group) {
-        (Some(_), _) => (COLUMNS_OF_USER, None, CHUNK),
+    let (whose, group, chunk) = match (filter.user, filter.group) {
+        (Some(_), _) => (OF_USER, None, CHUNK),
         (None, Some(group)) if members_up_to(tenant, group, SMALL + 1).ask(connection).await? <= SMALL => {
-            (COLUMNS_OF_FEW, Some(group), CHUNK)
+            (OF_FEW, Some(group), CHUNK)
         }
-        (None, Some(group)) => (COLUMNS_OF_GROUP, Some(group), CHUNK_OF_MANY),
-        (None, None) => (COLUMNS_FROM, None, CHUNK),
+        (None, Some(group)) => (OF_MANY, Some(group), CHUNK_OF_MANY),
+        (None, None) => (OF_ALL, None, CHUNK),
     };
     for _ in 0..CHUNKS {
-        let mut statement = Statement::new(columns);
+        let mut statement = Statement::composed(&whose);
         if let Some(group) = group {
             statement = statement.shown(group);
         }
