@@ -1647,6 +1647,63 @@ async fn nobody_is_redirected_to_a_stranger() {
     ] {
         corpus.push(format!("{registered}{tail}"));
     }
+    // Every character of the registered address: another case, percent-encoded, missing, doubled.
+    for (at, letter) in registered.char_indices() {
+        let (before, after) = (&registered[..at], &registered[at + 1..]);
+        let other =
+            if letter.is_ascii_lowercase() { letter.to_ascii_uppercase().to_string() } else { String::from("·") };
+        for instead in [other, format!("%{:02X}", u32::from(letter)), String::new(), format!("{letter}{letter}")] {
+            // Applications on the person's own machine may have any port there (RFC 8252, 7.3).
+            if !(instead.is_empty()
+                && letter.is_ascii_digit()
+                && before.ends_with(|c: char| c == ':' || c.is_ascii_digit()))
+            {
+                corpus.push(format!("{before}{instead}{after}"));
+            }
+        }
+    }
+    // A stranger's host where some reader or other would look for it.
+    for scheme in [
+        "https://",
+        "http://",
+        "//",
+        "/\\/",
+        "\\\\",
+        "https:///",
+        "ftp://",
+        "ws://",
+        "https:\\\\",
+        "https:/\\",
+        "HTTPS://",
+        "h\tttps://",
+    ] {
+        for host in [
+            "127.0.0.1:9000.evil.example/callback",
+            "127.0.0.1:9000@evil.example/callback",
+            "127.0.0.1%3a9000@evil.example/callback",
+            "evil.example/http://127.0.0.1:9000/callback",
+            "evil.example?http://127.0.0.1:9000/callback",
+            "evil.example#http://127.0.0.1:9000/callback",
+            "evil.example\\.127.0.0.1:9000/callback",
+            "evil.example:9000/callback",
+        ] {
+            corpus.push(format!("{scheme}{host}"));
+        }
+    }
+    // What is trimmed by some and seen by none.
+    for unseen in [
+        "\0", "\u{1}", "\u{8}", "\n", "\r", "\u{a0}", "\u{ad}", "\u{200b}", "\u{200d}", "\u{202e}", "\u{2028}",
+        "\u{feff}",
+    ] {
+        corpus.extend([
+            format!("{unseen}{registered}"),
+            format!("{registered}{unseen}"),
+            format!("http:{unseen}//evil.example"),
+        ]);
+    }
+    corpus.sort();
+    corpus.dedup();
+    assert!(corpus.len() >= 300, "AC-34: {}", corpus.len());
     for (number, bad) in corpus.iter().enumerate() {
         let encoded: String = form_urlencoded_of(bad);
         let good = "http%3A%2F%2F127.0.0.1%3A9000%2Fcallback";
@@ -1656,6 +1713,9 @@ async fn nobody_is_redirected_to_a_stranger() {
         assert_eq!((seen.status, &seen.leaves_to), (400, &None), "{number} {bad:?}");
         let twice = linus.get(&format!("{}&redirect_uri={encoded}", authorize(&world, ""))).await;
         assert_eq!((twice.status, &twice.leaves_to), (400, &None), "twice {bad:?}");
+        let out = format!("{}/oidc/logout?client_id=notes&post_logout_redirect_uri={encoded}", world.base());
+        let out = Visitor::new(&world.url).get(&out).await;
+        assert!(out.leaves_to.is_none() && out.status < 500, "logout {bad:?}: {} {:?}", out.status, out.leaves_to);
         // Parameters of other products, and the ones of ours that are shown.
         for place in ["/", "/activate", "/oidc/authorize"] {
             for name in

@@ -162,6 +162,7 @@ async fn an_imported_token_opens_a_login() {
 async fn imported_passcodes_are_written_as_the_file_says() {
     for on in BOTH {
         let world = World::at_this_time(on).await;
+        world.apply("[[tenant]]\ncode = \"acme\"\n[tenant.tokens]\nmax_per_user = 3\n").await;
         let shell = Shell::new(&world);
         let table = shell.file(
             "tokens.csv",

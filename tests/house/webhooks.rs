@@ -344,7 +344,7 @@ async fn what_the_service_notices_is_told_once() {
         let mut ada = Visitor::new(&world.url);
         let seen = after_password(&world, &mut ada, "ada", "correct horse battery staple").await;
         ada.press(&seen, "add-authenticator", &[]).await;
-        for _ in 0..200 {
+        for _ in 0..800 {
             if world.number("SELECT COUNT(*) AS n FROM outbox WHERE state = 'failed'").await == 1 {
                 break;
             }
