@@ -61,7 +61,7 @@ pub async fn seal_once(site: &Site, owner: CorrelationId, sweep: bool) -> anyhow
     let question = async |connection: &mut storage::Connection| {
         storage::audit_chain::waiting(until).ask(connection).await.map(|waiting| !waiting.is_empty())
     };
-    if !house.db.read(question).await? && !sweep {
+    if !house.db.look(question).await? && !sweep {
         return Ok(());
     }
     if !lease(site, "audit", owner, Duration::from_secs(10)).await? {
@@ -118,7 +118,7 @@ pub async fn look_once(site: &Site, owner: CorrelationId) -> anyhow::Result<()> 
 async fn place(settings: &Settings, code: Option<&str>) -> anyhow::Result<(Site, TenantId, TenantCode)> {
     let site = open(settings, Schema::Expect, Nature::default()).await?;
     let code = tenant(&site.house.db, code).await?;
-    let config = site.house.db.read(async |connection| tenants::config(connection, &code).await).await?;
+    let config = site.house.db.look(async |connection| tenants::config(connection, &code).await).await?;
     let config = config.with_context(|| format!("there is no tenant \"{code}\""))?;
     Ok((site, config.tenant.id, code))
 }

@@ -33,7 +33,7 @@ pub fn desk(site: &Site) -> Desk<'_> {
 /// # Errors
 /// If there is none with this code, or several and none is named.
 pub async fn tenant(db: &Db, named: Option<&str>) -> anyhow::Result<TenantCode> {
-    let codes = db.read(async |connection| tenants::codes(connection).await).await?;
+    let codes = db.look(async |connection| tenants::codes(connection).await).await?;
     match (named, codes.as_slice()) {
         (Some(named), codes) => {
             let found = codes.iter().find(|code| code.as_ref() == named);
@@ -91,7 +91,7 @@ pub async fn export(settings: &Settings, code: Option<&str>) -> anyhow::Result<S
 pub async fn list_keys(settings: &Settings, code: Option<&str>) -> anyhow::Result<Vec<String>> {
     let db = database(settings, Schema::Expect).await?;
     let code = tenant(&db, code).await?;
-    let keys = db.read(async |connection| match tenants::config(connection, &code).await? {
+    let keys = db.look(async |connection| match tenants::config(connection, &code).await? {
         Some(config) => signing_keys::of_tenant(connection, config.tenant.id).await,
         None => Ok(Vec::new()),
     });
@@ -172,7 +172,7 @@ pub async fn rotate(settings: &Settings, which: Rotate, code: Option<&str>) -> a
         Rotate::Signing | Rotate::Emergency => {
             let codes = match code {
                 Some(code) => vec![tenant(db, Some(code)).await?],
-                None => db.read(async |connection| tenants::codes(connection).await).await?,
+                None => db.look(async |connection| tenants::codes(connection).await).await?,
             };
             for code in codes {
                 let steps = match which {
@@ -271,7 +271,7 @@ pub async fn restore(settings: &Settings, file: &Path, replace: bool) -> anyhow:
 async fn opens(settings: &Settings, path: &Path) -> anyhow::Result<()> {
     let sealer = kek::sealer(&settings.key_encryption_keys, &Entropy::System)?;
     let db = Db::connect(&format!("sqlite://{}", path.display())).await?;
-    let root = db.read(async |connection| installation::root_sealed(connection).await).await;
+    let root = db.look(async |connection| installation::root_sealed(connection).await).await;
     db.close().await;
     let root = root.context("it is not a copy of a database of this program")?.context("it is empty")?;
     sealer.open(Place::installation("root_sealed"), &root).context("the key-encryption key is another one")?;

@@ -41,7 +41,7 @@ impl Place {
     async fn of(settings: &Settings, code: Option<&str>) -> anyhow::Result<Self> {
         let site = open(settings, Schema::Expect, Nature::default()).await?;
         let code = tenant(&site.house.db, code).await?;
-        let config = site.house.db.read(async |connection| tenants::config(connection, &code).await).await?;
+        let config = site.house.db.look(async |connection| tenants::config(connection, &code).await).await?;
         let config = config.with_context(|| format!("there is no tenant \"{code}\""))?;
         Ok(Self { site, config })
     }

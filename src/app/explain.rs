@@ -34,7 +34,7 @@ pub async fn run(
         Some(person) => explain(connection, asked, &person).await.map(Some),
         None => Ok(None),
     };
-    let told: Option<Explanation> = house.db.read(question).await?;
+    let told: Option<Explanation> = house.db.look(question).await?;
     let told =
         told.with_context(|| format!("there is no user \"{user}\"; `vestibule user list` shows who there is"))?;
     Ok(Said::lines(if json { vec![serde_json::to_string_pretty(&told)?] } else { told.lines() }))

@@ -19,8 +19,8 @@ use crate::storage::{self, tenants};
 /// If the database fails.
 pub async fn refresh(desk: &Desk<'_>) -> anyhow::Result<()> {
     let db = &desk.house.db;
-    for code in db.read(async |connection| tenants::codes(connection).await).await? {
-        let Some(config) = db.read(async |connection| tenants::config(connection, &code).await).await? else {
+    for code in db.look(async |connection| tenants::codes(connection).await).await? {
+        let Some(config) = db.look(async |connection| tenants::config(connection, &code).await).await? else {
             continue;
         };
         for application in &config.applications {

@@ -76,7 +76,7 @@ const fn agree(theirs: i64, ours: i64) -> bool {
 }
 
 async fn oldest_mail(site: &Site) -> Duration {
-    let oldest = site.house.db.read(async |connection| outbox::oldest_waiting(connection).await).await;
+    let oldest = site.house.db.look(async |connection| outbox::oldest_waiting(connection).await).await;
     oldest.ok().flatten().map_or(Duration::ZERO, |at| site.house.clock.now().since(at))
 }
 

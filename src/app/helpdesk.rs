@@ -102,7 +102,7 @@ impl Place {
     pub(super) async fn of(settings: &Settings, code: Option<&str>) -> anyhow::Result<Self> {
         let site = open(settings, Schema::Expect, Nature::default()).await?;
         let code = tenant(&site.house.db, code).await?;
-        let config = site.house.db.read(async |connection| tenants::config(connection, &code).await).await?;
+        let config = site.house.db.look(async |connection| tenants::config(connection, &code).await).await?;
         let config = config.with_context(|| format!("there is no tenant \"{code}\""))?;
         Ok(Self { tenant: config.tenant.id, config, site })
     }
@@ -117,7 +117,7 @@ impl Place {
 
     pub(super) async fn user(&self, name: &str) -> anyhow::Result<User> {
         let question = async |connection: &mut Connection| storage::users::named(connection, self.tenant, name).await;
-        let user = self.site.house.db.read(question).await?;
+        let user = self.site.house.db.look(question).await?;
         user.with_context(|| format!("there is no user \"{name}\"; `vestibule user list` shows who there is"))
     }
 
@@ -130,7 +130,7 @@ impl Place {
                 None => storage::tokens::with_serial(connection, self.tenant, &serial.to_uppercase()).await,
             }
         };
-        let token = self.site.house.db.read(question).await?;
+        let token = self.site.house.db.look(question).await?;
         token.with_context(|| format!("there is no authenticator {serial}; `vestibule token list` shows them"))
     }
 }

@@ -115,7 +115,7 @@ pub fn serve(
 ) -> anyhow::Result<impl Future<Output = ()>> {
     let factory = move || {
         let page = async |site: web::Data<Site>, metrics: web::Data<Metrics>| {
-            let oldest = site.house.db.read(async |connection| outbox::oldest_waiting(connection).await).await;
+            let oldest = site.house.db.look(async |connection| outbox::oldest_waiting(connection).await).await;
             let age = oldest.ok().flatten().map_or(Duration::ZERO, |at| site.house.clock.now().since(at));
             HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(metrics.text(age))
         };

@@ -87,9 +87,9 @@ async fn house(site: &Site) -> Vec<Checked> {
         Light::Green | Light::Amber => finding,
     }));
     let mut checked: Vec<Checked> = found.into_iter().map(|finding| Checked { tenant: None, finding }).collect();
-    let codes = house.db.read(async |connection| tenants::codes(connection).await).await.unwrap_or_default();
+    let codes = house.db.look(async |connection| tenants::codes(connection).await).await.unwrap_or_default();
     for code in codes {
-        let config = house.db.read(async |connection| tenants::config(connection, &code).await).await;
+        let config = house.db.look(async |connection| tenants::config(connection, &code).await).await;
         let Ok(Some(config)) = config else { continue };
         let found = match preflight::of_tenant(house, &config, house.clock.now()).await {
             Ok(found) => found,
@@ -217,7 +217,7 @@ async fn key(settings: &Settings, db: Option<&Db>) -> Finding {
     let version = sealer.current_version().to_string();
     let Some(db) = db else { return Finding::green(WHAT, version) };
     // Before the first migration there is no such table, and nothing that a key could fail to open.
-    match db.read(async |connection| installation::root_sealed(connection).await).await {
+    match db.look(async |connection| installation::root_sealed(connection).await).await {
         Ok(Some(root)) => {
             if let Err(error) = sealer.open(Place::installation("root_sealed"), &root) {
                 return Finding::red(WHAT, error.to_string(), TO_DO);

@@ -67,7 +67,7 @@ impl Place {
     async fn of(settings: &Settings, code: Option<&str>) -> anyhow::Result<Self> {
         let site = open(settings, Schema::Expect, Nature::default()).await?;
         let code = tenant(&site.house.db, code).await?;
-        let config = site.house.db.read(async |connection| tenants::config(connection, &code).await).await?;
+        let config = site.house.db.look(async |connection| tenants::config(connection, &code).await).await?;
         let config = config.with_context(|| format!("there is no tenant \"{code}\""))?;
         Ok(Self { site, config })
     }
@@ -75,7 +75,7 @@ impl Place {
     async fn user(&self, name: &str) -> anyhow::Result<User> {
         let tenant = self.config.tenant.id;
         let db = &self.site.house.db;
-        let user = db.read(async |connection| users::named(connection, tenant, name).await).await?;
+        let user = db.look(async |connection| users::named(connection, tenant, name).await).await?;
         user.with_context(|| format!("there is no user \"{name}\"; `vestibule user list` shows who there is"))
     }
 
@@ -88,7 +88,7 @@ impl Place {
         let tenant = self.config.tenant.id;
         let db = &self.site.house.db;
         let task =
-            db.read(async |connection| provisioning_tasks::with_number(connection, tenant, number).await).await?;
+            db.look(async |connection| provisioning_tasks::with_number(connection, tenant, number).await).await?;
         task.with_context(|| {
             format!("there is no provisioning task {number}; `vestibule provision list --all` shows them")
         })
@@ -97,7 +97,7 @@ impl Place {
     /// Everybody's user name.
     async fn names(&self) -> anyhow::Result<HashMap<UserId, String>> {
         let tenant = self.config.tenant.id;
-        let people = self.site.house.db.read(async |connection| users::all(connection, tenant).await).await?;
+        let people = self.site.house.db.look(async |connection| users::all(connection, tenant).await).await?;
         Ok(people.into_iter().map(|user| (user.id, user.username)).collect())
     }
 }
@@ -119,10 +119,10 @@ pub async fn create(settings: &Settings, code: Option<&str>, wanted: &Wanted) ->
     }
     if !wanted.groups.is_empty() {
         let groups = wanted.groups.iter().map(|name| place.group(name)).collect::<anyhow::Result<Vec<_>>>()?;
-        let memberships = db.read(async |connection| users::memberships(connection, tenant).await).await?;
+        let memberships = db.look(async |connection| users::memberships(connection, tenant).await).await?;
         let members: std::collections::HashSet<UserId> =
             memberships.into_iter().filter(|(_, group)| groups.contains(group)).map(|(user, _)| user).collect();
-        let all = db.read(async |connection| users::all(connection, tenant).await).await?;
+        let all = db.look(async |connection| users::all(connection, tenant).await).await?;
         people.extend(all.into_iter().filter(|user| members.contains(&user.id)));
     }
     let mut seen = std::collections::HashSet::new();
@@ -206,8 +206,8 @@ fn skipped_entry((user, why): &(User, Skipped)) -> Value {
 pub async fn list(settings: &Settings, code: Option<&str>, all: bool) -> anyhow::Result<Report> {
     let place = Place::of(settings, code).await?;
     let (db, tenant) = (&place.site.house.db, place.config.tenant.id);
-    let tasks = db.read(async |connection| provisioning_tasks::all(connection, tenant).await).await?;
-    let counts = db.read(async |connection| provisioning_tasks::counts(connection, tenant).await).await?;
+    let tasks = db.look(async |connection| provisioning_tasks::all(connection, tenant).await).await?;
+    let counts = db.look(async |connection| provisioning_tasks::counts(connection, tenant).await).await?;
     let (mut lines, mut entries) = (Vec::new(), Vec::new());
     for task in tasks {
         let count = |status| {
@@ -265,7 +265,7 @@ pub async fn show(settings: &Settings, code: Option<&str>, number: TaskNumber) -
     let place = Place::of(settings, code).await?;
     let (db, tenant) = (&place.site.house.db, place.config.tenant.id);
     let task = place.task(number).await?;
-    let people = db.read(async |connection| reservations::of_task(connection, tenant, number).await).await?;
+    let people = db.look(async |connection| reservations::of_task(connection, tenant, number).await).await?;
     let names = place.names().await?;
     let mut lines = vec![
         format!("task\t{number}"),
@@ -309,7 +309,7 @@ pub async fn show(settings: &Settings, code: Option<&str>, number: TaskNumber) -
 async fn serial(place: &Place, person: &Reservation) -> anyhow::Result<Option<String>> {
     let Some(token) = person.token else { return Ok(None) };
     let (db, tenant) = (&place.site.house.db, place.config.tenant.id);
-    let owned = db.read(async |connection| tokens::of_user(tenant, person.user).ask(connection).await).await?;
+    let owned = db.look(async |connection| tokens::of_user(tenant, person.user).ask(connection).await).await?;
     Ok(owned.into_iter().find(|owned| owned.id == token).map(|token| token.serial))
 }
 
@@ -329,7 +329,7 @@ pub async fn resend(
     let task = place.task(number).await?;
     anyhow::ensure!(task.removed_at.is_none(), "task {number} was removed; make a new one");
     let names = place.names().await?;
-    let mut people = db.read(async |connection| reservations::of_task(connection, tenant, number).await).await?;
+    let mut people = db.look(async |connection| reservations::of_task(connection, tenant, number).await).await?;
     if named.is_empty() {
         people.retain(|person| person.token.is_none() && person.status != Status::Removed);
         people.retain(|person| person.status != Status::Completed);
@@ -422,7 +422,7 @@ pub async fn list_rules(settings: &Settings, code: Option<&str>, run: bool) -> a
         lines.push(format!("mails on their way: {written}"));
         sent = Some(written);
     }
-    let standing = db.read(async |connection| rules::standing(connection, &place.config).await).await?;
+    let standing = db.look(async |connection| rules::standing(connection, &place.config).await).await?;
     let names = place.names().await?;
     let mail = &place.config.settings.enrollment_mail;
     let mut entries = Vec::new();

@@ -62,7 +62,7 @@ pub async fn round(site: &Site) -> storage::Result<Done> {
     let house = &site.house;
     let desk = Desk { house, actor: Actor::System, now: house.clock.now() };
     let mut done = Done::default();
-    for code in house.db.read(async |connection| tenants::codes(connection).await).await? {
+    for code in house.db.look(async |connection| tenants::codes(connection).await).await? {
         let realm = match house.realm(&code).await {
             Ok(Some(realm)) => realm,
             Ok(None) => continue,
@@ -85,7 +85,7 @@ async fn remind(desk: &Desk<'_>, realm: &Arc<Realm>) -> storage::Result<usize> {
     let Some(before) = realm.config.settings.enrollment_mail.reminder() else { return Ok(0) };
     let (db, tenant, now) = (&desk.house.db, realm.tenant(), desk.now);
     let until = now.plus(before);
-    let due = db.read(async |connection| reservations::unreminded(connection, tenant, now, until, BATCH).await).await?;
+    let due = db.look(async |connection| reservations::unreminded(connection, tenant, now, until, BATCH).await).await?;
     let mut reminded = 0;
     for place in due {
         let sent =
@@ -97,7 +97,7 @@ async fn remind(desk: &Desk<'_>, realm: &Arc<Realm>) -> storage::Result<usize> {
 
 async fn expire(desk: &Desk<'_>, realm: &Arc<Realm>) -> storage::Result<usize> {
     let (db, tenant, now) = (&desk.house.db, realm.tenant(), desk.now);
-    let due = db.read(async |connection| reservations::overdue(connection, tenant, now, BATCH).await).await?;
+    let due = db.look(async |connection| reservations::overdue(connection, tenant, now, BATCH).await).await?;
     let mut expired = 0;
     for place in due {
         let over =

@@ -64,7 +64,7 @@ pub async fn pass(settings: &Settings, code: Option<&str>, name: &str) -> anyhow
     let here = IpAddr::from([0, 0, 0, 0]);
     let question =
         async |connection: &mut Connection| recovery::prospect(&desk, connection, &place.config, &user, here).await;
-    let prospect = place.site.house.db.read(question).await?;
+    let prospect = place.site.house.db.look(question).await?;
     if let Offer::Refused(refusal) = prospect.vouched {
         anyhow::bail!(
             "a pass would not help {}: enrollment is not offered ({}); `vestibule user explain` tells more",
@@ -125,7 +125,7 @@ pub async fn temporary(
     let here = IpAddr::from([0, 0, 0, 0]);
     let question =
         async |connection: &mut Connection| recovery::prospect(&desk, connection, &place.config, &user, here).await;
-    let prospect = place.site.house.db.read(question).await?;
+    let prospect = place.site.house.db.look(question).await?;
     anyhow::ensure!(
         prospect.tokens != Tokens::Usable,
         "{} has an authenticator that works; suspend or revoke it first, `vestibule token list --user {0}` shows it",
@@ -169,7 +169,7 @@ pub async fn explain(settings: &Settings, code: Option<&str>, name: &str, addres
     let desk = desk(&place.site);
     let question =
         async |connection: &mut Connection| recovery::prospect(&desk, connection, &place.config, &user, address).await;
-    let found = place.site.house.db.read(question).await?;
+    let found = place.site.house.db.look(question).await?;
     let offer = match found.offer {
         Offer::Offered => "offered".to_owned(),
         Offer::AfterPassword => "offered once the password is proven".to_owned(),
@@ -211,7 +211,7 @@ pub async fn changes(settings: &Settings, code: Option<&str>, table: &str, count
     let place = Place::of(settings, code).await?;
     let tenant = place.config.tenant.id;
     let question = async |connection: &mut Connection| audit_list::settings_changes(connection, tenant, 200).await;
-    let found = place.site.house.db.read(question).await?;
+    let found = place.site.house.db.look(question).await?;
     let (mut lines, mut entries) = (Vec::new(), Vec::new());
     for change in found {
         let of = |side: &str| change.detail.get(side).and_then(|settings| settings.get(table)).cloned();

@@ -79,7 +79,7 @@ pub async fn round(site: &Site) -> storage::Result<usize> {
     let house = &site.house;
     let desk = Desk { house, actor: Actor::System, now: house.clock.now() };
     let mut paused = 0;
-    for code in house.db.read(async |connection| tenants::codes(connection).await).await? {
+    for code in house.db.look(async |connection| tenants::codes(connection).await).await? {
         let realm = match house.realm(&code).await {
             Ok(Some(realm)) => realm,
             Ok(None) => continue,

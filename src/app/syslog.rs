@@ -84,8 +84,8 @@ pub async fn once(site: &Site, owner: CorrelationId, settings: &SyslogSettings) 
         return Ok(0);
     }
     let (mut parts, mut messages) = (Vec::new(), Vec::new());
-    for code in house.db.read(async |connection| tenants::codes(connection).await).await? {
-        let Some(config) = house.db.read(async |connection| tenants::config(connection, &code).await).await? else {
+    for code in house.db.look(async |connection| tenants::codes(connection).await).await? {
+        let Some(config) = house.db.look(async |connection| tenants::config(connection, &code).await).await? else {
             continue;
         };
         let tenant = config.tenant.id;
@@ -123,7 +123,7 @@ async fn waiting(
     now: Timestamp,
 ) -> storage::Result<Option<(String, Lines)>> {
     let (db, tenant) = (&site.house.db, config.tenant.id);
-    let known = db.read(async |connection| log_positions::of(tenant, kind.id()).ask(connection).await).await?;
+    let known = db.look(async |connection| log_positions::of(tenant, kind.id()).ask(connection).await).await?;
     let Some(from) = known else {
         let begin = async |connection: &mut Connection| {
             let end = log_stream::end(connection, tenant, kind, now).await?;
@@ -135,7 +135,7 @@ async fn waiting(
     let place = (Some(from.as_str()), None);
     let read = async |connection: &mut Connection| log_stream::read(connection, config, kind, place, BATCH, now).await;
     // A position is one that was written here.
-    Ok(db.read(read).await?.ok().map(|lines| (from, lines)))
+    Ok(db.look(read).await?.ok().map(|lines| (from, lines)))
 }
 
 /// An entry as a message. Where it would be too long, values and details are left out: the log has them.

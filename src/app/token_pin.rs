@@ -30,11 +30,11 @@ pub struct NewPin<'a> {
 pub async fn new_pin(settings: &Settings, code: Option<&str>, wanted: NewPin<'_>) -> anyhow::Result<String> {
     let site = open(settings, Schema::Expect, Nature::default()).await?;
     let code = tenant(&site.house.db, code).await?;
-    let config = site.house.db.read(async |connection| tenants::config(connection, &code).await).await?;
+    let config = site.house.db.look(async |connection| tenants::config(connection, &code).await).await?;
     let config = config.with_context(|| format!("there is no tenant \"{code}\""))?;
     let serial = wanted.serial.trim().to_uppercase();
     let question = async |connection: &mut Connection| tokens::with_serial(connection, config.tenant.id, &serial).await;
-    let token = site.house.db.read(question).await?;
+    let token = site.house.db.look(question).await?;
     let token =
         token.with_context(|| format!("there is no authenticator {serial}; `vestibule token list` shows them"))?;
     let policy = config.settings.server_side_pin;

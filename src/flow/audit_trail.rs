@@ -48,7 +48,7 @@ pub type Verdict = std::result::Result<Found, Fault>;
 /// If the database fails.
 pub async fn seal(house: &House, now: Timestamp) -> storage::Result<u64> {
     let until = now.minus(SETTLED);
-    let waiting = house.db.read(async |connection| audit_chain::waiting(until).ask(connection).await).await?;
+    let waiting = house.db.look(async |connection| audit_chain::waiting(until).ask(connection).await).await?;
     let mut sealed = 0;
     for tenant in waiting {
         sealed += seal_until(house, tenant, until, now).await?;
@@ -86,7 +86,7 @@ pub async fn seal_until(house: &House, tenant: TenantId, until: Timestamp, now: 
 /// # Errors
 /// If the database fails.
 pub async fn seal_late(house: &House, now: Timestamp, span: Duration) -> storage::Result<u64> {
-    let tenants = house.db.read(async |connection| audit_chain::tenants().ask(connection).await).await?;
+    let tenants = house.db.look(async |connection| audit_chain::tenants().ask(connection).await).await?;
     let mut sealed = 0;
     for tenant in tenants {
         loop {
@@ -150,7 +150,7 @@ async fn append(
 
 /// The keys with which a virtual server signs checkpoints: the one that signs now, and all of them in public, for checking.
 async fn keys(house: &House, tenant: TenantId) -> Result<(Option<SigningKey>, Value)> {
-    let stored = house.db.read(async |connection| signing_keys::of_tenant(connection, tenant).await).await?;
+    let stored = house.db.look(async |connection| signing_keys::of_tenant(connection, tenant).await).await?;
     let mut current = None;
     let mut public = Vec::new();
     for row in stored.iter().filter(|row| row.purpose == KeyPurpose::Audit) {
@@ -184,9 +184,9 @@ pub fn opened(keys: &KeySet, typ: &str, text: &str) -> Option<Value> {
 /// # Errors
 /// If the database fails or a key does not open.
 pub async fn sign_due(house: &House, now: Timestamp) -> Result<()> {
-    let tenants = house.db.read(async |connection| audit_chain::tenants().ask(connection).await).await?;
+    let tenants = house.db.look(async |connection| audit_chain::tenants().ask(connection).await).await?;
     for tenant in tenants {
-        let state = house.db.read(async |connection| audit_chain::state(tenant).ask(connection).await).await?;
+        let state = house.db.look(async |connection| audit_chain::state(tenant).ask(connection).await).await?;
         let Some(state) = state else { continue };
         let (signed, at) = state.signed;
         let new = state.head.number - signed;
@@ -203,7 +203,7 @@ pub async fn sign_due(house: &House, now: Timestamp) -> Result<()> {
 /// # Errors
 /// If the database fails or a key does not open.
 pub async fn sign(house: &House, tenant: TenantId, now: Timestamp) -> Result<bool> {
-    let state = house.db.read(async |connection| audit_chain::state(tenant).ask(connection).await).await?;
+    let state = house.db.look(async |connection| audit_chain::state(tenant).ask(connection).await).await?;
     let Some(state) = state.filter(|state| state.head.number > state.signed.0) else { return Ok(true) };
     let (Some(key), _) = keys(house, tenant).await? else { return Ok(false) };
     let claims =
@@ -313,7 +313,7 @@ async fn verify_once(
         Err(fault) => return Ok(Err(fault)),
     };
     let before = now.micros().saturating_sub(LATEST).min(state.seen.0.saturating_add(1));
-    let strangers = db.read(async |connection| {
+    let strangers = db.look(async |connection| {
         let Some(stranger) = audit_chain::late(tenant, i64::MIN, before, 1).ask(connection).await?.pop() else {
             return Ok(None);
         };
@@ -359,7 +359,7 @@ async fn base(
     if base == 0 {
         return Ok(Ok(Head::beginning(tenant)));
     }
-    let signed = house.db.read(async |connection| audit_chain::checkpoint_before(tenant, base).ask(connection).await);
+    let signed = house.db.look(async |connection| audit_chain::checkpoint_before(tenant, base).ask(connection).await);
     let signed = signed.await?.filter(|signed| signed.number == base);
     let claims = signed.and_then(|signed| open(CHECKPOINT_TYPE, &signed.jwt));
     let checkpoint = claims.and_then(|claims| serde_json::from_value::<Checkpoint>(claims).ok());
@@ -375,7 +375,7 @@ async fn base(
 /// # Errors
 /// If the database fails or a key does not open.
 pub async fn verify_all(house: &House, now: Timestamp) -> Result<Vec<(TenantId, Fault)>> {
-    let tenants = house.db.read(async |connection| audit_chain::tenants().ask(connection).await).await?;
+    let tenants = house.db.look(async |connection| audit_chain::tenants().ask(connection).await).await?;
     let mut wrong = Vec::new();
     for tenant in tenants {
         if let Err(fault) = verify_and_remember(house, tenant, Pace::Gentle, now).await? {
@@ -392,7 +392,7 @@ pub async fn verify_all(house: &House, now: Timestamp) -> Result<Vec<(TenantId, 
 pub async fn verify_and_remember(house: &House, tenant: TenantId, pace: Pace, now: Timestamp) -> Result<Verdict> {
     let verdict = verify(house, tenant, &BTreeMap::new(), pace, now).await?;
     let fault = verdict.as_ref().err().map(ToString::to_string);
-    let known = house.db.read(async |connection| audit_chain::state(tenant).ask(connection).await).await?;
+    let known = house.db.look(async |connection| audit_chain::state(tenant).ask(connection).await).await?;
     let known = known.and_then(|state| state.checked).and_then(|(_, fault)| fault);
     house.db.write(async |connection| audit_chain::checked(connection, tenant, now, fault.as_deref()).await).await?;
     // What was wrong at the look before has been told of.

@@ -38,7 +38,7 @@ pub async fn of_tenant(house: &House, config: &TenantConfig, now: Timestamp) -> 
         let certificates = ending(connection, config, now).await?;
         Ok([groups, people, mail, cases, drift, certificates])
     };
-    findings.extend(house.db.read(question).await?.into_iter().flatten());
+    findings.extend(house.db.look(question).await?.into_iter().flatten());
     findings.push(secrets(config, now));
     Ok(findings)
 }

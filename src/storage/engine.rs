@@ -170,6 +170,19 @@ impl Db {
         }
     }
 
+    /// As [`Db::read`], for questions that may take a while: lists, counts, reports, what jobs look for. On SQLite they never have
+    /// the connection that writes, which a question of [`Db::read`] has where it finds it free: whoever looks through a list
+    /// must not keep people from logging in.
+    ///
+    /// # Errors
+    /// What `question` reports, or what the engine does.
+    pub async fn look<T>(&self, question: impl AsyncFnOnce(&mut Connection) -> Result<T>) -> Result<T> {
+        match &*self.0 {
+            Kind::Sqlite(file) => file.look(question).await,
+            Kind::MySql(server) => Box::pin(server.read(question)).await,
+        }
+    }
+
     /// Whether the database answers within two seconds, and its disk has not failed.
     pub async fn answers(&self) -> bool {
         if let Kind::Sqlite(file) = &*self.0

@@ -107,6 +107,12 @@ impl Sqlite {
             sqlite(connection)?.reading = true;
             return question(connection).await;
         }
+        self.look(question).await
+    }
+
+    /// Runs `question` beside the connection that writes.
+    pub(super) async fn look<T>(&self, question: impl AsyncFnOnce(&mut Connection) -> Result<T>) -> Result<T> {
+        self.syncer()?;
         let waiting = self.shelf().pop();
         let mut reader = match waiting {
             Some(reader) => reader,

@@ -72,7 +72,7 @@ async fn list(program: Program, Query(paging): Query<Paging>) -> Answer {
     };
     let most = i64::try_from(limit).unwrap_or(i64::MAX) + 1;
     let read =
-        program.call.site.house.db.read(async |connection| alerts::page(tenant, &place, most).ask(connection).await);
+        program.call.site.house.db.look(async |connection| alerts::page(tenant, &place, most).ask(connection).await);
     let mut found = read.await?;
     let more = found.len() > limit;
     found.truncate(limit);

@@ -146,7 +146,7 @@ const fn protocol(application: &Application) -> &'static str {
 async fn view(program: &Program, application: &Application) -> Result<ApplicationView, Problem> {
     let config = configured(program).await?;
     let house = &program.call.site.house;
-    let says = house.db.read(async |connection| applications::draft_of(connection, &config, application).await).await?;
+    let says = house.db.look(async |connection| applications::draft_of(connection, &config, application).await).await?;
     Ok(ApplicationView { id: application.id.to_string(), protocol: protocol(application), says })
 }
 

@@ -117,7 +117,7 @@ async fn show(program: Program, Query(wanted): Query<Wanted>) -> Answer {
             (person, _) => Ok(Err(person.is_some())),
         }
     };
-    match house.db.read(question).await? {
+    match house.db.look(question).await? {
         Ok(told) => Ok(ok(&told)),
         Err(known) => {
             let problem = |field: &str| FieldProblem { field: field.to_owned(), message: "there is none".to_owned() };
@@ -140,7 +140,7 @@ async fn views(program: &Program, cases: Vec<TestCase>) -> Result<Vec<TestCaseVi
         }
         Ok(views)
     };
-    Ok(house.db.read(question).await?)
+    Ok(house.db.look(question).await?)
 }
 
 async fn view(program: &Program, case: TestCase) -> Result<TestCaseView, Problem> {
@@ -149,14 +149,14 @@ async fn view(program: &Program, case: TestCase) -> Result<TestCaseView, Problem
 
 async fn cases(program: Program) -> Answer {
     let tenant = program.call.realm.tenant();
-    let all = program.call.site.house.db.read(async |connection| stored::all(tenant).ask(connection).await).await?;
+    let all = program.call.site.house.db.look(async |connection| stored::all(tenant).ask(connection).await).await?;
     Ok(ok(&Page { items: views(&program, all).await?, next: None }))
 }
 
 async fn case(program: Program, Named(id): Named<TestCaseId>) -> Answer {
     let tenant = program.call.realm.tenant();
     let house = &program.call.site.house;
-    let found = house.db.read(async |connection| stored::with_id(tenant, id).ask(connection).await).await?;
+    let found = house.db.look(async |connection| stored::with_id(tenant, id).ask(connection).await).await?;
     let found = found.ok_or_else(Problem::not_found)?;
     Ok(versioned(found.version, &view(&program, found).await?))
 }

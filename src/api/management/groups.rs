@@ -80,14 +80,14 @@ async fn list(program: Program, Query(search): Query<Search>) -> Answer {
     let question = async |connection: &mut Connection| {
         groups::search(connection, tenant, &start, paging.after.as_deref(), limit).await
     };
-    let (found, next) = program.call.site.house.db.read(question).await?;
+    let (found, next) = program.call.site.house.db.look(question).await?;
     Ok(ok(&Page { items: found.iter().map(|one| view(one, None)).collect(), next }))
 }
 
 async fn group(program: &Program, id: GroupId) -> Result<Listed, Problem> {
     let tenant = program.call.realm.tenant();
     let question = async |connection: &mut Connection| groups::one(tenant, id).ask(connection).await;
-    program.call.site.house.db.read(question).await?.ok_or_else(Problem::not_found)
+    program.call.site.house.db.look(question).await?.ok_or_else(Problem::not_found)
 }
 
 async fn whole(program: &Program, id: GroupId) -> Result<(i64, GroupView), Problem> {

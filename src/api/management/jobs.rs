@@ -171,7 +171,7 @@ async fn list(program: Program, Query(paging): Query<Paging>) -> Answer {
     let wrong = || Problem::new(400, "malformed", "after must be the `next` of a page before");
     let after = paging.after.as_deref().map(|after| after.parse::<JobId>().map_err(|_| wrong())).transpose()?;
     let question = async |connection: &mut Connection| jobs::newest(tenant, after, limit).ask(connection).await;
-    let found = program.call.site.house.db.read(question).await?;
+    let found = program.call.site.house.db.look(question).await?;
     let next = found.last().filter(|_| found.len() == limit as usize).map(|job| job.id.to_string());
     let seen = found.iter().filter(|job| program.permissions.may(job.work.module().needs(Deed::Access)));
     Ok(ok(&Page { items: seen.map(view).collect(), next }))
@@ -181,7 +181,7 @@ async fn list(program: Program, Query(paging): Query<Paging>) -> Answer {
 async fn job(program: &Program, id: JobId) -> Result<Job, Problem> {
     let tenant = program.call.realm.tenant();
     let question = async |connection: &mut Connection| jobs::one(tenant, id).ask(connection).await;
-    let found = program.call.site.house.db.read(question).await?;
+    let found = program.call.site.house.db.look(question).await?;
     let seen = found.filter(|job| program.permissions.may(job.work.module().needs(Deed::Access)));
     seen.ok_or_else(Problem::not_found)
 }
@@ -197,7 +197,7 @@ async fn results(program: Program, Named(id): Named<JobId>, Query(paging): Query
     let after = paging.after.as_deref().map(|after| after.parse::<i64>().map_err(|_| wrong())).transpose()?;
     let question =
         async |connection: &mut Connection| jobs::rows(connection, job.tenant, job.id, after.unwrap_or(0), limit).await;
-    let rows = program.call.site.house.db.read(question).await?;
+    let rows = program.call.site.house.db.look(question).await?;
     let next = rows.last().filter(|_| rows.len() == limit as usize).map(|row| row.number.to_string());
     let item =
         |row: jobs::JobRow| JobResult { number: row.number, name: row.name, result: row.outcome, detail: row.detail };

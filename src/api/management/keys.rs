@@ -89,7 +89,7 @@ fn view(key: &ApiKey) -> KeyView {
 
 async fn list(program: Program) -> Answer {
     let tenant = program.call.realm.tenant();
-    let keys = program.call.site.house.db.read(async |connection| stored::keys(connection, tenant).await).await?;
+    let keys = program.call.site.house.db.look(async |connection| stored::keys(connection, tenant).await).await?;
     Ok(ok(&Page { items: keys.iter().map(view).collect(), next: None }))
 }
 

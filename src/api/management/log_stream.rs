@@ -91,7 +91,7 @@ async fn stream(program: &Program, span: &Span, kind: Kind) -> Answer {
     let (config, house, now) = (&program.call.realm.config, &program.call.site.house, program.now());
     let place = (span.after.as_deref(), from);
     let read =
-        house.db.read(async |connection| log_stream::read(connection, config, kind, place, limit, now).await).await?;
+        house.db.look(async |connection| log_stream::read(connection, config, kind, place, limit, now).await).await?;
     let lines = read.map_err(|_| malformed("after is no cursor of this log"))?;
     if span.after.is_none() {
         // Once, and not at every call: the audit log would grow by being read.

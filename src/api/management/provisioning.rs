@@ -221,7 +221,7 @@ async fn list(program: Program, Query(paging): Query<Paging>) -> Answer {
         }
         Ok(found)
     };
-    let found = program.call.site.house.db.read(question).await?;
+    let found = program.call.site.house.db.look(question).await?;
     let last = found.last().filter(|_| found.len() == limit as usize);
     let next = last.map(|(task, _)| format!("{}-{}", task.started_at.micros(), task.number));
     Ok(ok(&Page { items: found.iter().map(|(task, counts)| view(task, counts)).collect(), next }))
@@ -234,7 +234,7 @@ async fn task(program: &Program, number: TaskNumber) -> Result<(Task, Vec<(Statu
         let counts = provisioning_tasks::counts_of(connection, tenant, number).await?;
         Ok(Some((task, counts)))
     };
-    program.call.site.house.db.read(question).await?.ok_or_else(Problem::not_found)
+    program.call.site.house.db.look(question).await?.ok_or_else(Problem::not_found)
 }
 
 async fn show(program: Program, Named(number): Named<TaskNumber>) -> Answer {
@@ -253,7 +253,7 @@ async fn people(program: Program, Named(number): Named<TaskNumber>, Query(paging
     let question = async |connection: &mut Connection| {
         reservations::page_of_task(connection, task.tenant, task.number, after, limit).await
     };
-    let found = program.call.site.house.db.read(question).await?;
+    let found = program.call.site.house.db.look(question).await?;
     let last = found.last().filter(|_| found.len() == limit as usize);
     let next = last.map(|(place, _)| format!("{}-{}", place.status.id(), place.id));
     let items = found
@@ -297,7 +297,7 @@ async fn make(program: Program, Body(draft): Body<TaskDraft>) -> Answer {
             let question = async |connection: &mut Connection| {
                 groups::members_after(tenant, group, after, 2000).ask(connection).await
             };
-            let some = program.call.site.house.db.read(question).await?;
+            let some = program.call.site.house.db.look(question).await?;
             let Some((last, _)) = some.last() else { break };
             after = Some(*last);
             for (id, name) in some.into_iter().filter(|(id, _)| seen.insert(*id)) {
@@ -351,7 +351,7 @@ async fn remove(program: Program, Named(number): Named<TaskNumber>) -> Answer {
 async fn place(program: &Program, id: ReservationId) -> Result<crate::domain::reservation::Reservation, Problem> {
     let tenant = program.call.realm.tenant();
     let question = async |connection: &mut Connection| reservations::with_id(tenant, id).ask(connection).await;
-    let found = program.call.site.house.db.read(question).await?.ok_or_else(Problem::not_found)?;
+    let found = program.call.site.house.db.look(question).await?.ok_or_else(Problem::not_found)?;
     let beyond = accounts::is_beyond(&program.call.realm.config, &program.permissions, found.user);
     if beyond { Err(users::beyond()) } else { Ok(found) }
 }

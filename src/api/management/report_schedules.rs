@@ -97,13 +97,13 @@ fn view(program: &Program, schedule: &Schedule) -> ScheduleView {
 
 async fn found(program: &Program, id: ScheduleId) -> Result<Schedule, Problem> {
     let tenant = program.call.realm.tenant();
-    let read = program.call.site.house.db.read(async |connection| stored::with_id(tenant, id).ask(connection).await);
+    let read = program.call.site.house.db.look(async |connection| stored::with_id(tenant, id).ask(connection).await);
     read.await?.ok_or_else(Problem::not_found)
 }
 
 async fn list(program: Program) -> Answer {
     let tenant = program.call.realm.tenant();
-    let read = program.call.site.house.db.read(async |connection| stored::all(tenant).ask(connection).await);
+    let read = program.call.site.house.db.look(async |connection| stored::all(tenant).ask(connection).await);
     Ok(ok(&Page { items: read.await?.iter().map(|schedule| view(&program, schedule)).collect(), next: None }))
 }
 
@@ -147,7 +147,7 @@ async fn runs(program: Program, Query(paging): Query<Paging>) -> Answer {
     };
     let most = i64::try_from(limit).unwrap_or(i64::MAX) + 1;
     let read =
-        program.call.site.house.db.read(async |connection| stored::runs(tenant, after, most).ask(connection).await);
+        program.call.site.house.db.look(async |connection| stored::runs(tenant, after, most).ask(connection).await);
     let mut found: Vec<Run> = read.await?;
     let more = found.len() > limit;
     found.truncate(limit);

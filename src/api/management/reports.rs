@@ -213,7 +213,7 @@ async fn list(program: &Program, request: &HttpRequest, kind: Kind) -> Answer {
     let (config, now) = (&program.call.realm.config, program.now());
     let asked = known(kind, query)?;
     let read =
-        program.call.site.house.db.read(async |connection| {
+        program.call.site.house.db.look(async |connection| {
             reports::page(connection, config, kind, &asked, after.as_deref(), limit, now).await
         });
     match read.await? {
@@ -240,7 +240,7 @@ async fn export(
     let look = site
         .house
         .db
-        .read(async |connection| reports::page(connection, &realm.config, kind, &asked, None, 1, now).await);
+        .look(async |connection| reports::page(connection, &realm.config, kind, &asked, None, 1, now).await);
     look.await?.map_err(|wrong| unreadable(&wrong))?;
     reports::exported(&program.desk(), realm.tenant(), kind, &asked).await?;
     let name = format!("{path}-{}", realm.code());
@@ -257,7 +257,7 @@ async fn report(program: Program, path: web::Path<(String, String, String)>) -> 
     let kind = files::Kind::named(&form).ok_or_else(Problem::not_found)?;
     let (tenant, now) = (program.call.realm.tenant(), program.now());
     let read =
-        program.call.site.house.db.read(async |connection| reports::report(connection, tenant, report, now).await);
+        program.call.site.house.db.look(async |connection| reports::report(connection, tenant, report, now).await);
     let rows = read.await?;
     lists::exported(&program.desk(), tenant, report.id, &[]).await?;
     Ok(files::whole(kind, report.id, report.columns, &rows))
@@ -280,7 +280,7 @@ fn unreadable(wrong: &[Wrong]) -> Problem {
 
 async fn state(program: &Program) -> Answer {
     let tenant = program.call.realm.tenant();
-    let read = program.call.site.house.db.read(async |connection| audit_chain::state(tenant).ask(connection).await);
+    let read = program.call.site.house.db.look(async |connection| audit_chain::state(tenant).ask(connection).await);
     let state = read.await?.unwrap_or_else(|| audit_chain::State::beginning(tenant));
     let (checked_at, fault) = match state.checked {
         Some((at, fault)) => (time(Some(at)), fault),
@@ -314,7 +314,7 @@ async fn activity(program: Program, super::io::Query(span): super::io::Query<Spa
     };
     let (tenant, now) = (program.call.realm.tenant(), program.now());
     let read =
-        program.call.site.house.db.read(async |connection| reports::activity(connection, tenant, span, now).await);
+        program.call.site.house.db.look(async |connection| reports::activity(connection, tenant, span, now).await);
     let Activity { steps, logins: [good, failed, denied], lockouts, enrollments, .. } = read.await?;
     let number = |line: &[i64], at: usize| line.get(at).copied().unwrap_or(0);
     let step = |(at, begins): (usize, &crate::domain::timestamp::Timestamp)| Step {
@@ -335,13 +335,13 @@ fn named(columns: &[&str], rows: Vec<Vec<String>>) -> Page<Entry> {
 
 async fn tokens(program: Program) -> Answer {
     let tenant = program.call.realm.tenant();
-    let read = program.call.site.house.db.read(async |connection| reports::tokens_by_state(connection, tenant).await);
+    let read = program.call.site.house.db.look(async |connection| reports::tokens_by_state(connection, tenant).await);
     Ok(ok(&named(&["type", "state", "tokens"], read.await?)))
 }
 
 async fn operators(program: Program) -> Answer {
     let (tenant, from) =
         (program.call.realm.tenant(), program.now().minus(std::time::Duration::from_secs(30 * 86_400)));
-    let read = program.call.site.house.db.read(async |connection| reports::operators(connection, tenant, from).await);
+    let read = program.call.site.house.db.look(async |connection| reports::operators(connection, tenant, from).await);
     Ok(ok(&named(&["who", "kind", "action", "times"], read.await?)))
 }

@@ -311,14 +311,14 @@ async fn list(program: Program, Query(search): Query<Search>) -> Answer {
     let question = async |connection: &mut Connection| {
         tokens::search(connection, tenant, &filter, paging.after.as_deref(), limit).await
     };
-    let found = program.call.site.house.db.read(question).await?;
+    let found = program.call.site.house.db.look(question).await?;
     Ok(ok(&Page { items: found.entries.iter().map(|one| view(one, false)).collect(), next: found.next }))
 }
 
 async fn counts(program: Program) -> Answer {
     let tenant = program.call.realm.tenant();
     let question = async |connection: &mut Connection| tokens::counts(connection, tenant).await;
-    let found = program.call.site.house.db.read(question).await?;
+    let found = program.call.site.house.db.look(question).await?;
     let count = |(kind, state, count): (Kind, State, i64)| Count { kind: kind.id(), state: state.id(), count };
     Ok(ok(&Page { items: found.into_iter().map(count).collect(), next: None }))
 }
@@ -333,7 +333,7 @@ async fn token(program: &Program, serial: &str) -> Result<Listed, Problem> {
         };
         Ok(Some(Listed { token, username: owner.map(|user| user.username) }))
     };
-    program.call.site.house.db.read(question).await?.ok_or_else(Problem::not_found)
+    program.call.site.house.db.look(question).await?.ok_or_else(Problem::not_found)
 }
 
 fn is_beyond(program: &Program, user: UserId) -> bool {
@@ -403,7 +403,7 @@ async fn selection(program: Program, Body(wanted): Body<Selection>, what: &'stat
         }
         Ok(rows)
     };
-    let rows = program.call.site.house.db.read(question).await?;
+    let rows = program.call.site.house.db.look(question).await?;
     let address = program.call.visit.address.to_string();
     let job = jobs::begin(&program.desk(), tenant, &address, &Work::Tokens(deed), &rows).await?;
     Ok(begun(job))
@@ -451,7 +451,7 @@ async fn assign(program: Program, Named(serial): Named<String>, Body(wanted): Bo
     let token = changeable(&program, &serial).await?;
     let tenant = program.call.realm.tenant();
     let found =
-        program.call.site.house.db.read(async |connection| users::with_id(connection, tenant, wanted.user).await);
+        program.call.site.house.db.look(async |connection| users::with_id(connection, tenant, wanted.user).await);
     let user = found.await?.ok_or_else(|| Problem::field("user", "is none that there is"))?;
     if is_beyond(&program, user.id) {
         return Err(beyond());

@@ -383,7 +383,7 @@ async fn list(program: Program, Query(search): Query<Search>) -> Answer {
     let question = async |connection: &mut Connection| {
         people::search(connection, tenant, &filter, paging.after.as_deref(), limit, now).await
     };
-    let found = program.call.site.house.db.read(question).await?;
+    let found = program.call.site.house.db.look(question).await?;
     Ok(ok(&Page { items: found.entries.iter().map(|one| view(one, &program, None)).collect(), next: found.next }))
 }
 
@@ -393,7 +393,7 @@ async fn seen(program: &Program, id: UserId) -> Result<(i64, UserView), Problem>
         let Some(listed) = people::one(tenant, id).ask(connection).await? else { return Ok(None) };
         Ok(Some((listed, users::groups_of(connection, tenant, id).await?)))
     };
-    let found = program.call.site.house.db.read(question).await?;
+    let found = program.call.site.house.db.look(question).await?;
     let (listed, groups) = found.ok_or_else(Problem::not_found)?;
     Ok((listed.version, view(&listed, program, Some(groups))))
 }
@@ -411,7 +411,7 @@ pub fn beyond() -> Problem {
 /// The account, if this key may change it.
 async fn account(program: &Program, id: UserId) -> Result<User, Problem> {
     let tenant = program.call.realm.tenant();
-    let found = program.call.site.house.db.read(async |connection| users::with_id(connection, tenant, id).await);
+    let found = program.call.site.house.db.look(async |connection| users::with_id(connection, tenant, id).await);
     let user = found.await?.ok_or_else(Problem::not_found)?;
     if accounts::is_beyond(&program.call.realm.config, &program.permissions, id) { Err(beyond()) } else { Ok(user) }
 }
@@ -537,7 +537,7 @@ async fn list_sessions(program: Program, Named(id): Named<UserId>) -> Answer {
         let Some(user) = users::with_id(connection, tenant, id).await? else { return Ok(None) };
         Ok(Some((user, sessions::described_of(tenant, id).ask(connection).await?)))
     };
-    let found = program.call.site.house.db.read(question).await?;
+    let found = program.call.site.house.db.look(question).await?;
     let (user, found) = found.ok_or_else(Problem::not_found)?;
     let settings = program.call.realm.config.settings.session;
     let alive = found.iter().filter(|one| one.session.alive(settings, user.security_version, program.now()));
@@ -555,7 +555,7 @@ async fn history(program: Program, Named(id): Named<UserId>) -> Answer {
     let tenant = program.call.realm.tenant();
     let question =
         async |connection: &mut Connection| audit::newest_about(tenant, &id.to_string(), 100).ask(connection).await;
-    let found = program.call.site.house.db.read(question).await?;
+    let found = program.call.site.house.db.look(question).await?;
     let view = |event: crate::domain::audit::chain::Entry| HistoryView {
         at: Timestamp::from_micros(event.at).rfc3339(),
         action: event.action,
@@ -576,7 +576,7 @@ async fn end_sessions(program: Program, Named(id): Named<UserId>) -> Answer {
 
 async fn end_session(program: Program, Named(id): Named<SessionId>) -> Answer {
     let (desk, tenant) = (program.desk(), program.call.realm.tenant());
-    let found = desk.house.db.read(async |connection| sessions::with_id(connection, tenant, id).await).await?;
+    let found = desk.house.db.look(async |connection| sessions::with_id(connection, tenant, id).await).await?;
     let session = found.ok_or_else(Problem::not_found)?;
     account(&program, session.user).await?;
     desk.house.db.write(async |connection| session::ended_by(&desk, connection, &session).await).await?;
@@ -664,7 +664,7 @@ pub async fn rows(program: &Program, ids: &[UserId]) -> Result<Vec<NewRow>, Prob
         }
         Ok(rows)
     };
-    Ok(program.call.site.house.db.read(question).await?)
+    Ok(program.call.site.house.db.look(question).await?)
 }
 
 async fn selection(program: Program, Body(wanted): Body<Selection>, deed: &'static str) -> Answer {

@@ -144,13 +144,13 @@ fn view(webhook: &Webhook) -> WebhookView {
 
 async fn found(program: &Program, id: WebhookId) -> Result<Webhook, Problem> {
     let tenant = program.call.realm.tenant();
-    let read = program.call.site.house.db.read(async |connection| webhooks::with_id(tenant, id).ask(connection).await);
+    let read = program.call.site.house.db.look(async |connection| webhooks::with_id(tenant, id).ask(connection).await);
     read.await?.ok_or_else(Problem::not_found)
 }
 
 async fn list(program: Program) -> Answer {
     let tenant = program.call.realm.tenant();
-    let read = program.call.site.house.db.read(async |connection| webhooks::all(tenant).ask(connection).await);
+    let read = program.call.site.house.db.look(async |connection| webhooks::all(tenant).ask(connection).await);
     Ok(ok(&Page { items: read.await?.iter().map(view).collect(), next: None }))
 }
 
@@ -209,7 +209,7 @@ async fn deliveries(program: Program, Named(id): Named<WebhookId>, Query(paging)
         .site
         .house
         .db
-        .read(async |connection| webhooks::of_webhook(tenant, id, after, most).ask(connection).await);
+        .look(async |connection| webhooks::of_webhook(tenant, id, after, most).ask(connection).await);
     let mut sent: Vec<Delivery> = read.await?;
     let more = sent.len() > limit;
     sent.truncate(limit);

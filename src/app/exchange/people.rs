@@ -55,7 +55,7 @@ pub async fn import(settings: &Settings, asked: &UserImport) -> anyhow::Result<S
         };
         let outcomes = match storing {
             Storing::Really => batch(db, work).await?,
-            Storing::Dry => db.read(work).await?,
+            Storing::Dry => db.look(work).await?,
         };
         told.extend(some.iter().zip(outcomes).map(|((spot, it), outcome)| (*spot, Ok((it.username.clone(), outcome)))));
         done += some.len();
@@ -175,7 +175,7 @@ pub async fn export(settings: &Settings, asked: &UserExport) -> anyhow::Result<S
     let question = async |connection: &mut Connection| {
         Ok((users::all(connection, tenant).await?, users::memberships(connection, tenant).await?))
     };
-    let (people, memberships) = place.site.house.db.read(question).await?;
+    let (people, memberships) = place.site.house.db.look(question).await?;
     let mut names: HashMap<_, Vec<&str>> = HashMap::new();
     for (user, group) in memberships {
         names.entry(user).or_default().extend(place.config.group_name(group));

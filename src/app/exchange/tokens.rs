@@ -66,7 +66,7 @@ pub async fn import(settings: &Settings, asked: &TokenImport) -> anyhow::Result<
         let work = async |connection: &mut Connection| stock::import(&desk, connection, tenant, &tokens, how).await;
         let outcomes = match how.storing {
             Storing::Really => batch(db, work).await?,
-            Storing::Dry => db.read(work).await?,
+            Storing::Dry => db.look(work).await?,
         };
         for ((spot, it), outcome) in some.iter().zip(outcomes) {
             let result = match outcome {

@@ -21,7 +21,7 @@ pub async fn list(settings: &Settings, code: Option<&str>, most: u32, as_json: b
         }
         Ok(with_delivery)
     };
-    let found = place.site.house.db.read(question).await?;
+    let found = place.site.house.db.look(question).await?;
     if as_json {
         let all: Vec<_> = found
             .iter()

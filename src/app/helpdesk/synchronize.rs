@@ -21,7 +21,7 @@ pub async fn resync(settings: &Settings, code: Option<&str>, serial: &str) -> an
     let place = Place::of(settings, code).await?;
     let serial = serial.trim().to_uppercase();
     let db = &place.site.house.db;
-    let found = db.read(async |connection: &mut Connection| {
+    let found = db.look(async |connection: &mut Connection| {
         let code = tenants::code_of(place.tenant).ask(connection).await?;
         let config = match &code {
             Some(code) => tenants::config(connection, code).await?,

@@ -61,7 +61,7 @@ async fn history(settings: &Settings, of: &OfKind, limit: u32) -> anyhow::Result
         let question = async |connection: &mut Connection| {
             template_changes::last_of(place.tenant, kind, limit).ask(connection).await
         };
-        all.extend(place.site.house.db.read(question).await?.into_iter().map(|change| (kind, change)));
+        all.extend(place.site.house.db.look(question).await?.into_iter().map(|change| (kind, change)));
     }
     if of.shape.json {
         let changes: Vec<Value> = all
@@ -121,7 +121,7 @@ async fn outdated(settings: &Settings, of: &OfKind, part: &Part) -> anyhow::Resu
         let question = async |connection: &mut Connection| {
             tokens::outdated(place.tenant, (this, version), page.next.as_deref(), limit).ask(connection).await
         };
-        let found = place.site.house.db.read(question).await?;
+        let found = place.site.house.db.look(question).await?;
         let whole = found.len() < usize::try_from(limit).unwrap_or(usize::MAX);
         page.next = found.last().map(|last| last.token.serial.clone());
         page.entries.extend(found);
@@ -162,7 +162,7 @@ async fn ask_again(
                     let part = tokens::LONGEST_PAGE;
                     tokens::outdated(place.tenant, (kind, version), after.as_deref(), part).ask(connection).await
                 };
-                let found = db.read(question).await?;
+                let found = db.look(question).await?;
                 let Some(last) = found.last() else { break };
                 after = Some(last.token.serial.clone());
                 let tokens: Vec<_> = found.into_iter().map(|listed| listed.token).collect();

@@ -79,7 +79,7 @@ async fn list(settings: &Settings, asked: List) -> anyhow::Result<Said> {
         let question = async |connection: &mut Connection| {
             tokens::search(connection, place.tenant, &filter, page.next.as_deref(), limit).await
         };
-        let found = place.site.house.db.read(question).await?;
+        let found = place.site.house.db.look(question).await?;
         page.entries.extend(found.entries);
         page.next = found.next;
         let enough = !asked.part.all && page.entries.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
@@ -119,7 +119,7 @@ pub(super) async fn locked_accounts(place: &Place, entries: &[Listed]) -> anyhow
         }
         Ok(locked)
     };
-    Ok(house.db.read(question).await?)
+    Ok(house.db.look(question).await?)
 }
 
 async fn show(settings: &Settings, tenant: &OfTenant, serial: &str, shape: Shape) -> anyhow::Result<Said> {
@@ -128,7 +128,7 @@ async fn show(settings: &Settings, tenant: &OfTenant, serial: &str, shape: Shape
     let owner = match token.user {
         Some(id) => {
             let question = async |connection: &mut Connection| users::with_id(connection, place.tenant, id).await;
-            place.site.house.db.read(question).await?
+            place.site.house.db.look(question).await?
         }
         None => None,
     };
@@ -142,7 +142,7 @@ async fn show(settings: &Settings, tenant: &OfTenant, serial: &str, shape: Shape
 async fn states(settings: &Settings, tenant: &OfTenant, shape: Shape) -> anyhow::Result<Said> {
     let place = Place::of(settings, tenant.tenant.as_deref()).await?;
     let question = async |connection: &mut Connection| tokens::counts(connection, place.tenant).await;
-    let counts = place.site.house.db.read(question).await?;
+    let counts = place.site.house.db.look(question).await?;
     if shape.json {
         let all: Vec<Value> = counts
             .iter()

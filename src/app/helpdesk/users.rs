@@ -138,7 +138,7 @@ impl Seen {
             let locked = people::is_locked(house, connection, &user, now).await?;
             Ok((locked, tokens::ever_of(place.tenant, user.id).ask(connection).await?))
         };
-        let (locked, owned) = house.db.read(question).await?;
+        let (locked, owned) = house.db.look(question).await?;
         let name = |token| Listed { token, username: Some(user.username.clone()) };
         Ok(Self { locked, tokens: owned.into_iter().map(name).collect(), user })
     }
@@ -187,7 +187,7 @@ async fn list(
         let question = async |connection: &mut Connection| {
             users::search(connection, place.tenant, start, next.as_deref(), limit).await
         };
-        let (people, more) = place.site.house.db.read(question).await?;
+        let (people, more) = place.site.house.db.look(question).await?;
         next = more;
         for user in people {
             seen.push(Seen::of(&place, user).await?);
@@ -214,7 +214,7 @@ async fn show(settings: &Settings, named: &Named) -> anyhow::Result<Said> {
     let groups = {
         let question =
             async |connection: &mut Connection| users::groups_of(connection, place.tenant, seen.user.id).await;
-        let ids = place.site.house.db.read(question).await?;
+        let ids = place.site.house.db.look(question).await?;
         let names = ids.into_iter().filter_map(|id| place.config.group_name(id)).map(str::to_owned);
         names.collect::<Vec<_>>()
     };

@@ -193,7 +193,7 @@ pub async fn edit(
     typed: &Typed,
 ) -> flow::Result<Outcome> {
     let tenant = config.tenant.id;
-    let before = desk.house.db.read(async |connection| users::with_id(connection, tenant, user).await).await?;
+    let before = desk.house.db.look(async |connection| users::with_id(connection, tenant, user).await).await?;
     let before = before.ok_or(Error::Forbidden)?;
     let after = match typed.checked(&before, false) {
         Ok(after) => after,
@@ -295,7 +295,7 @@ pub const LAST_OPERATOR: &str = "is the last operator with the role Operator: ma
 /// If the database fails. Inside: why this account cannot go.
 pub async fn erase(desk: &Desk<'_>, user: &User) -> flow::Result<Result<(), String>> {
     let last = async |connection: &mut Connection| people::is_last_operator(connection, user.tenant, user.id).await;
-    if desk.house.db.read(last).await? {
+    if desk.house.db.look(last).await? {
         return Ok(Err(LAST_OPERATOR.to_owned()));
     }
     let phone = user.phone.as_ref().map(|phone| phone.number.clone());

@@ -226,7 +226,7 @@ async fn gather(desk: &Desk<'_>, tenant: TenantId, draft: &ApplicationDraft, rea
         }
         Ok(known)
     };
-    let users = desk.house.db.read(question).await?;
+    let users = desk.house.db.look(question).await?;
     Ok(Gathered { draft: draft.clone(), users, described })
 }
 
@@ -442,7 +442,7 @@ pub async fn replace_secret(
 pub async fn uses(house: &House, config: &TenantConfig, id: ApplicationId) -> storage::Result<Vec<String>> {
     let policies = config.policies.exceptions.iter().filter(|policy| policy.applications.contains(&id));
     let mut uses: Vec<String> = policies.map(|policy| format!("the policy \"{}\"", policy.name)).collect();
-    let cases = house.db.read(async |connection| test_cases::all(config.tenant.id).ask(connection).await).await?;
+    let cases = house.db.look(async |connection| test_cases::all(config.tenant.id).ask(connection).await).await?;
     let cases = cases.iter().filter(|case| case.says.application == id);
     uses.extend(cases.map(|case| format!("the test case \"{}\"", case.name)));
     Ok(uses)

@@ -61,5 +61,5 @@ pub async fn set_picture(
 pub async fn picture(desk: &Desk<'_>, config: &TenantConfig, picture: Picture) -> Saved<(String, Vec<u8>)> {
     let stored = config.settings.branding.pictures.get(&picture).ok_or(Unsaved::Gone)?;
     let question = pictures::octets(config.tenant.id, picture, &stored.digest);
-    desk.house.db.read(async |connection| question.ask(connection).await).await?.ok_or(Unsaved::Gone)
+    desk.house.db.look(async |connection| question.ask(connection).await).await?.ok_or(Unsaved::Gone)
 }

@@ -70,7 +70,7 @@ pub fn mark_of(value: &impl serde::Serialize) -> i64 {
 /// # Errors
 /// [`Unsaved::Gone`] if there is no such virtual server; if the database fails.
 pub async fn current(desk: &Desk<'_>, code: &TenantCode) -> Saved<TenantConfig> {
-    let config = desk.house.db.read(async |connection| tenants::config(connection, code).await).await?;
+    let config = desk.house.db.look(async |connection| tenants::config(connection, code).await).await?;
     config.ok_or(Unsaved::Gone)
 }
 

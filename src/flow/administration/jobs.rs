@@ -129,7 +129,7 @@ pub async fn results(
 ) -> storage::Result<(Vec<Vec<String>>, Option<String>)> {
     const PAGE: usize = 1000;
     let after = after.and_then(|after| after.parse().ok()).unwrap_or(0);
-    let rows = house.db.read(async |connection| jobs::rows(connection, tenant, id, after, 1000).await).await?;
+    let rows = house.db.look(async |connection| jobs::rows(connection, tenant, id, after, 1000).await).await?;
     let next = rows.last().filter(|_| rows.len() == PAGE).map(|row| row.number.to_string());
     let row = |row: JobRow| {
         let outcome = row.outcome.unwrap_or_else(|| "open".to_owned());
@@ -208,7 +208,7 @@ async fn stop(house: &House, job: &Job, why: &'static str) -> storage::Result<()
 /// If the database fails.
 pub async fn round(house: &House) -> storage::Result<usize> {
     let mut done = 0;
-    for job in house.db.read(async |connection| jobs::running().ask(connection).await).await? {
+    for job in house.db.look(async |connection| jobs::running().ask(connection).await).await? {
         done += turn(house, &job).await?;
     }
     Ok(done)
@@ -249,7 +249,7 @@ async fn turn(house: &House, job: &Job) -> storage::Result<usize> {
         };
         Ok((rows, config, withdrawn))
     };
-    let (rows, config, withdrawn) = db.read(question).await?;
+    let (rows, config, withdrawn) = db.look(question).await?;
     if let Some(why) = withdrawn {
         tracing::warn!(job = %job.id, why, "a job was stopped");
         return stop(house, job, why).await.map(|()| 0);

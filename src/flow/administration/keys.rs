@@ -116,7 +116,7 @@ pub async fn store(desk: &Desk<'_>, connection: &mut Connection, key: NewKey) ->
 /// If the database fails or a key cannot be made.
 pub async fn replace(desk: &Desk<'_>, code: &TenantCode) -> Result<Vec<String>, RotationError> {
     let db = &desk.house.db;
-    let Some(config) = db.read(async |connection| tenants::config(connection, code).await).await? else {
+    let Some(config) = db.look(async |connection| tenants::config(connection, code).await).await? else {
         return Err(RotationError::NoTenant(code.clone()));
     };
     let tenant = config.tenant.id;
@@ -180,11 +180,11 @@ pub async fn rotate(
     which: Which,
 ) -> Result<Vec<String>, RotationError> {
     let db = &desk.house.db;
-    let Some(config) = db.read(async |connection| tenants::config(connection, code).await).await? else {
+    let Some(config) = db.look(async |connection| tenants::config(connection, code).await).await? else {
         return Err(RotationError::NoTenant(code.clone()));
     };
     let tenant = config.tenant.id;
-    let all = db.read(async |connection| signing_keys::of_tenant(connection, tenant).await).await?;
+    let all = db.look(async |connection| signing_keys::of_tenant(connection, tenant).await).await?;
     let mut lines = Vec::new();
     for (purpose, algorithm) in KINDS {
         let kind = format!("{} {}", purpose.name(), algorithm.name());

@@ -47,7 +47,7 @@ pub async fn people(
     now: Timestamp,
 ) -> storage::Result<(Vec<Vec<String>>, Option<String>)> {
     let search = async |connection: &mut Connection| people::search(connection, tenant, filter, after, PAGE, now).await;
-    let found = house.db.read(search).await?;
+    let found = house.db.look(search).await?;
     let row = |listed: people::Listed| {
         let (state, user) = (listed.state(now), listed.user);
         vec![
@@ -77,7 +77,7 @@ pub async fn tokens(
     after: Option<&str>,
 ) -> storage::Result<(Vec<Vec<String>>, Option<String>)> {
     let search = async |connection: &mut Connection| tokens::search(connection, tenant, filter, after, PAGE).await;
-    let found = house.db.read(search).await?;
+    let found = house.db.look(search).await?;
     let row = |listed: tokens::Listed| {
         let token = listed.token;
         vec![

@@ -421,7 +421,7 @@ pub async fn part(
     after: Option<&str>,
     now: Timestamp,
 ) -> storage::Result<(Vec<Vec<String>>, Option<String>)> {
-    let read = house.db.read(async |connection| page(connection, config, kind, asked, after, EXPORTED, now).await);
+    let read = house.db.look(async |connection| page(connection, config, kind, asked, after, EXPORTED, now).await);
     Ok(read.await?.map_or_else(|_| (Vec::new(), None), |page| (page.rows, page.next)))
 }
 

@@ -17,7 +17,7 @@ pub async fn all(desk: &Desk<'_>) -> flow::Result<u64> {
     for column in COLUMNS {
         let mut after = String::new();
         loop {
-            let cells = desk.house.db.read(async |connection| sealed::page(connection, column, &after).await).await?;
+            let cells = desk.house.db.look(async |connection| sealed::page(connection, column, &after).await).await?;
             let Some(last) = cells.last() else { break };
             after = last.row.to_string();
             moved += page(desk, column, &cells).await?;
@@ -29,7 +29,7 @@ pub async fn all(desk: &Desk<'_>) -> flow::Result<u64> {
 
 async fn root(desk: &Desk<'_>) -> flow::Result<u64> {
     let (db, place) = (&desk.house.db, Place::installation("root_sealed"));
-    let Some(root) = db.read(async |connection| installation::root_sealed(connection).await).await? else {
+    let Some(root) = db.look(async |connection| installation::root_sealed(connection).await).await? else {
         return Ok(0);
     };
     let Some(resealed) = desk.house.sealer.reseal(place, &root)? else { return Ok(0) };

@@ -120,7 +120,7 @@ pub async fn brake(desk: &Desk<'_>, realm: &Realm) -> storage::Result<Vec<(Strin
             }
             trouble(connection, config, wave.id, desk.now).await.map(Some)
         };
-        let Some(found) = house.db.read(look).await? else { continue };
+        let Some(found) = house.db.look(look).await? else { continue };
         let Some(pulled) = staging.brake.pulled(found) else { continue };
         let done = house.db.write(async |connection| pull(desk, connection, config, wave, (found, pulled)).await);
         if done.await? {
@@ -280,7 +280,7 @@ pub async fn state(house: &House, config: &TenantConfig, pace: Pace) -> storage:
         }
         Ok(waves)
     };
-    let waves = house.db.read(look).await?;
+    let waves = house.db.look(look).await?;
     let counted = counted.map(|(at, effect, progress)| Counts {
         at,
         rest: effect.last().copied().unwrap_or_default(),

@@ -133,7 +133,7 @@ pub async fn look_at_all(desk: &Desk<'_>, realm: &Arc<Realm>) -> storage::Result
             loop {
                 let mut changed = 0;
                 let entered = db
-                    .read(async |connection| rule_members::candidates(connection, tenant, rule.id, *group, BATCH).await)
+                    .look(async |connection| rule_members::candidates(connection, tenant, rule.id, *group, BATCH).await)
                     .await?;
                 for user in &entered {
                     let done = db.write(async |connection| apply(desk, connection, config, rule, *user).await).await?;
@@ -147,7 +147,7 @@ pub async fn look_at_all(desk: &Desk<'_>, realm: &Arc<Realm>) -> storage::Result
         }
         loop {
             let left = db
-                .read(async |connection| rule_members::departed(connection, tenant, rule.id, &rule.groups, BATCH).await)
+                .look(async |connection| rule_members::departed(connection, tenant, rule.id, &rule.groups, BATCH).await)
                 .await?;
             let mut changed = 0;
             for user in &left {

@@ -182,10 +182,10 @@ pub type WritesTable = fn(&[&str], &[Vec<String>]) -> String;
 /// # Errors
 /// If the database fails.
 pub async fn make_due(house: &House, writes: WritesTable, now: Timestamp) -> storage::Result<usize> {
-    let due = house.db.read(async |connection| stored::due(now, BATCH).ask(connection).await).await?;
+    let due = house.db.look(async |connection| stored::due(now, BATCH).ask(connection).await).await?;
     let mut mailed = 0;
     for (tenant, id) in due {
-        let read = house.db.read(async |connection| {
+        let read = house.db.look(async |connection| {
             let Some(code) = tenants::code_of(tenant).ask(connection).await? else { return Ok(None) };
             let Some(config) = tenants::config(connection, &code).await? else { return Ok(None) };
             // Another instance may have moved it on since: then it is not due any more.
@@ -230,7 +230,7 @@ async fn make(
     let (tenant, says) = (config.tenant.id, &schedule.says);
     let attach = says.attach && config.settings.logs.report_attachments;
     let desk = Desk { house, actor: Actor::System, now };
-    let looked = house.db.read(async |connection| {
+    let looked = house.db.look(async |connection| {
         let held = held(connection, config, schedule.author, now).await?;
         Ok((held, operators::reached(tenant).ask(connection).await?))
     });
@@ -344,7 +344,7 @@ async fn table(
         rows.truncate(MOST_ROWS);
         return Ok((columns, rows));
     }
-    let read = house.db.read(async |connection| match says.report {
+    let read = house.db.look(async |connection| match says.report {
         Report::TokenCounts => reports::tokens_by_state(connection, tenant).await,
         _ => reports::operators(connection, tenant, from).await,
     });

@@ -402,7 +402,7 @@ async fn count(
     for number in 1..=most {
         let part = house
             .db
-            .read(async |connection| {
+            .look(async |connection| {
                 let part = parts::next(connection, config.tenant.id, before.as_ref(), PART).await?;
                 sums.add(connection, &part).await?;
                 Ok(part)
@@ -448,7 +448,7 @@ pub async fn ask<T: DeserializeOwned + Default>(
     }
     let (tenant, text) = (config.tenant.id, question.text());
     let id = hash(&text);
-    let known = house.db.read(async |connection| tallies::one(tenant, &id).ask(connection).await).await?;
+    let known = house.db.look(async |connection| tallies::one(tenant, &id).ask(connection).await).await?;
     let Some(known) = known else {
         if let Some(value) = count(house, config, question, (AT_ONCE, now), on).await? {
             return Ok(Reply::Counted { at: now, value: read(value), again: false });
@@ -483,7 +483,7 @@ pub async fn ask<T: DeserializeOwned + Default>(
 /// If the database fails.
 pub async fn again(house: &House, config: &TenantConfig, question: &Question) -> storage::Result<()> {
     let (tenant, id) = (config.tenant.id, hash(&question.text()));
-    let known = house.db.read(async |connection| tallies::one(tenant, &id).ask(connection).await).await?;
+    let known = house.db.look(async |connection| tallies::one(tenant, &id).ask(connection).await).await?;
     if known.is_some() { begin(house, tenant, question).await } else { Ok(()) }
 }
 
@@ -501,7 +501,7 @@ async fn begin(house: &House, tenant: TenantId, question: &Question) -> storage:
 /// # Errors
 /// If the database fails.
 pub async fn round(house: &House, owner: CorrelationId) -> storage::Result<bool> {
-    let waiting = house.db.read(async |connection| tallies::begun().ask(connection).await).await?;
+    let waiting = house.db.look(async |connection| tallies::begun().ask(connection).await).await?;
     let Some(tally) = waiting.first() else { return Ok(false) };
     let mine = async || {
         let now = house.clock.now();
@@ -521,7 +521,7 @@ async fn counted(house: &House, tally: &Tally, mine: impl AsyncFn() -> storage::
     let question = serde_json::from_str::<Question>(&tally.question).ok();
     let config = house
         .db
-        .read(async |connection| match tenants::code_of(tally.tenant).ask(connection).await? {
+        .look(async |connection| match tenants::code_of(tally.tenant).ask(connection).await? {
             Some(code) => tenants::config(connection, &code).await,
             None => Ok(None),
         })

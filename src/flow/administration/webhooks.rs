@@ -140,7 +140,7 @@ pub async fn remove(desk: &Desk<'_>, tenant: TenantId, (id, version): (WebhookId
 pub async fn test(desk: &Desk<'_>, config: &TenantConfig, id: WebhookId) -> flow::Result<Option<Tried>> {
     let (house, tenant) = (desk.house, config.tenant.id);
     let found: Option<Webhook> =
-        house.db.read(async |connection| webhooks::with_id(tenant, id).ask(connection).await).await?;
+        house.db.look(async |connection| webhooks::with_id(tenant, id).ask(connection).await).await?;
     let Some(webhook) = found else { return Ok(None) };
     let body =
         json!({ "type": "test", "at": desk.now.rfc3339(), "tenant": config.tenant.code, "webhook": id.to_string() });

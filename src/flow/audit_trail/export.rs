@@ -53,7 +53,7 @@ pub async fn export(
     if !sign(house, tenant, now).await? {
         return Err(ExportError::NoKey);
     }
-    let state = house.db.read(async |connection| audit_chain::state(tenant).ask(connection).await).await?;
+    let state = house.db.look(async |connection| audit_chain::state(tenant).ask(connection).await).await?;
     let state = state.unwrap_or_else(|| State::beginning(tenant));
     let (_, public) = keys(house, tenant).await?;
     let keys = KeySet::parse_published(&public.to_string()).unwrap_or_default();
@@ -61,7 +61,7 @@ pub async fn export(
     let (from, to) = (from.map_or(i64::MIN, Timestamp::micros), to.map_or(i64::MAX, Timestamp::micros));
     let (start, up_to) = house
         .db
-        .read(async |connection| {
+        .look(async |connection| {
             let range = audit_chain::numbers_between(tenant, from, to).ask(connection).await?;
             let (low, high) = range.unwrap_or((state.head.number + 1, state.head.number));
             let start = audit_chain::checkpoint_before(tenant, low - 1).ask(connection).await?;
@@ -88,7 +88,7 @@ pub async fn export(
     while number < up_to {
         let (links, signed) = house
             .db
-            .read(async |connection| {
+            .look(async |connection| {
                 let links = audit_chain::links(tenant, number, up_to, PAGE).ask(connection).await?;
                 let last = links.last().map_or(number, |last| last.link.number);
                 Ok((links, audit_chain::checkpoints(tenant, number, last, PAGE).ask(connection).await?))

@@ -30,7 +30,7 @@ pub async fn purge(house: &House, tenant: TenantId, days: u32, now: Timestamp) -
     let old = now.minus(Duration::from_secs(u64::from(days) * 86_400));
     let (state, signed) = house
         .db
-        .read(async |connection| {
+        .look(async |connection| {
             let state = audit_chain::state(tenant).ask(connection).await?;
             Ok((state, audit_chain::checkpoint_at(tenant, old).ask(connection).await?))
         })
@@ -40,7 +40,7 @@ pub async fn purge(house: &House, tenant: TenantId, days: u32, now: Timestamp) -
     while base < signed.number {
         let links = house
             .db
-            .read(async |connection| audit_chain::links(tenant, base, signed.number, BATCH).ask(connection).await);
+            .look(async |connection| audit_chain::links(tenant, base, signed.number, BATCH).ask(connection).await);
         let links = links.await?;
         let Some(last) = links.last() else { break };
         base = last.link.number;
@@ -69,11 +69,11 @@ pub async fn purge(house: &House, tenant: TenantId, days: u32, now: Timestamp) -
 /// # Errors
 /// If the database fails.
 pub async fn purge_all(house: &House, now: Timestamp) -> storage::Result<u64> {
-    let tenants = house.db.read(async |connection| audit_chain::tenants().ask(connection).await).await?;
+    let tenants = house.db.look(async |connection| audit_chain::tenants().ask(connection).await).await?;
     let mut removed = 0;
     for tenant in tenants {
         let settings =
-            house.db.read(async |connection| storage::tenants::settings_of(tenant).ask(connection).await).await?;
+            house.db.look(async |connection| storage::tenants::settings_of(tenant).ask(connection).await).await?;
         let Some(settings) = settings else { continue };
         removed += purge(house, tenant, settings.logs.audit_days, now).await?;
         let old = now.minus(Duration::from_secs(u64::from(settings.logs.access_days) * 86_400));
@@ -112,7 +112,7 @@ pub async fn pseudonymize(
     let (Some(key), _) = keys(house, tenant).await? else { return Err(ExportError::NoKey) };
     let names: Vec<String> =
         names.iter().map(|name| name.trim().to_lowercase()).filter(|name| !name.is_empty()).collect();
-    let rows = house.db.read(async |connection| all_about(connection, tenant, user).await).await?;
+    let rows = house.db.look(async |connection| all_about(connection, tenant, user).await).await?;
     let mut changed = 0;
     for some in rows.chunks(ROWS_OF_NOTE) {
         let mut left = Vec::new();

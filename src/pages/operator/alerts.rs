@@ -111,7 +111,7 @@ async fn alerts_page(
         Some(text) => place_of(text).ok_or(Fault::NotFound)?,
     };
     let most = i64::try_from(ROWS).unwrap_or(i64::MAX) + 1;
-    let found = seat.call.site.house.db.read(async |connection| {
+    let found = seat.call.site.house.db.look(async |connection| {
         Ok((webhooks::all(tenant).ask(connection).await?, alerts::page(tenant, &place, most).ask(connection).await?))
     });
     let (hooks, mut listed) = found.await?;

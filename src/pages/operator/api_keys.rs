@@ -88,7 +88,7 @@ fn entry(seat: &Seat, key: &ApiKey) -> KeyEntry {
 
 async fn keys_page(seat: &Seat, shell: Shell, made: Option<SecretString>, typed: Typed) -> Answer {
     let (config, tenant) = (&seat.call.realm.config, seat.call.realm.tenant());
-    let keys = seat.call.site.house.db.read(async |connection| stored::keys(connection, tenant).await).await?;
+    let keys = seat.call.site.house.db.look(async |connection| stored::keys(connection, tenant).await).await?;
     let own = config.roles.iter().map(|role| Role::Own(role.id));
     let mine = |role: &Role| config.permissions(*role).is_some_and(|its| its.within(&seat.seated.permissions));
     let roles = Role::BUILT_IN.into_iter().chain(own).filter(mine);

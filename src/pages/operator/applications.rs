@@ -452,7 +452,7 @@ async fn make(seat: Seat, LongForm(form): LongForm) -> Answer {
 async fn typed(seat: &Seat, application: &Application) -> Result<ApplicationDraft, Fault> {
     let config = configured(seat).await?;
     let house = &seat.call.site.house;
-    let draft = house.db.read(async |connection| applications::draft_of(connection, &config, application).await);
+    let draft = house.db.look(async |connection| applications::draft_of(connection, &config, application).await);
     Ok(draft.await?)
 }
 

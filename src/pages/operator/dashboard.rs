@@ -95,7 +95,7 @@ async fn dashboard(seat: Seat, request: HttpRequest) -> Answer {
     let (span, step, steps) = chosen(&request);
     let (tenant, now) = (seat.call.realm.tenant(), seat.call.visit.now);
     let may_see = seat.may(Module::AuditLog, Deed::Access);
-    let read = seat.call.site.house.db.read(async |connection| {
+    let read = seat.call.site.house.db.look(async |connection| {
         let activity = reports::activity(connection, tenant, (step, steps), now).await?;
         Ok((activity, audit_chain::state(tenant).ask(connection).await?))
     });
@@ -122,7 +122,7 @@ async fn dashboard(seat: Seat, request: HttpRequest) -> Answer {
 
 async fn rows_of(seat: &Seat, report: &Report) -> Result<Vec<Vec<String>>, Fault> {
     let (tenant, now) = (seat.call.realm.tenant(), seat.call.visit.now);
-    let read = seat.call.site.house.db.read(async |connection| reports::report(connection, tenant, report, now).await);
+    let read = seat.call.site.house.db.look(async |connection| reports::report(connection, tenant, report, now).await);
     Ok(read.await?)
 }
 

@@ -110,7 +110,7 @@ async fn answered(
     let mut all = config.applications.iter().chain([&config.console]);
     let application = all.find(|it| key_of(&it.name) == key_of(&typed.application));
     let address: Option<IpAddr> = typed.address.trim().parse().ok();
-    let person = house.db.read(async |connection| Person::named(house, connection, config, &typed.user).await).await?;
+    let person = house.db.look(async |connection| Person::named(house, connection, config, &typed.user).await).await?;
     if person.is_none() {
         wrong.push(Wrong::new("user", "is nobody's: there is no account with this user name"));
     }
@@ -124,7 +124,7 @@ async fn answered(
         return Ok((shell.with_faults(saved::faults(wrong)), None));
     };
     let asked = Asked { config, application, address, at: seat.call.visit.now };
-    let told = house.db.read(async |connection| explain(connection, asked, &person).await).await?;
+    let told = house.db.look(async |connection| explain(connection, asked, &person).await).await?;
     Ok((shell, Some(told)))
 }
 
@@ -177,7 +177,7 @@ async fn cases(seat: Seat, request: HttpRequest) -> Answer {
         }
         Ok(rows)
     };
-    let rows = house.db.read(question).await?;
+    let rows = house.db.look(question).await?;
     page::page(&CasesPage { rows, may_add: seat.may(Module::Explain, Deed::Add), shell })
 }
 
@@ -283,7 +283,7 @@ async fn show_case(seat: Seat, path: web::Path<(String, TestCaseId)>) -> Answer 
             Some(case) => Ok(Some((test_cases::draft_of(connection, &config, &case).await?, case.version))),
             None => Ok(None),
         };
-    let found = seat.call.site.house.db.read(question).await?;
+    let found = seat.call.site.house.db.look(question).await?;
     let (draft, version) = found.ok_or(Fault::NotFound)?;
     let shell = Shell::titled(&seat, Module::Explain, &format!("Test case: {}", draft.name));
     case_page(&seat, shell, draft, Some((id, version))).await

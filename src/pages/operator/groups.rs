@@ -55,7 +55,7 @@ async fn groups_page(seat: &Seat, shell: Shell, query: &str, typed: &str) -> Ans
     let start = name.trim_end_matches('*');
     let search =
         async |connection: &mut Connection| groups::search(connection, tenant, start, after.as_deref(), PAGE).await;
-    let (found, next) = seat.call.site.house.db.read(search).await?;
+    let (found, next) = seat.call.site.house.db.look(search).await?;
     let next = next.map(|next| {
         form_urlencoded::Serializer::new(String::new()).append_pair("name", &name).append_pair("after", &next).finish()
     });
@@ -113,7 +113,7 @@ struct GroupPage {
 async fn group(seat: &Seat, path: web::Path<(String, String)>) -> Result<Listed, Fault> {
     let (tenant, id) = (seat.call.realm.tenant(), id_of::<GroupId>(path)?);
     let question = async |connection: &mut Connection| groups::one(tenant, id).ask(connection).await;
-    seat.call.site.house.db.read(question).await?.ok_or(Fault::NotFound)
+    seat.call.site.house.db.look(question).await?.ok_or(Fault::NotFound)
 }
 
 fn group_page(seat: &Seat, shell: Shell, group: Listed, typed: &str) -> Answer {

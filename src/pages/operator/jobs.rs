@@ -81,7 +81,7 @@ async fn list(seat: Seat, request: HttpRequest) -> Answer {
     }
     let tenant = seat.call.realm.tenant();
     let question = async |connection: &mut Connection| jobs::newest(tenant, after, PAGE).ask(connection).await;
-    let found = seat.call.site.house.db.read(question).await?;
+    let found = seat.call.site.house.db.look(question).await?;
     let next = found.last().map(|job| job.id).filter(|_| found.len() == PAGE as usize);
     let seen = found.iter().filter(|job| seat.may(job.work.module(), Deed::Access)).map(entry).collect();
     page::page(&JobsPage { shell: Shell::titled(&seat, Module::Users, "Jobs"), jobs: seen, next })
@@ -91,7 +91,7 @@ async fn list(seat: Seat, request: HttpRequest) -> Answer {
 async fn job(seat: &Seat, id: JobId) -> Result<Job, Fault> {
     let tenant = seat.call.realm.tenant();
     let question = async |connection: &mut Connection| jobs::one(tenant, id).ask(connection).await;
-    let job = seat.call.site.house.db.read(question).await?;
+    let job = seat.call.site.house.db.look(question).await?;
     job.filter(|job| seat.may(job.work.module(), Deed::Access)).ok_or(Fault::NotFound)
 }
 
@@ -128,7 +128,7 @@ async fn show(seat: Seat, request: HttpRequest, path: web::Path<(String, String)
         }
     }
     let question = async |connection: &mut Connection| jobs::rows(connection, job.tenant, job.id, after, ROWS).await;
-    let rows = seat.call.site.house.db.read(question).await?;
+    let rows = seat.call.site.house.db.look(question).await?;
     let next = rows.last().map(|row| row.number).filter(|_| rows.len() == ROWS as usize);
     let page = JobPage {
         shell: Shell::titled(&seat, job.work.module(), job.work.words()).with_done(request.query_string(), &DONE),

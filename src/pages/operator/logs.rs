@@ -145,7 +145,7 @@ async fn show(seat: Seat, request: HttpRequest) -> Answer {
     let (asked, after) = asked(&request, view.kind);
     let config = &seat.call.realm.config;
     let now = seat.call.visit.now;
-    let read = seat.call.site.house.db.read(async |connection| {
+    let read = seat.call.site.house.db.look(async |connection| {
         let page = reports::page(connection, config, view.kind, &asked, after.as_deref(), ROWS, now).await?;
         let state =
             if view.kind == Kind::Audit { audit_chain::state(config.tenant.id).ask(connection).await? } else { None };
@@ -257,7 +257,7 @@ async fn export(seat: Seat, request: HttpRequest, path: web::Path<(String, Strin
     let form = files::Kind::named(&path.into_inner().1).ok_or(Fault::NotFound)?;
     let (asked, _) = asked(&request, view.kind);
     let (site, realm, now) = (seat.call.site.clone(), Arc::clone(&seat.call.realm), seat.call.visit.now);
-    let look = site.house.db.read(async |connection| {
+    let look = site.house.db.look(async |connection| {
         reports::page(connection, &realm.config, view.kind, &asked, None, 1, now).await.map(|page| page.is_ok())
     });
     if !look.await? {
@@ -288,7 +288,7 @@ struct EventPage {
 async fn event(seat: Seat, path: web::Path<(String, String)>) -> Answer {
     let place = place_of(&path.into_inner().1).ok_or(Fault::NotFound)?;
     let tenant = seat.call.realm.tenant();
-    let read = seat.call.site.house.db.read(async |connection| reports::event(connection, tenant, &place).await);
+    let read = seat.call.site.house.db.look(async |connection| reports::event(connection, tenant, &place).await);
     let found = read.await?.ok_or(Fault::NotFound)?;
     let entry = found.entry;
     let number = found.number.map_or_else(|| "not sealed yet".to_owned(), |number| number.to_string());

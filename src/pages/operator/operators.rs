@@ -164,7 +164,7 @@ async fn add(seat: Seat, request: HttpRequest, form: Form) -> Answer {
     }
     let typed = form.text("username").trim().to_owned();
     let tenant = seat.call.realm.tenant();
-    let found = seat.call.site.house.db.read(async |connection| users::named(connection, tenant, &typed).await);
+    let found = seat.call.site.house.db.look(async |connection| users::named(connection, tenant, &typed).await);
     let (Some(user), Ok(role)) = (found.await?, form.text("role").parse()) else {
         let shell = Shell::of(&seat, Module::Operators);
         let fault = FieldFault::new("username", "There is no account with this user name.");

@@ -72,7 +72,7 @@ async fn choice_page(seat: &Seat, shell: Shell, ids: &[UserId], form: Option<&Fo
         }
         Ok(found)
     };
-    let found = seat.call.site.house.db.read(question).await?;
+    let found = seat.call.site.house.db.look(question).await?;
     let text = |name: &str| form.map_or_else(String::new, |form| form.text(name).to_owned());
     let days = seat.call.realm.config.settings.enrollment_mail.days.to_string();
     let page = ProvisionPage {
@@ -137,7 +137,7 @@ async fn people(seat: &Seat, form: &Form) -> Result<(Vec<NewRow>, Vec<String>), 
         }
         Ok((found, missing))
     };
-    let (found, missing) = seat.call.site.house.db.read(question).await?;
+    let (found, missing) = seat.call.site.house.db.look(question).await?;
     chosen.extend(found);
     unknown.extend(missing);
     if let Ok(group) = form.text("group").parse::<GroupId>() {
@@ -149,7 +149,7 @@ async fn people(seat: &Seat, form: &Form) -> Result<(Vec<NewRow>, Vec<String>), 
             let question = async |connection: &mut Connection| {
                 groups::members_after(tenant, group, after, 2000).ask(connection).await
             };
-            let some = seat.call.site.house.db.read(question).await?;
+            let some = seat.call.site.house.db.look(question).await?;
             let Some((last, _)) = some.last() else { break };
             after = Some(*last);
             chosen.extend(some);
@@ -258,7 +258,7 @@ async fn list(seat: Seat, request: HttpRequest) -> Answer {
         }
         Ok(found)
     };
-    let found = seat.call.site.house.db.read(question).await?;
+    let found = seat.call.site.house.db.look(question).await?;
     let last = found.last().filter(|_| found.len() == PAGE as usize);
     let page = TasksPage {
         shell: Shell::of(&seat, Module::Provisioning).with_done(request.query_string(), &DONE),
@@ -302,7 +302,7 @@ async fn task(seat: &Seat, path: web::Path<(String, String)>) -> Result<(Task, V
         let counts = provisioning_tasks::counts_of(connection, tenant, number).await?;
         Ok(Some((task, counts)))
     };
-    seat.call.site.house.db.read(question).await?.ok_or(Fault::NotFound)
+    seat.call.site.house.db.look(question).await?.ok_or(Fault::NotFound)
 }
 
 async fn task_page(
@@ -315,7 +315,7 @@ async fn task_page(
     let question = async |connection: &mut Connection| {
         reservations::page_of_task(connection, tenant, task.number, after, PEOPLE).await
     };
-    let found = seat.call.site.house.db.read(question).await?;
+    let found = seat.call.site.house.db.look(question).await?;
     let last = found.last().filter(|_| found.len() == PEOPLE as usize);
     let page = TaskPage {
         next: last.map(|(place, _)| format!("{}-{}", place.status.id(), place.id)).unwrap_or_default(),

@@ -54,7 +54,7 @@ struct RulesPage {
 async fn list(seat: Seat, request: HttpRequest) -> Answer {
     let config = &seat.call.realm.config;
     let question = async |connection: &mut Connection| rule_members::counts(config.tenant.id).ask(connection).await;
-    let counted = seat.call.site.house.db.read(question).await?;
+    let counted = seat.call.site.house.db.look(question).await?;
     let counts = |rule: RuleId| {
         let its = counted.iter().filter(|(id, ..)| *id == rule);
         let words: Vec<String> =

@@ -112,7 +112,7 @@ async fn list(seat: Seat, request: HttpRequest) -> Answer {
     let after = after.map(|(_, value)| value.into_owned()).filter(|after| !after.is_empty());
     let place = after.as_deref().map(|text| text.parse().map_err(|_| Fault::NotFound)).transpose()?;
     let most = i64::try_from(ROWS).unwrap_or(i64::MAX) + 1;
-    let read = seat.call.site.house.db.read(async |connection| {
+    let read = seat.call.site.house.db.look(async |connection| {
         Ok((stored::all(tenant).ask(connection).await?, stored::runs(tenant, place, most).ask(connection).await?))
     });
     let (all, mut runs) = read.await?;
@@ -282,7 +282,7 @@ async fn make(seat: Seat, form: Form) -> Answer {
 
 async fn found(seat: &Seat, path: web::Path<(String, String)>) -> Result<Schedule, Fault> {
     let (id, tenant) = (id_of::<ScheduleId>(path)?, seat.call.realm.tenant());
-    let read = seat.call.site.house.db.read(async |connection| stored::with_id(tenant, id).ask(connection).await);
+    let read = seat.call.site.house.db.look(async |connection| stored::with_id(tenant, id).ask(connection).await);
     read.await?.ok_or(Fault::NotFound)
 }
 

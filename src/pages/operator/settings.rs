@@ -296,7 +296,7 @@ pub async fn log_of(seat: &Seat, module: Module, section: Section, back: &str) -
     let db = &seat.call.site.house.db;
     let entries = if let Section::Template(kind) = section {
         let changes =
-            db.read(async |connection| template_changes::last_of(tenant, kind, LOGGED).ask(connection).await).await?;
+            db.look(async |connection| template_changes::last_of(tenant, kind, LOGGED).ask(connection).await).await?;
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         changes
             .into_iter()
@@ -319,7 +319,7 @@ pub async fn log_of(seat: &Seat, module: Module, section: Section, back: &str) -
             .collect()
     } else {
         // Other sections change as well: so many changes are looked at.
-        let changes = db.read(async |connection| audit_list::settings_changes(connection, tenant, 200).await).await?;
+        let changes = db.look(async |connection| audit_list::settings_changes(connection, tenant, 200).await).await?;
         let groups = &seat.call.realm.config.groups;
         let of = |detail: &Value, side: &str| {
             let settings = serde_json::from_value(detail.get(side).cloned().unwrap_or_default()).ok()?;

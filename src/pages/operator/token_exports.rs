@@ -97,7 +97,7 @@ struct ExportsPage {
 async fn exports_page(seat: &Seat, shell: Shell, typed: Typed) -> Answer {
     let tenant = seat.call.realm.tenant();
     let question = async |connection: &mut Connection| newest(tenant, SHOWN).ask(connection).await;
-    let found = seat.call.site.house.db.read(question).await?;
+    let found = seat.call.site.house.db.look(question).await?;
     page::page(&ExportsPage {
         shell,
         typed,

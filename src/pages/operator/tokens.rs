@@ -199,7 +199,7 @@ struct SnapshotPage {
 async fn snapshot(seat: Seat) -> Answer {
     let tenant = seat.call.realm.tenant();
     let question = async |connection: &mut Connection| tokens::counts(connection, tenant).await;
-    let counts = seat.call.site.house.db.read(question).await?;
+    let counts = seat.call.site.house.db.look(question).await?;
     let count = |kind: Kind, state: State| {
         counts.iter().find(|(its, at, _)| *its == kind && *at == state).map_or(0, |(_, _, number)| *number)
     };
@@ -237,7 +237,7 @@ async fn list(seat: Seat, request: HttpRequest) -> Answer {
     let question = async |connection: &mut Connection| {
         tokens::search(connection, tenant, &filter, asked.after.as_deref(), PAGE).await
     };
-    let found = seat.call.site.house.db.read(question).await?;
+    let found = seat.call.site.house.db.look(question).await?;
     let page = TokensPage {
         shell: Shell::of(&seat, Module::Tokens).with_done(request.query_string(), &DONE),
         tokens: found.entries.iter().map(entry).collect(),
@@ -293,7 +293,7 @@ async fn selection(seat: Seat, request: HttpRequest, LongForm(form): LongForm, w
         }
         Ok(rows)
     };
-    let rows = seat.call.site.house.db.read(question).await?;
+    let rows = seat.call.site.house.db.look(question).await?;
     if rows.is_empty() {
         return Ok(page::see(&seat.path("tokens?done=nobody")));
     }
@@ -349,7 +349,7 @@ async fn token(seat: &Seat, path: web::Path<(String, String)>) -> Result<Listed,
         };
         Ok(Some(Listed { token, username: owner.map(|user| user.username) }))
     };
-    seat.call.site.house.db.read(question).await?.ok_or(Fault::NotFound)
+    seat.call.site.house.db.look(question).await?.ok_or(Fault::NotFound)
 }
 
 /// As [`token`], if this operator may change it.
@@ -533,7 +533,7 @@ async fn assign(seat: Seat, path: web::Path<(String, String)>, form: Form) -> An
     seat.check(&form)?;
     let listed = changeable(&seat, path).await?;
     let (tenant, name) = (seat.call.realm.tenant(), form.text("username").trim());
-    let found = seat.call.site.house.db.read(async |connection| users::named(connection, tenant, name).await).await?;
+    let found = seat.call.site.house.db.look(async |connection| users::named(connection, tenant, name).await).await?;
     let Some(user) = found else {
         return wrong(&seat, &listed, "username", "There is no account with this user ID.".to_owned());
     };

@@ -193,13 +193,13 @@ async fn person(seat: &Seat, id: UserId) -> Result<Person, Fault> {
             listed,
         }))
     };
-    seat.call.site.house.db.read(question).await?.ok_or(Fault::NotFound)
+    seat.call.site.house.db.look(question).await?.ok_or(Fault::NotFound)
 }
 
 /// The account of an address, which this operator may change.
 async fn account(seat: &Seat, id: UserId) -> Result<User, Fault> {
     let tenant = seat.call.realm.tenant();
-    let found = seat.call.site.house.db.read(async |connection| users::with_id(connection, tenant, id).await);
+    let found = seat.call.site.house.db.look(async |connection| users::with_id(connection, tenant, id).await);
     let user = found.await?.ok_or(Fault::NotFound)?;
     let beyond = accounts::is_beyond(&seat.call.realm.config, &seat.seated.permissions, id);
     if beyond { Err(Fault::Forbidden) } else { Ok(user) }
@@ -453,7 +453,7 @@ async fn end_sessions(seat: Seat, path: web::Path<(String, String)>, form: Form)
 async fn place(seat: &Seat, user: &User, form: &Form) -> Result<reservation::Reservation, Fault> {
     let id = form.text("place").parse::<ReservationId>().map_err(|_| Fault::NotFound)?;
     let question = async |connection: &mut Connection| reservations::with_id(user.tenant, id).ask(connection).await;
-    let found = seat.call.site.house.db.read(question).await?;
+    let found = seat.call.site.house.db.look(question).await?;
     found.filter(|place| place.user == user.id).ok_or(Fault::NotFound)
 }
 

@@ -208,7 +208,7 @@ async fn list(seat: Seat, request: HttpRequest) -> Answer {
     let search = async |connection: &mut crate::storage::Connection| {
         people::search(connection, tenant, &filter, asked.after.as_deref(), PAGE, now).await
     };
-    let found = seat.call.site.house.db.read(search).await?;
+    let found = seat.call.site.house.db.look(search).await?;
     let choice =
         |id: &str, name: &str, chosen: &str| Choice { chosen: id == chosen, id: id.to_owned(), name: name.to_owned() };
     let care = Module::AccountCare;
@@ -272,7 +272,7 @@ pub async fn ticked(seat: &Seat, form: &Form) -> Result<Vec<NewRow>, Fault> {
         }
         Ok(rows)
     };
-    Ok(seat.call.site.house.db.read(question).await?)
+    Ok(seat.call.site.house.db.look(question).await?)
 }
 
 /// `POST …/operator/users/selection/…`: something for everybody who is ticked.

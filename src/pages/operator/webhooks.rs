@@ -140,7 +140,7 @@ async fn webhook_page(
     let tenant = seat.call.realm.tenant();
     let after = after.map(|text| text.parse().map_err(|_| Fault::NotFound)).transpose()?;
     let most = i64::try_from(ROWS).unwrap_or(i64::MAX) + 1;
-    let found = seat.call.site.house.db.read(async |connection| {
+    let found = seat.call.site.house.db.look(async |connection| {
         let webhook = webhooks::with_id(tenant, id).ask(connection).await?;
         Ok((webhook, webhooks::of_webhook(tenant, id, after, most).ask(connection).await?))
     });
