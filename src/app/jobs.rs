@@ -91,13 +91,10 @@ async fn purge_forever(site: web::Data<Site>, owner: CorrelationId) {
 /// If the database fails.
 pub async fn purge_once(site: &Site, owner: CorrelationId) -> storage::Result<u64> {
     let now = site.house.clock.now();
-    let work = async |connection: &mut storage::Connection| {
-        if !leases::acquire(connection, "purge", owner, now, PURGE).await? {
-            return Ok(0);
-        }
-        purge::run(connection, now).await
-    };
-    site.house.db.write(work).await
+    let db = &site.house.db;
+    let work =
+        async |connection: &mut storage::Connection| leases::acquire(connection, "purge", owner, now, PURGE).await;
+    if db.write(work).await? { purge::run(db, now).await } else { Ok(0) }
 }
 
 async fn rotate_forever(site: web::Data<Site>, owner: CorrelationId, rotation: Rotation) {
@@ -121,7 +118,7 @@ pub async fn rotate_once(site: &Site, owner: CorrelationId, rotation: Rotation) 
     if !mine.await? {
         return Ok(());
     }
-    let codes = house.db.read(async |connection| tenants::codes(connection).await).await?;
+    let codes = house.db.look(async |connection| tenants::codes(connection).await).await?;
     let desk = Desk { house, actor: Actor::System, now };
     for code in codes {
         for line in keys::rotate(&desk, &code, rotation.overlap, keys::Which::Due { every: rotation.every }).await? {
@@ -156,7 +153,7 @@ async fn work_forever(site: web::Data<Site>, owner: CorrelationId) {
 /// If the database fails.
 pub async fn work_once(site: &Site, owner: CorrelationId) -> storage::Result<usize> {
     let house = &site.house;
-    if house.db.read(async |connection| storage::jobs::running().ask(connection).await).await?.is_empty() {
+    if house.db.look(async |connection| storage::jobs::running().ask(connection).await).await?.is_empty() {
         return Ok(0);
     }
     let now = house.clock.now();

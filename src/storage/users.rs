@@ -404,16 +404,19 @@ pub fn browsers_of(tenant: TenantId, id: UserId) -> Question<Vec<String>> {
     })
 }
 
-/// The statement that remembers a browser in which this person has completed a login.
+/// The statement that remembers a browser in which this person has completed a login. When it was used is known by the day:
+/// more would be an index to be changed at every login.
 pub fn browser_remembered(engine: Engine, tenant: TenantId, id: UserId, browser: &str, now: Timestamp) -> Statement {
     let statement = match engine {
         Engine::Sqlite => {
             "INSERT INTO known_browser (tenant_id, user_id, browser_hash, last_used_at) VALUES (?, ?, ?, ?) \
-             ON CONFLICT (tenant_id, user_id, browser_hash) DO UPDATE SET last_used_at = excluded.last_used_at"
+             ON CONFLICT (tenant_id, user_id, browser_hash) DO UPDATE SET last_used_at = excluded.last_used_at \
+             WHERE last_used_at < excluded.last_used_at - 86400000000"
         }
         Engine::MySql => {
             "INSERT INTO known_browser (tenant_id, user_id, browser_hash, last_used_at) VALUES (?, ?, ?, ?) \
-             ON DUPLICATE KEY UPDATE last_used_at = VALUES(last_used_at)"
+             ON DUPLICATE KEY UPDATE last_used_at = IF(last_used_at < VALUES(last_used_at) - 86400000000, \
+             VALUES(last_used_at), last_used_at)"
         }
     };
     Statement::new(statement).shown(tenant).shown(id).shown(browser).bind(now.micros())

@@ -60,6 +60,7 @@ mod preflight;
 mod process;
 mod provisioning;
 mod provisioning_kills;
+mod purge;
 mod races;
 mod recovery;
 mod relying_party;

@@ -1,0 +1,72 @@
+//! What has expired is removed with what hangs on it, and nothing else is (R-604, K20).
+
+use crate::door_saml::{posted, redirect, request};
+use crate::relying_party::{Rp, SECRET, application, linus};
+use crate::story::{PASSWORD, after_password};
+use crate::visitor::Visitor;
+use crate::world::{BOTH, World};
+
+const DAY: u64 = 86_400;
+
+/// How many rows there are of logins, what was proven in them, sessions, their applications, grants, their refresh tokens, known
+/// browsers.
+async fn counted(world: &World) -> [i64; 7] {
+    let mut counts = [0; 7];
+    for (count, question) in counts.iter_mut().zip([
+        "SELECT COUNT(*) AS n FROM login",
+        "SELECT COUNT(*) AS n FROM evidence",
+        "SELECT COUNT(*) AS n FROM sso_session",
+        "SELECT COUNT(*) AS n FROM session_participant",
+        "SELECT COUNT(*) AS n FROM oidc_grant",
+        "SELECT COUNT(*) AS n FROM oidc_family",
+        "SELECT COUNT(*) AS n FROM known_browser",
+    ]) {
+        *count = world.number(question).await;
+    }
+    counts
+}
+
+async fn purged(world: &World, days: u64) -> [i64; 7] {
+    for _ in 0..days {
+        world.advance(DAY);
+    }
+    let owner = world.site.house.entropy.id();
+    // Twice: what is removed already is no fault.
+    for _ in 0..2 {
+        vestibule::app::jobs::purge_once(&world.site, owner).await.unwrap();
+    }
+    counted(world).await
+}
+
+/// R-604, K20.
+#[actix_web::test]
+async fn what_has_expired_goes_with_what_hangs_on_it() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        world.apply(&application("app", &format!("{SECRET}refresh_tokens = true\n"))).await;
+        // One after the other, hours apart, so that there is more than one step to go; each leaves something behind.
+        for _ in 0..3 {
+            let mut linus = linus(&world).await;
+            Rp::new(&world, "app").tokens(&mut linus, "openid offline_access", "").await;
+            let wiki = linus.get(&redirect(&world, &request(&world, "", ""))).await;
+            assert!(posted(&wiki).1.contains("<saml:Assertion"), "{on:?}: {}", wiki.body);
+            after_password(&world, &mut Visitor::new(&world.url), "ada", PASSWORD).await;
+            world.advance(3 * 3600);
+        }
+        let before = counted(&world).await;
+        assert!(before.iter().all(|rows| *rows >= 3), "{on:?}: {before:?}");
+        let [logins, proven, sessions, participants, grants, families, browsers] = before;
+        assert_eq!(purged(&world, 0).await, before, "{on:?}: nothing has expired yet");
+        let later = purged(&world, 3).await;
+        assert_eq!(later, [0, 0, sessions, participants, grants, families, browsers], "{on:?}: {logins} {proven}");
+        let later = purged(&world, 30).await;
+        assert_eq!(
+            (later[2], later[3], later[6]),
+            (0, 0, browsers),
+            "{on:?}: sessions and their applications: {later:?}"
+        );
+        let later = purged(&world, 400).await;
+        assert_eq!(later, [0; 7], "{on:?}");
+        world.stop().await;
+    }
+}
