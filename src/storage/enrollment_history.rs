@@ -17,7 +17,7 @@ use crate::domain::timestamp::Timestamp;
 /// How many rows are read with one question.
 const CHUNK: i64 = 500;
 /// How many such questions a page may take.
-const CHUNKS: usize = 10;
+const CHUNKS: usize = 6;
 /// An open enrollment in which nothing happened for so long was left.
 const LEFT: Duration = Duration::from_secs(60 * 60);
 
