@@ -124,6 +124,25 @@ fn sql_stands_in_storage_only() {
     }
 }
 
+/// Whoever looks through a list, counts or reports must not have the one connection of SQLite that writes: nobody could log in
+/// meanwhile. Those floors ask `Db::look`; `Db::read` is for the few microseconds of a login.
+#[test]
+fn lists_never_keep_anybody_from_logging_in() {
+    let src = root().join("src");
+    let mut faults = Vec::new();
+    for floor in ["pages/operator", "api/management", "app", "flow/administration", "flow/audit_trail"] {
+        let found = files(&src.join(floor), ".rs");
+        assert!(!found.is_empty(), "there is no {floor} any more");
+        for path in found {
+            let text: String = source(&path).split_whitespace().collect();
+            if text.contains("db.read(") {
+                faults.push(path.strip_prefix(&src).unwrap().display().to_string());
+            }
+        }
+    }
+    assert!(faults.is_empty(), "these ask `db.read` where `db.look` is meant: {}", faults.join(", "));
+}
+
 #[test]
 fn both_engines_have_the_same_migrations() {
     let names = |engine: &str| -> Vec<String> {
