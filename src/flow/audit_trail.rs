@@ -65,7 +65,7 @@ pub async fn seal_until(house: &House, tenant: TenantId, until: Timestamp, now: 
     loop {
         let (state, events) = house
             .db
-            .read(async |connection| {
+            .look(async |connection| {
                 let state = audit_chain::state(tenant).ask(connection).await?;
                 let seen = state.as_ref().map_or((-1, String::new()), |state| state.seen.clone());
                 let events = audit_chain::unsealed(tenant, &seen, until, BATCH).ask(connection).await?;
@@ -92,7 +92,7 @@ pub async fn seal_late(house: &House, now: Timestamp, span: Duration) -> storage
         loop {
             let (state, events) = house
                 .db
-                .read(async |connection| {
+                .look(async |connection| {
                     let Some(state) = audit_chain::state(tenant).ask(connection).await? else {
                         return Ok((None, Vec::new()));
                     };
@@ -262,7 +262,7 @@ async fn verify_once(
     let open = |typ: &str, text: &str| opened(&keys, typ, text);
     let db = &house.db;
     let (state, last) = db
-        .read(async |connection| {
+        .look(async |connection| {
             let state = audit_chain::state(tenant).ask(connection).await?;
             Ok((state, audit_chain::checkpoint_before(tenant, i64::MAX).ask(connection).await?))
         })
@@ -276,7 +276,7 @@ async fn verify_once(
     loop {
         let after = verifier.head().number;
         let (links, signed) = db
-            .read(async |connection| {
+            .look(async |connection| {
                 let links = audit_chain::links(tenant, after, i64::MAX, PAGE).ask(connection).await?;
                 let up_to = links.last().map_or(after, |last| last.link.number);
                 let signed = audit_chain::checkpoints(tenant, after, up_to, PAGE).ask(connection).await?;
