@@ -107,6 +107,10 @@ async fn one_user_tries_the_pages_out() {
         let refused =
             world.try_apply("[[tenant]]\ncode = \"acme\"\n[tenant.self_provisioning]\npreview_user = \" \"\n");
         assert!(refused.await.unwrap_err().contains("preview_user"), "{on:?}");
+        // A name that is nobody's is told of: otherwise nobody would know why nothing happens.
+        world.apply("[[tenant]]\ncode = \"acme\"\n[tenant.self_provisioning]\npreview_user = \"adda\"\n").await;
+        let seen = oona.get(&console(&world, "self-provisioning")).await;
+        assert!(seen.body.contains("There is no user &#34;adda&#34;"), "{on:?}: {}", seen.body);
         let form = oona.get(&console(&world, "self-provisioning/edit")).await;
         let seen =
             oona.press(&form, "save", &[&always[..2], &[("target_users", "all"), ("preview_user", "")]].concat()).await;

@@ -17,6 +17,7 @@ use crate::flow::administration::rollout_told::EffectTold;
 use crate::flow::administration::settings::change;
 use crate::http::guard::{LongForm, Seat, Table};
 use crate::http::{Answer, Form, page};
+use crate::storage::{Connection, users};
 
 const PAGE: &str = "self-provisioning";
 const SECTION: Section = Section::SelfProvisioning;
@@ -128,6 +129,13 @@ fn word(link: WindowsLink) -> &'static str {
 async fn show(seat: Seat, request: HttpRequest) -> Answer {
     let config = &seat.call.realm.config;
     let settings = &config.settings.self_provisioning;
+    let mut warnings = warnings(&seat);
+    if let Some(name) = &settings.preview_user {
+        let question = async |connection: &mut Connection| users::named(connection, config.tenant.id, name).await;
+        if seat.call.site.house.db.look(question).await?.is_none() {
+            warnings.push(format!("There is no user \"{name}\", who is to try it out."));
+        }
+    }
     let names = settings.groups.iter().filter_map(|id| config.group_name(*id)).map(str::to_owned);
     page::page(&ShowPage {
         target: label(&TARGETS, settings.target_users.id()),
@@ -146,7 +154,7 @@ async fn show(seat: Seat, request: HttpRequest) -> Answer {
         require_password: settings.require_password,
         wait: settings.wait_after_address_change_seconds,
         recovery_codes: settings.recovery_codes,
-        warnings: warnings(&seat),
+        warnings,
         may_edit: seat.may(Module::SelfProvisioning, Deed::Edit),
         may_log: seat.may(Module::SelfProvisioning, Deed::ViewLog),
         may_platforms: seat.may(Module::Platforms, Deed::Access),
