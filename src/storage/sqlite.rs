@@ -354,6 +354,22 @@ mod tests {
         db.close().await;
     }
 
+    /// Whoever looks through a list, however long, keeps nobody from writing, and sees what was written before.
+    #[tokio::test]
+    async fn a_look_never_has_the_turn_to_write() {
+        let (_folder, _, db) = database().await;
+        let looked = db.look(async |connection| {
+            db.write(async |connection| Statement::new(INSERT).run(connection).await).await?;
+            Statement::new(COUNT).only(connection).await
+        });
+        let row = looked.await.expect("somebody wrote meanwhile");
+        assert_eq!(row.number("n").expect("a number").expect("a count"), 1);
+        let asked = db.look(async |connection| Statement::new(INSERT).run(connection).await).await;
+        assert!(matches!(asked, Err(Error::Unsupported(_))), "{asked:?}");
+        db.close().await;
+        assert!(db.look(async |connection| Statement::new(COUNT).rows(connection).await).await.is_err(), "closed");
+    }
+
     /// Another process that writes, such as `vestibule apply`, is waited for, and meanwhile the thread does other work.
     #[tokio::test]
     async fn another_process_that_writes_is_waited_for() {

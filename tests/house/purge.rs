@@ -1,7 +1,7 @@
 //! What has expired is removed with what hangs on it, and nothing else is (R-604, K20).
 
 use crate::door_saml::{posted, redirect, request};
-use crate::relying_party::{Rp, SECRET, application, linus};
+use crate::relying_party::{Rp, SECRET, application, linus, log_in};
 use crate::story::{PASSWORD, after_password};
 use crate::visitor::Visitor;
 use crate::world::{BOTH, World};
@@ -67,6 +67,25 @@ async fn what_has_expired_goes_with_what_hangs_on_it() {
         );
         let later = purged(&world, 400).await;
         assert_eq!(later, [0; 7], "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// T-17: that a browser was used is written down once a day, and not at every login; it stays one browser.
+#[actix_web::test]
+async fn a_known_browser_is_remembered_by_the_day() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let latest = "SELECT MAX(last_used_at) AS n FROM known_browser";
+        let mut again = linus(&world).await;
+        let first = world.number(latest).await;
+        for (hours, later) in [(2, false), (30, true)] {
+            // Long enough for the session to be over, so that this is a login.
+            world.advance(hours * 3600);
+            log_in(&world, &mut again, &format!("{}/", world.base())).await;
+            assert_eq!(world.number(latest).await > first, later, "{on:?}: {hours} hours later");
+        }
+        assert_eq!(world.number("SELECT COUNT(*) AS n FROM known_browser").await, 1, "{on:?}");
         world.stop().await;
     }
 }

@@ -276,6 +276,17 @@ async fn the_pages_tell_it_and_a_broken_chain_is_red() {
         let dashboard = oona.get(&console(&world, "dashboard?span=week")).await;
         assert!(dashboard.body.contains("tampered with"), "{on:?}: {}", dashboard.body);
         assert!(dashboard.body.contains("<svg viewBox=\"0 0 720"), "{on:?}");
+        // One report at a time: the first where none is named, or none of ours.
+        for (query, shown) in [
+            ("", "<td>oath_app</td>"),
+            ("?report=nonsense", "<td>oath_app</td>"),
+            ("?report=logins", "<th scope=\"col\">succeeded</th>"),
+            ("?report=operators", "<td>operator_created</td>"),
+        ] {
+            let seen = oona.get(&console(&world, &format!("reports{query}"))).await;
+            assert!(seen.body.contains(shown), "{on:?}: {query}: {}", seen.body);
+            assert_eq!(seen.body.matches("aria-current=\"page\"").count(), 2, "{on:?}: the menu's and the report's");
+        }
         // T-57: the help desk reads the enrollment history and none of the logs.
         let (mut hedy, seen) = at_console(&world, "hedy", "enrollment-history").await;
         assert!(seen.title() == "Enrollment history" && !seen.body.contains("export/csv"), "{on:?}: {}", seen.body);

@@ -343,6 +343,10 @@ async fn the_list_is_searched_and_goes_on_where_it_ended() {
 async fn imported_tokens_are_given_out_and_taken_back() {
     for on in BOTH {
         let world = World::new(on).await;
+        for wrong in [0, 11] {
+            let file = format!("[[tenant]]\ncode = \"acme\"\n[tenant.tokens]\nmax_per_user = {wrong}\n");
+            assert!(world.try_apply(&file).await.unwrap_err().contains("max_per_user"), "{on:?}: R-096: {wrong}");
+        }
         world.apply("[[tenant]]\ncode = \"acme\"\n[tenant.tokens]\nmax_per_user = 1\n").await;
         let (house, tenant) = (&world.site.house, world.tenant().await);
         let blank = Token::blank(Entropy::System.id(), tenant, Kind::Oath, "HW1".to_owned(), TokenTemplate::oath());

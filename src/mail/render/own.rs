@@ -224,6 +224,19 @@ mod tests {
         assert!(!written.text.contains("https://"), "T-30: {}", written.text);
     }
 
+    /// an alert goes to operators; the account that it is about is the person's.
+    #[test]
+    fn the_account_of_an_alert_is_the_persons() {
+        let own = Words { subject: "{alert}".to_owned(), body: "About {account}, {person}.".to_owned() };
+        let kind = crate::domain::message::mail("alert").expect("a kind");
+        let mut envelope = sample::envelope(kind, Language::English, &sample::plausible("Acme", ""));
+        "operator".clone_into(&mut envelope.account);
+        let Letter::Alert { person, .. } = &mut envelope.letter else { panic!("another letter") };
+        "ada".clone_into(person);
+        let written = super::super::render(&Texts::default(), &urls(), &envelope, Some(&own));
+        assert!(written.text.contains("About ada, ada."), "{}", written.text);
+    }
+
     /// the setting decides whether a subject shows the code, whoever wrote the words.
     #[test]
     fn the_setting_puts_the_code_into_the_subject() {
