@@ -39,7 +39,7 @@ pub fn entry(id: EventId, event: &Event) -> Statement {
 pub struct SettingsChange {
     /// When.
     pub at: Timestamp,
-    /// By whom.
+    /// By whom: what they were called, or their identifier where they have no name.
     pub actor: String,
     /// The settings before and after, as JSON: `old` and `new`.
     pub detail: serde_json::Value,

@@ -140,7 +140,8 @@ pub async fn settings_changes(
     let read = |event: Entry| {
         let broken = |_| Error::Broken { table: "audit_event", column: "detail", row: event.id.clone() };
         let detail = serde_json::from_str(&event.detail).map_err(broken)?;
-        Ok(SettingsChange { at: Timestamp::from_micros(event.at), actor: event.actor, detail })
+        let actor = event.actor_name.unwrap_or(event.actor);
+        Ok(SettingsChange { at: Timestamp::from_micros(event.at), actor, detail })
     };
     found.events.into_iter().map(read).collect()
 }

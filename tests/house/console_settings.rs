@@ -70,6 +70,7 @@ async fn the_self_provisioning_screen() {
         assert!(!page.has_action("add-authenticator"), "{on:?}: R-028: {}", page.body);
         let log = other.get(&seen.link("change-log")).await;
         assert!(log.body.contains("target_users") && log.body.contains("none"), "{on:?}: R-037: {}", log.body);
+        assert!(log.body.contains(" UTC, oona<"), "{on:?}: by whom, by name: {}", log.body);
         let form = other.get(&console(&world, "self-provisioning/edit")).await;
         assert!(form.body.contains(">pilot</textarea>"), "{on:?}: R-031");
         world.stop().await;
