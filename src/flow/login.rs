@@ -150,7 +150,8 @@ pub async fn submit_username(
         let Some(case) = hold(connection, house, realm, visit, browser, id).await? else {
             return Ok(Err(Error::NotThisBrowser));
         };
-        if !matches!(case.step, Step::Identify | Step::Password) {
+        // A link from a mail is one person's.
+        if !matches!(case.step, Step::Identify | Step::Password) || case.login().origin == Origin::Mail {
             return Ok(Err(Error::WrongMoment));
         }
         if key_of(&name).is_empty() {
@@ -158,7 +159,7 @@ pub async fn submit_username(
         }
         let user = users::named(connection, realm.tenant(), &name).await?;
         let person = user.as_ref().map(|user| (user.id, user.security_version));
-        logins::name(connection, realm.tenant(), id, Some(&name), person, deadline(&case, visit)).await?;
+        rename(connection, house, realm, visit, &case, Some(&name), person).await?;
         house.record(connection, event(&case, visit, Action::LoginNamed)).await?;
         Ok(Ok(Posted::accepted()))
     });
@@ -345,16 +346,30 @@ pub async fn switch_user(house: &House, realm: &Realm, visit: &Visit, browser: &
         if case.login().stage != Stage::Open || case.step == Step::Expired || case.login().origin == Origin::Mail {
             return Ok(Err(Error::WrongMoment));
         }
-        if let Some(enrollment) = &case.enrollment {
-            storage::activations::void_of(connection, realm.tenant(), enrollment.id).await?;
-            enrollments::cancel_of(connection, realm.tenant(), id, Some("user_switched"), visit.now).await?;
-            house.record(connection, event(&case, visit, Action::EnrollmentCancelled)).await?;
-        }
-        logins::forget_evidence(connection, realm.tenant(), id).await?;
-        logins::name(connection, realm.tenant(), id, None, None, deadline(&case, visit)).await?;
+        rename(connection, house, realm, visit, &case, None, None).await?;
         Ok(Ok(()))
     });
     switched.await?
+}
+
+/// Makes the login one of somebody else, or of the same person anew: nothing that was proven or begun in it goes on. The
+/// password page takes another name, too, and a password that only the session proved leads back there (T-08).
+async fn rename(
+    connection: &mut Connection,
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    case: &Case,
+    named: Option<&str>,
+    person: Option<(UserId, i64)>,
+) -> storage::Result<()> {
+    let (tenant, id) = (realm.tenant(), case.login().id);
+    if let Some(enrollment) = &case.enrollment {
+        storage::activations::void_of(connection, tenant, enrollment.id).await?;
+        enrollments::cancel_of(connection, tenant, id, Some("user_switched"), visit.now).await?;
+        house.record(connection, event(case, visit, Action::EnrollmentCancelled)).await?;
+    }
+    logins::name(connection, tenant, id, named, person, deadline(case, visit)).await.map(drop)
 }
 
 /// Gives the person more time.

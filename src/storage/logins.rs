@@ -118,7 +118,8 @@ fn stage(row: &Row) -> Result<Stage> {
     }
 }
 
-/// Sets who the login is about. Only an open login can be changed; says whether it was.
+/// Sets who the login is about, and forgets everything that was proven in it: evidence has no name, and what one person
+/// proved must never count for another (INV-2). Only an open login can be changed; says whether it was.
 pub async fn name(
     connection: &mut Connection,
     tenant: TenantId,
@@ -127,6 +128,11 @@ pub async fn name(
     user: Option<(UserId, i64)>,
     expires_at: Timestamp,
 ) -> Result<bool> {
+    Statement::new("DELETE FROM evidence WHERE tenant_id = ? AND login_id = ?")
+        .shown(tenant)
+        .shown(id)
+        .run(&mut *connection)
+        .await?;
     let done = Statement::new(
         "UPDATE login SET named = ?, user_id = ?, security_version = ?, expires_at = ?, resync_token_id = NULL \
          WHERE tenant_id = ? AND id = ? AND stage = 'open'",
@@ -347,16 +353,6 @@ pub fn proven(tenant: TenantId, id: LoginId, proven: Proven, now: Timestamp) -> 
             .bind(now.micros())
             .bind(token),
     ]
-}
-
-/// Forgets everything that was proven, when the person is switched (R-459).
-pub async fn forget_evidence(connection: &mut Connection, tenant: TenantId, id: LoginId) -> Result<()> {
-    Statement::new("DELETE FROM evidence WHERE tenant_id = ? AND login_id = ?")
-        .shown(tenant)
-        .shown(id)
-        .run(connection)
-        .await?;
-    Ok(())
 }
 
 /// Locks the login's row until the transaction ends, so that requests of one login run one after the other.

@@ -626,6 +626,45 @@ async fn no_step_is_skipped() {
     }
 }
 
+/// INV-2, T-02, T-03, T-08: what somebody proved of themselves counts for nobody else, whatever way the name is changed. A
+/// password that only the session proved leads back to the password's page, which takes another name as well.
+#[actix_web::test]
+async fn what_one_person_proved_counts_for_nobody_else() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let portal =
+            "[[tenant.access_policy]]\nname = \"Portal\"\napplications = [\"Portal\"]\nrequire = [\"password\"]\n";
+        world.apply(&acme(&format!("{}{}{portal}", person("mallory"), person("victim")))).await;
+        let mut mallory = Visitor::new(&world.url);
+        let seen = mallory.get(&format!("{}/", world.base())).await;
+        let seen = mallory.press(&seen, "continue", &[("username", "mallory")]).await;
+        let inside = mallory.press(&seen, "continue", &[("password", PASSWORD)]).await;
+        assert!(inside.url.ends_with("/t/acme/"), "{on:?}: {}", inside.url);
+
+        let offer = mallory.get(&authorize(&world, "")).await;
+        assert_eq!(offer.title(), "Add an authenticator", "{on:?}");
+        let page = mallory.press(&offer, "add-authenticator", &[]).await;
+        let code = world.mail("mallory@acme.test", 1).await.code().unwrap();
+        let choice = mallory.press(&page, "continue", &[("code", &code)]).await;
+        assert!(choice.title().starts_with("Where do you want"), "{on:?}");
+
+        // Without the session nothing says that the password was typed: its page is there again.
+        mallory.cookies.retain(|name, _| !name.ends_with("vs-acme"));
+        let seen = send(&mut mallory, &choice, "username", &[("username", "victim")]).await;
+        assert_eq!(seen.title(), "Enter your password", "{on:?}");
+        assert_eq!(count(&world, "SELECT COUNT(*) AS n FROM evidence").await, 0, "{on:?}");
+        assert_eq!(count(&world, "SELECT COUNT(*) AS n FROM enrollment WHERE state = 'open'").await, 0, "{on:?}");
+        let seen = mallory.press(&seen, "continue", &[("password", PASSWORD)]).await;
+        assert_eq!(seen.title(), "Add an authenticator", "{on:?}: the victim's mailbox is not proven");
+        for form in ["platform", "code", "installed", "renew", "passcode"] {
+            let fields = [("platform", "oath_app"), ("code", code.as_str())];
+            assert_eq!(send(&mut mallory, &seen, form, &fields).await.title(), "Add an authenticator", "{on:?} {form}");
+        }
+        assert_eq!(world.events("login_completed").await, 1, "{on:?}: the portal's");
+        world.stop().await;
+    }
+}
+
 /// AC-04, AC-22, T-09, T-10: who has an authenticator, or is not in the rollout, gets nothing from any form of an
 /// enrollment.
 #[actix_web::test]
