@@ -188,6 +188,9 @@ impl Reading<'_> {
                     self.text(&resolved)?;
                 }
                 Event::Decl(declaration) if first => {
+                    if !is_declaration(&declaration) {
+                        return Err(XmlError::Malformed);
+                    }
                     if declaration.version().map_err(|_| XmlError::Malformed)? != "1.0" {
                         return Err(XmlError::Forbidden);
                     }
@@ -340,6 +343,47 @@ pub fn without_comments(text: &str) -> String {
     out
 }
 
+/// Whether it is all that a declaration may hold (XML 1.0, production 23), which stands between `<?` and `?>`. Our parser looks
+/// at the attributes that it is asked for and skips the rest; another one ends the declaration at the first `>`, and takes what
+/// follows for the document: a second one, which nobody has looked at (T-32, T-36).
+fn is_declaration(content: &str) -> bool {
+    let blank = |c: char| matches!(c, ' ' | '\t' | '\n' | '\r');
+    let Some(mut rest) = content.strip_prefix("xml") else { return false };
+    for (name, needed) in [("version", true), ("encoding", false), ("standalone", false)] {
+        let Some(after) = rest.trim_start_matches(blank).strip_prefix(name) else {
+            if needed {
+                return false;
+            }
+            continue;
+        };
+        let Some(after) = after.trim_start_matches(blank).strip_prefix('=') else { return false };
+        let after = after.trim_start_matches(blank);
+        let Some(quote) = after.chars().next().filter(|quote| matches!(quote, '"' | '\'')) else { return false };
+        let Some((value, after)) = after.get(1..).and_then(|after| after.split_once(quote)) else { return false };
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if !rest.starts_with(blank) || value.is_empty() || !value.chars().all(plain) {
+            return false;
+        }
+        rest = after;
+    }
+    rest.chars().all(blank)
+}
+
+/// The root element of a document that [`Element::parse`] has read, as it stands there: without declaration, comments and
+/// blanks before it, and without blanks behind it. What is not handed on cannot be read otherwise by somebody else.
+#[must_use]
+pub fn root_of(text: &str) -> &str {
+    let mut rest = text;
+    if rest.starts_with("<?") {
+        rest = rest.split_once("?>").map_or("", |(_, rest)| rest);
+    }
+    rest = rest.trim_ascii();
+    while let Some(comment) = rest.strip_prefix("<!--") {
+        rest = comment.split_once("-->").map_or("", |(_, rest)| rest).trim_ascii();
+    }
+    rest
+}
+
 /// The five entities that XML itself has; all others need a document type, which is refused.
 fn predefined(name: &str) -> Result<&'static str, XmlError> {
     match name {
@@ -395,6 +439,43 @@ mod tests {
         let heavy = format!("<r><p>{}</p></r>", "<a/>".repeat(1000));
         let taken = Element::parse_apart(heavy.as_bytes(), Limits::KEYS, &mut |_, _| None);
         assert_eq!(taken, Err(XmlError::TooMuch));
+    }
+
+    /// T-32, T-36: what stands in a declaration beside what belongs there is another document for another parser.
+    #[test]
+    fn a_declaration_is_nothing_but_a_declaration() {
+        for good in [
+            "<?xml version=\"1.0\"?><a/>",
+            "<?xml version='1.0' ?><a/>",
+            "<?xml\n version = \"1.0\"\tencoding='UTF-8'\r\nstandalone=\"no\" ?>\n<a/>",
+        ] {
+            let read = Element::parse(good.as_bytes()).map(|root| root.name);
+            assert_eq!((read.as_deref(), root_of(good)), (Ok("a"), "<a/>"), "{good}");
+        }
+        for bad in [
+            "<?xml version=\"1.0\" encoding=\"utf-8\" ><evil/> ?><a/>",
+            "<?xml version=\"1.0\"><evil/><x y=\"?><a/>",
+            "<?xml version=\"1.0\" <!-- ?><a/>",
+            "<?xml version=\"1.0\" other=\"1\"?><a/>",
+            "<?xml version=\"1.0\" encoding=\"utf-8\" encoding=\"utf-16\"?><a/>",
+            "<?xml version=\"1.0\" standalone=\"yes\" encoding=\"utf-8\"?><a/>",
+            "<?xml version=\"1.0\"encoding=\"utf-8\"?><a/>",
+            "<?xml version=\"1.0'?><a/>",
+            "<?xml version=\"1.0\" encoding=\"\"?><a/>",
+            "<?xml encoding=\"utf-8\"?><a/>",
+            "<?xmlversion=\"1.0\"?><a/>",
+            "<?xml?><a/>",
+        ] {
+            assert!(Element::parse(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_root_stands_alone() {
+        for text in ["<a><b/></a>", " \n<a><b/></a>\n", "<?xml version='1.0'?><!-- <c> --> <!----><a><b/></a> "] {
+            assert!(Element::parse(text.as_bytes()).is_ok(), "{text}");
+            assert_eq!(root_of(text), "<a><b/></a>");
+        }
     }
 
     /// T-33, T-35, T-38, R-498.

@@ -82,7 +82,7 @@ pub fn signed(
     now: Timestamp,
 ) -> Result<Described, MetadataError> {
     let certificates = [certificate.to_owned()];
-    let signed = verify::metadata(text, &without_comments(text), &certificates).map_err(MetadataError::Signature)?;
+    let signed = verify::metadata(&without_comments(text), &certificates).map_err(MetadataError::Signature)?;
     described(&signed, entity_id, now)
 }
 

@@ -14,7 +14,7 @@ use samael::crypto::{
 use super::sign::{ECDSA_SHA256, RSA_SHA256};
 use super::write::SIGNATURE;
 use crate::keys::x509::{Certificate, Scheme};
-use crate::xml::{Element, Limits, XmlError};
+use crate::xml::{Element, Limits, XmlError, root_of};
 
 /// Why a signature is not believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -160,14 +160,14 @@ pub fn posted(octets: &[u8], certificates: &[String]) -> Result<(Element, bool),
     same(&root, &signed).map(|()| (signed, true))
 }
 
-/// Metadata as it may be read: what is signed of it by one of `certificates`, which must be all. `bare` is the same
-/// without comments, which stand in metadata for people and are no part of what is signed.
+/// Metadata as it may be read: what is signed of it by one of `certificates`, which must be all. `bare` is without its
+/// comments, which stand in metadata for people and are no part of what is signed.
 ///
 /// # Errors
 /// If it has no signature, or one that is not good.
-pub fn metadata(text: &str, bare: &str, certificates: &[String]) -> Result<String, SignatureError> {
+pub fn metadata(bare: &str, certificates: &[String]) -> Result<String, SignatureError> {
     let root = Element::parse_within(bare.as_bytes(), Limits::METADATA)?;
-    let signed = signed_octets(&root, text, certificates)?.ok_or(SignatureError::Missing)?;
+    let signed = signed_octets(&root, bare, certificates)?.ok_or(SignatureError::Missing)?;
     same(&root, &Element::parse_within(signed.as_bytes(), Limits::METADATA)?).map(|()| signed)
 }
 
@@ -193,6 +193,8 @@ fn signed_octets(root: &Element, text: &str, certificates: &[String]) -> Result<
         AllowedSignatureAlgorithm::RsaSha512,
         AllowedSignatureAlgorithm::EcdsaSha256,
     ];
+    // The library reads the text once more, by another parser and with more patience: it gets nothing but what was read here.
+    let text = root_of(text);
     let ders = certificates.iter().filter_map(|certificate| STANDARD.decode(certificate).ok());
     for der in ders {
         let certificate = [SamaelCertificate::from(der)];

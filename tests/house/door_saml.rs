@@ -515,6 +515,10 @@ async fn signed_requests_are_believed_and_wrapped_ones_are_not() {
         ("another transform", signed.replace("xmldsig#enveloped-signature", "xmldsig#base64")),
         ("a duplicate ID", signed.replace("<saml:Issuer>", "<saml:Issuer ID=\"_r1\">")),
         ("a comment", signed.replace("</saml:Issuer>", "<!-- x --></saml:Issuer>")),
+        (
+            "another document in the declaration",
+            format!("<?xml version=\"1.0\" encoding=\"utf-8\" >{signed} ?>{signed}"),
+        ),
         ("signed for somebody", signer.signed(&request_named(&world, "_r2", "", ""), "_r2")),
     ] {
         let seen = post(&xml).await;

@@ -403,12 +403,16 @@ fn namespace(draft: &mut Draft, dice: &mut Dice) {
 }
 
 fn encoding(draft: &mut Draft, dice: &mut Dice) {
-    draft.prolog = match dice.below(6) {
+    draft.prolog = match dice.below(9) {
         0 => "\u{feff}".to_owned(),
         1 => "<?xml version=\"1.0\" encoding=\"UTF-16\"?>".to_owned(),
         2 => "<?xml version=\"1.0\" encoding=\"UTF-7\"?>".to_owned(),
         3 => "<?xml version=\"1.1\"?>".to_owned(),
         4 => "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?>".to_owned(),
+        // Another parser ends the declaration earlier, and reads a document that stands inside it.
+        5 => "<?xml version=\"1.0\" encoding=\"utf-8\" ><a ID=\"_x\"/> ?>".to_owned(),
+        6 => "<?xml version=\"1.0\" <!-- ?>".to_owned(),
+        7 => "<?xml version=\"1.0\" encoding=\"utf-8\" encoding=\"utf-16\"?>".to_owned(),
         _ => "junk".to_owned(),
     };
 }
