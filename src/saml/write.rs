@@ -139,20 +139,35 @@ impl Tag {
 
 /// Escapes as canonical XML does; characters that XML cannot carry at all become U+FFFD.
 fn escape(out: &mut String, text: &str, attribute: bool) {
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' if !attribute => out.push_str("&gt;"),
-            '"' if attribute => out.push_str("&quot;"),
-            '\t' if attribute => out.push_str("&#x9;"),
-            '\n' if attribute => out.push_str("&#xA;"),
-            '\r' => out.push_str("&#xD;"),
-            '\t' | '\n' => out.push(c),
-            '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
-            c => out.push(c),
+    let mut rest = text;
+    // Most texts need nothing: what lies between two characters that may is copied in one piece. U+FFFE and U+FFFF begin
+    // with the octet 0xEF.
+    let may = |octet| matches!(octet, b'&' | b'<' | b'>' | b'"' | 0..=0x1f | 0xef);
+    while let Some((plain, from)) = rest.bytes().position(may).map(|at| rest.split_at(at)) {
+        out.push_str(plain);
+        let mut characters = from.chars();
+        if let Some(c) = characters.next() {
+            escaped(c, attribute).map_or_else(|| out.push(c), |written| out.push_str(written));
         }
+        rest = characters.as_str();
     }
+    out.push_str(rest);
+}
+
+/// What stands for `c`, if it cannot stand for itself.
+const fn escaped(c: char, attribute: bool) -> Option<&'static str> {
+    Some(match c {
+        '&' => "&amp;",
+        '<' => "&lt;",
+        '>' if !attribute => "&gt;",
+        '"' if attribute => "&quot;",
+        '\t' if attribute => "&#x9;",
+        '\n' if attribute => "&#xA;",
+        '\r' => "&#xD;",
+        '\t' | '\n' => return None,
+        '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => "\u{fffd}",
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -170,6 +185,18 @@ mod tests {
             <saml:Issuer xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\">a &amp; &lt;b&gt;&#xD;</saml:Issuer>\
             <samlp:Status></samlp:Status></samlp:Response>";
         assert_eq!(tag.canonical(), expected);
+    }
+
+    #[test]
+    fn what_cannot_be_carried_is_replaced_and_the_rest_is_kept() {
+        let text = "\u{fffd}\u{ef}\u{fffe}ﬀ\u{10ffff}\u{ffff}<\0\t";
+        let told = |attribute| {
+            let mut out = String::new();
+            escape(&mut out, text, attribute);
+            out
+        };
+        assert_eq!(told(false), "\u{fffd}\u{ef}\u{fffd}ﬀ\u{10ffff}\u{fffd}&lt;\u{fffd}\t");
+        assert_eq!(told(true), "\u{fffd}\u{ef}\u{fffd}ﬀ\u{10ffff}\u{fffd}&lt;\u{fffd}&#x9;");
     }
 
     /// T-22.
