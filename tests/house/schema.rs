@@ -15,6 +15,8 @@ fn run(base: &str, key: &str, examples: &str, folder: &std::path::Path) -> (bool
         .args(["run", &format!("{base}/api/management/v1/openapi.json")])
         .args(["--header", &format!("Authorization: Bearer {key}")])
         .args(["--max-examples", examples, "--seed", "1", "--phases", "examples,coverage,fuzzing"])
+        // On a machine that is busy with something else, the slowest of thousands takes longer than its ten seconds.
+        .args(["--request-timeout", "60"])
         // What is drawn at random names nothing here, and no state that was read: such calls are refused, and rightly.
         .args(["--exclude-checks", "positive_data_acceptance"])
         .args(["--no-color", "--generation-database", "none"])
