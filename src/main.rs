@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -59,7 +60,8 @@ enum Command {
         /// Show what would change, and change nothing.
         #[arg(long)]
         dry_run: bool,
-        /// Remove groups, users, applications, policies and test cases that the files do not name.
+        /// Remove groups, users, applications, policies, test cases, own roles and own texts that the files do not name;
+        /// operators, too, where they name any.
         #[arg(long)]
         prune: bool,
         /// Change it even where a test case that held before does not hold any more.
@@ -133,13 +135,17 @@ enum Command {
         /// The copy; must not exist.
         file: PathBuf,
     },
-    /// Put a copy made by `backup` in the place of the database; stop the service first.
+    /// Put a copy made by `backup` in the place of the database, or end what a dump brought back; stop the service first.
     Restore {
-        /// The copy.
-        file: PathBuf,
+        /// The copy, with SQLite.
+        #[arg(required_unless_present = "loaded")]
+        file: Option<PathBuf>,
         /// Replace a database that is there.
-        #[arg(long)]
+        #[arg(long, requires = "file")]
         replace: bool,
+        /// A dump was loaded by hand, as MySQL and MariaDB need it: end what it brought back.
+        #[arg(long, conflicts_with = "file")]
+        loaded: bool,
     },
     /// Help desk: accounts.
     #[command(subcommand)]
@@ -286,7 +292,7 @@ fn main() -> ExitCode {
     match run(arguments) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("vestibule: {}", told(&error));
+            complain(&format!("vestibule: {}", told(&error)));
             ExitCode::FAILURE
         }
     }
@@ -318,7 +324,7 @@ fn wrong_usage(error: &clap::Error) -> ExitCode {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => "a command is missing",
         _ => line.as_str(),
     };
-    eprintln!("vestibule: {line}; `vestibule --help` and `vestibule COMMAND --help` tell more");
+    complain(&format!("vestibule: {line}; `vestibule --help` and `vestibule COMMAND --help` tell more"));
     ExitCode::from(2)
 }
 
@@ -340,7 +346,10 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let settings = Settings::load(arguments.config.as_deref(), variables)?;
     telemetry::start(settings.telemetry);
-    actix_web::rt::System::new().block_on(carry_out(arguments.command, settings))
+    // Boxed and without its type: as itself it would be compiled three times, a tenth of a megabyte each.
+    let work: Pin<Box<dyn Future<Output = anyhow::Result<ExitCode>>>> =
+        Box::pin(carry_out(arguments.command, settings));
+    actix_web::rt::System::new().block_on(work)
 }
 
 async fn carry_out(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
@@ -398,7 +407,8 @@ async fn carry_out(command: Command, settings: Settings) -> anyhow::Result<ExitC
             commands::rotate(settings, which, tenant.as_deref()).await?
         }
         Command::Backup { file } => vec![commands::backup(settings, &file).await?],
-        Command::Restore { file, replace } => commands::restore(settings, &file, replace).await?,
+        Command::Restore { file: Some(file), replace, .. } => commands::restore(settings, &file, replace).await?,
+        Command::Restore { file: None, .. } => commands::loaded(settings).await?,
         Command::User(user) => return Ok(told_by(helpdesk::users::run(settings, user).await?)),
         Command::Token(token) => return Ok(told_by(helpdesk::tokens::run(settings, token).await?)),
         Command::Operator(command) => return Ok(told_by(helpdesk::operators::run(settings, command).await?)),
@@ -432,7 +442,7 @@ async fn carry_out(command: Command, settings: Settings) -> anyhow::Result<ExitC
 fn told_by(said: Said) -> ExitCode {
     print(said.lines);
     for note in said.notes {
-        eprintln!("{note}");
+        complain(&note);
     }
     if said.good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -445,4 +455,9 @@ fn print(lines: impl IntoIterator<Item = String>) {
 fn say(text: &str) {
     let mut out = std::io::stdout().lock();
     drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+}
+
+/// Writes a line to standard error, which may be closed as well.
+fn complain(line: &str) {
+    drop(writeln!(std::io::stderr(), "{line}"));
 }

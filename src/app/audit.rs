@@ -134,14 +134,19 @@ pub async fn export(
 ) -> anyhow::Result<()> {
     let (site, tenant, code) = place(settings, code).await?;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let events = audit_trail::export(&desk(&site), (tenant, &code), span, &mut |line| {
+    let exported = audit_trail::export(&desk(&site), (tenant, &code), span, &mut |line| {
         serde_json::to_writer(&mut out, line)?;
         out.write_all(b"\n")
     })
-    .await?;
-    out.flush()?;
+    .await;
+    let written = exported.and_then(|events| Ok(out.flush().map(|()| events)?));
     drop(out);
-    eprintln!("{events} events");
+    match written {
+        Ok(events) => drop(writeln!(std::io::stderr(), "{events} events")),
+        // Whoever reads it may stop in the middle (`| head`).
+        Err(audit_trail::ExportError::Write(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+        Err(error) => return Err(error.into()),
+    }
     site.house.db.close().await;
     Ok(())
 }

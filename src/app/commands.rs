@@ -227,7 +227,7 @@ pub async fn backup(settings: &Settings, file: &Path) -> anyhow::Result<String> 
 pub async fn restore(settings: &Settings, file: &Path, replace: bool) -> anyhow::Result<Vec<String>> {
     let url = settings.database.expose_secret();
     let target = url.strip_prefix("sqlite://").context(
-        "only an SQLite database is restored by this program; load the dump with mariadb and run `vestibule migrate`",
+        "only an SQLite database is put in place by this program; load the dump with mariadb, then `vestibule restore --loaded`",
     )?;
     let target = PathBuf::from(target.split('?').next().unwrap_or(target));
     anyhow::ensure!(file.exists(), "there is no file {}", file.display());
@@ -253,18 +253,33 @@ pub async fn restore(settings: &Settings, file: &Path, replace: bool) -> anyhow:
         }
     }
     std::fs::rename(&part, &target)?;
+    let mut lines = vec![format!("{} is in place; every session, login and code of it has ended", target.display())];
+    lines.extend(settled(settings).await?);
+    Ok(lines)
+}
+
+/// `vestibule restore --loaded`: ends what a dump, loaded by hand, brought back (R-599).
+///
+/// # Errors
+/// If the database fails, or its secrets do not open.
+pub async fn loaded(settings: &Settings) -> anyhow::Result<Vec<String>> {
+    let mut lines = vec!["every session, login and code that the dump brought back has ended".to_owned()];
+    lines.extend(settled(settings).await?);
+    Ok(lines)
+}
+
+/// Ends what an older copy brought back, and tells what somebody must look at.
+async fn settled(settings: &Settings) -> anyhow::Result<Option<String>> {
     let site = open(settings, Schema::Migrate, Nature::default()).await?;
     let now = site.house.clock.now();
     let suspended = site.house.db.write(async |connection| restored::settle(connection, now).await).await?;
     site.house.db.close().await;
-    let mut lines = vec![format!("{} is in place; every session, login and code of it has ended", target.display())];
-    if suspended > 0 {
-        lines.push(format!(
+    Ok((suspended > 0).then(|| {
+        format!(
             "{suspended} event-based authenticators are suspended: passcodes that were used since the copy was made \
-             could not be told from new ones; `vestibule token resume` after looking at each"
-        ));
-    }
-    Ok(lines)
+             could not be told from new ones; `vestibule token reactivate` after looking at each"
+        )
+    }))
 }
 
 /// Whether the copy at `path` is one of ours and its secrets open with the configured keys.

@@ -155,7 +155,13 @@ impl Change {
                 done(operators::put_role(desk, connection, tenant, &Permissions::all(), role).await?)
             }
             Self::RemoveRole(role) => {
-                done(operators::remove_role(desk, connection, tenant, &Permissions::all(), role.id).await?)
+                match operators::remove_role(desk, connection, tenant, &Permissions::all(), role.id).await? {
+                    // Operators were looked at before.
+                    Err(Refused::InUse) => Err(storage::Error::Unsupported(
+                        "a key of the management API has a role that the file does not name: name it, or revoke the key",
+                    )),
+                    removed => done(removed),
+                }
             }
             Self::SetOperator { user, role, .. } => {
                 done(operators::set_operator(desk, connection, tenant, &Permissions::all(), *user, *role).await?)

@@ -86,6 +86,19 @@ pub(super) fn plan(
     if has(Role::Operator) && !operators.iter().any(|(_, role)| *role == Role::Operator) {
         document.fault(&format!("{path}.operator"), "somebody must keep the role `Operator`");
     }
+    for role in current.roles.iter().filter(|_| remove) {
+        let gone = typed.role.iter().all(|entry| key_of(&entry.name) != key_of(&role.name));
+        let holder = operators.iter().find(|(_, held)| *held == Role::Own(role.id)).filter(|_| gone);
+        if let Some((user, _)) = holder {
+            let operator = current.operators.iter().find(|operator| operator.user == *user);
+            let who = operator.map_or("an operator", |operator| operator.username.as_str());
+            let fault = format!(
+                "\"{}\" is not named and would be removed, but {who} has it: name it, or another one for {who}",
+                role.name
+            );
+            document.fault(&format!("{path}.role"), fault);
+        }
+    }
     changes.extend(removals);
     changes
 }

@@ -258,6 +258,13 @@ async fn prune_removes_what_is_not_named_any_more_and_nothing_else() {
     let none = small.replace("[[tenant.group]]\nname = \"pilot\"\n", "");
     let refused = fixture.apply_with(&none, Run::Real, Prune::Remove).await.expect_err("refused").to_string();
     assert!(refused.contains("group \"pilot\" is not named any more, but settings refer to it"), "{refused}");
+    let watched = format!(
+        "{small}[[tenant.role]]\nname = \"Watch\"\npermissions = {{ rollout = [\"access\"] }}\n\
+         [[tenant.operator]]\nusername = \"ada\"\nrole = \"Watch\"\n"
+    );
+    fixture.apply(&watched).await;
+    let refused = fixture.apply_with(small, Run::Real, Prune::Remove).await.expect_err("refused").to_string();
+    assert!(refused.contains("\"Watch\" is not named and would be removed, but ada has it"), "{refused}");
 }
 
 #[tokio::test]

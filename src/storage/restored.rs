@@ -26,6 +26,8 @@ pub async fn settle(connection: &mut Connection, now: Timestamp) -> Result<u64> 
         "DELETE FROM saml_notice",
         "DELETE FROM email_code",
         "DELETE FROM activation",
+        "DELETE FROM ocra_challenge",
+        "UPDATE help_desk_code SET state = 'void' WHERE state IN ('waiting', 'open')",
         "DELETE FROM logout_notice",
         "DELETE FROM oidc_pushed",
         "DELETE FROM oidc_device",

@@ -111,6 +111,10 @@ fn keys_rotate_and_a_copy_is_restored() {
     std::fs::write(path.join("kek"), format!("{}\n{old}", "A".repeat(43) + "=")).expect("written");
     assert_eq!(refused(path, &["restore", "copy.db"]).0, Some(1), "no database is replaced unasked");
     assert!(printed(&vestibule(path, &["restore", "copy.db", "--replace"])).contains("is in place"));
+    assert!(printed(&vestibule(path, &["restore", "--loaded"])).contains("has ended"));
+    for wrong in [&["restore"][..], &["restore", "copy.db", "--loaded"], &["restore", "--loaded", "--replace"]] {
+        assert_eq!(refused(path, wrong).0, Some(2), "{wrong:?}");
+    }
     assert_eq!(printed(&vestibule(path, &["apply", "acme.toml"])), "acme: nothing to change\n");
 }
 

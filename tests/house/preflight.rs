@@ -70,7 +70,11 @@ async fn the_surroundings_are_looked_at() {
     for line in ["ok    database: reachable", "FAIL  mail server: ", "FAIL  test mail: "] {
         assert!(said.contains(line), "{line}: {said}");
     }
-    assert!(!good && !said.contains("acme: groups"), "nothing is opened while something is broken: {said}");
+    assert!(!good && said.contains("acme: groups"), "a mail server that is away hides nothing else: {said}");
+    let away =
+        world.shell(&["check"]).env("VESTIBULE__DATABASE__URL", "mysql://nobody@127.0.0.1:1/nothing").output().unwrap();
+    let said = String::from_utf8_lossy(&away.stdout).into_owned();
+    assert!(!away.status.success() && said.contains("virtual servers were not looked at"), "{said}");
     let folder = format!("file://{}", world.folder().join("mail").display());
     let run =
         world.shell(&["check", "--json", "--mail-to", "ops@acme.test"]).env("VESTIBULE__MAIL__URL", folder).output();
