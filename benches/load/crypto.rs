@@ -23,6 +23,8 @@ const MESSAGE: [u8; 600] = [b'x'; 600];
 #[derive(Debug, Clone, Copy)]
 pub struct Bare {
     pub argon2id: f64,
+    /// The same hash while every other core makes one, too, as in a run: they share caches and memory.
+    pub argon2id_together: f64,
     pub rs256: f64,
     pub es256: f64,
     pub sha256: f64,
@@ -41,6 +43,14 @@ pub fn measure(repeats: usize) -> Result<(Bare, String)> {
         anyhow::ensure!(verdict?.right, "the bench's own password is wrong");
         Ok(())
     };
+    let cores = HashingSettings::default().parallel;
+    let together = || {
+        let all = (0..cores).map(|_| hasher.verify(&password, Some(&hash)));
+        for verdict in runtime.block_on(futures_util::future::join_all(all)) {
+            anyhow::ensure!(verdict?.right, "the bench's own password is wrong");
+        }
+        Ok(())
+    };
     let sign = |key: &SigningKey| {
         black_box(key.sign(black_box(&MESSAGE))?);
         Ok(())
@@ -51,6 +61,7 @@ pub fn measure(repeats: usize) -> Result<(Bare, String)> {
     };
     let bare = Bare {
         argon2id: median(repeats, verify)?,
+        argon2id_together: median(repeats, together)? / cores as f64,
         rs256: median(repeats, || sign(&rsa))?,
         es256: median(repeats, || sign(&ec))?,
         sha256: median(repeats, digest)?,
