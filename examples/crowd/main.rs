@@ -32,7 +32,7 @@ const HELP: &str = "crowd: makes a database with very many people, for measuring
     SEED       the same seed makes the same crowd, but for the time; 1 unless said otherwise
     DATABASE   mysql://user:password@host/database, empty; SQLite unless said otherwise
 
-A million people take some four gigabytes. The virtual server is `acme`; its operators are in examples/crowd/acme.toml.";
+A million people take some three gigabytes. The virtual server is `acme`; its operators are in examples/crowd/acme.toml.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -57,7 +57,7 @@ pub struct Site {
 /// Settings of this floor.
 #[derive(Debug, Clone, Default)]
 pub struct HttpSettings {
-    /// Our own proxies: whose `Forwarded` and `X-Forwarded-For` are believed.
+    /// Our own proxies: whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// The authenticator apps that pages send people to.
     pub apps: Apps,
