@@ -52,8 +52,8 @@ pub fn supported() -> Vec<&'static str> {
     protocol.into_iter().chain(STANDARD.into_iter().map(|(_, name, _)| name)).collect()
 }
 
-/// What the client is told about `person`: the claims of the granted `scopes`, those `requested` one by
-/// one whose scope the client may have, and its own ones. Nothing that has no value (USER-09).
+/// What the client is told about `person`: the claims of the granted `scopes` and those `requested` one by one, whose
+/// scope the client may have at this moment, and its own ones. Nothing that has no value (USER-09).
 #[must_use]
 pub fn about(
     person: &Person<'_>,
@@ -63,8 +63,8 @@ pub fn about(
 ) -> Map<String, Value> {
     let mut claims = Map::new();
     for (scope, name, source) in &STANDARD {
-        let single = requested.contains(*name) && client.scopes.contains(scope);
-        if scopes.contains(scope) || single {
+        let asked = scopes.contains(scope) || requested.contains(*name);
+        if asked && client.scopes.contains(scope) {
             insert(&mut claims, name, source, person);
         }
     }
@@ -156,6 +156,8 @@ mod tests {
         let narrow = client("scopes = [\"openid\"]\nclaims = [{ name = \"region\", source = \"constant(eu)\" }]");
         let told = about(&ada, &narrow, &BTreeSet::from([Scope::Openid]), &requested(&["email"]));
         assert_eq!(Value::Object(told), json!({"region": "eu"}), "a scope that the client may not have stays closed");
+        let told = about(&ada, &narrow, &BTreeSet::from([Scope::Email]), &BTreeSet::new());
+        assert_eq!(Value::Object(told), json!({"region": "eu"}), "nor what was granted before it was taken away");
         let unknown = Person { username: "bob", ..Person::default() };
         let told = about(&unknown, &plain, &Scope::ALL.into_iter().collect(), &BTreeSet::new());
         assert_eq!(Value::Object(told), json!({"preferred_username": "bob"}));

@@ -12,7 +12,8 @@ use super::endpoint::{broken, failed, json, needed, one, read, refusal};
 use super::error::{TokenError, TokenErrorCode as Code};
 use super::id_token::AuthenticatorClaim;
 use super::refresh_token::RefreshToken;
-use super::standing::{is_good, may_refresh};
+use super::standing::{is_good, may_refresh, still};
+use super::target;
 use crate::domain::application::{Application, Protocol};
 use crate::domain::ids::GrantId;
 use crate::domain::oidc_client::OidcClient;
@@ -81,25 +82,31 @@ impl Asking<'_> {
     }
 
     async fn access(&self, token: &AccessToken) -> Result<Told, TokenError> {
-        let application = self.call.realm.config.application(token.application);
-        let Some(Protocol::Oidc(client)) = application.map(|application| &application.protocol) else {
-            return Ok(None);
-        };
+        let realm = &self.call.realm;
+        let Some(application) = realm.config.application(token.application) else { return Ok(None) };
+        let Protocol::Oidc(client) = &application.protocol else { return Ok(None) };
         if !self.concerns(token) {
             return Ok(None);
+        }
+        // What it opens is what its client may have at this moment.
+        let mut token = token.clone();
+        token.scopes = still(&token.scopes, client);
+        if let Some(identifier) = &token.resource {
+            let Some(api) = target::resource(realm, client, identifier) else { return Ok(None) };
+            token.more_scopes.retain(|scope| api.scopes.contains(scope));
         }
         let mut answer = match token.grant {
             Some(grant) => {
                 let standing = self.standing(grant).await?;
                 let same = |found: &Standing| token.user.is_none_or(|user| user == found.member.user.id);
-                let good = standing
-                    .filter(|found| same(found) && found.grant.application == token.application && is_good(found));
-                let Some(standing) = good else { return Ok(None) };
+                let good = |found: &Standing| same(found) && is_good(found, application);
+                let standing = standing.filter(|found| found.grant.application == application.id && good(found));
+                let Some(standing) = standing else { return Ok(None) };
                 self.about(&standing, client)?
             }
             None => {
-                let (house, tenant) = (&self.call.site.house, self.call.realm.tenant());
-                if federation::is_used(house, tenant, &revoked(token, tenant)).await.map_err(failed)? {
+                let (house, tenant) = (&self.call.site.house, realm.tenant());
+                if federation::is_used(house, tenant, &revoked(&token, tenant)).await.map_err(failed)? {
                     return Ok(None);
                 }
                 self.of_client(client)
@@ -132,11 +139,12 @@ impl Asking<'_> {
         let Some(family) = standing.family.filter(|family| family.generation == token.generation) else {
             return Ok(None);
         };
-        if !may_refresh(&standing, &family, settings, now) {
+        if !may_refresh(&standing, &family, (self.application, self.client), settings, now) {
             return Ok(None);
         }
         let details = details(&standing)?;
-        let words = details.scopes.iter().map(|scope| scope.name());
+        let scopes = still(&details.scopes, self.client);
+        let words = scopes.iter().map(|scope| scope.name());
         let words = words.chain(details.more_scopes.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
         let mut answer = self.about(&standing, self.client)?;
         answer.insert("scope".to_owned(), value!(words));

@@ -19,7 +19,7 @@ use super::endpoint::{broken, failed, json, read, refusal, unproven};
 use super::error::{TokenError, TokenErrorCode as Code};
 use super::id_token::{self, AuthenticatorClaim, IdTokenClaims, at_hash};
 use super::refresh_token::RefreshToken;
-use super::standing::{is_unchanged, may_refresh};
+use super::standing::{is_unchanged, may_refresh, still};
 use super::token_request::{GrantRequest, verifier_fits};
 use super::{acr, person, target};
 use crate::domain::application::Application;
@@ -157,17 +157,20 @@ impl Asking<'_> {
     /// Redeems a grant for its tokens, once.
     async fn give(&self, standing: &Standing, details: &Details) -> Result<Tokens, TokenError> {
         let (house, tenant) = (&self.call.site.house, self.call.realm.tenant());
-        if standing.session.is_none() || !is_unchanged(standing) {
-            return Err(invalid_grant("the account has changed since the login"));
+        if standing.session.is_none() || !is_unchanged(standing, self.application) {
+            return Err(invalid_grant(
+                "the account has changed since the login, or may not use the application any more",
+            ));
         }
         let resource = self.resource(&details.resources)?;
-        let family = self.family(&details.scopes);
+        let (scopes, more) = narrowed(details, self.client, None)?;
+        let family = self.family(&scopes);
         let redeemed = federation::redeem(house, tenant, &self.call.visit, &standing.grant, family.as_ref());
         if !redeemed.await.map_err(failed)? {
             return Err(invalid_grant("the code was used before, or it has expired"));
         }
         let nonce = details.nonce.as_deref();
-        let granted = Granted { scopes: details.scopes.clone(), more: details.more_scopes.clone(), resource };
+        let granted = Granted { scopes, more, resource };
         self.issue(standing, details, granted, nonce, family.map(|family| family.generation))
     }
 
@@ -203,7 +206,8 @@ impl Asking<'_> {
         let found = found.await.map_err(failed)?.filter(|found| found.grant.application == self.application.id);
         let standing = found.ok_or_else(over)?;
         let (Some(family), Some(rules)) = (standing.family, self.client.refresh) else { return Err(over()) };
-        if !may_refresh(&standing, &family, realm.config.settings.session, visit.now) {
+        let to = (self.application, self.client);
+        if !may_refresh(&standing, &family, to, realm.config.settings.session, visit.now) {
             return Err(over());
         }
         if token.jkt.is_some() && token.jkt != self.bound_to() {
@@ -211,7 +215,7 @@ impl Asking<'_> {
         }
         let details = details(&standing)?;
         let resource = self.resource(&details.resources)?;
-        let (scopes, more) = narrowed(&details, scope)?;
+        let (scopes, more) = narrowed(&details, self.client, scope)?;
         let named = self.resources.join(" ");
         let request =
             [scope.unwrap_or_default().as_bytes(), named.as_bytes(), self.jkt().unwrap_or_default().as_bytes()];
@@ -382,9 +386,14 @@ fn details(standing: &Standing) -> Result<Details, TokenError> {
     serde_json::from_str(&standing.grant.details).map_err(broken)
 }
 
-/// The scopes of a renewed token: those that were granted, or fewer of them (RFC 6749, 6).
-fn narrowed(details: &Details, asked: Option<&str>) -> Result<(BTreeSet<Scope>, BTreeSet<String>), TokenError> {
-    let Some(asked) = asked else { return Ok((details.scopes.clone(), details.more_scopes.clone())) };
+/// The scopes of a token: those that were granted, or fewer of them (RFC 6749, 6), without those that were taken away from
+/// the client since.
+fn narrowed(
+    details: &Details,
+    client: &OidcClient,
+    asked: Option<&str>,
+) -> Result<(BTreeSet<Scope>, BTreeSet<String>), TokenError> {
+    let Some(asked) = asked else { return Ok((still(&details.scopes, client), details.more_scopes.clone())) };
     let (mut scopes, mut more) = (BTreeSet::new(), BTreeSet::new());
     for word in asked.split(' ').filter(|word| !word.is_empty()) {
         match word.parse::<Scope>() {
@@ -393,6 +402,7 @@ fn narrowed(details: &Details, asked: Option<&str>) -> Result<(BTreeSet<Scope>, 
             _ => return Err(TokenError::new(Code::InvalidScope, "scope names something that was not granted")),
         }
     }
+    let scopes = still(&scopes, client);
     if scopes.is_empty() && more.is_empty() {
         return Err(TokenError::new(Code::InvalidScope, "scope is empty"));
     }

@@ -115,14 +115,14 @@ async fn tell(call: &Call, request: &HttpRequest, body: &[u8]) -> Result<Result<
         return Ok(Err(refusal));
     }
     let found = house.db.read(async |connection| grants::with_id(tenant, grant).ask(connection).await).await?;
-    let Some(standing) = found.filter(|found| token.user == Some(found.member.user.id) && is_good(found)) else {
+    let Some(application) = realm.config.application(token.application) else {
+        return Ok(Err(BearerError::InvalidToken));
+    };
+    let good = |found: &Standing| token.user == Some(found.member.user.id) && is_good(found, application);
+    let (Some(standing), Protocol::Oidc(client)) = (found.filter(good), &application.protocol) else {
         return Ok(Err(BearerError::InvalidToken));
     };
     let Standing { grant, member, .. } = standing;
-    let application = realm.config.application(token.application);
-    let Some(Protocol::Oidc(client)) = application.map(|application| &application.protocol) else {
-        return Ok(Err(BearerError::InvalidToken));
-    };
     let details: Details = serde_json::from_str(&grant.details).map_err(|error| Fault::Internal(error.to_string()))?;
     let groups = person::groups(realm, &member);
     let authenticator = details.authenticator(call.visit.now);

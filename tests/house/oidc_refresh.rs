@@ -137,6 +137,66 @@ async fn refresh_tokens_end_with_the_session_or_in_their_time() {
     world.stop().await;
 }
 
+/// ASVS 8.3.2: whoever loses the application loses its tokens, also those that outlive the session; and a scope
+/// that is taken away from the application is missing from then on.
+#[actix_web::test]
+async fn tokens_follow_what_was_taken_away() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let table = |more: &str| application("app", &format!("{SECRET}refresh_tokens = true\n{more}"));
+        let for_whom = |whom: &str| table("").replace("\"everyone\"", whom);
+        let in_groups = |groups: &str| {
+            format!("[[tenant]]\ncode = \"acme\"\n[[tenant.user]]\nusername = \"linus\"\ngroups = {groups}\n")
+        };
+        let pilots = "{ groups = [\"pilot\"], users = [] }";
+        world.apply(&in_groups("[\"pilot\"]")).await;
+        world.apply(&for_whom(pilots)).await;
+        let (app, mut linus) = (Rp::new(&world, "app"), linus(&world).await);
+        let first = app.tokens(&mut linus, "openid email offline_access", "").await;
+        let (access, refresh) = (first.text("access_token"), first.text("refresh_token"));
+        let worth = async |refresh: &str| {
+            let told = app.post("introspect", &[("token", &access)]).await.body["active"] == true;
+            let again = app.post("introspect", &[("token", refresh)]).await.body["active"] == true;
+            (app.userinfo(&access).await.status, told, again)
+        };
+        assert_eq!(worth(&refresh).await, (200, true, true), "{on:?}");
+        // Out of the group, and out of the application.
+        for (gone, back) in [
+            (in_groups("[]"), in_groups("[\"pilot\"]")),
+            (for_whom("{ groups = [], users = [\"ada\"] }"), for_whom(pilots)),
+        ] {
+            let code = answer(&linus.get(&app.url("openid", "")).await, "code");
+            world.apply(&gone).await;
+            assert_eq!(worth(&refresh).await, (401, false, false), "{on:?}");
+            assert_eq!(app.refresh(&refresh).await.error(), "invalid_grant", "{on:?}");
+            assert_eq!(app.redeem(&code).await.error(), "invalid_grant", "{on:?}: a code of a moment before");
+            world.apply(&back).await;
+            assert_eq!(worth(&refresh).await, (200, true, true), "{on:?}: nothing was spent");
+        }
+        // The application may know less from now on.
+        world.apply(&table("scopes = [\"openid\", \"offline_access\"]\n")).await;
+        assert_eq!(app.userinfo(&access).await.body["email"], json!(null), "{on:?}");
+        let told = app.post("introspect", &[("token", &access)]).await;
+        assert_eq!(told.text("scope"), "openid offline_access", "{on:?}");
+        let told = app.post("introspect", &[("token", &refresh)]).await;
+        assert_eq!(told.text("scope"), "openid offline_access", "{on:?}");
+        let next = app
+            .post("token", &[("grant_type", "refresh_token"), ("refresh_token", &refresh), ("scope", "openid email")])
+            .await;
+        assert_eq!((next.status, next.text("scope")), (200, "openid".to_owned()), "{on:?}: {}", next.text);
+        let next = app.refresh(&next.text("refresh_token")).await;
+        assert_eq!(next.text("scope"), "openid offline_access", "{on:?}");
+        // Nothing outlives the session of an application that may not have that.
+        let portal = linus.get(&format!("{}/", world.base())).await;
+        linus.press(&portal, "log-out", &[]).await;
+        world.apply(&table("scopes = [\"openid\"]\n")).await;
+        assert_eq!(app.refresh(&next.text("refresh_token")).await.error(), "invalid_grant", "{on:?}");
+        world.apply(&table("")).await;
+        assert_eq!(app.refresh(&next.text("refresh_token")).await.status, 200, "{on:?}");
+        world.stop().await;
+    }
+}
+
 /// opt-in for each application; fewer scopes may be asked for, more may not.
 #[actix_web::test]
 async fn refresh_tokens_are_opt_in_and_never_grow() {
