@@ -14,6 +14,7 @@ consent-email = Ihre E-Mail-Adresse
 consent-phone = Ihre Telefonnummer
 consent-groups = Die Gruppen, denen Sie angehören
 consent-offline-access = Zugriff, während Sie nicht angemeldet sind, bis Sie ihn zurücknehmen
+consent-api = Nutzung von { $name } in Ihrem Namen
 consent-note = Ihre Antwort wird gespeichert. Sie können sie jederzeit auf der Seite mit Ihren Anwendungen zurücknehmen.
 consent-allow = Erlauben
 consent-deny = Nicht erlauben

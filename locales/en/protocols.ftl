@@ -14,6 +14,7 @@ consent-email = Your email address
 consent-phone = Your telephone number
 consent-groups = The groups you belong to
 consent-offline-access = Access while you are not logged in, until you take it back
+consent-api = Use of { $name } as you
 consent-note = Your answer is remembered. You can take it back at any time on the page with your applications.
 consent-allow = Allow
 consent-deny = Do not allow

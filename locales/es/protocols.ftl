@@ -14,6 +14,7 @@ consent-email = Su dirección de correo electrónico
 consent-phone = Su número de teléfono
 consent-groups = Los grupos a los que pertenece
 consent-offline-access = Acceso mientras no ha iniciado sesión, hasta que lo retire
+consent-api = Usar { $name } en su nombre
 consent-note = Se recuerda su respuesta. Puede retirarla en cualquier momento en la página de sus aplicaciones.
 consent-allow = Permitir
 consent-deny = No permitir

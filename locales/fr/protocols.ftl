@@ -14,6 +14,7 @@ consent-email = Votre adresse e-mail
 consent-phone = Votre numéro de téléphone
 consent-groups = Les groupes dont vous faites partie
 consent-offline-access = L’accès lorsque vous n’êtes pas connecté, jusqu’à ce que vous le retiriez
+consent-api = L’utilisation de { $name } en votre nom
 consent-note = Votre réponse est conservée. Vous pouvez la retirer à tout moment sur la page de vos applications.
 consent-allow = Autoriser
 consent-deny = Ne pas autoriser

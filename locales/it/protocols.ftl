@@ -14,6 +14,7 @@ consent-email = Il suo indirizzo e-mail
 consent-phone = Il suo numero di telefono
 consent-groups = I gruppi di cui fa parte
 consent-offline-access = L’accesso quando non ha effettuato l’accesso, finché non lo revoca
+consent-api = L’uso di { $name } a suo nome
 consent-note = La sua risposta viene ricordata. Può revocarla in qualsiasi momento nella pagina delle sue applicazioni.
 consent-allow = Consenti
 consent-deny = Non consentire

@@ -14,6 +14,7 @@ consent-email = Uw e-mailadres
 consent-phone = Uw telefoonnummer
 consent-groups = De groepen waar u bij hoort
 consent-offline-access = Toegang terwijl u niet bent aangemeld, totdat u die intrekt
+consent-api = Gebruik van { $name } namens u
 consent-note = Uw antwoord wordt onthouden. U kunt het altijd intrekken op de pagina met uw toepassingen.
 consent-allow = Toestaan
 consent-deny = Niet toestaan

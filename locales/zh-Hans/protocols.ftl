@@ -14,6 +14,7 @@ consent-email = 您的电子邮件地址
 consent-phone = 您的电话号码
 consent-groups = 您所属的群组
 consent-offline-access = 在您未登录时访问，直到您撤回
+consent-api = 以您的身份使用 { $name }
 consent-note = 您的回答会被记住。您随时可以在应用页面上撤回。
 consent-allow = 允许
 consent-deny = 不允许

@@ -14,6 +14,7 @@ consent-email = 您的電子郵件地址
 consent-phone = 您的電話號碼
 consent-groups = 您所屬的群組
 consent-offline-access = 在您未登入時存取，直到您撤回
+consent-api = 以您的身分使用 { $name }
 consent-note = 您的回答會被記住。您隨時可以在應用程式頁面上撤回。
 consent-allow = 允許
 consent-deny = 不允許

@@ -20,13 +20,57 @@ use crate::urls::desk_path;
 
 use super::request::AuthorizationRequest;
 
-/// What the application would learn: the scopes, and those whose claims it asks for one by one.
-#[must_use]
-pub(super) fn asked(request: &AuthorizationRequest, client: &OidcClient) -> BTreeSet<String> {
+/// What an application asks for, as a person is asked and as the answer is remembered.
+pub(super) struct Wanted {
+    scopes: BTreeSet<Scope>,
+    apis: Vec<Api>,
+}
+
+/// An API of the organization, and what the application could do there: two APIs may call different things by one word, so
+/// the answer counts for this one only.
+pub(super) struct Api {
+    /// Its identifier.
+    pub name: String,
+    /// What it calls them.
+    pub scopes: Vec<String>,
+}
+
+impl Wanted {
+    /// The scopes, and what each of the APIs knows of the others.
+    pub fn of(
+        call: &Call,
+        scopes: impl IntoIterator<Item = Scope>,
+        resources: &[String],
+        more: &BTreeSet<String>,
+    ) -> Self {
+        let known = call.realm.config.settings.resources.iter().filter(|api| resources.contains(&api.identifier));
+        let apis = known
+            .map(|api| Api { name: api.identifier.clone(), scopes: more.intersection(&api.scopes).cloned().collect() });
+        Self { scopes: scopes.into_iter().collect(), apis: apis.collect() }
+    }
+
+    /// What is remembered, in words of which none has another meaning: an identifier has no `#`.
+    pub fn words(&self) -> BTreeSet<String> {
+        let scopes = self.scopes.iter().map(|scope| scope.name().to_owned());
+        let apis = self.apis.iter().flat_map(|api| {
+            let there = api.scopes.iter().map(|scope| format!("{}#{scope}", api.name));
+            there.chain([api.name.clone()])
+        });
+        scopes.chain(apis).collect()
+    }
+
+    /// The keys of the texts that say what the application would learn, and the APIs that it would use.
+    pub fn told(self) -> (Vec<String>, Vec<Api>) {
+        (self.scopes.into_iter().map(key_of).collect(), self.apis)
+    }
+}
+
+/// What the application would learn and do: the scopes, those whose claims it asks for one by one, and the APIs.
+fn asked(call: &Call, request: &AuthorizationRequest, client: &OidcClient) -> Wanted {
     let names = request.claims.userinfo.iter().chain(&request.claims.id_token);
     let single = names.filter_map(|name| scope_of(name)).filter(|scope| client.may_have(*scope));
-    let scopes = request.scopes.iter().copied().chain(single).map(|scope| scope.name().to_owned());
-    scopes.chain(request.more_scopes.iter().cloned()).collect()
+    let scopes = request.scopes.iter().copied().chain(single);
+    Wanted::of(call, scopes, &request.resources, &request.more_scopes)
 }
 
 /// Whether the person must be asked before a code is given out.
@@ -47,13 +91,12 @@ pub(super) async fn is_lacking(
     if client.consent == Consent::Implied {
         return Ok(false);
     }
-    let asked = asked(request, client);
+    let asked = asked(call, request, client).words();
     Ok(!consent::is_given(&call.site.house, &call.realm, user, application.id, &asked).await?)
 }
 
 /// The key of the text that says what a scope means.
-#[must_use]
-pub(super) fn key_of(scope: Scope) -> String {
+fn key_of(scope: Scope) -> String {
     format!("consent-{}", scope.name().replace('_', "-"))
 }
 
@@ -66,7 +109,7 @@ struct ConsentPage {
     /// The keys of the texts that say what the application would learn.
     learns: Vec<String>,
     /// What it could do with the organization's APIs, in their own words.
-    may: Vec<String>,
+    may: Vec<Api>,
     action: String,
 }
 
@@ -76,13 +119,11 @@ pub(super) fn page(call: &Call, case: &Case, client: &OidcClient, request: &Auth
     let purpose = purpose(call, id);
     let purpose: Vec<&[u8]> = purpose.iter().map(Vec::as_slice).collect();
     let frame = Frame::of(call, "consent-title").with_csrf(form::token(&call.site, &purpose));
-    let (learns, may): (Vec<String>, Vec<String>) =
-        asked(request, client).into_iter().partition(|word| word.parse::<Scope>().is_ok());
-    let learns = learns.iter().filter_map(|word| word.parse().ok()).map(key_of);
+    let (learns, may) = asked(call, request, client).told();
     let response = page::page(&ConsentPage {
         application: case.application_name().to_owned(),
         username: case.member.as_ref().map(|member| member.user.username.clone()).unwrap_or_default(),
-        learns: learns.collect(),
+        learns,
         may,
         action: format!("/t/{}/oidc/consent/{id}", call.realm.code()),
         frame: frame.at(String::new()),
@@ -109,7 +150,7 @@ pub(super) async fn post(call: Call, path: web::Path<(String, LoginId)>, form: F
     if form.text("answer") != "allow" {
         return respond::denied(&call, id, &stored).await;
     }
-    let asked = asked(&stored.request, client);
+    let asked = asked(&call, &stored.request, client).words();
     consent::give(&call.site.house, &call.realm, &call.visit, user, application.id, &asked).await?;
     respond::finish(&call, id, &case, &stored).await
 }

@@ -37,6 +37,12 @@ struct Asked {
     resources: Vec<String>,
 }
 
+impl Asked {
+    fn wanted(&self, call: &Call) -> consent::Wanted {
+        consent::Wanted::of(call, self.scopes.iter().copied(), &self.resources, &self.more_scopes)
+    }
+}
+
 /// What is stored with the login of the person who lets a device in.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -144,7 +150,7 @@ struct ConfirmPage {
     minutes: u64,
     elsewhere: bool,
     learns: Vec<String>,
-    may: Vec<String>,
+    may: Vec<consent::Api>,
     action: String,
     complaint: Option<&'static str>,
 }
@@ -165,6 +171,7 @@ fn confirm_page(call: &Call, case: &Case, device: &Device, complaint: Option<&'s
     let purpose = purpose(call, id);
     let csrf = form::token(&call.site, &purpose.iter().map(Vec::as_slice).collect::<Vec<_>>());
     let asked: Asked = serde_json::from_str(&device.request).map_err(|error| Fault::Internal(error.to_string()))?;
+    let (learns, may) = asked.wanted(call).told();
     page::page(&ConfirmPage {
         frame: Frame::of(call, "device-confirm-title").with_csrf(csrf).at(String::new()),
         application: case.application_name().to_owned(),
@@ -172,8 +179,8 @@ fn confirm_page(call: &Call, case: &Case, device: &Device, complaint: Option<&'s
         minutes: call.visit.now.since(device.created_at).as_secs().div_ceil(60).max(1),
         elsewhere: device.address != call.visit.address.to_string(),
         address: device.address.clone(),
-        learns: asked.scopes.iter().map(|scope| consent::key_of(*scope)).collect(),
-        may: asked.more_scopes.into_iter().collect(),
+        learns,
+        may,
         action: format!("/t/{}/oidc/device/confirm/{id}", call.realm.code()),
         complaint,
     })

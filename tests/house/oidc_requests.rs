@@ -185,6 +185,52 @@ async fn consent_is_asked_remembered_and_taken_back() {
     }
 }
 
+/// ASVS 10.7, RFC 8707: a yes counts for the API that it was said to; what two of them call by one word is not the same.
+#[actix_web::test]
+async fn consent_is_for_one_api() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let api = |name: &str| {
+            format!("[[tenant.resource]]\nidentifier = \"https://{name}.example/\"\nscopes = [\"read\", \"write\"]\n")
+        };
+        world.apply(&format!("[[tenant]]\ncode = \"acme\"\n{}{}", api("calendar"), api("payroll"))).await;
+        let both = "resources = [\"https://calendar.example/\", \"https://payroll.example/\"]\nconsent = \"ask\"\n";
+        world.apply(&application("app", &format!("{SECRET}{both}device_authorization = true\n"))).await;
+        let (app, mut linus) = (Rp::new(&world, "app"), linus(&world).await);
+        let at = |name: &str| format!("&resource=https%3A%2F%2F{name}.example%2F");
+        let page = linus.get(&app.url("openid read", &at("calendar"))).await;
+        let named = page.body.contains("https://calendar.example/") && page.body.contains("<code>read</code>");
+        assert!(named && !page.body.contains("payroll"), "{on:?}: {}", page.body);
+        linus.press(&page, "allow", &[]).await;
+        let silent = async |visitor: &mut Visitor, scope: &str, more: &str| {
+            let seen = visitor.get(&app.url(scope, &format!("{more}&prompt=none"))).await;
+            answer(&seen, "error")
+        };
+        assert_eq!(silent(&mut linus, "openid read", &at("calendar")).await, "", "{on:?}: remembered");
+        assert_eq!(silent(&mut linus, "openid", &at("calendar")).await, "", "{on:?}: less");
+        for (scope, more) in [
+            ("openid read", at("payroll")),
+            ("openid", at("payroll")),
+            ("openid write", at("calendar")),
+            ("openid read", format!("{}{}", at("calendar"), at("payroll"))),
+        ] {
+            assert_eq!(silent(&mut linus, scope, &more).await, "consent_required", "{on:?} {scope} {more}");
+        }
+        let page = linus.get(&app.url("openid read", &at("payroll"))).await;
+        assert!(page.has_action("allow") && page.body.contains("https://payroll.example/"), "{on:?}: {}", page.body);
+        let seen = linus.press(&page, "allow", &[]).await;
+        assert_eq!(app.redeem(&answer(&seen, "code")).await.text("scope"), "openid read", "{on:?}");
+        // Each has its own words: what was allowed here is not allowed there.
+        assert_eq!(silent(&mut linus, "openid write", &at("payroll")).await, "consent_required", "{on:?}");
+        let fields = [("scope", "openid read"), ("resource", "https://payroll.example/")];
+        let told = app.post("device_authorization", &fields).await;
+        let page = linus.get(&told.text("verification_uri")).await;
+        let page = linus.press(&page, "continue", &[("code", &told.text("user_code"))]).await;
+        assert!(page.has_action("allow") && page.body.contains("https://payroll.example/"), "{on:?}: {}", page.body);
+        world.stop().await;
+    }
+}
+
 /// OIDC Core 5.3.2, 8.1, R-515: UserInfo signed, by POST as well; subjects by sector; each client its algorithm.
 #[actix_web::test]
 async fn answers_have_the_form_that_the_client_is_registered_for() {
