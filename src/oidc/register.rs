@@ -125,6 +125,8 @@ fn client(call: &Call, metadata: &Metadata, client_id: &str, secret: &SecretStri
     if method.has_secret() {
         set("client_secret", value!(secret.expose_secret()));
     }
+    // Nobody has looked at it, so nobody consents in the place of the people.
+    set("consent", value!("ask"));
     set("redirect_uris", value!(metadata.redirect_uris));
     set("post_logout_redirect_uris", value!(metadata.post_logout_redirect_uris));
     set("token_endpoint_auth_method", value!(method));

@@ -76,7 +76,10 @@ async fn an_application_registers_itself_with_permission() {
             encoded(CALLBACK),
             challenge()
         );
-        let code = answer(&linus.get(&url).await, "code");
+        // ASVS 10.7: nobody has looked at it, so people decide for themselves.
+        let page = linus.get(&url).await;
+        assert_eq!(page.title(), "Allow access to your data?", "{on:?}: {}", page.body);
+        let code = answer(&linus.press(&page, "allow", &[]).await, "code");
         let fields = [
             ("grant_type", "authorization_code"),
             ("code", &code),
