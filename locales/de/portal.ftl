@@ -13,4 +13,5 @@ token-revoked = Entfernt
 portal-consents = Zugriff, den Sie erlaubt haben
 portal-consents-note = Diese Anwendungen dürfen die Daten verwenden, denen Sie zugestimmt haben. Wenn Sie das zurücknehmen, verlieren sie den Zugriff sofort und fragen Sie beim nächsten Mal wieder.
 portal-consent-since = erlaubt am { $day }
+portal-access-since = hat Zugriff, während Sie nicht angemeldet sind, seit { $day }
 portal-consent-withdraw = Zurücknehmen

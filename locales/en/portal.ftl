@@ -13,4 +13,5 @@ token-revoked = Removed
 portal-consents = Access you have allowed
 portal-consents-note = These applications may use the data you agreed to. If you take that back, they lose their access at once and ask you again next time.
 portal-consent-since = allowed on { $day }
+portal-access-since = has access while you are not logged in, since { $day }
 portal-consent-withdraw = Take back

@@ -13,4 +13,5 @@ token-revoked = Eliminado
 portal-consents = Acceso que ha permitido
 portal-consents-note = Estas aplicaciones pueden usar los datos que usted aceptó. Si lo retira, pierden el acceso de inmediato y le preguntarán de nuevo la próxima vez.
 portal-consent-since = permitido el { $day }
+portal-access-since = tiene acceso mientras no ha iniciado sesión, desde el { $day }
 portal-consent-withdraw = Retirar

@@ -13,4 +13,5 @@ token-revoked = Supprimé
 portal-consents = Accès que vous avez autorisés
 portal-consents-note = Ces applications peuvent utiliser les données que vous avez acceptées. Si vous revenez sur votre accord, elles perdent aussitôt leur accès et vous interrogeront la prochaine fois.
 portal-consent-since = autorisé le { $day }
+portal-access-since = a accès lorsque vous n’êtes pas connecté, depuis le { $day }
 portal-consent-withdraw = Retirer l’accord

@@ -13,4 +13,5 @@ token-revoked = Rimosso
 portal-consents = Accessi che ha consentito
 portal-consents-note = Queste applicazioni possono usare i dati che lei ha accettato. Se revoca il consenso, perdono subito l’accesso e glielo chiederanno di nuovo la prossima volta.
 portal-consent-since = consentito il { $day }
+portal-access-since = ha accesso quando lei non è connesso, dal { $day }
 portal-consent-withdraw = Revoca

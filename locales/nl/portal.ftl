@@ -13,4 +13,5 @@ token-revoked = Verwijderd
 portal-consents = Toegang die u hebt toegestaan
 portal-consents-note = Deze toepassingen mogen de gegevens gebruiken waarmee u hebt ingestemd. Als u dat intrekt, verliezen ze meteen hun toegang en vragen ze het u de volgende keer opnieuw.
 portal-consent-since = toegestaan op { $day }
+portal-access-since = heeft toegang terwijl u niet bent aangemeld, sinds { $day }
 portal-consent-withdraw = Intrekken

@@ -13,4 +13,5 @@ token-revoked = 已移除
 portal-consents = 您已允许的访问
 portal-consents-note = 这些应用可以使用您同意提供的数据。如果您撤回同意，它们会立即失去访问权限，下次会再次询问您。
 portal-consent-since = 允许于 { $day }
+portal-access-since = 自 { $day } 起可在您未登录时访问
 portal-consent-withdraw = 撤回

@@ -13,4 +13,5 @@ token-revoked = 已移除
 portal-consents = 您已允許的存取
 portal-consents-note = 這些應用程式可以使用您同意提供的資料。如果您撤回同意，它們會立即失去存取權，下次會再次詢問您。
 portal-consent-since = 允許於 { $day }
+portal-access-since = 自 { $day } 起可在您未登入時存取
 portal-consent-withdraw = 撤回

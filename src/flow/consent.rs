@@ -54,7 +54,8 @@ pub async fn give(
     Ok(given.await?)
 }
 
-/// Takes back what a person allowed an application, and with it everything that was granted to it for this person.
+/// Takes back what a person allowed an application, and with it everything that was granted to it for this person, also
+/// where the organization consented in their place.
 ///
 /// # Errors
 /// If the database fails.
@@ -67,8 +68,9 @@ pub async fn withdraw(
 ) -> Result<()> {
     let tenant = realm.tenant();
     let withdrawn = house.db.write(async |connection| {
-        if consents::withdraw(connection, tenant, user, application).await? {
-            let grants = grants::revoke_for(connection, tenant, user, application, visit.now).await?;
+        let given = consents::withdraw(connection, tenant, user, application).await?;
+        let grants = grants::revoke_for(connection, tenant, user, application, visit.now).await?;
+        if given || grants > 0 {
             let event = Event::new(visit.now, tenant, Actor::User(user), Action::ConsentWithdrawn);
             let detail = serde_json::json!({ "grants": grants });
             let event = event.on("application", application).from_address(visit.address).with(detail);

@@ -231,7 +231,7 @@ pub(super) async fn confirm(mut call: Call, path: web::Path<(String, LoginId)>, 
     let case = case::look(&call.site.house, &call.realm, &call.visit, &call.browser, id).await?;
     let hash = device_of(&case).ok_or(Fault::NotThisBrowser)?;
     call.speak_for(&case);
-    let (Step::Granted, Some(user), Some(_)) = (&case.step, case.user(), application_of(&case)) else {
+    let (Step::Granted, Some(user), Some((application, _))) = (&case.step, case.user(), application_of(&case)) else {
         return Ok(page::see(&desk_path(call.realm.code(), id)));
     };
     let (house, realm) = (&call.site.house, &call.realm);
@@ -247,6 +247,11 @@ pub(super) async fn confirm(mut call: Call, path: web::Path<(String, LoginId)>, 
         return done_page(&call, id, false);
     }
     let asked: Asked = serde_json::from_str(&device.request).map_err(|error| Fault::Internal(error.to_string()))?;
+    if allowed {
+        // So that it stands in the portal and can be taken back there, as the page has said.
+        let words = asked.wanted(&call).words();
+        flow::consent::give(house, realm, &call.visit, user, application.id, &words).await?;
+    }
     let grant = device.grant;
     let receipt = |proven: &Proven| {
         if !allowed {

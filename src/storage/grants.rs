@@ -266,6 +266,22 @@ pub async fn revoke_in_session(
     revoked.bind(now.micros()).shown(tenant).shown(user).shown(session).run(connection).await
 }
 
+/// The applications that have access to a person while nobody is logged in (scope `offline_access`), each with the time of
+/// the oldest such grant.
+pub fn outliving(tenant: TenantId, user: UserId, now: Timestamp) -> Question<Vec<(ApplicationId, Timestamp)>> {
+    let statement = Statement::new(
+        "SELECT application_id, MIN(created_at) AS since FROM oidc_grant JOIN oidc_family \
+         ON oidc_family.tenant_id = oidc_grant.tenant_id AND oidc_family.grant_id = oidc_grant.id \
+         WHERE oidc_grant.tenant_id = ? AND user_id = ? AND revoked_at IS NULL AND offline = 1 AND idle_until > ? \
+         AND oidc_family.ends_at > ? GROUP BY application_id",
+    );
+    let statement = statement.shown(tenant).shown(user).bind(now.micros()).bind(now.micros());
+    Question::new(statement, |rows| {
+        let rows = rows.into_iter().map(|row| Row::of("oidc_grant", row));
+        rows.map(|row| Ok((row.parsed("application_id")?, row.time("since")?))).collect()
+    })
+}
+
 /// Takes back what a person has granted to an application. Says how much it was.
 pub async fn revoke_for(
     connection: &mut Connection,

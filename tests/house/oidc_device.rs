@@ -119,6 +119,47 @@ async fn a_device_gets_tokens_of_the_person() {
     world.stop().await;
 }
 
+/// RFC 8628, 5.4, ASVS 10.7: "until you take it back" is true: what a device has, and what an application has where the
+/// organization consents, stands in the portal and ends there.
+#[actix_web::test]
+async fn access_without_the_person_is_taken_back_in_the_portal() {
+    for on in BOTH {
+        let world = with_device(on).await;
+        world.apply(&application("implied", &format!("{SECRET}refresh_tokens = true\n"))).await;
+        let (tv, implied, mut linus) = (Rp::new(&world, "tv"), Rp::new(&world, "implied"), linus(&world).await);
+        let home = format!("{}/", world.base());
+        assert!(!linus.get(&home).await.has_action("withdraw-consent"), "{on:?}");
+        let told = tv.post("device_authorization", &[("scope", "openid email offline_access")]).await;
+        let page = linus.get(&told.text("verification_uri")).await;
+        let page = linus.press(&page, "continue", &[("code", &told.text("user_code"))]).await;
+        linus.press(&page, "allow", &[("mine", "yes")]).await;
+        let device = poll(&tv, &told).await;
+        let portal = linus.get(&home).await;
+        assert!(portal.body.contains("<strong>tv</strong><span>allowed on"), "{on:?}: {}", portal.body);
+        let portal = linus.press(&portal, "withdraw-consent", &[]).await;
+        assert!(!portal.has_action("withdraw-consent"), "{on:?}: {}", portal.body);
+        assert_eq!(tv.refresh(&device.text("refresh_token")).await.error(), "invalid_grant", "{on:?}");
+        // Nobody asked the person here; what ends with the session needs no entry.
+        let bound = implied.tokens(&mut linus, "openid", "").await;
+        assert!(!linus.get(&home).await.has_action("withdraw-consent"), "{on:?}");
+        let away = implied.tokens(&mut linus, "openid offline_access", "").await;
+        let portal = linus.get(&home).await;
+        let named = portal.body.contains("<strong>implied</strong><span>has access while you are not logged in");
+        assert!(named, "{on:?}: {}", portal.body);
+        let portal = linus.press(&portal, "withdraw-consent", &[]).await;
+        assert!(!portal.has_action("withdraw-consent"), "{on:?}: {}", portal.body);
+        for tokens in [&bound, &away] {
+            assert_eq!(implied.refresh(&tokens.text("refresh_token")).await.error(), "invalid_grant", "{on:?}");
+        }
+        assert_eq!(world.events("consent_withdrawn").await, 2, "{on:?}");
+        // What the application gave up itself is not there any more either.
+        let away = implied.tokens(&mut linus, "openid offline_access", "").await;
+        implied.post("revoke", &[("token", &away.text("refresh_token"))]).await;
+        assert!(!linus.get(&home).await.has_action("withdraw-consent"), "{on:?}");
+        world.stop().await;
+    }
+}
+
 /// RFC 8628, 3.5 and 5: no, too late, nobody's, and by trying.
 #[actix_web::test]
 async fn a_device_that_is_not_let_in_gets_nothing() {

@@ -23,8 +23,8 @@ use crate::flow::{case, consent, logout, server_pin, session};
 use crate::http::page::Frame;
 use crate::http::{Answer, Call, Fault, Form, cookies, form, logins, page};
 use crate::i18n::Language;
-use crate::storage::consents;
 use crate::storage::tokens::{self as stored, Token};
+use crate::storage::{consents, grants};
 
 /// Registers the routes.
 pub fn configure(config: &mut web::ServiceConfig) {
@@ -62,9 +62,11 @@ struct HomePage {
     recovery: String,
 }
 
-/// An application that the person has allowed to learn something.
+/// An application that the person has allowed to learn something, or that has access while they are not logged in.
 struct ConsentEntry {
     name: String,
+    /// The key of the text that says since when.
+    since: &'static str,
     day: String,
     withdraw: String,
 }
@@ -148,7 +150,8 @@ async fn show(call: &Call, proven: &Proven, pin_changed: bool) -> Answer {
     let tenant = realm.tenant();
     let found = call.site.house.db.read(async |connection| {
         let tokens = stored::of_user(tenant, user.id).ask(connection).await?;
-        Ok((tokens, consents::of_user(tenant, user.id).ask(connection).await?))
+        let consents = consents::of_user(tenant, user.id).ask(connection).await?;
+        Ok((tokens, consents, grants::outliving(tenant, user.id, call.visit.now).ask(connection).await?))
     });
     let frame = Frame::of(call, "portal-title").with_csrf(csrf(call, proven.session));
     let applications = realm.config.applications.iter().filter_map(|application| {
@@ -158,11 +161,15 @@ async fn show(call: &Call, proven: &Proven, pin_changed: bool) -> Answer {
         let address = address(call, application)?;
         Some(Entry { name: application.name.clone(), address })
     });
-    let (tokens, consents) = found.await?;
-    let consents = consents.iter().filter_map(|consent| {
-        let name = realm.config.application(consent.application)?.name.clone();
-        let withdraw = format!("/t/{}/portal/consents/{}/withdraw", realm.code(), consent.application);
-        Some(ConsentEntry { name, day: day(consent.given_at), withdraw })
+    let (tokens, consents, outliving) = found.await?;
+    // Where the organization consents there is no word of the person's, but there may be access that outlives the session.
+    let silent = outliving.iter().filter(|(id, _)| !consents.iter().any(|consent| consent.application == *id));
+    let silent = silent.map(|(id, at)| (*id, "portal-access-since", *at));
+    let given = consents.iter().map(|consent| (consent.application, "portal-consent-since", consent.given_at));
+    let consents = given.chain(silent).filter_map(|(id, since, at)| {
+        let name = realm.config.application(id)?.name.clone();
+        let withdraw = format!("/t/{}/portal/consents/{id}/withdraw", realm.code());
+        Some(ConsentEntry { name, since, day: day(at), withdraw })
     });
     let rules = realm.config.settings.tokens;
     let full = tokens.len() >= usize::from(rules.max_per_user);
