@@ -2,9 +2,16 @@
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
+use url::Url;
 
+use super::page::Frame;
 use super::{Answer, Call, Fault, cookies, page};
+use crate::domain::application::Protocol;
+use crate::domain::session::Session;
 use crate::flow::login::{self, Begun, NewLogin};
+use crate::flow::logout;
+use crate::storage::{Connection, logout_notices};
 
 /// Begins a login, bound to this browser by a cookie, and sends the browser to the desk.
 ///
@@ -29,12 +36,77 @@ pub fn to_desk(call: &Call, request: &HttpRequest, begun: &Begun) -> Answer {
     Ok(response)
 }
 
-/// The end of a session at a page of ours: the browser goes to `next`, and nothing of the pages that were seen stays in it (T-24).
+/// Ends this browser's session. The browser tells the applications that want to hear of it from there, goes around the service
+/// providers that heard of the session, and ends at `target`, which was checked.
+///
+/// # Errors
+/// If the database fails; as [`to_desk`].
+pub async fn log_out(call: &Call, session: &Session, target: Option<&str>) -> Answer {
+    let frames = frames(call, session).await?;
+    let (house, realm) = (&call.site.house, &call.realm);
+    let ended = std::slice::from_ref(session);
+    let told = logout::begin(house, realm, &call.visit, ended, logout::End::GoTo(target)).await?;
+    let told = told.map(|id| call.site.urls.single_logout(realm.code(), id));
+    logged_out(call, told.as_deref().or(target), &frames)
+}
+
+/// The addresses that this browser opens in frames to tell applications of the end of `session`, with issuer and session
+/// (Front-Channel Logout 2).
+///
+/// # Errors
+/// If the database fails.
+pub async fn frames(call: &Call, session: &Session) -> Result<Vec<String>, Fault> {
+    let (tenant, db) = (call.realm.tenant(), &call.site.house.db);
+    let found = async |connection: &mut Connection| {
+        logout_notices::applications(tenant, session.user, session.id).ask(connection).await
+    };
+    let applications = db.read(found).await?;
+    let (issuer, sid) = (call.site.urls.base(call.realm.code()), session.id.to_string());
+    let address = |id| match &call.realm.config.application(id)?.protocol {
+        Protocol::Oidc(client) => {
+            let mut url = Url::parse(client.frontchannel_logout_uri.as_deref()?).ok()?;
+            url.query_pairs_mut().append_pair("iss", &issuer).append_pair("sid", &sid);
+            Some(url.to_string())
+        }
+        _ => None,
+    };
+    Ok(applications.into_iter().filter_map(address).collect())
+}
+
+#[derive(Template)]
+#[template(path = "logged_out.html")]
+struct LoggedOutPage<'a> {
+    frame: Frame,
+    frames: &'a [String],
+    target: &'a str,
+    /// The key of the words that lead there.
+    on: &'static str,
+}
+
+/// Where a person is who is logged out: at `target`, or at a page of ours, which has the `frames` and leads there.
+///
+/// # Errors
+/// As [`page::page`].
+pub fn after(call: &Call, target: Option<&str>, frames: &[String]) -> Answer {
+    let target = match target {
+        Some(target) if frames.is_empty() => return Ok(page::see(target)),
+        target => target.unwrap_or_default(),
+    };
+    let response = page::page(&LoggedOutPage {
+        frame: Frame::of(call, "logged-out-title").at(String::new()),
+        frames,
+        target,
+        on: if target.starts_with(call.site.urls.public()) { "continue" } else { "logged-out-back" },
+    })?;
+    Ok(page::framing(response, frames.iter().filter_map(|frame| page::policy_source(frame)).collect()))
+}
+
+/// [`after`] the end of a session: nothing of the pages that were seen stays in the browser (T-24).
 ///
 /// # Errors
 /// As [`to_desk`].
-pub fn logged_out(call: &Call, next: &str) -> Answer {
-    let mut response = page::see(next);
+pub fn logged_out(call: &Call, target: Option<&str>, frames: &[String]) -> Answer {
+    let mut response = after(call, target, frames)?;
     add(&mut response, &cookies::gone(&call.site.urls, cookies::Kind::Session(call.realm.code())))?;
     let (name, value) = (HeaderName::from_static("clear-site-data"), HeaderValue::from_static("\"cache\""));
     response.headers_mut().insert(name, value);

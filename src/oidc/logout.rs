@@ -4,8 +4,8 @@
 //! An application that shows an ID Token of the session ends it at once. Whoever cannot show one could be any page of
 //! the web, so the person is asked (ASVS 10.6.2, T-45). And nobody is sent anywhere but to a registered address.
 
-use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::{HttpRequest, web};
 use askama::Template;
 use serde::{Deserialize, Serialize};
 
@@ -14,14 +14,12 @@ use super::claims::subject;
 use super::client::client_of;
 use super::id_token::{Hint, read_hint};
 use super::parameters::{ParameterError, Parameters};
-use crate::domain::application::Protocol;
-use crate::domain::ids::{ApplicationId, ParkedId};
+use crate::domain::ids::ParkedId;
 use crate::domain::login::origin::Origin;
 use crate::domain::session::Session;
-use crate::flow::{logout, parking, session};
+use crate::flow::{parking, session};
 use crate::http::page::Frame;
-use crate::http::{Answer, Call, Fault, Form, cookies, form, page};
-use crate::storage::logout_notices;
+use crate::http::{Answer, Call, Fault, Form, cookies, form, logins, page};
 
 /// The longest state, in octets; it is given back in an address.
 const LONGEST_STATE: usize = 4096;
@@ -141,9 +139,13 @@ pub(super) async fn parked(call: Call, request: HttpRequest, path: web::Path<(St
 async fn start(call: &Call, asked: &Asked) -> Answer {
     let checked = asked.checked(call).map_err(|why| refused(call, why))?;
     let Some(session) = session::current(&call.site.house, &call.realm, &call.visit, &call.browser).await? else {
-        return after(call, checked.target.as_deref(), &[]);
+        return logins::after(call, checked.target.as_deref(), &[]);
     };
-    if is_about(call, &checked, &session) { end(call, &checked, &session).await } else { ask(call, &checked, &session) }
+    if is_about(call, &checked, &session) {
+        logins::log_out(call, &session, checked.target.as_deref()).await
+    } else {
+        ask(call, &checked, &session)
+    }
 }
 
 /// Whether the application has shown that it knows this session or at least its person.
@@ -197,65 +199,9 @@ pub(super) async fn confirm(call: Call, form: Form) -> Answer {
     };
     let checked = asked.checked(&call).map_err(|why| refused(&call, why))?;
     let Some(session) = session::current(&call.site.house, &call.realm, &call.visit, &call.browser).await? else {
-        return after(&call, checked.target.as_deref(), &[]);
+        return logins::after(&call, checked.target.as_deref(), &[]);
     };
     let mut parts = Default::default();
     form.check(&call.site, &purpose(&call, &session, &mut parts))?;
-    end(&call, &checked, &session).await
-}
-
-/// Ends the session, and lets the browser tell the applications that want to hear it from there.
-async fn end(call: &Call, checked: &Checked<'_>, session: &Session) -> Answer {
-    let (house, tenant) = (&call.site.house, call.realm.tenant());
-    let found = house
-        .db
-        .read(async |connection| logout_notices::applications(tenant, session.user, session.id).ask(connection).await);
-    let applications = found.await?;
-    // Service providers that heard of the session are told as well, one after another, before the way back.
-    let (realm, target) = (&call.realm, checked.target.as_deref());
-    let ended = std::slice::from_ref(session);
-    let told = logout::begin(house, realm, &call.visit, ended, logout::End::GoTo(target)).await?;
-    let told = told.map(|id| call.site.urls.single_logout(realm.code(), id));
-    let frames = frames(call, &applications, session);
-    let mut response = after(call, told.as_deref().or(target), &frames)?;
-    let gone = cookies::gone(&call.site.urls, cookies::Kind::Session(call.realm.code()));
-    response.add_cookie(&gone).map_err(|error| Fault::Internal(error.to_string()))?;
-    // Nothing of the pages that were seen stays in the browser (T-24).
-    let headers = response.headers_mut();
-    headers.insert(HeaderName::from_static("clear-site-data"), HeaderValue::from_static("\"cache\""));
-    Ok(response)
-}
-
-/// The addresses that the browser opens in frames, with issuer and session (Front-Channel Logout 2).
-fn frames(call: &Call, applications: &[ApplicationId], session: &Session) -> Vec<String> {
-    let issuer = call.site.urls.base(call.realm.code());
-    let fields = [("iss", issuer), ("sid", session.id.to_string())];
-    let address = |id: &ApplicationId| match &call.realm.config.application(*id)?.protocol {
-        Protocol::Oidc(client) => Some(with_query(client.frontchannel_logout_uri.as_deref()?, &fields)),
-        _ => None,
-    };
-    applications.iter().filter_map(address).collect()
-}
-
-#[derive(Template)]
-#[template(path = "oidc/logged_out.html")]
-struct LoggedOutPage<'a> {
-    frame: Frame,
-    frames: &'a [String],
-    target: &'a str,
-}
-
-/// Where the person is afterwards: at the application's address, or at a page of ours.
-fn after(call: &Call, target: Option<&str>, frames: &[String]) -> Result<HttpResponse, Fault> {
-    match target {
-        Some(target) if frames.is_empty() => Ok(page::see(target)),
-        target => {
-            let response = page::page(&LoggedOutPage {
-                frame: Frame::of(call, "logged-out-title").at(String::new()),
-                frames,
-                target: target.unwrap_or_default(),
-            })?;
-            Ok(page::framing(response, frames.iter().filter_map(|frame| page::policy_source(frame)).collect()))
-        }
-    }
+    logins::log_out(&call, &session, checked.target.as_deref()).await
 }

@@ -26,7 +26,7 @@ use crate::flow::house::text;
 use crate::flow::logout as flow;
 use crate::flow::{parking, session};
 use crate::http::post::{self, Field};
-use crate::http::{Answer, Call, Fault, Form, cookies, page};
+use crate::http::{Answer, Call, Fault, Form, cookies, logins, page};
 use crate::storage::{logouts, sessions, users};
 
 /// `GET {base}/saml/slo`: by redirect.
@@ -184,13 +184,22 @@ async fn end(call: &Call, request: &LogoutRequest) -> Answer {
     let Some(ended) = meant(call, request, provider, at_hand.into_iter().collect()).await? else {
         return report(call, provider, &asker, (End::UnknownPrincipal, false));
     };
-    let mine = session::current(house, realm, &call.visit, &call.browser).await?.map(|session| session.id);
+    let mine = session::current(house, realm, &call.visit, &call.browser).await?;
+    let mine = mine.filter(|mine| ended.iter().any(|session| session.id == mine.id));
+    // Relying parties that hear it from the browser hear it before the browser goes its way.
+    let frames = match &mine {
+        Some(mine) => logins::frames(call, mine).await?,
+        None => Vec::new(),
+    };
     let begun = flow::begin(house, realm, &call.visit, &ended, flow::End::Answer(&asker)).await?;
     let mut answer = match begun {
+        Some(id) if !frames.is_empty() => {
+            logins::after(call, Some(&call.site.urls.single_logout(realm.code(), id)), &frames)?
+        }
         Some(id) => walk(call, id).await?,
         None => report(call, provider, &asker, (End::Complete, false))?,
     };
-    if mine.is_some_and(|mine| ended.iter().any(|session| session.id == mine)) {
+    if mine.is_some() {
         let cookie = cookies::gone(&call.site.urls, cookies::Kind::Session(realm.code()));
         answer.add_cookie(&cookie).map_err(|error| Fault::Internal(error.to_string()))?;
     }

@@ -261,3 +261,37 @@ async fn applications_are_told_by_the_browser() {
     assert!(!other.headers["content-security-policy"].to_str().unwrap().contains("frame-src"));
     world.stop().await;
 }
+
+/// Front-Channel Logout 2, R-513: whoever ends the session in the browser, in the portal or at the console, the applications hear
+/// of it there; where none wants to, nothing stands in the way.
+#[actix_web::test]
+async fn applications_are_told_by_the_browser_whoever_logs_out() {
+    for on in BOTH {
+        let world = crate::console::staffed(on).await;
+        world
+            .apply(&application("app", &format!("{SECRET}frontchannel_logout_uri = \"https://rp.example/fcl\"\n")))
+            .await;
+        let app = Rp::new(&world, "app");
+        let portal = format!("{}/", world.base());
+        for place in ["portal", "console"] {
+            let at = if place == "portal" { portal.clone() } else { crate::console::console(&world, "operators") };
+            let (mut oona, _) = crate::console::at_console(&world, "oona", "operators").await;
+            let sid = app.tokens(&mut oona, "openid", "").await.claims()["sid"].as_str().unwrap().to_owned();
+            let seen = oona.get(&at).await;
+            let seen = oona.press(&seen, "log-out", &[]).await;
+            assert_eq!(seen.title(), "You are logged out", "{on:?} {place}: {}", seen.body);
+            let frame = format!("<iframe src=\"https://rp.example/fcl?iss={}&", encoded(&world.base()));
+            assert!(seen.body.contains(&frame) && seen.body.contains(&sid), "{on:?} {place}: {}", seen.body);
+            assert_eq!(seen.link("continue"), portal, "{on:?} {place}");
+            let policy = seen.headers["content-security-policy"].to_str().unwrap();
+            assert!(policy.contains("frame-src https://rp.example"), "{policy}");
+            assert_eq!(seen.headers["clear-site-data"], "\"cache\"", "T-24");
+            assert!(!alive(&app, &mut oona).await, "{on:?} {place}");
+        }
+        let mut linus = linus(&world).await;
+        let seen = linus.get(&portal).await;
+        let seen = linus.press(&seen, "log-out", &[]).await;
+        assert_eq!(seen.title(), "Log in", "{on:?}: {}", seen.body);
+        world.stop().await;
+    }
+}

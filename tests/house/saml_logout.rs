@@ -348,6 +348,30 @@ async fn a_relying_party_logs_service_providers_out() {
     world.stop().await;
 }
 
+/// R-497, Front-Channel Logout 2: a service provider logs somebody out; relying parties that listen in the browser hear of it, and
+/// then the logout goes its way.
+#[actix_web::test]
+async fn a_service_provider_logs_relying_parties_out() {
+    let world = World::new(On::Sqlite).await;
+    let signer = Signer::new();
+    register(&world, &signer, &by("redirect", WIKI), &by("redirect", SHOP)).await;
+    let table = format!("{SECRET}frontchannel_logout_uri = \"https://rp.example/fcl\"\n");
+    world.apply(&application("app", &table)).await;
+    let mut linus = Visitor::new(&world.url);
+    let (wiki, _) = both(&world, &mut linus).await;
+    Rp::new(&world, "app").tokens(&mut linus, "openid", "").await;
+    let (name, index) = subject(&wiki);
+    let xml = message(&world, "LogoutRequest", WIKI, "_l1", "", &format!("{name}{index}"));
+    let address = format!("{}/saml/slo?{}", world.base(), signer.query("SAMLRequest", &xml, ""));
+    let seen = linus.get(&address).await;
+    assert!(seen.body.contains("<iframe src=\"https://rp.example/fcl?iss="), "{}", seen.body);
+    assert!(!lives(&world, &mut linus).await);
+    let seen = linus.get(&seen.link("continue")).await;
+    let to_shop = seen.leaves_to.clone().unwrap_or_else(|| panic!("{}", seen.body));
+    assert!(to_shop.starts_with(&format!("{SHOP}/slo?SAMLRequest=")), "{to_shop}");
+    world.stop().await;
+}
+
 /// R-497, T-52: a service provider that offers it is told by its server; the browser does not see it.
 #[actix_web::test]
 async fn servers_are_told_behind_the_browsers_back() {

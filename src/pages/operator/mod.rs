@@ -49,7 +49,7 @@ use crate::domain::operator::FRESH_SECONDS;
 use crate::domain::policy::access::Method as Proof;
 use crate::flow::federation::{self, Proven, Receipt};
 use crate::flow::login::NewLogin;
-use crate::flow::{self, case, logout};
+use crate::flow::{self, case};
 use crate::http::guard::{self, LONGEST_FORM, Needs, Seat, Table, Unseated};
 use crate::http::{Answer, Call, Fault, Form, cookies, logins, page};
 
@@ -189,11 +189,6 @@ async fn resume(call: Call, path: web::Path<(String, LoginId)>) -> Answer {
 /// `POST …/operator/logout`.
 async fn log_out(seat: Seat, form: Form) -> Answer {
     seat.check(&form)?;
-    let (site, call) = (&seat.call.site, &seat.call);
-    let mut next = site.urls.portal(call.realm.code());
-    let ended = [seat.seated.session.clone()];
-    if let Some(id) = logout::begin(&site.house, &call.realm, &call.visit, &ended, logout::End::GoTo(None)).await? {
-        next = site.urls.single_logout(call.realm.code(), id);
-    }
-    logins::logged_out(call, &next)
+    let portal = seat.call.site.urls.portal(seat.call.realm.code());
+    logins::log_out(&seat.call, &seat.seated.session, Some(&portal)).await
 }

@@ -19,7 +19,7 @@ use crate::domain::policy::platform::Platform;
 use crate::domain::timestamp::Timestamp;
 use crate::flow::federation::{self, Asked, Proven, Receipt, Silent};
 use crate::flow::login::NewLogin;
-use crate::flow::{case, consent, logout, server_pin, session};
+use crate::flow::{case, consent, server_pin, session};
 use crate::http::page::Frame;
 use crate::http::{Answer, Call, Fault, Form, cookies, form, logins, page};
 use crate::i18n::Language;
@@ -264,15 +264,10 @@ async fn withdraw(call: Call, path: web::Path<(String, ApplicationId)>, form: Fo
 /// `POST …/portal/logout`.
 async fn log_out(call: Call, form: Form) -> Answer {
     let site = &call.site;
-    let mut next = site.urls.portal(call.realm.code());
-    if let Some(session) = session::current(&site.house, &call.realm, &call.visit, &call.browser).await? {
-        form.check(site, &[b"session", &call.realm.tenant().to_bytes(), &session.id.to_bytes()])?;
-        // Service providers that heard of the session are told, one after another.
-        if let Some(id) =
-            logout::begin(&site.house, &call.realm, &call.visit, &[session], logout::End::GoTo(None)).await?
-        {
-            next = site.urls.single_logout(call.realm.code(), id);
-        }
-    }
-    logins::logged_out(&call, &next)
+    let portal = site.urls.portal(call.realm.code());
+    let Some(session) = session::current(&site.house, &call.realm, &call.visit, &call.browser).await? else {
+        return logins::logged_out(&call, Some(&portal), &[]);
+    };
+    form.check(site, &[b"session", &call.realm.tenant().to_bytes(), &session.id.to_bytes()])?;
+    logins::log_out(&call, &session, Some(&portal)).await
 }
