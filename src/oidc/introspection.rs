@@ -16,7 +16,7 @@ use super::standing::{is_good, may_refresh, still};
 use super::target;
 use crate::domain::application::{Application, Protocol};
 use crate::domain::ids::GrantId;
-use crate::domain::oidc_client::OidcClient;
+use crate::domain::oidc_client::{OidcClient, Scope};
 use crate::flow::federation;
 use crate::http::Call;
 use crate::storage::grants::{self, Standing};
@@ -166,7 +166,6 @@ impl Asking<'_> {
         let mut answer = self.of_client(client);
         for (name, value) in [
             ("sub", value!(subject(client, realm.tenant(), user.id, &house.derived.pairwise))),
-            ("username", value!(user.username)),
             ("sid", value!(standing.grant.session.to_string())),
             // RFC 9470, 6.2: so that an API can ask for more.
             ("auth_time", value!(details.auth_time.seconds())),
@@ -174,6 +173,10 @@ impl Asking<'_> {
             ("amr", value!(super::acr::methods(details.password, details.otp, details.recovery))),
         ] {
             answer.insert(name.to_owned(), value);
+        }
+        // Who may not know what the person is called does not learn it here either (RFC 7662, 5).
+        if details.scopes.contains(&Scope::Profile) && client.may_have(Scope::Profile) {
+            answer.insert("username".to_owned(), value!(user.username));
         }
         if let Some(authenticator) = details.authenticator(self.call.visit.now) {
             answer.insert("authenticator".to_owned(), value!(AuthenticatorClaim::from(authenticator)));

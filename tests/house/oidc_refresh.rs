@@ -278,7 +278,7 @@ async fn introspection_tells_its_own_client_the_truth() {
         ("client_id", json!("app")),
         ("scope", json!("openid email")),
         ("token_type", json!("Bearer")),
-        ("username", json!("linus")),
+        ("username", json!(null)),
         ("sub", claims["sub"].clone()),
         ("sid", claims["sid"].clone()),
         ("iss", claims["iss"].clone()),
@@ -289,6 +289,14 @@ async fn introspection_tells_its_own_client_the_truth() {
         assert_eq!(told.body[name], value, "{name}");
     }
     assert_eq!(app.post("introspect", &[("token", &refresh)]).await.body["active"], true);
+    // RFC 7662, 5: what the person is called is for whoever may know it, at this moment.
+    world.apply(&application("narrow", &format!("{SECRET}scopes = [\"openid\", \"profile\"]\n"))).await;
+    let narrow = Rp::new(&world, "narrow");
+    let named = narrow.tokens(&mut linus, "openid profile", "").await.text("access_token");
+    assert_eq!(narrow.post("introspect", &[("token", &named)]).await.body["username"], "linus");
+    world.apply(&application("narrow", &format!("{SECRET}scopes = [\"openid\"]\n"))).await;
+    let told = narrow.post("introspect", &[("token", &named)]).await;
+    assert_eq!((&told.body["active"], &told.body["username"]), (&json!(true), &json!(null)));
     let inactive = json!({ "active": false });
     for token in [&access, &refresh] {
         assert_eq!(other.post("introspect", &[("token", token)]).await.body, inactive, "RFC 7662, 4");
