@@ -89,9 +89,11 @@ struct Additional {
     /// RFC 7009, through RFC 8414.
     revocation_endpoint: String,
     revocation_endpoint_auth_methods_supported: Vec<String>,
+    revocation_endpoint_auth_signing_alg_values_supported: Vec<String>,
     /// RFC 7662, through RFC 8414.
     introspection_endpoint: String,
     introspection_endpoint_auth_methods_supported: Vec<String>,
+    introspection_endpoint_auth_signing_alg_values_supported: Vec<String>,
     /// RP-Initiated Logout 2.1, Back-Channel Logout 2.1, Front-Channel Logout 3.
     end_session_endpoint: String,
     backchannel_logout_supported: bool,
@@ -159,8 +161,10 @@ pub fn discovery(
         prompt_values_supported: texts(&["none", "login", "consent", "select_account"]),
         revocation_endpoint: addresses.revocation.clone(),
         revocation_endpoint_auth_methods_supported: methods(|_| true),
+        revocation_endpoint_auth_signing_alg_values_supported: texts(&JwsAlgorithm::ALL.map(JwsAlgorithm::name)),
         introspection_endpoint: addresses.introspection.clone(),
         introspection_endpoint_auth_methods_supported: methods(|method| method != ClientAuthentication::None),
+        introspection_endpoint_auth_signing_alg_values_supported: texts(&JwsAlgorithm::ALL.map(JwsAlgorithm::name)),
         device_authorization_endpoint: addresses.device.clone(),
         pushed_authorization_request_endpoint: addresses.pushed.clone(),
         request_object_signing_alg_values_supported: texts(&JwsAlgorithm::ALL.map(JwsAlgorithm::name)),
@@ -264,6 +268,11 @@ mod tests {
         assert_eq!(json["id_token_signing_alg_values_supported"], serde_json::json!(["RS256", "ES256", "EdDSA"]));
         let methods = serde_json::json!(["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]);
         assert_eq!(json["token_endpoint_auth_methods_supported"], methods);
+        // RFC 8414, 2: they must be there where private_key_jwt is offered.
+        for endpoint in ["token", "revocation", "introspection"] {
+            let algorithms = &json[format!("{endpoint}_endpoint_auth_signing_alg_values_supported")];
+            assert_eq!(*algorithms, serde_json::json!(JwsAlgorithm::ALL.map(JwsAlgorithm::name)), "{endpoint}");
+        }
         assert_eq!(json["grant_types_supported"], serde_json::json!(GrantRequest::TYPES));
         assert_eq!(json["request_uri_parameter_supported"], false);
         assert_eq!(json["authorization_response_iss_parameter_supported"], true);
