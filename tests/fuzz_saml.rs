@@ -49,7 +49,7 @@ fn file(name: &str) -> String {
 fn application() -> Application {
     let draft = ServiceProviderDraft {
         entity_id: Some("https://wiki.example.com/sp".to_owned()),
-        acs_urls: vec!["https://wiki.example.com/acs".to_owned()],
+        acs_urls: vec!["https://wiki.example.com/acs".into()],
         certificates: vec![file("certificate.txt")],
         ..ServiceProviderDraft::default()
     };

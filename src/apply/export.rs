@@ -16,7 +16,7 @@ use crate::domain::policy::platform::Platform;
 use crate::domain::policy::staging::Wave;
 use crate::domain::policy::test_case::{Says, TestCase};
 use crate::domain::provisioning_rule::ProvisioningRule;
-use crate::domain::service_provider::ServiceProvider;
+use crate::domain::service_provider::{AcsUrl, ServiceProvider};
 use crate::domain::tenant::{Status, TenantCode};
 use crate::domain::user;
 use crate::storage::Db;
@@ -342,7 +342,8 @@ fn oidc(client: &OidcClient) -> Table {
 fn saml(provider: &ServiceProvider) -> Table {
     let mut entry = Table::new();
     set(&mut entry, "entity_id", provider.entity_id.as_str());
-    set_list(&mut entry, "acs_urls", provider.acs.iter().map(|endpoint| endpoint.url.as_str().into()));
+    let acs = AcsUrl::of_all(&provider.acs);
+    set_list(&mut entry, "acs_urls", acs.iter().filter_map(|one| Value::try_from(one).ok()));
     set_word(&mut entry, "name_id_format", provider.name_id_format);
     let others = provider.other_name_id_formats.iter().filter_map(|format| Value::try_from(format).ok());
     set_list(&mut entry, "other_name_id_formats", others);

@@ -81,7 +81,7 @@ name = "Wiki"
 assigned_to = "everyone"
 [tenant.application.saml]
 entity_id = "https://wiki.acme.test"
-acs_urls = ["https://wiki.acme.test/acs"]
+acs_urls = [{ url = "https://wiki.acme.test/b", index = 2 }, { url = "https://wiki.acme.test/a", index = 1 }]
 name_id_format = "persistent"
 attributes = [ { name = "mail", source = "email" } ]
 

@@ -3,7 +3,7 @@
 pub mod draft;
 pub mod preset;
 
-pub use draft::{Described, ServiceProviderDraft, ServiceProviderFault};
+pub use draft::{AcsUrl, Described, ServiceProviderDraft, ServiceProviderFault};
 
 use serde::{Deserialize, Serialize};
 
@@ -62,7 +62,7 @@ pub enum Signed {
 }
 
 /// An address that takes our answers by HTTP-POST.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AcsEndpoint {
     /// The number that a request may name it by.
@@ -350,7 +350,7 @@ mod tests {
     fn provider() -> ServiceProvider {
         let draft = ServiceProviderDraft {
             entity_id: Some("https://wiki.example.com".to_owned()),
-            acs_urls: vec!["https://wiki.example.com/acs".to_owned(), "https://wiki.example.com/acs2".to_owned()],
+            acs_urls: vec!["https://wiki.example.com/acs".into(), "https://wiki.example.com/acs2".into()],
             ..ServiceProviderDraft::default()
         };
         draft.check(None).expect("good")

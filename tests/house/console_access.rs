@@ -180,7 +180,7 @@ async fn applications_at_the_console() {
         format!(
             "<EntityDescriptor xmlns=\"urn:oasis:names:tc:SAML:2.0:metadata\" entityID=\"https://crm.example\">\
              <SPSSODescriptor protocolSupportEnumeration=\"urn:oasis:names:tc:SAML:2.0:protocol\">\
-             <AssertionConsumerService Binding=\"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST\" index=\"0\" \
+             <AssertionConsumerService Binding=\"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST\" index=\"7\" \
              Location=\"{acs}\"/></SPSSODescriptor></EntityDescriptor>"
         )
     };
@@ -192,6 +192,8 @@ async fn applications_at_the_console() {
     assert!(has(&seen, "https://crm.example/acs") && has(&seen, "mail = email"), "{}", seen.body);
     let seen = submit(&mut oona, &seen, "read-metadata", &[("saml-metadata", &second)]).await;
     assert!(has(&seen, "https://crm.example/new") && !has(&seen, "https://crm.example/acs"), "{}", seen.body);
+    let seen = submit(&mut oona, &seen, "save-application", &[("saml-relay_state", "home")]).await;
+    assert!(has(&seen, ">https://crm.example/new 7<"), "R-488: the index stays: {}", seen.body);
     let crm = seen.url.split('?').next().unwrap().to_owned();
     let policy = at(&world, &mut oona, "policies/new").await;
     submit(&mut oona, &policy, "save-policy", &[("name", "For the CRM"), ("applications", "CRM")]).await;

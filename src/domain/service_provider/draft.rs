@@ -35,8 +35,8 @@ pub struct ServiceProviderDraft {
     pub preset: Option<Preset>,
     /// See [`ServiceProvider::entity_id`]; chooses one, if the metadata describes several.
     pub entity_id: Option<String>,
-    /// See [`ServiceProvider::acs`]; numbered in this order.
-    pub acs_urls: Vec<String>,
+    /// See [`ServiceProvider::acs`]; the default first. Without a number, each gets the lowest that is left.
+    pub acs_urls: Vec<AcsUrl>,
     /// See [`ServiceProvider::name_id_format`].
     pub name_id_format: Option<NameIdFormat>,
     /// Other formats that it may ask for.
@@ -78,6 +78,65 @@ pub struct ServiceProviderDraft {
     pub idp_initiated: bool,
     /// See [`ServiceProvider::relay_state`].
     pub relay_state: Option<String>,
+}
+
+/// An address for answers, as it is typed: by itself, or with the number that requests name it by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(untagged, expecting = "must be an address or { url = \"https://…\", index = 1 }")]
+pub enum AcsUrl {
+    /// The address alone.
+    Plain(String),
+    /// With its number.
+    Numbered(AcsEndpoint),
+}
+
+impl AcsUrl {
+    /// Endpoints as they are typed: with their numbers, unless these are the ones that they get without. Their order
+    /// alone would not do: the default stands first, whatever its number (R-488).
+    #[must_use]
+    pub fn of_all(endpoints: &[AcsEndpoint]) -> Vec<Self> {
+        let in_order = (0_u32..).zip(endpoints).all(|(place, endpoint)| endpoint.index == place);
+        let typed = |endpoint: &AcsEndpoint| {
+            if in_order { Self::Plain(endpoint.url.clone()) } else { Self::Numbered(endpoint.clone()) }
+        };
+        endpoints.iter().map(typed).collect()
+    }
+
+    /// What a line of a form says: an address, and behind a blank its number if it has one.
+    #[must_use]
+    pub fn of_line(line: &str) -> Self {
+        let numbered = line.rsplit_once(char::is_whitespace).and_then(|(url, index)| {
+            Some(AcsEndpoint { index: index.parse().ok()?, url: url.trim_end().to_owned() })
+        });
+        numbered.map_or_else(|| Self::Plain(line.to_owned()), Self::Numbered)
+    }
+
+    /// What is typed, with a number for each.
+    fn numbered(typed: &[Self]) -> Vec<AcsEndpoint> {
+        let given = |number: u32| typed.iter().any(|it| matches!(it, Self::Numbered(known) if known.index == number));
+        let mut left = (0_u32..).filter(|number| !given(*number));
+        let endpoint = |one: &Self| match one {
+            Self::Plain(url) => AcsEndpoint { index: left.next().unwrap_or(u32::MAX), url: url.clone() },
+            Self::Numbered(endpoint) => endpoint.clone(),
+        };
+        typed.iter().map(endpoint).collect()
+    }
+}
+
+impl fmt::Display for AcsUrl {
+    /// As [`AcsUrl::of_line`] reads it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain(url) => f.write_str(url),
+            Self::Numbered(endpoint) => write!(f, "{} {}", endpoint.url, endpoint.index),
+        }
+    }
+}
+
+impl From<&str> for AcsUrl {
+    fn from(url: &str) -> Self {
+        Self::Plain(url.to_owned())
+    }
 }
 
 /// What metadata says, as far as we use it.
@@ -148,11 +207,7 @@ impl ServiceProviderDraft {
             metadata_url: provider.feed.as_ref().map(|feed| feed.url.clone()),
             metadata_certificate: provider.feed.as_ref().map(|feed| feed.certificate.clone()),
             entity_id: Some(provider.entity_id.clone()),
-            acs_urls: if follows(|it| it.acs) {
-                Vec::new()
-            } else {
-                provider.acs.iter().map(|endpoint| endpoint.url.clone()).collect()
-            },
+            acs_urls: if follows(|it| it.acs) { Vec::new() } else { AcsUrl::of_all(&provider.acs) },
             name_id_format: Some(provider.name_id_format),
             other_name_id_formats: provider.other_name_id_formats.clone(),
             name_id_source: provider.name_id_source.clone(),
@@ -273,12 +328,8 @@ impl ServiceProviderDraft {
     }
 
     fn acs(&self, metadata: &Described, faults: &mut Faults) -> Vec<AcsEndpoint> {
-        let acs = if self.acs_urls.is_empty() {
-            metadata.acs.clone()
-        } else {
-            let numbered = (0_u32..).zip(&self.acs_urls);
-            numbered.map(|(index, url)| AcsEndpoint { index, url: url.clone() }).collect()
-        };
+        let acs =
+            if self.acs_urls.is_empty() { metadata.acs.clone() } else { AcsUrl::numbered(&self.acs_urls) };
         if acs.is_empty() {
             faults.add("acs_urls", "needs at least one address that takes answers by HTTP-POST");
         }
@@ -384,7 +435,7 @@ mod tests {
     fn draft() -> ServiceProviderDraft {
         ServiceProviderDraft {
             entity_id: Some("https://wiki.example.com".to_owned()),
-            acs_urls: vec!["https://wiki.example.com/acs".to_owned()],
+            acs_urls: vec!["https://wiki.example.com/acs".into()],
             ..ServiceProviderDraft::default()
         }
     }
@@ -393,7 +444,7 @@ mod tests {
     #[test]
     fn everything_that_is_wrong_is_said_at_once() {
         let bad = ServiceProviderDraft {
-            acs_urls: vec!["http://wiki.example.com/acs".to_owned(), "javascript:alert(1)".to_owned()],
+            acs_urls: vec!["http://wiki.example.com/acs".into(), "javascript:alert(1)".into()],
             require_signed_requests: Some(true),
             algorithm: SignatureAlgorithm::EdDsa,
             encrypt_assertions: Some(true),
@@ -429,6 +480,27 @@ mod tests {
         assert_eq!(provider.entity_id, "https://wiki.example.com");
         assert_eq!((provider.name_id_format, provider.require_signed_requests), (NameIdFormat::Email, true));
         assert_eq!(provider.other_name_id_formats, [NameIdFormat::Persistent]);
+    }
+
+    /// R-488: a number that a request names an address by is the same after it was shown, typed and stored again.
+    #[test]
+    fn addresses_keep_their_numbers_when_they_are_typed_again() {
+        let endpoint = |index, url: &str| AcsEndpoint { index, url: format!("https://wiki.example.com/{url}") };
+        let described = Described { acs: vec![endpoint(2, "b"), endpoint(1, "a")], ..Described::default() };
+        let from_metadata = ServiceProviderDraft { acs_urls: Vec::new(), ..draft() };
+        let known = from_metadata.check(Some(&described)).expect("good");
+        let shown = ServiceProviderDraft::of(&known);
+        assert_eq!(shown.check(None).expect("good").acs, described.acs);
+        let lines: Vec<String> = shown.acs_urls.iter().map(ToString::to_string).collect();
+        assert_eq!(lines, ["https://wiki.example.com/b 2", "https://wiki.example.com/a 1"]);
+        let typed = lines.iter().map(|line| AcsUrl::of_line(line)).chain(["https://wiki.example.com/c".into()]);
+        let typed = ServiceProviderDraft { acs_urls: typed.collect(), ..draft() };
+        let expected = [endpoint(2, "b"), endpoint(1, "a"), endpoint(0, "c")];
+        assert_eq!(typed.check(None).expect("good").acs, expected, "one without a number gets what is left");
+        let plain = AcsUrl::of_all(&[endpoint(0, "a"), endpoint(1, "b")]);
+        assert!(matches!(plain.as_slice(), [AcsUrl::Plain(_), AcsUrl::Plain(_)]), "who needs no numbers sees none");
+        let read: Vec<AcsUrl> = serde_json::from_str(r#"["https://a/acs", {"url": "https://b/acs", "index": 7}]"#).expect("both");
+        assert_eq!(read[1], AcsUrl::Numbered(AcsEndpoint { index: 7, url: "https://b/acs".to_owned() }));
     }
 
     /// A way to encrypt that nobody named may be one that the service provider does not know.

@@ -12,7 +12,7 @@ use crate::domain::oidc_client::{ClientAuthentication, Consent, OidcClientDraft,
 use crate::domain::operator::{Deed, Module};
 use crate::domain::release::Source;
 use crate::domain::secret::{ExposeSecret as _, SecretString};
-use crate::domain::service_provider::{Attribute, NameIdFormat, ServiceProviderDraft, Signed};
+use crate::domain::service_provider::{AcsUrl, Attribute, NameIdFormat, ServiceProviderDraft, Signed};
 use crate::domain::tenant::TenantConfig;
 use crate::flow::administration::applications::{self, mark};
 use crate::flow::administration::configuration::{self, Unsaved};
@@ -214,6 +214,10 @@ impl ApplicationPage {
         all.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
+    fn acs_urls(&self) -> String {
+        self.saml().acs_urls.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    }
+
     fn is_method(&self, word: &str) -> bool {
         self.oidc().token_endpoint_auth_method.name() == word
     }
@@ -386,7 +390,7 @@ fn of_form(form: &Form, base: ApplicationDraft) -> ApplicationDraft {
         saml.metadata_url = optional(form.text("saml-metadata_url"));
         saml.metadata_certificate = optional(form.text("saml-metadata_certificate"));
         saml.entity_id = optional(form.text("saml-entity_id"));
-        saml.acs_urls = lines(form.text("saml-acs_urls"));
+        saml.acs_urls = lines(form.text("saml-acs_urls")).iter().map(|line| AcsUrl::of_line(line)).collect();
         saml.certificates = certificates(form.text("saml-certificates"));
         saml.encryption_certificate = optional(form.text("saml-encryption_certificate"));
         let format = form.text("saml-name_id_format");
