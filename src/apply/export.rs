@@ -381,6 +381,8 @@ fn saml(provider: &ServiceProvider) -> Table {
             (feed.follows.acs, "acs_urls"),
             (feed.follows.certificates, "certificates"),
             (feed.follows.encryption, "encryption_certificate"),
+            (feed.follows.content, "encryption_content"),
+            (feed.follows.transport, "encryption_key_transport"),
             (feed.follows.logout, "logout_url"),
             (feed.follows.logout, "logout_binding"),
             (feed.follows.logout, "logout_response_url"),

@@ -225,8 +225,14 @@ pub struct Follows {
     pub acs: bool,
     /// Its signing certificates.
     pub certificates: bool,
-    /// How assertions are encrypted, if they are.
+    /// The certificate that assertions are encrypted to, if they are.
     pub encryption: bool,
+    /// How their content is encrypted.
+    #[serde(default)]
+    pub content: bool,
+    /// How the content's key is.
+    #[serde(default)]
+    pub transport: bool,
     /// Single logout by browsers.
     pub logout: bool,
     /// Single logout from server to server.
@@ -308,8 +314,15 @@ impl ServiceProvider {
         if follows.certificates {
             new.certificates.clone_from(&described.certificates);
         }
-        if follows.encryption && self.encryption.is_some() {
-            new.encryption.clone_from(&described.encryption);
+        if follows.encryption
+            && let Some(known) = &self.encryption
+        {
+            // What the operator wrote stays: a service provider that knows AES-128 alone need not say so.
+            new.encryption = described.encryption.as_ref().map(|found| Encryption {
+                certificate: found.certificate.clone(),
+                content: if follows.content { found.content } else { known.content },
+                transport: if follows.transport { found.transport } else { known.transport },
+            });
         }
         if follows.logout {
             new.logout.front.clone_from(&described.logout.front);
@@ -445,7 +458,15 @@ mod tests {
     /// T-39, T-42: a feed changes what it is followed in, and makes nothing weaker.
     #[test]
     fn newer_metadata_changes_addresses_and_keys_and_nothing_else() {
-        let follows = Follows { acs: true, certificates: true, encryption: true, logout: true, soap: false };
+        let follows = Follows {
+            acs: true,
+            certificates: true,
+            encryption: true,
+            content: true,
+            transport: true,
+            logout: true,
+            soap: false,
+        };
         let feed = Feed { url: "https://wiki.example.com/md".to_owned(), certificate: String::new(), follows };
         let old = ServiceProvider {
             feed: Some(feed),
@@ -472,6 +493,37 @@ mod tests {
         assert!(evil(|it| it.acs.clear()) && evil(|it| it.certificates.clear()));
         assert!(evil(|it| it.acs[0].url = "javascript:alert(1)".to_owned()));
         assert!(evil(|it| it.entity_id = "urn:other".to_owned()));
+    }
+
+    /// a new certificate counts; how to encrypt to it is the feed's only where the operator did not write it.
+    #[test]
+    fn newer_metadata_leaves_alone_how_the_operator_wants_assertions_encrypted() {
+        let found = |certificate: &str, content, transport| Described {
+            entity_id: "https://wiki.example.com".to_owned(),
+            encryption: Some(Encryption { certificate: certificate.to_owned(), content, transport }),
+            ..Described::default()
+        };
+        let first = found("old", ContentCipher::Aes256Gcm, KeyTransport::OaepMgf1p);
+        let later = found("new", ContentCipher::Aes256Gcm, KeyTransport::OaepSha256);
+        let draft = ServiceProviderDraft {
+            acs_urls: vec!["https://wiki.example.com/acs".into()],
+            metadata_url: Some("https://wiki.example.com/md".to_owned()),
+            metadata_certificate: Some("MIIB".to_owned()),
+            encrypt_assertions: Some(true),
+            encryption_content: Some(ContentCipher::Aes128Gcm),
+            ..ServiceProviderDraft::default()
+        };
+        let provider = draft.check(Some(&first)).expect("good");
+        // Shown and typed again, what was not written is not written.
+        let again = ServiceProviderDraft::of(&provider).check(Some(&first)).expect("good");
+        assert_eq!(again, provider);
+        let kept = again.refreshed(&later).expect("good").encryption;
+        let expected = Encryption {
+            certificate: "new".to_owned(),
+            content: ContentCipher::Aes128Gcm,
+            transport: KeyTransport::OaepSha256,
+        };
+        assert_eq!(kept, Some(expected));
     }
 
     /// A provider that an earlier version stored is read as it was meant.

@@ -221,8 +221,8 @@ impl ServiceProviderDraft {
                 .filter(|_| !follows(|it| it.encryption))
                 .map(|it| it.certificate.clone()),
             encrypt_assertions: Some(encryption.is_some()),
-            encryption_content: encryption.map(|it| it.content),
-            encryption_key_transport: encryption.map(|it| it.transport),
+            encryption_content: encryption.filter(|_| !follows(|it| it.content)).map(|it| it.content),
+            encryption_key_transport: encryption.filter(|_| !follows(|it| it.transport)).map(|it| it.transport),
             logout_url: front.map(|front| front.url.clone()),
             logout_response_url: front.and_then(|front| front.response_url.clone()),
             logout_binding: front.map(|front| front.binding).unwrap_or_default(),
@@ -321,6 +321,8 @@ impl ServiceProviderDraft {
             acs: self.acs_urls.is_empty(),
             certificates: self.certificates.is_empty(),
             encryption: self.encryption_certificate.is_none(),
+            content: self.encryption_certificate.is_none() && self.encryption_content.is_none(),
+            transport: self.encryption_certificate.is_none() && self.encryption_key_transport.is_none(),
             logout: self.logout_url.is_none(),
             soap: self.logout_soap_url.is_none(),
         };
