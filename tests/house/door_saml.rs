@@ -528,3 +528,49 @@ async fn signed_requests_are_believed_and_wrapped_ones_are_not() {
     }
     world.stop().await;
 }
+
+/// R-487: signatures are checked where a certificate is configured. Where none is, one makes a request neither better nor
+/// worse: many service providers sign whatever was agreed. What it must look like stays (T-31, T-41), and no logout is
+/// believed (T-45).
+#[actix_web::test]
+async fn without_a_certificate_a_signature_says_nothing() {
+    let world = World::new(On::Sqlite).await;
+    let signer = Signer::new();
+    let sso = format!("{}/saml/sso", world.base());
+    let post = async |xml: &str| {
+        let form = [("SAMLRequest".to_owned(), STANDARD.encode(xml))];
+        Visitor::new(&world.url).post(&sso, &form).await
+    };
+    let get = async |query: &str| Visitor::new(&world.url).get(&format!("{sso}?{query}")).await;
+    let addressed = |id: &str| request_named(&world, id, &destination(&world), "");
+    let query = |id: &str| signer.query("SAMLRequest", &addressed(id), "r");
+    let signed = |id: &str| signer.signed(&addressed(id), id);
+    let weak = |text: &str| text.replace("2001/04/xmldsig-more#rsa-sha256", "2000/09/xmldsig#rsa-sha1");
+    let weak_query = query("_q2").replace("2001%2F04%2Fxmldsig%2Dmore%23rsa%2Dsha256", "2000%2F09%2Fxmldsig%23rsa%2Dsha1");
+    assert!(weak_query != query("_q2") && weak(&signed("_p2")).contains("rsa-sha1"));
+    for (what, seen) in [
+        ("a redirect", get(&query("_q1")).await),
+        ("a redirect with SHA-1", get(&weak_query).await),
+        ("a form", post(&signed("_p1")).await),
+        ("a form with SHA-1", post(&weak(&signed("_p2"))).await),
+        ("altered, as if it were not signed", post(&signed("_p3").replace("Version=", "IsPassive=\"false\" Version=")).await),
+    ] {
+        assert_eq!(seen.title(), "Log in", "{what}: {}", seen.body);
+    }
+    let (twice, alone) = (format!("{0}&{0}", query("_q4")), query("_q5").split("&Signature=").next().unwrap().to_owned());
+    let away = signed("_p4").replace("URI=\"#_p4\"", "URI=\"http://127.0.0.1:1/x\"");
+    let elsewhere = request_named(&world, "_p5", "Destination=\"https://other.example/sso\"", "");
+    let logout = addressed("_o1").replace("AuthnRequest", "LogoutRequest").replace("/saml/sso", "/saml/slo");
+    let logout = logout.replace("</saml:Issuer>", "</saml:Issuer><saml:NameID>linus</saml:NameID>");
+    let slo = format!("{}/saml/slo?{}", world.base(), signer.query("SAMLRequest", &logout, "r"));
+    for (what, seen) in [
+        ("twice", get(&twice).await),
+        ("half of it", get(&alone).await),
+        ("a reference to somewhere else", post(&away).await),
+        ("signed for somebody else", post(&signer.signed(&elsewhere, "_p5")).await),
+        ("a logout", Visitor::new(&world.url).get(&slo).await),
+    ] {
+        assert_eq!(seen.status, 400, "{what}: {}", seen.body);
+    }
+    world.stop().await;
+}
