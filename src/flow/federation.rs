@@ -9,6 +9,7 @@ use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::ids::{ApplicationId, CorrelationId, GrantId, LoginId, SessionId, TenantId, TokenId, UserId};
 use crate::domain::lockout::Lock;
 use crate::domain::login::evidence::{Authenticator, Evidence};
+use crate::domain::login::outcome::Unanswered;
 use crate::domain::login::step::{Account, Facts, Step, met, next_step};
 use crate::domain::login::wishes::Wishes;
 use crate::domain::login::{LONGEST, Login, Stage, origin::Origin};
@@ -72,11 +73,13 @@ pub enum Receipt {
         id: String,
         /// The kind of name that its service provider gets; it will be told by it when the session ends.
         format: NameIdFormat,
-        /// The name; empty if the person has none of this kind.
+        /// The name.
         name: String,
     },
     /// Nothing: our own portal needs no more than the session.
     Nothing,
+    /// Nothing, because it asked for something else: that is no success, and it has heard of nobody.
+    Refused(Unanswered),
 }
 
 /// Whether a session alone is enough.
@@ -164,16 +167,10 @@ pub async fn from_session(
         if session.touch_due(realm.config.settings.session, visit.now) {
             writes.push(sessions::touched(tenant, session.id, visit.now));
         }
-        writes.extend(stored(house, realm, visit, &proven, receipt(&proven), visit.correlation));
-        writes.push(accessed(
-            house,
-            realm,
-            visit,
-            &who,
-            &decision,
-            session.evidence(),
-            ("success", granted(&decision)),
-        ));
+        let receipt = receipt(&proven);
+        let outcome = outcome(&receipt, &decision);
+        writes.extend(stored(house, realm, visit, &proven, receipt, visit.correlation));
+        writes.push(accessed(house, realm, visit, &who, &decision, session.evidence(), outcome));
         statement::run_all(connection, writes).await?;
         Ok(Ok(Silent::Complete(Box::new(proven))))
     });
@@ -299,8 +296,9 @@ pub async fn from_login(
             return Ok(Err(Error::WrongMoment));
         }
         let receipt = receipt(&proven, &case.login().request);
+        let (result, reason) = outcome(&receipt, &case.decision);
         let mut writes = stored(house, realm, visit, &proven, receipt, case.login().correlation);
-        writes.push(access(house, realm, visit, &case, "success", granted(&case.decision)));
+        writes.push(access(house, realm, visit, &case, result, reason));
         statement::run_all(connection, writes).await?;
         Ok(Ok((proven, case.login().request.clone())))
     });
@@ -330,8 +328,11 @@ async fn proven_again(
         return Ok(None);
     }
     let token = case.tokens.iter().find(|token| Some(token.id) == case.evidence.token);
-    let authenticator =
-        token.map(|token| Authenticator { enrolled_at: token.enrolled_at, by_mailbox: token.enrolled_by.by_mailbox() });
+    let authenticator = token.map(|token| Authenticator {
+        enrolled_at: token.enrolled_at,
+        by_mailbox: token.enrolled_by.by_mailbox(),
+        by_time: token.template.is_by_time(),
+    });
     let known = (session.id, case.evidence, authenticator);
     Ok(Some(proven((realm, visit), case.login(), &case.decision, member.clone(), application, known)))
 }
@@ -395,11 +396,19 @@ fn stored(
             writes.push(logouts::participation(engine, tenant, proven.session, &participant, visit.now));
             new(Action::AssertionIssued).on("assertion", id)
         }
-        Receipt::Nothing => return writes,
+        Receipt::Nothing | Receipt::Refused(_) => return writes,
     };
     let detail = serde_json::json!({ "application": proven.application.id.to_string() });
     writes.push(house.entry(&about.from_address(visit.address).in_login(correlation).with(detail)));
     writes
+}
+
+/// How the access log tells of an answer: result and reason.
+fn outcome(receipt: &Receipt, decision: &Decision) -> (&'static str, &'static str) {
+    match receipt {
+        Receipt::Refused(unanswered) => ("denied", unanswered.reason()),
+        Receipt::Code { .. } | Receipt::Assertion { .. } | Receipt::Nothing => ("success", granted(decision)),
+    }
 }
 
 /// The reason that the access log gives for a success: that a passcode was not demanded yet is told there.

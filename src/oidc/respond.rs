@@ -12,7 +12,7 @@ use super::{consent, device};
 use crate::domain::application::{Application, Protocol};
 use crate::domain::ids::LoginId;
 use crate::domain::login::origin::Origin;
-use crate::domain::login::outcome::Ending;
+use crate::domain::login::outcome::{Ending, Unanswered};
 use crate::domain::login::step::Step;
 use crate::domain::oidc_client::OidcClient;
 use crate::domain::secret::ExposeSecret as _;
@@ -112,7 +112,8 @@ fn done(call: &Call, id: LoginId, mut response: HttpResponse) -> http::Answer {
 pub(super) async fn finish(call: &Call, id: LoginId, case: &Case, stored: &Stored) -> http::Answer {
     let new = NewCode::draw(call);
     let wanted = is_wanted(call, case, stored);
-    let receipt = |proven: &Proven| if wanted { new.receipt(call, &stored.request, proven) } else { Receipt::Nothing };
+    let refused = Receipt::Refused(Unanswered::AnotherPerson);
+    let receipt = |proven: &Proven| if wanted { new.receipt(call, &stored.request, proven) } else { refused.clone() };
     if !answered(call, id, receipt).await? {
         return Ok(page::see(&desk_path(call.realm.code(), id)));
     }

@@ -138,12 +138,6 @@ impl Wanted {
         self.strengths().max().unwrap_or(0)
     }
 
-    /// Whether the claim depends on what kind of authenticator was used.
-    #[must_use]
-    pub fn depends_on_the_authenticator(&self) -> bool {
-        self.classes.iter().any(|name| name == TIME_SYNC)
-    }
-
     /// The ways to meet it, beyond what the access policies ask: the one that is wanted most first. The classes of a
     /// request are in the order of preference (core 3.3.2.2.1); where a person cannot go the first way, the next is tried.
     #[must_use]

@@ -15,16 +15,15 @@ use super::response::{self, ResponseError, Statement, Voice, new_id};
 use super::sign::Signer;
 use super::{incoming, metadata};
 use crate::domain::application::{Application, Protocol};
-use crate::domain::authenticator::template::{Mode, Synchronization};
 use crate::domain::ids::ApplicationId;
 use crate::domain::ids::{LoginId, ParkedId, SigningKeyId};
 use crate::domain::login::Login;
 use crate::domain::login::origin::Origin;
-use crate::domain::login::outcome::{Ending, Refusal};
+use crate::domain::login::outcome::{Ending, Refusal, Unanswered};
 use crate::domain::login::step::Step;
 use crate::domain::policy::access::Method;
 use crate::domain::release::Authenticator;
-use crate::domain::service_provider::{NameIdFormat, ServiceProvider};
+use crate::domain::service_provider::ServiceProvider;
 use crate::domain::signing_key::SignatureAlgorithm;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::User;
@@ -36,7 +35,7 @@ use crate::flow::realm::{Certificate, Realm};
 use crate::flow::{parking, session};
 use crate::http::post::{self, Field};
 use crate::http::{Answer, Call, Fault, Form, Site, cookies, logins, page};
-use crate::storage::{tokens, users};
+use crate::storage::users;
 use crate::urls::desk_path;
 
 /// Our addresses.
@@ -205,12 +204,11 @@ async fn begin(call: &Call, http: &HttpRequest, request: &AuthnRequest) -> Answe
     // Somebody else than the wanted person is logged in here: the wanted one may be at the keyboard all the same.
     wishes.choose_account = is_another(call, request, provider).await?;
     let id = new_id(&site.house.entropy);
-    let format = request.name_id_format(provider);
-    let receipt = |proven: &Proven| receipt(call, provider, format, proven, &id);
+    let receipt = |proven: &Proven| receipt(call, request, provider, proven, &id);
     if !request.force && !wishes.choose_account {
         let asked = Asked { application: application.id, wishes: &wishes, once: once.as_ref() };
         match federation::from_session(&site.house, realm, &call.visit, &call.browser, asked, receipt).await? {
-            Silent::Complete(proven) => return assert(call, request, provider, &proven, &id).await,
+            Silent::Complete(proven) => return assert(call, request, provider, &proven, &id),
             Silent::Lacking(_) => {}
         }
     }
@@ -307,13 +305,12 @@ pub(super) async fn resume(call: Call, path: web::Path<(String, LoginId)>) -> An
             let assertion = new_id(&site.house.entropy);
             let known = provider_of(&call, &request.issuer).map(|(_, provider)| provider);
             let provider = known.ok_or_else(|| Fault::shown("error-saml-request"))?;
-            let format = request.name_id_format(provider);
-            let receipt = |proven: &Proven, _: &str| receipt(&call, provider, format, proven, &assertion);
+            let receipt = |proven: &Proven, _: &str| receipt(&call, &request, provider, proven, &assertion);
             let asked = (Origin::Saml, id);
             match federation::from_login(&site.house, realm, &call.visit, &call.browser, asked, receipt).await {
                 Ok((proven, _)) => {
                     let Protocol::Saml(provider) = &proven.application.protocol else { return Err(Fault::NotFound) };
-                    assert(&call, &request, provider, &proven, &assertion).await?
+                    assert(&call, &request, provider, &proven, &assertion)?
                 }
                 Err(crate::flow::Error::WrongMoment) => return Ok(desk()),
                 Err(error) => return Err(error.into()),
@@ -375,35 +372,63 @@ pub(super) fn names_of<'a>(site: &'a Site, realm: &Realm) -> Names<'a> {
     Names { tenant: realm.tenant(), pairwise: &site.house.derived.pairwise }
 }
 
-/// What is left behind of an assertion.
-fn receipt(call: &Call, provider: &ServiceProvider, format: NameIdFormat, proven: &Proven, id: &str) -> Receipt {
-    let name = names(call).of(format, provider, &proven.member.user, proven.session).unwrap_or_default();
-    Receipt::Assertion { id: id.to_owned(), format, name }
+/// What is left behind of an assertion, or of the refusal in its place: whether it is given is decided before anything says
+/// so (T-44, R-564).
+fn receipt(call: &Call, request: &AuthnRequest, provider: &ServiceProvider, proven: &Proven, id: &str) -> Receipt {
+    match fitting(call, request, provider, proven) {
+        Ok((name, _)) => {
+            Receipt::Assertion { id: id.to_owned(), format: request.name_id_format(provider), name }
+        }
+        Err(unanswered) => Receipt::Refused(unanswered),
+    }
 }
 
-async fn assert(call: &Call, request: &AuthnRequest, provider: &ServiceProvider, proven: &Proven, id: &str) -> Answer {
-    let issuer = entity_id(call);
-    let voice = voice(call, provider, &issuer)?;
+/// The name identifier and the authentication context that a request gets, if it can have what it asks for.
+fn fitting<'r>(
+    call: &Call,
+    request: &'r AuthnRequest,
+    provider: &ServiceProvider,
+    proven: &Proven,
+) -> Result<(String, &'r str), Unanswered> {
     let user = &proven.member.user;
     if !is_wanted(call, request, provider, user) {
-        return refuse(call, request, Status::UnknownPrincipal, "the person is not the one who was asked for");
+        return Err(Unanswered::AnotherPerson);
     }
-    let format = request.name_id_format(provider);
-    let Some(name_id) = names(call).of(format, provider, user, proven.session) else {
-        return refuse(call, request, Status::InvalidNameIdPolicy, "the person has no name identifier in this format");
+    let name = names(call).of(request.name_id_format(provider), provider, user, proven.session);
+    let by_time = proven.authenticator.is_some_and(|authenticator| authenticator.by_time);
+    let class = request.wanted.claimed(Done { password: proven.password, otp: proven.otp, by_time });
+    Ok((name.ok_or(Unanswered::NoName)?, class.ok_or(Unanswered::Context)?))
+}
+
+fn assert(call: &Call, request: &AuthnRequest, provider: &ServiceProvider, proven: &Proven, id: &str) -> Answer {
+    let (name_id, class) = match fitting(call, request, provider, proven) {
+        Ok(fitting) => fitting,
+        Err(unanswered) => {
+            let (status, why) = match unanswered {
+                Unanswered::AnotherPerson => {
+                    (Status::UnknownPrincipal, "the person is not the one who was asked for")
+                }
+                Unanswered::NoName => {
+                    (Status::InvalidNameIdPolicy, "the person has no name identifier in this format")
+                }
+                Unanswered::Context => (Status::NoAuthnContext, "the wanted authentication context was not reached"),
+            };
+            return refuse(call, request, status, why);
+        }
     };
-    let used = used(call, request, provider, proven).await?;
-    let by_time = used.is_some_and(|used| used.by_time);
-    let Some(class) = request.wanted.claimed(Done { password: proven.password, otp: proven.otp, by_time }) else {
-        return refuse(call, request, Status::NoAuthnContext, "the wanted authentication context was not reached");
-    };
+    let issuer = entity_id(call);
+    let voice = voice(call, provider, &issuer)?;
     let statement = Statement {
         member: &proven.member,
         groups: &proven.groups,
         name_id,
-        format,
+        format: request.name_id_format(provider),
         class,
-        authenticator: used.map(|used| used.authenticator),
+        authenticator: proven.authenticator.map(|used| Authenticator {
+            enrolled_at: used.enrolled_at,
+            by_mailbox: used.by_mailbox,
+            now: call.visit.now,
+        }),
         authenticated_at: proven.authenticated_at,
         session: session_index(proven.session),
     };
@@ -413,35 +438,6 @@ async fn assert(call: &Call, request: &AuthnRequest, provider: &ServiceProvider,
 
 fn internal(error: ResponseError) -> Fault {
     Fault::Internal(error.to_string())
-}
-
-/// The authenticator that was used.
-#[derive(Debug, Clone, Copy)]
-struct Used {
-    authenticator: Authenticator,
-    by_time: bool,
-}
-
-/// Looks at the authenticator that was used, if anything of the answer depends on it.
-async fn used(
-    call: &Call,
-    request: &AuthnRequest,
-    provider: &ServiceProvider,
-    proven: &Proven,
-) -> Result<Option<Used>, Fault> {
-    let told = provider.attributes.iter().any(|attribute| attribute.source.is_of_authenticator());
-    let matters = told || !proven.password || request.wanted.depends_on_the_authenticator();
-    let Some(id) = proven.token.filter(|_| matters) else { return Ok(None) };
-    let (tenant, user) = (call.realm.tenant(), proven.member.user.id);
-    let all = call.site.house.db.read(async |connection| tokens::of_user(tenant, user).ask(connection).await).await?;
-    Ok(all.into_iter().find(|token| token.id == id).map(|token| Used {
-        authenticator: Authenticator {
-            enrolled_at: token.enrolled_at,
-            by_mailbox: token.enrolled_by.by_mailbox(),
-            now: call.visit.now,
-        },
-        by_time: token.template.synchronization == Synchronization::Time && token.template.mode == Mode::QuickLog,
-    }))
 }
 
 /// As [`refuse`], for a request that comes in: a refusal is the one answer to it as well.

@@ -4,6 +4,7 @@ use super::row::{Row, micros};
 use super::statement::{Question, Record, Statement};
 use super::{Connection, Result, users};
 use crate::domain::authenticator::lifecycle::EnrolledBy;
+use crate::domain::authenticator::template::TokenTemplate;
 use crate::domain::ids::{SessionId, TenantId, TokenId, UserId};
 use crate::domain::login::evidence::Authenticator;
 use crate::domain::login::step::Tokens;
@@ -72,7 +73,9 @@ pub async fn standing(connection: &mut Connection, tenant: TenantId, cookie_hash
          (SELECT enrolled_at FROM token WHERE token.tenant_id = sso_session.tenant_id \
          AND token.id = sso_session.token_id) AS enrolled_at, \
          (SELECT enrolled_by FROM token WHERE token.tenant_id = sso_session.tenant_id \
-         AND token.id = sso_session.token_id) AS enrolled_by \
+         AND token.id = sso_session.token_id) AS enrolled_by, \
+         (SELECT template FROM token WHERE token.tenant_id = sso_session.tenant_id \
+         AND token.id = sso_session.token_id) AS template \
          FROM sso_session JOIN user_account ON user_account.tenant_id = sso_session.tenant_id \
          AND user_account.id = sso_session.user_id WHERE sso_session.tenant_id = ? AND cookie_hash = ?",
     )
@@ -87,8 +90,11 @@ pub async fn standing(connection: &mut Connection, tenant: TenantId, cookie_hash
         (0, _) => Tokens::Blocked,
         _ => Tokens::Usable,
     };
-    let authenticator = match (row.time_or_none("enrolled_at")?, row.parsed_or_none::<EnrolledBy>("enrolled_by")?) {
-        (Some(enrolled_at), Some(by)) => Some(Authenticator { enrolled_at, by_mailbox: by.by_mailbox() }),
+    let enrolled = (row.time_or_none("enrolled_at")?, row.parsed_or_none::<EnrolledBy>("enrolled_by")?);
+    let authenticator = match (enrolled, row.document_or_none::<TokenTemplate>("template")?) {
+        ((Some(enrolled_at), Some(by)), Some(template)) => {
+            Some(Authenticator { enrolled_at, by_mailbox: by.by_mailbox(), by_time: template.is_by_time() })
+        }
         _ => None,
     };
     let (session, member) = (session_of(&row, "session_version")?, users::member_of(&row, "user_id")?);

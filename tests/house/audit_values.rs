@@ -55,12 +55,13 @@ async fn changes_are_recorded_with_old_and_new_values() {
 #[test]
 fn reasons_are_published() {
     use vestibule::domain::audit::authentication;
-    use vestibule::domain::login::outcome::{Ending, Refusal};
+    use vestibule::domain::login::outcome::{Ending, Refusal, Unanswered};
     let paper = include_str!("../../docs/audit.md");
     let endings =
         [Ending::Cancelled, Ending::TooManyCodes, Ending::AccountChanged, Ending::Enrolled].map(Ending::reason);
-    let reasons: Vec<&str> =
-        endings.into_iter().chain(Refusal::all().map(Refusal::reason)).chain(["granted"]).collect();
+    let unanswered = Unanswered::ALL.map(Unanswered::reason);
+    let refusals = Refusal::all().map(Refusal::reason);
+    let reasons: Vec<&str> = endings.into_iter().chain(refusals).chain(unanswered).chain(["granted"]).collect();
     assert!(reasons.len() > 20, "{reasons:?}");
     for reason in reasons {
         assert!(paper.contains(&format!("\n| `{reason}` | ")), "docs/audit.md does not tell what {reason} means");

@@ -108,3 +108,37 @@ async fn keys_are_sealed_and_assertions_are_on_record() {
     assert!(told.contains("Wiki") && !told.contains("PRIVATE KEY"), "{told}");
     world.stop().await;
 }
+
+/// T-44, R-564: an answer that is none is not on record as one. Who asked about somebody else hears of nobody, and is told of
+/// no logout afterwards.
+#[actix_web::test]
+async fn what_is_refused_is_not_recorded_as_given() {
+    let world = World::new(On::Sqlite).await;
+    let last = async || {
+        let row = "SELECT result || ' ' || reason AS t FROM access_log ORDER BY at DESC, id DESC LIMIT 1";
+        world.advance(1);
+        world.text(row).await
+    };
+    let heard = async || {
+        (world.events("assertion_issued").await, world.number("SELECT COUNT(*) AS n FROM session_participant").await)
+    };
+    let wanted = "<saml:Subject><saml:NameID>someone-else</saml:NameID></saml:Subject>";
+    let mut linus = Visitor::new(&world.url);
+    let xml = posted(&log_in(&world, &mut linus, &redirect(&world, &request(&world, "", wanted))).await).1;
+    assert!(status_of(&xml)[1].ends_with(":UnknownPrincipal"), "{xml}");
+    assert_eq!((last().await.as_str(), heard().await), ("denied another_person", (0, 0)));
+    // The same from the session: a name of a kind that the person does not have.
+    let file = ACME.replace("name_id_format = \"persistent\"", "name_id_format = \"unspecified\"\nname_id_source = \"phone\"");
+    assert_ne!(file, ACME);
+    world.apply(&file).await;
+    world.advance(3);
+    let xml = posted(&linus.get(&redirect(&world, &request(&world, "", ""))).await).1;
+    assert!(status_of(&xml)[1].ends_with(":InvalidNameIDPolicy"), "{xml}");
+    assert_eq!((last().await.as_str(), heard().await), ("denied no_name_identifier", (0, 0)));
+    world.apply(ACME).await;
+    world.advance(3);
+    let xml = posted(&linus.get(&redirect(&world, &request(&world, "", ""))).await).1;
+    assert!(xml.contains("<saml:Assertion"), "{xml}");
+    assert_eq!((last().await.as_str(), heard().await), ("success granted", (1, 1)));
+    world.stop().await;
+}

@@ -89,6 +89,12 @@ impl Default for TokenTemplate {
 }
 
 impl TokenTemplate {
+    /// Whether passcodes come from the clock alone, neither from presses nor from challenges.
+    #[must_use]
+    pub fn is_by_time(&self) -> bool {
+        self.synchronization == Synchronization::Time && self.mode == Mode::QuickLog
+    }
+
     /// For apps that speak our protocol, in a new virtual server.
     #[must_use]
     pub const fn app() -> Self {

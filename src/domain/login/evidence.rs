@@ -28,6 +28,8 @@ pub struct Authenticator {
     /// Whether the person enrolled it alone, proving no more than password and mailbox; an operator brought it along
     /// from another system otherwise.
     pub by_mailbox: bool,
+    /// Whether it counts time, not events or challenges.
+    pub by_time: bool,
 }
 
 /// Everything that was proven by the person at this browser.

@@ -88,6 +88,32 @@ impl Refusal {
     }
 }
 
+/// Why an application is told nothing of a person who logged in and may use it: what it asked for is another thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unanswered {
+    /// It asked for one person, and another one logged in.
+    AnotherPerson,
+    /// The person has no name of the kind that it gets.
+    NoName,
+    /// What was proven cannot be told in the words that it asked for.
+    Context,
+}
+
+impl Unanswered {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::AnotherPerson, Self::NoName, Self::Context];
+
+    /// The stable name in the logs.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::AnotherPerson => "another_person",
+            Self::NoName => "no_name_identifier",
+            Self::Context => "context_not_reached",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
