@@ -16,7 +16,7 @@ use super::sign::Signer;
 use super::{incoming, metadata};
 use crate::domain::application::{Application, Protocol};
 use crate::domain::ids::ApplicationId;
-use crate::domain::ids::{LoginId, ParkedId, SigningKeyId};
+use crate::domain::ids::{LoginId, ParkedId, SessionId, SigningKeyId};
 use crate::domain::login::Login;
 use crate::domain::login::origin::Origin;
 use crate::domain::login::outcome::{Ending, Refusal, Unanswered};
@@ -228,11 +228,11 @@ async fn is_another(call: &Call, request: &AuthnRequest, provider: &ServiceProvi
     let (house, realm) = (&call.site.house, &call.realm);
     let Some(session) = session::current(house, realm, &call.visit, &call.browser).await? else { return Ok(false) };
     let user = house.db.read(async |connection| users::with_id(connection, realm.tenant(), session.user).await).await?;
-    Ok(!user.is_some_and(|user| is_wanted(call, request, provider, &user)))
+    Ok(!user.is_some_and(|user| is_wanted(call, request, provider, &user, session.id)))
 }
 
-fn is_wanted(call: &Call, request: &AuthnRequest, provider: &ServiceProvider, user: &User) -> bool {
-    request.subject.as_ref().is_none_or(|subject| names(call).means(&subject.name, provider, user))
+fn is_wanted(call: &Call, request: &AuthnRequest, provider: &ServiceProvider, user: &User, session: SessionId) -> bool {
+    request.subject.as_ref().is_none_or(|subject| names(call).means(&subject.name, provider, user, session))
 }
 
 /// A request that was used before. Whoever presses reload or back on the way here has its login open in this
@@ -376,9 +376,7 @@ pub(super) fn names_of<'a>(site: &'a Site, realm: &Realm) -> Names<'a> {
 /// so (T-44, R-564).
 fn receipt(call: &Call, request: &AuthnRequest, provider: &ServiceProvider, proven: &Proven, id: &str) -> Receipt {
     match fitting(call, request, provider, proven) {
-        Ok((name, _)) => {
-            Receipt::Assertion { id: id.to_owned(), format: request.name_id_format(provider), name }
-        }
+        Ok((name, _)) => Receipt::Assertion { id: id.to_owned(), format: request.name_id_format(provider), name },
         Err(unanswered) => Receipt::Refused(unanswered),
     }
 }
@@ -391,7 +389,7 @@ fn fitting<'r>(
     proven: &Proven,
 ) -> Result<(String, &'r str), Unanswered> {
     let user = &proven.member.user;
-    if !is_wanted(call, request, provider, user) {
+    if !is_wanted(call, request, provider, user, proven.session) {
         return Err(Unanswered::AnotherPerson);
     }
     let name = names(call).of(request.name_id_format(provider), provider, user, proven.session);
@@ -405,12 +403,8 @@ fn assert(call: &Call, request: &AuthnRequest, provider: &ServiceProvider, prove
         Ok(fitting) => fitting,
         Err(unanswered) => {
             let (status, why) = match unanswered {
-                Unanswered::AnotherPerson => {
-                    (Status::UnknownPrincipal, "the person is not the one who was asked for")
-                }
-                Unanswered::NoName => {
-                    (Status::InvalidNameIdPolicy, "the person has no name identifier in this format")
-                }
+                Unanswered::AnotherPerson => (Status::UnknownPrincipal, "the person is not the one who was asked for"),
+                Unanswered::NoName => (Status::InvalidNameIdPolicy, "the person has no name identifier in this format"),
                 Unanswered::Context => (Status::NoAuthnContext, "the wanted authentication context was not reached"),
             };
             return refuse(call, request, status, why);

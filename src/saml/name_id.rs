@@ -58,14 +58,18 @@ impl Names<'_> {
         data_encoding::BASE32_NOPAD.encode(&self.pairwise.of(&fields)).to_ascii_lowercase()
     }
 
-    /// Whether `name`, which a service provider asks for, means this person: the user name, the mail address, or the
-    /// identifier that this service provider gets for the person.
+    /// Whether `name`, which a service provider asks for, means this person: the user name, the mail address, or any
+    /// identifier that this service provider gets for the person in this session (core 3.4.1).
     #[must_use]
-    pub fn means(&self, name: &str, provider: &ServiceProvider, user: &User) -> bool {
+    pub fn means(&self, name: &str, provider: &ServiceProvider, user: &User, session: SessionId) -> bool {
         let typed = key_of(name);
+        let given = |(format, _): &(NameIdFormat, _)| {
+            let ours = self.of(*format, provider, user, session).filter(|_| provider.may_ask_for(*format));
+            ours.is_some_and(|ours| ours == name)
+        };
         typed == key_of(&user.username)
             || user.email.as_ref().is_some_and(|email| typed == key_of(email))
-            || name == self.persistent(provider, user)
+            || NameIdFormat::ALL.iter().any(given)
     }
 }
 

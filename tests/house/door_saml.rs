@@ -14,7 +14,7 @@ use samael::service_provider::ServiceProvider;
 use crate::saml_signer::Signer;
 use crate::story::passcode_of_linus;
 use crate::visitor::{Seen, Visitor};
-use crate::world::{On, World};
+use crate::world::{ACME, On, World};
 
 pub const ENTITY: &str = "https://wiki.example.com/sp";
 const ACS: &str = "https://wiki.example.com/acs";
@@ -473,6 +473,45 @@ async fn a_wanted_person_is_answered_for_or_nobody() {
     world.stop().await;
 }
 
+/// Core 3.4.1: whoever is asked for by the name that we gave is known by it, of whatever kind it is.
+/// R-491, R-493.
+#[actix_web::test]
+async fn a_person_is_known_by_every_name_that_we_gave() {
+    let world = World::new(On::Sqlite).await;
+    let lines = "name_id_format = \"unspecified\"\nname_id_source = \"first_name\"";
+    let file = ACME.replace("name_id_format = \"persistent\"", lines);
+    world.apply(&file.replace("email = \"linus@", "first_name = \"Benedict\"\nemail = \"linus@")).await;
+    world.advance(3);
+    let format = |kind: &str| format!("urn:oasis:names:tc:SAML:2.0:nameid-format:{kind}");
+    let policy = format!("<samlp:NameIDPolicy Format=\"{}\"></samlp:NameIDPolicy>", format("transient"));
+    let named = |xml: &str| xml.split("</saml:NameID>").next().unwrap().rsplit('>').next().unwrap().to_owned();
+    let mut linus = Visitor::new(&world.url);
+    let seen = log_in(&world, &mut linus, &redirect(&world, &request(&world, "", &policy))).await;
+    let transient = named(&posted(&seen).1);
+    let made = named(&posted(&linus.get(&redirect(&world, &request(&world, "", ""))).await).1);
+    assert!(transient.len() == 41 && made == "Benedict", "{transient} {made}");
+    let wanted = |name: &str, kind: &str, attributes: &str| {
+        let name = format!("<saml:NameID Format=\"{}\">{name}</saml:NameID>", format(kind));
+        redirect(&world, &request(&world, attributes, &format!("<saml:Subject>{name}</saml:Subject>")))
+    };
+    for (name, kind) in [(&transient, "transient"), (&made, "unspecified")] {
+        let seen = linus.get(&wanted(name, kind, "IsPassive=\"true\"")).await;
+        assert!(posted(&seen).1.contains("<saml:Assertion"), "{name}: {}", seen.body);
+    }
+    // Asked again, the session goes on and with it the name.
+    world.advance(30);
+    let seen = linus.get(&wanted(&transient, "transient", "ForceAuthn=\"true\"")).await;
+    let seen = linus.press(&seen, "continue", &[("password", "has a token already")]).await;
+    let seen = linus.press(&seen, "continue", &[("code", &passcode_of_linus(&world))]).await;
+    assert!(posted(&seen).1.contains("<saml:Assertion"), "{}", seen.body);
+    // In another session the name means nobody.
+    world.advance(30);
+    let mut other = Visitor::new(&world.url);
+    let xml = posted(&log_in(&world, &mut other, &wanted(&transient, "transient", "")).await).1;
+    assert!(status_of(&xml)[1].ends_with(":UnknownPrincipal"), "{xml}");
+    world.stop().await;
+}
+
 /// T-31: a request that samael signed is believed; wrapped, moved or altered it is not.
 /// T-31, T-36, T-42, R-501.
 #[actix_web::test]
@@ -546,18 +585,23 @@ async fn without_a_certificate_a_signature_says_nothing() {
     let query = |id: &str| signer.query("SAMLRequest", &addressed(id), "r");
     let signed = |id: &str| signer.signed(&addressed(id), id);
     let weak = |text: &str| text.replace("2001/04/xmldsig-more#rsa-sha256", "2000/09/xmldsig#rsa-sha1");
-    let weak_query = query("_q2").replace("2001%2F04%2Fxmldsig%2Dmore%23rsa%2Dsha256", "2000%2F09%2Fxmldsig%23rsa%2Dsha1");
+    let weak_query =
+        query("_q2").replace("2001%2F04%2Fxmldsig%2Dmore%23rsa%2Dsha256", "2000%2F09%2Fxmldsig%23rsa%2Dsha1");
     assert!(weak_query != query("_q2") && weak(&signed("_p2")).contains("rsa-sha1"));
     for (what, seen) in [
         ("a redirect", get(&query("_q1")).await),
         ("a redirect with SHA-1", get(&weak_query).await),
         ("a form", post(&signed("_p1")).await),
         ("a form with SHA-1", post(&weak(&signed("_p2"))).await),
-        ("altered, as if it were not signed", post(&signed("_p3").replace("Version=", "IsPassive=\"false\" Version=")).await),
+        (
+            "altered, as if it were not signed",
+            post(&signed("_p3").replace("Version=", "IsPassive=\"false\" Version=")).await,
+        ),
     ] {
         assert_eq!(seen.title(), "Log in", "{what}: {}", seen.body);
     }
-    let (twice, alone) = (format!("{0}&{0}", query("_q4")), query("_q5").split("&Signature=").next().unwrap().to_owned());
+    let (twice, alone) =
+        (format!("{0}&{0}", query("_q4")), query("_q5").split("&Signature=").next().unwrap().to_owned());
     let away = signed("_p4").replace("URI=\"#_p4\"", "URI=\"http://127.0.0.1:1/x\"");
     let elsewhere = request_named(&world, "_p5", "Destination=\"https://other.example/sso\"", "");
     let logout = addressed("_o1").replace("AuthnRequest", "LogoutRequest").replace("/saml/sso", "/saml/slo");

@@ -128,7 +128,8 @@ async fn what_is_refused_is_not_recorded_as_given() {
     assert!(status_of(&xml)[1].ends_with(":UnknownPrincipal"), "{xml}");
     assert_eq!((last().await.as_str(), heard().await), ("denied another_person", (0, 0)));
     // The same from the session: a name of a kind that the person does not have.
-    let file = ACME.replace("name_id_format = \"persistent\"", "name_id_format = \"unspecified\"\nname_id_source = \"phone\"");
+    let file =
+        ACME.replace("name_id_format = \"persistent\"", "name_id_format = \"unspecified\"\nname_id_source = \"phone\"");
     assert_ne!(file, ACME);
     world.apply(&file).await;
     world.advance(3);
