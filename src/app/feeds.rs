@@ -50,7 +50,7 @@ async fn newer(desk: &Desk<'_>, provider: &ServiceProvider) -> anyhow::Result<Op
     let Some(feed) = &provider.feed else { return Ok(None) };
     let text = fetch(&desk.house.egress, &feed.url).await.map_err(anyhow::Error::msg).context(feed.url.clone())?;
     let described = described::signed(&text, &feed.certificate, Some(&provider.entity_id), desk.now)?;
-    let newer = provider.refreshed(&described).map_err(|faults| {
+    let newer = provider.refreshed(&described, desk.now).map_err(|faults| {
         let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("{}", faults.join("; "))
     })?;

@@ -84,7 +84,10 @@ fn protocol(
             Some(Protocol::Oidc(Box::new(client)))
         }
         (None, Some(draft), _) => {
-            let provider = provider(desk, document, &format!("{place}.saml"), draft, known)?;
+            let mut provider = provider(desk, document, &format!("{place}.saml"), draft, known)?;
+            if let Some(Protocol::Saml(before)) = before {
+                provider.keep_end_of(before, desk.now);
+            }
             Some(Protocol::Saml(Box::new(provider)))
         }
         (None, None, Some(Protocol::Portal)) => Some(Protocol::Portal),

@@ -5,11 +5,14 @@ pub mod preset;
 
 pub use draft::{AcsUrl, Described, ServiceProviderDraft, ServiceProviderFault};
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::SigningKeyId;
 use crate::domain::release::Source;
 use crate::domain::signing_key::SignatureAlgorithm;
+use crate::domain::timestamp::Timestamp;
 
 /// How a service provider knows a person (SAML core 8.3, R-493).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default, schemars::JsonSchema)]
@@ -216,10 +219,28 @@ pub struct Feed {
     pub certificate: String,
     /// What is taken from it; the rest stands in the apply file.
     pub follows: Follows,
+    /// Until when what was taken is good, if it says so (metadata 2.3.1). It is told when that is over; logins go on.
+    #[serde(default)]
+    pub valid_until: Option<Timestamp>,
+}
+
+impl Feed {
+    /// How near its end a later one is written down: many are made anew every hour with an end of their own, and each
+    /// would be a change of the registration. They are looked at every six hours.
+    const NEAR: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+
+    /// Takes the end that newer metadata names: at once if it is earlier, else when the known one is near.
+    fn extend(&mut self, valid_until: Option<Timestamp>, now: Timestamp) {
+        let known = self.valid_until;
+        let earlier = valid_until.is_some_and(|until| known.is_none_or(|known| until < known));
+        if earlier || known.is_some_and(|known| known <= now.plus(Self::NEAR)) {
+            self.valid_until = valid_until;
+        }
+    }
 }
 
 /// What is taken from metadata.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Follows {
     /// Where answers go.
     pub acs: bool,
@@ -300,14 +321,16 @@ impl ServiceProvider {
         }
     }
 
-    /// The same service provider as newer metadata of its feed describes it. Whether requests must be signed is not
+    /// The same service provider as newer metadata of its feed describes it at `now`. Whether requests must be signed is not
     /// for metadata to change (T-42).
     ///
     /// # Errors
     /// What is wrong with the new one; then the old one stays.
-    pub fn refreshed(&self, described: &Described) -> Result<Self, Vec<ServiceProviderFault>> {
-        let Some(follows) = self.feed.as_ref().map(|feed| feed.follows) else { return Ok(self.clone()) };
+    pub fn refreshed(&self, described: &Described, now: Timestamp) -> Result<Self, Vec<ServiceProviderFault>> {
         let mut new = self.clone();
+        let Some(feed) = &mut new.feed else { return Ok(new) };
+        feed.extend(described.valid_until, now);
+        let follows = feed.follows;
         if follows.acs {
             new.acs.clone_from(&described.acs);
         }
@@ -343,6 +366,17 @@ impl ServiceProvider {
         if faults.is_empty() { Ok(new) } else { Err(faults) }
     }
 
+    /// Keeps the end of its metadata that is known from `before`, unless it matters that there is another one now: a file that
+    /// is applied again is no change because its metadata was made anew.
+    pub fn keep_end_of(&mut self, before: &Self, now: Timestamp) {
+        if let (Some(feed), Some(known)) = (&mut self.feed, &before.feed)
+            && feed.url == known.url
+        {
+            let newer = std::mem::replace(&mut feed.valid_until, known.valid_until);
+            feed.extend(newer, now);
+        }
+    }
+
     /// Whether it may ask for names in this format. Names that say nothing are for everybody; mail addresses are for
     /// those whom the operator lets have them.
     #[must_use]
@@ -359,6 +393,8 @@ impl ServiceProvider {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
     fn provider() -> ServiceProvider {
         let draft = ServiceProviderDraft {
@@ -467,7 +503,8 @@ mod tests {
             logout: true,
             soap: false,
         };
-        let feed = Feed { url: "https://wiki.example.com/md".to_owned(), certificate: String::new(), follows };
+        let url = "https://wiki.example.com/md".to_owned();
+        let feed = Feed { url, certificate: String::new(), follows, valid_until: None };
         let old = ServiceProvider {
             feed: Some(feed),
             certificates: vec!["old".to_owned()],
@@ -482,13 +519,13 @@ mod tests {
             logout: LogoutService { front: None, soap: Some("https://wiki.example.com/soap".to_owned()) },
             ..Described::default()
         };
-        let new = old.refreshed(&described).expect("good");
+        let new = old.refreshed(&described, NOW).expect("good");
         assert_eq!((new.acs.len(), new.certificates[0].as_str(), new.require_signed_requests), (1, "new", true));
         assert_eq!(new.logout.soap, None, "not followed");
         let evil = |change: fn(&mut Described)| {
             let mut described = described.clone();
             change(&mut described);
-            old.refreshed(&described).is_err()
+            old.refreshed(&described, NOW).is_err()
         };
         assert!(evil(|it| it.acs.clear()) && evil(|it| it.certificates.clear()));
         assert!(evil(|it| it.acs[0].url = "javascript:alert(1)".to_owned()));
@@ -517,13 +554,39 @@ mod tests {
         // Shown and typed again, what was not written is not written.
         let again = ServiceProviderDraft::of(&provider).check(Some(&first)).expect("good");
         assert_eq!(again, provider);
-        let kept = again.refreshed(&later).expect("good").encryption;
+        let kept = again.refreshed(&later, NOW).expect("good").encryption;
         let expected = Encryption {
             certificate: "new".to_owned(),
             content: ContentCipher::Aes128Gcm,
             transport: KeyTransport::OaepSha256,
         };
         assert_eq!(kept, Some(expected));
+    }
+
+    /// Metadata 2.3.1: the end of what was taken is known, an earlier one at once; a later one is a change only when it matters.
+    #[test]
+    fn the_end_of_metadata_is_known_and_moves_without_noise() {
+        let day = |days: i64| Timestamp::from_seconds(1_800_000_000 + days * 86_400);
+        let after = |known: Option<i64>, newer: Option<i64>| {
+            let url = "https://wiki.example.com/md".to_owned();
+            let (certificate, follows) = (String::new(), Follows::default());
+            let feed = Some(Feed { url, certificate, follows, valid_until: known.map(day) });
+            let old = ServiceProvider { feed, ..provider() };
+            let entity_id = old.entity_id.clone();
+            let described = Described { entity_id, valid_until: newer.map(day), ..Described::default() };
+            old.refreshed(&described, NOW).expect("good").feed.expect("a feed").valid_until
+        };
+        for (known, newer, expected) in [
+            (None, Some(14), Some(14)),
+            (Some(14), Some(7), Some(7)),
+            (Some(7), Some(14), Some(7)),
+            (Some(2), Some(14), Some(14)),
+            (Some(-1), Some(14), Some(14)),
+            (Some(7), None, Some(7)),
+            (Some(1), None, None),
+        ] {
+            assert_eq!(after(known, newer), expected.map(day), "{known:?} {newer:?}");
+        }
     }
 
     /// A provider that an earlier version stored is read as it was meant.

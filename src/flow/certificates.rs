@@ -1,4 +1,5 @@
-//! Certificates that run out: nobody notices before it is too late, so `vestibule check` and the log tell in time.
+//! Certificates that run out: nobody notices before it is too late, so `vestibule check` and the log tell in time. And
+//! metadata that has, although it is fetched again and again.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::storage::{self, Connection, Db, signing_keys, tenants};
 /// How long before its end a certificate is told of.
 const WARNING: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// A certificate that somebody relies on.
+/// A certificate or metadata that somebody relies on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dated {
     /// Which, in words.
@@ -37,7 +38,8 @@ impl Dated {
     }
 }
 
-/// Every certificate of every virtual server: our own that are published, and those of service providers.
+/// Every certificate of every virtual server: our own that are published, and those of service providers; and their metadata
+/// that has run out.
 ///
 /// # Errors
 /// If the database fails.
@@ -54,7 +56,7 @@ pub async fn all(db: &Db, now: Timestamp) -> storage::Result<Vec<Dated>> {
     .await
 }
 
-/// Every certificate of a virtual server.
+/// Every certificate of a virtual server, and metadata that has run out.
 ///
 /// # Errors
 /// If the database fails.
@@ -82,6 +84,10 @@ pub async fn of_tenant(
             let read = Certificate::of_base64(text);
             found.extend(read.map(|read| Dated { what, not_after: read.not_after }));
         }
+        // Only when it is over: until then it is good for days at a time, and the next look brings more. Logins go on: what
+        // these keys vouch for is small, since answers go to registered addresses only.
+        let over = provider.feed.as_ref().and_then(|feed| feed.valid_until).filter(|until| *until <= now);
+        found.extend(over.map(|not_after| Dated { what: format!("the metadata of {name}"), not_after }));
     }
     Ok(found)
 }

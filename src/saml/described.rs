@@ -46,29 +46,24 @@ pub enum MetadataError {
 /// What is wrong with it.
 pub fn described(text: &str, entity_id: Option<&str>, now: Timestamp) -> Result<Described, MetadataError> {
     let root = Element::parse_within(without_comments(text).as_bytes(), Limits::METADATA)?;
-    let mut entities = Vec::new();
-    collect(&root, &mut entities);
-    let (entity, role) = match (entity_id, entities.as_slice()) {
+    let mut found = Vec::new();
+    collect(&root, &[], &mut found);
+    let named = |wanted: &str| found.iter().find(|one| one.entity.attribute("entityID") == Some(wanted));
+    let found = match (entity_id, found.as_slice()) {
         (_, []) => return Err(MetadataError::NotAServiceProvider),
-        (None, [one]) => *one,
+        // The operator may give the one that is described another name; what is written counts more.
+        (_, [one]) => one,
         (None, many) => return Err(MetadataError::Many(many.len())),
-        (Some(wanted), many) => {
-            let found = many.iter().find(|(entity, _)| entity.attribute("entityID") == Some(wanted));
-            match (found, many) {
-                (Some(found), _) => *found,
-                // The operator gives the one that is described another name; what is written counts more.
-                (None, [one]) => *one,
-                (None, _) => return Err(MetadataError::Missing(wanted.to_owned())),
-            }
-        }
+        (Some(wanted), _) => named(wanted).ok_or_else(|| MetadataError::Missing(wanted.to_owned()))?,
     };
-    for element in [&root, entity, role] {
-        let until = element.attribute("validUntil");
-        if let Some(until) = until.filter(|text| instant(text).is_none_or(|at| at <= now)) {
-            return Err(MetadataError::Expired(until.to_owned()));
-        }
+    let mut valid_until: Option<Timestamp> = None;
+    let inside = [found.entity, found.role];
+    for text in found.around.iter().copied().chain(inside).filter_map(|element| element.attribute("validUntil")) {
+        let until = instant(text).filter(|until| *until > now);
+        let until = until.ok_or_else(|| MetadataError::Expired(text.to_owned()))?;
+        valid_until = Some(valid_until.map_or(until, |known| known.min(until)));
     }
-    Ok(read(entity, role))
+    Ok(Described { valid_until, ..read(found.entity, found.role) })
 }
 
 /// As [`described`], of metadata that must be signed with the key of `certificate`, in base64 of DER.
@@ -86,7 +81,6 @@ pub fn signed(
     described(&signed, entity_id, now)
 }
 
-/// Every entity with a service provider's role, in whatever depth.
 /// As [`described`], or as [`signed`] where the certificate of the signer is given, in PEM or base64.
 ///
 /// # Errors
@@ -104,16 +98,27 @@ pub fn read_metadata(
     read.map_err(|error| error.to_string())
 }
 
-fn collect<'a>(element: &'a Element, found: &mut Vec<(&'a Element, &'a Element)>) {
+/// A service provider in metadata.
+struct Found<'a> {
+    /// What it is part of: how long that is good holds for it as well (metadata 2.3.1).
+    around: Vec<&'a Element>,
+    entity: &'a Element,
+    role: &'a Element,
+}
+
+/// Every entity with a service provider's role, in whatever depth.
+fn collect<'a>(element: &'a Element, around: &[&'a Element], found: &mut Vec<Found<'a>>) {
     let md = METADATA.1;
     if element.is(md, "EntityDescriptor") {
         let speaks = |role: &&Element| {
             let list = role.attribute("protocolSupportEnumeration").unwrap_or_default();
             list.split_whitespace().any(|one| one == SAML2)
         };
-        found.extend(element.all(md, "SPSSODescriptor").find(speaks).map(|role| (element, role)));
+        let role = element.all(md, "SPSSODescriptor").find(speaks);
+        found.extend(role.map(|role| Found { around: around.to_vec(), entity: element, role }));
     } else if element.is(md, "EntitiesDescriptor") {
-        element.children.iter().for_each(|child| collect(child, found));
+        let around = [around, &[element]].concat();
+        element.children.iter().for_each(|child| collect(child, &around, found));
     }
 }
 
@@ -149,6 +154,7 @@ fn read(entity: &Element, role: &Element) -> Described {
         names_encryption,
         signs_requests: matches!(role.attribute("AuthnRequestsSigned"), Some("true" | "1")),
         logout: logout(role, &mut unused),
+        valid_until: None,
         unused,
     }
 }
@@ -246,6 +252,7 @@ fn last(binding: &str) -> &str {
 pub fn report(described: &Described, now: Timestamp) -> Vec<String> {
     let mut lines = vec![format!("entity ID: {}", described.entity_id)];
     lines.extend(described.display_name.iter().map(|name| format!("name: {name}")));
+    lines.extend(described.valid_until.map(|until| format!("valid until: {}", until.rfc3339())));
     for (at, endpoint) in described.acs.iter().enumerate() {
         let default = if at == 0 { ", the default" } else { "" };
         lines.push(format!("answers go to: {} (number {}{default})", endpoint.url, endpoint.index));
@@ -365,10 +372,26 @@ mod tests {
     #[test]
     fn what_has_expired_or_is_no_service_provider_is_refused() {
         let until = |at: &str| SP.replace("entityID=", &format!("validUntil=\"{at}\" entityID="));
-        assert!(described(&until("2028-01-01T00:00:00Z"), None, NOW).is_ok());
+        let good = described(&until("2028-01-01T00:00:00Z"), None, NOW).expect("metadata");
+        assert_eq!(good.valid_until, instant("2028-01-01T00:00:00Z"));
         for at in ["2027-01-01T00:00:00Z", "tomorrow"] {
             assert_eq!(described(&until(at), None, NOW), Err(MetadataError::Expired(at.to_owned())));
         }
+        // Everything around it counts, the earliest most (metadata 2.3.1).
+        let entity = until("2030-01-01T00:00:00Z");
+        let entity = entity.split_once("-->").expect("a comment").1;
+        let within = |outer: &str, inner: &str| {
+            let open = |at: &str| {
+                format!("<md:EntitiesDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\" validUntil=\"{at}\">")
+            };
+            let close = "</md:EntitiesDescriptor>";
+            let text = format!("{}{}{entity}{close}{close}", open(outer), open(inner));
+            described(&text, None, NOW).map(|found| found.valid_until)
+        };
+        let (early, late, over) = ("2028-01-01T00:00:00Z", "2029-01-01T00:00:00Z", "2026-01-01T00:00:00Z");
+        assert_eq!(within(late, early), Ok(instant(early)));
+        assert_eq!(within(late, over), Err(MetadataError::Expired(over.to_owned())));
+        assert_eq!(within(over, late), Err(MetadataError::Expired(over.to_owned())));
         for text in
             ["", "<a/>", "<md:EntityDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\"/>", "<!DOCTYPE x><a/>"]
         {

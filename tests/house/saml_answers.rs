@@ -339,6 +339,24 @@ async fn metadata_at_an_address_is_followed_if_it_is_signed() {
     let known = known().await;
     assert!(known.contains(&second.certificate) && known.contains("acs2"), "{known}");
     assert!(known.contains("\"require_signed_requests\":true"), "T-42: {known}");
+    // Metadata 2.3.1: what is fetched is good until it says; when nothing newer comes, somebody is told, and logins go on.
+    let over = async || {
+        let all = vestibule::flow::certificates::all(&world.site.house.db, world.clock_now()).await.unwrap();
+        all.iter().any(|dated| dated.what == "acme: the metadata of Wiki" && dated.is_ending(world.clock_now()))
+    };
+    let until = world.clock_now().plus(std::time::Duration::from_secs(3 * 86_400)).rfc3339();
+    *served.lock().unwrap() =
+        signed(&federation, &newer.replace("ID=\"_m\"", &format!("ID=\"_m\" validUntil=\"{until}\"")));
+    look().await;
+    assert!(!over().await);
+    world.advance(3 * 86_400);
+    look().await;
+    assert!(over().await);
+    let told = "SELECT COUNT(*) AS n FROM alert WHERE detail LIKE '%metadata of Wiki expired on%'";
+    assert_eq!(world.number(told).await, 1);
+    let query = second.query("SAMLRequest", &request(&world, &crate::door_saml::destination(&world), ""), "r");
+    let seen = Visitor::new(&world.url).get(&format!("{}/saml/sso?{query}", world.base())).await;
+    assert_eq!(seen.title(), "Log in", "{}", seen.body);
     running.abort();
     world.stop().await;
 }

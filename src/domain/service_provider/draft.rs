@@ -13,6 +13,7 @@ use super::{
 use crate::domain::ids::SigningKeyId;
 use crate::domain::release::Source;
 use crate::domain::signing_key::SignatureAlgorithm;
+use crate::domain::timestamp::Timestamp;
 
 /// The longest RelayState that an operator can give, in octets (bindings 3.5.3).
 const LONGEST_RELAY_STATE: usize = 1024;
@@ -105,9 +106,9 @@ impl AcsUrl {
     /// What a line of a form says: an address, and behind a blank its number if it has one.
     #[must_use]
     pub fn of_line(line: &str) -> Self {
-        let numbered = line.rsplit_once(char::is_whitespace).and_then(|(url, index)| {
-            Some(AcsEndpoint { index: index.parse().ok()?, url: url.trim_end().to_owned() })
-        });
+        let numbered = line
+            .rsplit_once(char::is_whitespace)
+            .and_then(|(url, index)| Some(AcsEndpoint { index: index.parse().ok()?, url: url.trim_end().to_owned() }));
         numbered.map_or_else(|| Self::Plain(line.to_owned()), Self::Numbered)
     }
 
@@ -158,6 +159,8 @@ pub struct Described {
     pub names_encryption: bool,
     /// Whether it signs its requests.
     pub signs_requests: bool,
+    /// Until when it may be relied on, if it says so: it, and everything that it is part of.
+    pub valid_until: Option<Timestamp>,
     /// Single logout.
     pub logout: LogoutService,
     /// What was found and is not used, in words for an operator.
@@ -310,12 +313,12 @@ impl ServiceProviderDraft {
             logout,
             idp_initiated: self.idp_initiated,
             relay_state: self.relay_state.clone().filter(|state| !state.is_empty()),
-            feed: self.feed(),
+            feed: self.feed(metadata),
         })
     }
 
     /// Where the metadata is fetched again, and what of it counts: what the operator does not write.
-    fn feed(&self) -> Option<Feed> {
+    fn feed(&self, metadata: &Described) -> Option<Feed> {
         let (url, certificate) = self.metadata_url.as_ref().zip(self.metadata_certificate.as_ref())?;
         let follows = Follows {
             acs: self.acs_urls.is_empty(),
@@ -326,12 +329,12 @@ impl ServiceProviderDraft {
             logout: self.logout_url.is_none(),
             soap: self.logout_soap_url.is_none(),
         };
-        Some(Feed { url: url.clone(), certificate: bare(certificate), follows })
+        let (url, certificate) = (url.clone(), bare(certificate));
+        Some(Feed { url, certificate, follows, valid_until: metadata.valid_until })
     }
 
     fn acs(&self, metadata: &Described, faults: &mut Faults) -> Vec<AcsEndpoint> {
-        let acs =
-            if self.acs_urls.is_empty() { metadata.acs.clone() } else { AcsUrl::numbered(&self.acs_urls) };
+        let acs = if self.acs_urls.is_empty() { metadata.acs.clone() } else { AcsUrl::numbered(&self.acs_urls) };
         if acs.is_empty() {
             faults.add("acs_urls", "needs at least one address that takes answers by HTTP-POST");
         }
@@ -501,7 +504,8 @@ mod tests {
         assert_eq!(typed.check(None).expect("good").acs, expected, "one without a number gets what is left");
         let plain = AcsUrl::of_all(&[endpoint(0, "a"), endpoint(1, "b")]);
         assert!(matches!(plain.as_slice(), [AcsUrl::Plain(_), AcsUrl::Plain(_)]), "who needs no numbers sees none");
-        let read: Vec<AcsUrl> = serde_json::from_str(r#"["https://a/acs", {"url": "https://b/acs", "index": 7}]"#).expect("both");
+        let read: Vec<AcsUrl> =
+            serde_json::from_str(r#"["https://a/acs", {"url": "https://b/acs", "index": 7}]"#).expect("both");
         assert_eq!(read[1], AcsUrl::Numbered(AcsEndpoint { index: 7, url: "https://b/acs".to_owned() }));
     }
 

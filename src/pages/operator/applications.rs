@@ -176,6 +176,8 @@ struct ApplicationPage {
     secret: Option<SecretString>,
     has_secret: bool,
     removing: bool,
+    /// The day on which its metadata expired; empty if it did not.
+    outdated: String,
     may_edit: bool,
     may_import: bool,
     /// The address of this application below the console.
@@ -270,7 +272,14 @@ async fn application_page(seat: &Seat, shell: Shell, question: Question, shown: 
     let granted = draft.oidc.as_ref().map(|oidc| oidc.scopes.clone()).unwrap_or_default();
     let scope = |scope: Scope| ScopeField { name: scope.name(), ticked: granted.contains(&scope) };
     let has_secret = draft.oidc.as_ref().is_some_and(|oidc| oidc.token_endpoint_auth_method.has_secret());
+    let known = id.and_then(|id| config.application(id)).map(|application| &application.protocol);
+    let until = match known {
+        Some(Protocol::Saml(provider)) => provider.feed.as_ref().and_then(|feed| feed.valid_until),
+        _ => None,
+    };
+    let outdated = until.filter(|until| *until <= seat.call.visit.now);
     page::page(&ApplicationPage {
+        outdated: outdated.map(|until| until.rfc3339().chars().take(10).collect()).unwrap_or_default(),
         scopes: Scope::ALL.into_iter().filter(|one| *one != Scope::Openid).map(scope).collect(),
         known_groups: config.groups.iter().map(|group| group.name.clone()).collect(),
         fresh: id.is_none(),
