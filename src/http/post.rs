@@ -33,7 +33,7 @@ struct PassagePage {
     address: String,
 }
 
-/// The page. Its policy lets the form lead to `action` and nowhere else (T-22).
+/// The page. It has one form, whose one address was registered and is escaped (T-22).
 ///
 /// # Errors
 /// As [`page::page`].
@@ -46,15 +46,17 @@ pub fn page(call: &Call, action: String, fields: Vec<Field>) -> Answer {
 /// # Errors
 /// As [`page::page`].
 pub fn page_with(call: &Call, (title, text): (&str, &'static str), action: String, fields: Vec<Field>) -> Answer {
-    let targets = url::Url::parse(&action).map(|url| match url.scheme() {
-        "http" | "https" => url.origin().ascii_serialization(),
-        scheme => format!("{scheme}:"),
-    });
+    // Chromium and WebKit hold every redirect that the application makes behind its address against our policy, and it may
+    // lead to any other origin of its people, which nobody registers. So the policy names no more than the scheme here, and
+    // with it programs on the person's own computer (RFC 8252 7.3).
+    let targets = match url::Url::parse(&action).ok().as_ref().map(url::Url::scheme) {
+        Some("https") => vec!["https:".to_owned(), "http://127.0.0.1:*".to_owned(), "http://localhost:*".to_owned()],
+        Some("http") => vec!["https:".to_owned(), "http:".to_owned()],
+        scheme => scheme.map(|scheme| format!("{scheme}:")).into_iter().collect(),
+    };
     let frame = Frame::of(call, title).at(String::new());
     let response = page::page(&PostPage { frame, text, action, fields })?;
-    // Redirects that the application makes afterwards are its own; browsers hold them against our policy as
-    // well, so its whole origin is allowed, not only the one address.
-    Ok(page::leading_to(response, targets.into_iter().collect()))
+    Ok(page::leading_to(response, targets))
 }
 
 /// A page that leads to `address` by itself. Where the browser comes from a form of ours, it holds every redirect after

@@ -9,10 +9,11 @@ use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::json;
 
 use crate::abuse::{self, Device};
+use crate::door_saml;
 use crate::passcodes;
 use crate::relying_party::{Rp, SECRET, application};
 use crate::story;
-use crate::world::{On, World};
+use crate::world::{ACME, On, World};
 
 /// A program that ends with the test.
 pub struct Running(pub Child);
@@ -520,6 +521,80 @@ async fn a_request_posted_by_another_site_sees_the_session() {
     let response = String::from_utf8(STANDARD.decode(response).unwrap()).unwrap();
     assert!(response.contains("InResponseTo=\"_posted\"") && response.contains("<saml:Assertion"), "{response}");
     browser.close().await;
+}
+
+/// An application that takes its messages at one origin and lives at another: the address of the first, such as
+/// `http://127.0.0.1:4711`, where whatever is posted answers with a redirect to the second.
+fn lives_elsewhere() -> (String, [actix_web::rt::task::JoinHandle<std::io::Result<()>>; 2]) {
+    use actix_web::{App, HttpResponse, HttpServer, web};
+    let home = HttpServer::new(|| {
+        let page = async || HttpResponse::Ok().content_type("text/html").body("<h1 data-arrived>here</h1>");
+        App::new().route("/", web::get().to(page))
+    });
+    let home = home.workers(1).disable_signals().bind("127.0.0.1:0").unwrap();
+    let far = format!("http://{}/", home.addrs()[0]);
+    let door = HttpServer::new(move || {
+        let far = far.clone();
+        let on = move || {
+            let far = far.clone();
+            async move { HttpResponse::Found().insert_header(("location", far)).finish() }
+        };
+        App::new().default_service(web::to(on))
+    });
+    let door = door.workers(1).disable_signals().bind("127.0.0.1:0").unwrap();
+    let near = format!("http://{}", door.addrs()[0]);
+    (near, [actix_web::rt::spawn(home.run()), actix_web::rt::spawn(door.run())])
+}
+
+/// T-22: what our page posts arrives although the application leads on to another origin, which Chromium holds
+/// against the policy of our page: an assertion, a message of a logout, and the answer of OpenID Connect by form.
+#[actix_web::test]
+async fn a_posted_answer_arrives_where_the_application_leads_on_to() {
+    let world = World::new(On::Sqlite).await;
+    let (near, servers) = lives_elsewhere();
+    let lines = format!("name_id_format = \"persistent\"\nlogout_url = \"{near}/slo\"\nlogout_binding = \"post\"");
+    let file = ACME
+        .replace("https://wiki.example.com/acs", &format!("{near}/acs"))
+        .replace("http://127.0.0.1:9000/callback", &format!("{near}/callback"))
+        .replace("name_id_format = \"persistent\"", &lines);
+    world.apply(&file).await;
+    world.advance(3);
+    let form_post = story::authorize(&world, "&response_mode=form_post")
+        .replace("http%3A%2F%2F127.0.0.1%3A9000", &near.replace(':', "%3A").replace('/', "%2F"));
+    for eyes in [DESKTOP, PLAIN] {
+        let browser = Chromium::new(eyes).await;
+        // Without scripts, every page of ours has a button.
+        let arrives = async |what: &str| {
+            for _ in 0..100 {
+                if browser.client.find(Locator::Css("[data-arrived]")).await.is_ok() {
+                    return;
+                }
+                let button = browser.client.find(Locator::Css("[data-answer] [data-action=continue]")).await;
+                if let (false, Ok(button)) = (eyes.scripts(), button) {
+                    let _ = button.click().await;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            panic!("{what} stays at {}", browser.client.source().await.unwrap());
+        };
+        browser.go(&door_saml::redirect(&world, &door_saml::request(&world, "", ""))).await;
+        browser.fill("[autocomplete=username]", "linus").await;
+        browser.press("continue").await;
+        browser.fill("[autocomplete=current-password]", "has a token already").await;
+        browser.press("continue").await;
+        browser.fill("[autocomplete=one-time-code]", &story::passcode_of_linus(&world)).await;
+        browser.press("continue").await;
+        arrives("the assertion").await;
+        browser.go(&form_post).await;
+        arrives("the code").await;
+        browser.go(&format!("{}/", world.base())).await;
+        browser.press("log-out").await;
+        arrives("the logout").await;
+        browser.close().await;
+        world.advance(60);
+    }
+    servers.iter().for_each(actix_web::rt::task::JoinHandle::abort);
+    world.stop().await;
 }
 
 /// A phone in the hand: it cannot scan its own screen.
