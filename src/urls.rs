@@ -74,7 +74,7 @@ impl Urls {
         format!("{}/t/{tenant}/saml/start?application={application}", self.public)
     }
 
-    /// Where a logout that began at the portal goes on, from one service provider to the next.
+    /// Where the browser of a logout goes on, from one service provider to the next.
     #[must_use]
     pub fn single_logout(&self, tenant: &TenantCode, logout: LogoutId) -> String {
         format!("{}/t/{tenant}/saml/logout/{logout}", self.public)

@@ -2,15 +2,21 @@
 
 use std::time::Duration;
 
-use super::{House, Realm, Result, Visit, session};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::case::browser_hash;
+use super::house::text;
+use super::{Browser, House, Realm, Result, Visit, session};
 use crate::domain::application::Protocol;
-use crate::domain::ids::LogoutId;
+use crate::domain::ids::{LogoutId, UserId};
 use crate::domain::logout::{Asker, Logout, Told};
+use crate::domain::secret::{ExposeSecret as _, SecretString};
 use crate::domain::session::Session;
-use crate::storage::{logouts, saml_notices};
+use crate::storage::{logouts, saml_notices, users};
 
 /// How long a browser may take on its way through the service providers.
-const LIFETIME: Duration = Duration::from_secs(10 * 60);
+pub const LIFETIME: Duration = Duration::from_secs(10 * 60);
 /// A service provider that can be told from server to server is told when the browser begins its way. If it never does, or
 /// the call fails, it is told after this time, and again and again.
 const GRACE: Duration = Duration::from_secs(30);
@@ -24,8 +30,17 @@ pub enum End<'a> {
     GoTo(Option<&'a str>),
 }
 
-/// Ends sessions and begins to tell everybody who heard of them, except the one that asked. Gives the identifier of
-/// the logout; none if there is nobody to be told and nobody to be answered.
+/// A logout that has begun.
+#[derive(Debug)]
+pub struct Begun {
+    /// Its identifier, for the address where the browser goes on.
+    pub id: LogoutId,
+    /// The cookie that binds it to that browser.
+    pub cookie: SecretString,
+}
+
+/// Ends sessions and begins to tell everybody who heard of them, except the one that asked. None if there is nobody to be
+/// told and nobody to be answered.
 ///
 /// # Errors
 /// If the database fails.
@@ -35,7 +50,7 @@ pub async fn begin(
     visit: &Visit,
     sessions: &[Session],
     end: End<'_>,
-) -> Result<Option<LogoutId>> {
+) -> Result<Option<Begun>> {
     let (tenant, id) = (realm.tenant(), house.entropy.id());
     let begun = house.db.write(async |connection| {
         let (asker, then) = match end {
@@ -70,7 +85,34 @@ pub async fn begin(
     let begun = begun.await?;
     // Relying parties are told server to server.
     house.wake_notices();
-    Ok(begun)
+    Ok(begun.map(|id| {
+        let digest = house.derived.cookies.of(&of_cookie(realm, id).each_ref().map(Vec::as_slice));
+        Begun { id, cookie: SecretString::from(text(&digest)) }
+    }))
+}
+
+/// What the cookie of a logout is computed from: with it nothing has to be stored.
+fn of_cookie(realm: &Realm, id: LogoutId) -> [Vec<u8>; 3] {
+    [b"logout".to_vec(), realm.tenant().to_bytes().to_vec(), id.to_bytes().to_vec()]
+}
+
+/// Whether this is the cookie of the browser that the logout goes through. A service provider that answers by its own server
+/// has none: it would be sent on to the next one with that one's name for the person (T-45).
+#[must_use]
+pub fn is_of(house: &House, realm: &Realm, id: LogoutId, cookie: Option<&SecretString>) -> bool {
+    let cookie = cookie.and_then(|cookie| URL_SAFE_NO_PAD.decode(cookie.expose_secret()).ok());
+    let fields = of_cookie(realm, id);
+    cookie.is_some_and(|cookie| house.derived.cookies.matches(&fields.each_ref().map(Vec::as_slice), &cookie))
+}
+
+/// Whether the person has logged in with this browser before.
+///
+/// # Errors
+/// If the database fails.
+pub async fn knows(house: &House, realm: &Realm, browser: &Browser, user: UserId) -> Result<bool> {
+    let Some(cookie) = &browser.known else { return Ok(false) };
+    let (tenant, hash) = (realm.tenant(), browser_hash(house, realm.tenant(), cookie));
+    Ok(house.db.read(async |connection| users::knows_browser(tenant, user, &hash).ask(connection).await).await?)
 }
 
 /// A logout on its way, with the version that [`advance`] wants.

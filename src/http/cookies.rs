@@ -7,10 +7,10 @@ use actix_web::HttpRequest;
 use actix_web::cookie::time::Duration as Span;
 use actix_web::cookie::{Cookie, SameSite};
 
-use crate::domain::ids::{LoginId, ParkedId};
+use crate::domain::ids::{LoginId, LogoutId, ParkedId};
 use crate::domain::secret::{ExposeSecret as _, SecretString};
 use crate::domain::tenant::TenantCode;
-use crate::flow::{Browser, parking};
+use crate::flow::{Browser, logout, parking};
 use crate::urls::Urls;
 
 /// How long a browser stays known to a person who logged in with it.
@@ -34,6 +34,8 @@ pub enum Kind<'a> {
     Login(LoginId),
     /// Binds a request that waits to this browser, from the POST that brought it to the address that answers it.
     Parked(ParkedId),
+    /// Binds a logout to the browser that goes from one service provider to the next (T-45).
+    Logout(LogoutId),
     /// Finds the single sign-on session of this browser in a virtual server.
     Session(&'a TenantCode),
     /// Tells a browser in which somebody logged in before (T-17).
@@ -51,6 +53,7 @@ impl Kind<'_> {
         let plain = match self {
             Self::Login(login) => format!("vl-{login}"),
             Self::Parked(parked) => format!("vp-{parked}"),
+            Self::Logout(logout) => format!("vo-{logout}"),
             Self::Session(tenant) => format!("vs-{tenant}"),
             Self::Known(tenant) => format!("vk-{tenant}"),
             Self::Name(tenant) => format!("vn-{tenant}"),
@@ -64,6 +67,7 @@ impl Kind<'_> {
         match self {
             Self::Login(_) => Some(LOGIN_FOR),
             Self::Parked(_) => Some(parking::LIFETIME),
+            Self::Logout(_) => Some(logout::LIFETIME),
             Self::Session(_) => None,
             Self::Name(_) => Some(NAMED_FOR),
             Self::Known(_) | Self::Language => Some(KNOWN_FOR),
@@ -169,6 +173,7 @@ mod tests {
         for kind in [
             Kind::Login(LoginId::from_bits(1)),
             Kind::Parked(ParkedId::from_bits(1)),
+            Kind::Logout(LogoutId::from_bits(1)),
             Kind::Session(&acme),
             Kind::Known(&acme),
             Kind::Name(&acme),

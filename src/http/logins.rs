@@ -46,8 +46,12 @@ pub async fn log_out(call: &Call, session: &Session, target: Option<&str>) -> An
     let (house, realm) = (&call.site.house, &call.realm);
     let ended = std::slice::from_ref(session);
     let told = logout::begin(house, realm, &call.visit, ended, logout::End::GoTo(target)).await?;
-    let told = told.map(|id| call.site.urls.single_logout(realm.code(), id));
-    logged_out(call, told.as_deref().or(target), &frames)
+    let way = told.as_ref().map(|told| call.site.urls.single_logout(realm.code(), told.id));
+    let mut response = logged_out(call, way.as_deref().or(target), &frames)?;
+    if let Some(told) = &told {
+        on_its_way(call, &mut response, told)?;
+    }
+    Ok(response)
 }
 
 /// The addresses that this browser opens in frames to tell applications of the end of `session`, with issuer and session
@@ -111,6 +115,14 @@ pub fn logged_out(call: &Call, target: Option<&str>, frames: &[String]) -> Answe
     let (name, value) = (HeaderName::from_static("clear-site-data"), HeaderValue::from_static("\"cache\""));
     response.headers_mut().insert(name, value);
     Ok(response)
+}
+
+/// Binds a logout to the browser that gets this response: nobody else goes on with it, and learns whom it leads to (T-45).
+///
+/// # Errors
+/// As [`to_desk`].
+pub fn on_its_way(call: &Call, response: &mut HttpResponse, begun: &logout::Begun) -> Result<(), Fault> {
+    add(response, &cookies::secret(&call.site.urls, cookies::Kind::Logout(begun.id), &begun.cookie))
 }
 
 fn add(response: &mut HttpResponse, cookie: &actix_web::cookie::Cookie<'_>) -> Result<(), Fault> {

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, Nonce, RandomizedNonceKey};
+use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, Nonce, RandomizedNonceKey, UnboundKey};
 use aws_lc_rs::{hkdf, hmac};
 use zeroize::Zeroizing;
 
@@ -43,6 +43,8 @@ pub struct DerivedKeys {
     pub access_tokens: TokenSealer,
     /// Refresh tokens.
     pub refresh_tokens: TokenSealer,
+    /// Identifiers of our logout requests, which say to us alone what they belong to (T-45).
+    pub logout_requests: SteadySealer,
 }
 
 impl DerivedKeys {
@@ -67,6 +69,7 @@ impl DerivedKeys {
             once: hash("used identifiers"),
             access_tokens: TokenSealer::new(&derive(root, "access tokens")),
             refresh_tokens: TokenSealer::new(&derive(root, "refresh tokens")),
+            logout_requests: SteadySealer::new(&derive(root, "logout requests")),
         }
     }
 }
@@ -154,6 +157,52 @@ impl TokenSealer {
     }
 }
 
+/// Seals identifiers that others call something of ours by: the same content in the same context gives the same octets, so
+/// that nothing has to be stored; nobody else can make them, or see that two of them are about the same.
+///
+/// AES-256-GCM-SIV with one nonce for all: then that equality is all that it tells (RFC 8452 1), and it is wanted.
+pub struct SteadySealer {
+    key: LessSafeKey,
+}
+
+impl fmt::Debug for SteadySealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SteadySealer")
+    }
+}
+
+impl SteadySealer {
+    fn new(key: &[u8; KEY_LENGTH]) -> Self {
+        let key = UnboundKey::new(&AES_256_GCM_SIV, key).expect("32 octets are a key of AES-256");
+        Self { key: LessSafeKey::new(key) }
+    }
+
+    /// Seals `content` for `context`: 16 octets longer than the content.
+    ///
+    /// # Panics
+    /// As [`TokenSealer::seal`].
+    #[must_use]
+    pub fn seal(&self, context: &[u8], content: &[u8]) -> Vec<u8> {
+        let mut body = content.to_vec();
+        self.key
+            .seal_in_place_append_tag(Self::nonce(), Aad::from(context), &mut body)
+            .expect("AES-GCM-SIV seals everything shorter than 64 GiB");
+        body
+    }
+
+    /// Opens what was sealed for this `context`; `None` if it was altered or made for another one.
+    #[must_use]
+    pub fn open(&self, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        let mut body = sealed.to_vec();
+        let plain = self.key.open_in_place(Self::nonce(), Aad::from(context), &mut body).ok()?;
+        Some(plain.to_vec())
+    }
+
+    fn nonce() -> Nonce {
+        Nonce::assume_unique_for_key([0; NONCE_LENGTH])
+    }
+}
+
 struct KeyLength;
 
 impl hkdf::KeyType for KeyLength {
@@ -213,6 +262,23 @@ mod tests {
         assert_eq!(keys.access_tokens.open(b"acme", &sealed).as_deref(), Some(&b"content"[..]));
         assert_eq!(keys.access_tokens.open(b"blue", &sealed), None);
         assert_eq!(keys.access_tokens.open(b"acme", b"short"), None);
+    }
+
+    /// T-45.
+    #[test]
+    fn a_steady_seal_is_the_same_again_and_differs_elsewhere() {
+        let sealer = &keys().logout_requests;
+        let sealed = sealer.seal(b"acme", b"content");
+        assert_eq!(sealed, sealer.seal(b"acme", b"content"));
+        assert_eq!(sealer.open(b"acme", &sealed).as_deref(), Some(&b"content"[..]));
+        for other in [sealer.seal(b"blue", b"content"), sealer.seal(b"acme", b"consent")] {
+            assert!(sealed.iter().zip(&other).filter(|(one, other)| one == other).count() < 8, "nothing in common");
+        }
+        let mut altered = sealed.clone();
+        altered[0] ^= 1;
+        for (context, sealed) in [(&b"blue"[..], &sealed[..]), (b"acme", &altered), (b"acme", &sealed[1..]), (b"acme", b"")] {
+            assert_eq!(sealer.open(context, sealed), None);
+        }
     }
 
     proptest! {

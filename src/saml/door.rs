@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
 use super::context::Done;
-use super::logout::session_index;
+use super::logout::{Marks, session_index};
 use super::message::{self, LONGEST_RELAY_STATE};
 use super::name_id::Names;
 use super::request::{self, AuthnRequest, RequestError, Status};
@@ -370,6 +370,11 @@ pub(super) fn names(call: &Call) -> Names<'_> {
 
 pub(super) fn names_of<'a>(site: &'a Site, realm: &Realm) -> Names<'a> {
     Names { tenant: realm.tenant(), pairwise: &site.house.derived.pairwise }
+}
+
+/// Identifiers that come back from service providers.
+pub(super) fn marks(call: &Call) -> Marks<'_> {
+    Marks { tenant: call.realm.tenant(), keys: &call.site.house.derived }
 }
 
 /// What is left behind of an assertion, or of the refusal in its place: whether it is given is decided before anything says

@@ -1,7 +1,7 @@
 //! Logout messages: requests and answers, read and written (core 3.7, profiles 4.4).
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
 use super::incoming::Incoming;
@@ -9,9 +9,10 @@ use super::message::{self, LIFETIME, MessageError, instant, written};
 use super::response::{BEHIND_ISSUER, SUCCESS, Voice, new_id, status};
 use super::verify::SignatureError;
 use super::write::{ASSERTION, PROTOCOL, Tag};
-use crate::domain::ids::{LogoutId, SessionId};
+use crate::domain::ids::{LogoutId, SessionId, TenantId};
 use crate::domain::service_provider::LogoutBinding;
 use crate::domain::timestamp::Timestamp;
+use crate::keys::derived::DerivedKeys;
 use crate::keys::signing::SigningKeyError;
 use crate::xml::Element;
 
@@ -77,12 +78,12 @@ pub fn check_request(incoming: Incoming<'_>, destination: &str, now: Timestamp) 
 }
 
 /// What a service provider answered to our request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answered {
-    /// Which logout.
-    pub logout: LogoutId,
-    /// Which of its stops.
-    pub at: usize,
+    /// The identifier of our request.
+    pub request: String,
+    /// Whether it is signed, as an answer by browser must be (profiles 4.4.4.2).
+    pub signed: bool,
     /// Whether it says that it has ended its sessions, and signs that.
     pub done: bool,
 }
@@ -94,9 +95,8 @@ pub struct Answered {
 pub fn check_response(incoming: &Incoming<'_>, destination: &str, now: Timestamp) -> Result<Answered, MessageError> {
     let root = &incoming.root;
     message::head(root, "LogoutResponse", (destination, incoming.signed), now)?;
-    let asked = root.attribute("InResponseTo").and_then(stop_of_id);
-    let (logout, at) = asked.ok_or(MessageError::Content("the logout response is not to a request of ours"))?;
-    Ok(Answered { logout, at, done: incoming.signed && is_success(root) })
+    let request = root.attribute("InResponseTo").ok_or(MessageError::Content("the logout response is not to a request"))?;
+    Ok(Answered { request: request.to_owned(), signed: incoming.signed, done: incoming.signed && is_success(root) })
 }
 
 /// Whether the status says that all went well, and nothing less.
@@ -105,15 +105,42 @@ pub(super) fn is_success(root: &Element) -> bool {
     code.is_some_and(|code| code.attribute("Value") == Some(SUCCESS) && code.children.is_empty())
 }
 
-/// The identifier of our request to a stop of a logout. It cannot be guessed: the logout's cannot.
-#[must_use]
-pub fn id_of_stop(logout: LogoutId, at: usize) -> String {
-    format!("_{logout}.{at}")
+/// Identifiers that go to a service provider and come back from it, and say nothing to it.
+#[derive(Debug, Clone, Copy)]
+pub struct Marks<'a> {
+    /// The virtual server.
+    pub tenant: TenantId,
+    /// What they are sealed with.
+    pub keys: &'a DerivedKeys,
 }
 
-fn stop_of_id(id: &str) -> Option<(LogoutId, usize)> {
-    let (logout, at) = id.strip_prefix('_')?.split_once('.')?;
-    Some((logout.parse().ok()?, at.parse().ok()?))
+impl Marks<'_> {
+    /// The identifier of our request to a stop of a logout. Whoever gets one learns none of another stop: it could answer for
+    /// the others, or go on in the place of the browser (T-45).
+    #[must_use]
+    pub fn id_of_stop(&self, logout: LogoutId, at: usize) -> String {
+        let at = u32::try_from(at).unwrap_or(u32::MAX);
+        let content = [logout.to_bytes().as_slice(), &at.to_be_bytes()].concat();
+        written_mark(&self.keys.logout_requests.seal(&self.tenant.to_bytes(), &content))
+    }
+
+    /// The logout and its stop that a request with this identifier went to.
+    #[must_use]
+    pub fn stop_of_id(&self, id: &str) -> Option<(LogoutId, usize)> {
+        let content = self.keys.logout_requests.open(&self.tenant.to_bytes(), &read_mark(id)?)?;
+        let (logout, at) = content.split_first_chunk::<16>()?;
+        let at = u32::from_be_bytes(at.try_into().ok()?);
+        Some((LogoutId::from_bits(u128::from_be_bytes(*logout)), usize::try_from(at).ok()?))
+    }
+}
+
+/// An identifier must not begin with a digit.
+fn written_mark(sealed: &[u8]) -> String {
+    format!("_{}", URL_SAFE_NO_PAD.encode(sealed))
+}
+
+fn read_mark(mark: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(mark.strip_prefix('_')?).ok()
 }
 
 /// SessionIndex, as assertions and logout requests have it.
@@ -218,15 +245,24 @@ pub fn answer_id(voice: Voice<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::secret::SecretBytes;
 
+    /// T-45.
     #[test]
-    fn identifiers_lead_back() {
-        let logout = LogoutId::from_bits(77);
-        assert_eq!(stop_of_id(&id_of_stop(logout, 3)), Some((logout, 3)));
+    fn identifiers_lead_back_and_tell_nothing_of_each_other() {
+        let keys = DerivedKeys::from_root(&SecretBytes::new(vec![1; 32]));
+        let of = |tenant| Marks { tenant: TenantId::from_bits(tenant), keys: &keys };
+        let (marks, logout) = (of(1), LogoutId::from_bits(77));
+        let id = marks.id_of_stop(logout, 3);
+        assert_eq!((id.as_str(), id.len()), (marks.id_of_stop(logout, 3).as_str(), 49));
+        assert_eq!(marks.stop_of_id(&id), Some((logout, 3)));
+        assert_eq!(of(2).stop_of_id(&id), None, "another virtual server");
+        let next = marks.id_of_stop(logout, 4);
+        assert!(id.chars().zip(next.chars()).filter(|(one, other)| one == other).count() < 12, "{id} {next}");
         let session = SessionId::from_bits(78);
         assert_eq!(session_of_index(&session_index(session)), Some(session));
-        for odd in ["", "_", "_.", "_x.1", &logout.to_string(), &format!("_{logout}"), &format!("_{logout}.-1")] {
-            assert_eq!(stop_of_id(odd), None, "{odd}");
+        for odd in ["", "_", "_.", &id[1..], &id[..48], &format!("_{logout}"), &format!("_{logout}.1")] {
+            assert_eq!(marks.stop_of_id(odd), None, "{odd}");
         }
     }
 }

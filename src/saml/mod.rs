@@ -37,7 +37,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/start", web::get().to(door::unsolicited))
         .route("/sso/{parked}", web::get().to(door::from_form))
         .route("/slo/{parked}", web::get().to(slo::from_form))
-        .route("/logout/{logout}", web::get().to(slo::from_portal))
+        .route("/logout/{logout}", web::get().to(slo::goes_on))
         .route("/resume/{login}", web::get().to(door::resume));
     config.service(door);
 }

@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::door::{entity_id, names, provider_of, saml_providers, slo_address, soap_address, voice};
+use super::door::{entity_id, marks, names, provider_of, saml_providers, slo_address, soap_address, voice};
 use super::incoming::{self, Incoming};
 use super::logout::{self, Carried, End, LogoutRequest};
 use super::message::{self, MessageError};
@@ -17,7 +17,7 @@ use super::response::Voice;
 use super::soap::{self, Said};
 use crate::domain::ids::{ApplicationId, LogoutId, ParkedId, SessionId, UserId};
 use crate::domain::login::origin::Origin;
-use crate::domain::logout::{Asker, Logout, Stop};
+use crate::domain::logout::{Asker, Logout, Stop, Told};
 use crate::domain::service_provider::{LogoutAddress, LogoutBinding, NameIdFormat, ServiceProvider};
 use crate::domain::session::Session;
 use crate::domain::user::User;
@@ -34,7 +34,7 @@ pub(super) async fn by_redirect(call: Call, http: HttpRequest) -> Answer {
     let read = incoming::redirected(http.query_string(), |entity_id| provider_of(&call, entity_id));
     let incoming = read.map_err(|error| refused(&call, &error))?;
     if !incoming.is_request {
-        return answered(&call, incoming).await;
+        return answered(&call, &http, incoming).await;
     }
     let request = logout::check_request(incoming, &slo_address(&call), call.visit.now);
     end(&call, &request.map_err(|error| refused(&call, &error))?).await
@@ -50,7 +50,7 @@ pub(super) async fn by_form(call: Call, http: HttpRequest, body: web::Bytes) -> 
     let read = incoming::posted(&Form::parse(&body), |entity_id| provider_of(&call, entity_id));
     let incoming = read.map_err(|error| refused(&call, &error))?;
     if !incoming.is_request {
-        return answered(&call, incoming).await;
+        return answered(&call, &http, incoming).await;
     }
     let request = logout::check_request(incoming, &slo_address(&call), call.visit.now);
     let request = request.map_err(|error| refused(&call, &error))?;
@@ -74,9 +74,18 @@ pub(super) async fn from_form(call: Call, http: HttpRequest, path: web::Path<(St
     end(&call, &request).await
 }
 
-/// `GET {base}/saml/logout/{logout}`: a logout that began at our portal goes on here.
-pub(super) async fn from_portal(call: Call, path: web::Path<(String, LogoutId)>) -> Answer {
-    walk(&call, path.into_inner().1).await
+/// `GET {base}/saml/logout/{logout}`: a logout goes on here that began at our portal, or that somebody has answered.
+pub(super) async fn goes_on(call: Call, http: HttpRequest, path: web::Path<(String, LogoutId)>) -> Answer {
+    let id = path.into_inner().1;
+    if !is_its_browser(&call, &http, id) {
+        return Ok(page::see(&call.site.urls.portal(call.realm.code())));
+    }
+    walk(&call, id).await
+}
+
+fn is_its_browser(call: &Call, http: &HttpRequest, id: LogoutId) -> bool {
+    let cookie = cookies::value(http, &call.site.urls, cookies::Kind::Logout(id));
+    flow::is_of(&call.site.house, &call.realm, id, cookie.as_ref())
 }
 
 fn refused(call: &Call, error: &MessageError) -> Fault {
@@ -137,9 +146,15 @@ async fn ended_by_server(
     };
     let Some(ended) = meant(call, request, provider, named).await? else { return Ok(End::UnknownPrincipal) };
     let asker = Asker { application, request: request.id.clone(), relay_state: None };
-    let Some(id) = flow::begin(house, realm, &call.visit, &ended, flow::End::Answer(&asker)).await? else {
-        return Ok(End::Complete);
-    };
+    match flow::begin(house, realm, &call.visit, &ended, flow::End::Answer(&asker)).await? {
+        Some(begun) => by_servers(call, begun.id).await,
+        None => Ok(End::Complete),
+    }
+}
+
+/// How a logout ends that goes through no browser.
+async fn by_servers(call: &Call, id: LogoutId) -> Result<End, Fault> {
+    let (house, realm) = (&call.site.house, &call.realm);
     let Some((version, mut logout)) = flow::look(house, realm, &call.visit, id).await? else {
         return Ok(End::Partial);
     };
@@ -176,15 +191,12 @@ async fn end(call: &Call, request: &LogoutRequest) -> Answer {
     }
     let asker =
         Asker { application: application.id, request: request.id.clone(), relay_state: request.relay_state.clone() };
+    let mine = session::current(house, realm, &call.visit, &call.browser).await?;
     // Without a session, it is about the person at this browser.
-    let at_hand = match request.sessions.is_empty() {
-        true => session::current(house, realm, &call.visit, &call.browser).await?,
-        false => None,
-    };
+    let at_hand = mine.clone().filter(|_| request.sessions.is_empty());
     let Some(ended) = meant(call, request, provider, at_hand.into_iter().collect()).await? else {
         return report(call, provider, &asker, (End::UnknownPrincipal, false));
     };
-    let mine = session::current(house, realm, &call.visit, &call.browser).await?;
     let mine = mine.filter(|mine| ended.iter().any(|session| session.id == mine.id));
     // Relying parties that hear it from the browser hear it before the browser goes its way.
     let frames = match &mine {
@@ -192,12 +204,22 @@ async fn end(call: &Call, request: &LogoutRequest) -> Answer {
         None => Vec::new(),
     };
     let begun = flow::begin(house, realm, &call.visit, &ended, flow::End::Answer(&asker)).await?;
-    let mut answer = match begun {
-        Some(id) if !frames.is_empty() => {
-            logins::after(call, Some(&call.site.urls.single_logout(realm.code(), id)), &frames)?
+    let mut answer = match (begun, ended.first()) {
+        (Some(begun), Some(session)) => {
+            // The service provider may have brought its request itself, and our requests to others have their names for the
+            // person in them: only a browser of that person is sent there (T-45).
+            if mine.is_some() || flow::knows(house, realm, &call.browser, session.user).await? {
+                let way = call.site.urls.single_logout(realm.code(), begun.id);
+                let mut answer =
+                    if frames.is_empty() { walk(call, begun.id).await? } else { logins::after(call, Some(&way), &frames)? };
+                logins::on_its_way(call, &mut answer, &begun)?;
+                answer
+            } else {
+                let end = by_servers(call, begun.id).await?;
+                report(call, provider, &asker, (end, false))?
+            }
         }
-        Some(id) => walk(call, id).await?,
-        None => report(call, provider, &asker, (End::Complete, false))?,
+        _ => report(call, provider, &asker, (End::Complete, false))?,
     };
     if mine.is_some() {
         let cookie = cookies::gone(&call.site.urls, cookies::Kind::Session(realm.code()));
@@ -256,23 +278,31 @@ fn is_named(call: &Call, request: &LogoutRequest, provider: &ServiceProvider, us
     formats.any(|format| provider.may_ask_for(format) && name(format).is_some_and(|name| name == request.name))
 }
 
-/// An answer of somebody who was told.
-async fn answered(call: &Call, incoming: Incoming<'_>) -> Answer {
+/// An answer of somebody who was told. It may be the server itself that brings it, so it settles this one stop and no more:
+/// only the browser goes on. Behind a form of another site it comes without its cookie, and is sent to where it brings it.
+async fn answered(call: &Call, http: &HttpRequest, incoming: Incoming<'_>) -> Answer {
     let said = logout::check_response(&incoming, &slo_address(call), call.visit.now);
     let said = said.map_err(|error| refused(call, &error))?;
+    let not_ours = || Fault::shown("error-saml-logout");
+    let (id, at) = marks(call).stop_of_id(&said.request).ok_or_else(not_ours)?;
     let (house, realm) = (&call.site.house, &call.realm);
     for _ in 0..3 {
-        let found = flow::look(house, realm, &call.visit, said.logout).await?;
-        let (version, mut logout) = found.ok_or_else(|| Fault::shown("error-saml-logout"))?;
-        let stop = logout.stops.get(said.at).filter(|stop| stop.application == incoming.application.id);
-        if stop.is_none() {
-            return Err(Fault::shown("error-saml-logout"));
+        let found = flow::look(house, realm, &call.visit, id).await?;
+        let (version, mut logout) = found.ok_or_else(not_ours)?;
+        let stop = logout.stops.get(at).filter(|stop| stop.application == incoming.application.id);
+        let stop = stop.ok_or_else(not_ours)?;
+        // Without a signature it can only say that the browser is back from there.
+        if stop.told == Told::Waiting && !said.signed && logout.next().is_none_or(|(next, _)| next != at) {
+            return Err(not_ours());
         }
-        if !logout.settle(said.at, said.done) || flow::advance(house, realm, said.logout, version, &logout).await? {
+        if !logout.settle(at, said.done) || flow::advance(house, realm, id, version, &logout).await? {
             break;
         }
     }
-    walk(call, said.logout).await
+    match is_its_browser(call, http, id) {
+        true => walk(call, id).await,
+        false => Ok(page::see(&call.site.urls.single_logout(realm.code(), id))),
+    }
 }
 
 /// Goes on with a logout: servers first, then one browser address after the other, then the one that asked.
@@ -346,7 +376,7 @@ async fn tell_servers(call: &Call, id: LogoutId, logout: &mut Logout) -> Result<
         };
         let by_browser = provider.logout.front.is_some();
         let Some(url) = &provider.logout.soap else { continue };
-        let asked = logout::id_of_stop(id, at);
+        let asked = marks(call).id_of_stop(id, at);
         calls.push(async move {
             let about = About { name: &name, format: stop.format, sessions: &stop.sessions };
             let said = notices::ask(&call.site, &call.realm, (provider, url), &about, &asked).await;
@@ -382,7 +412,7 @@ fn ask(
     let name = name_of(call, stop, provider, user);
     let name = name.ok_or_else(|| Fault::Internal("a person lost the name of a logout".to_owned()))?;
     let name = name_id::element(stop.format, &name, &issuer, provider);
-    let asked = logout::id_of_stop(id, at);
+    let asked = marks(call).id_of_stop(id, at);
     let request = logout::request(voice, &asked, &front.url, name, &stop.sessions);
     send(call, voice, (request, &asked), ("SAMLRequest", behind_a_form), (front, &front.url), None)
 }

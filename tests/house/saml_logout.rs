@@ -229,6 +229,67 @@ async fn a_logout_of_somebody_else_does_nothing() {
     world.stop().await;
 }
 
+/// T-45, R-497: a service provider learns of its own part only. It cannot answer for another one, and its server is not sent on
+/// to the next one with that one's name for the person: that is for the person's browser.
+#[actix_web::test]
+async fn a_logout_goes_through_its_browser_only() {
+    let world = World::new(On::Sqlite).await;
+    let signer = Signer::new();
+    register(&world, &signer, &by("redirect", WIKI), &by("redirect", SHOP)).await;
+    let slo = format!("{}/saml/slo", world.base());
+    let signed = |xml: &str| format!("{slo}?{}", signer.query("SAMLResponse", xml, ""));
+    let answer = |issuer: &str, id: &str, to: &str| {
+        message(&world, "LogoutResponse", issuer, id, &format!("InResponseTo=\"{to}\""), &success("Success"))
+    };
+    let mut linus = Visitor::new(&world.url);
+    both(&world, &mut linus).await;
+    let portal = linus.get(&format!("{}/", world.base())).await;
+    let seen = linus.press(&portal, "log-out", &[]).await;
+    let first = seen.link("continue");
+    let (asked, _) = sent(&world, &first).await;
+    let (this, other) = if first.starts_with(WIKI) { (WIKI, SHOP) } else { (SHOP, WIKI) };
+    // Unsigned, in the name of the other one, to what its request may be called.
+    let guessed = answer(other, "_g1", &id_of(&asked).replace(".0", ".1"));
+    let unsigned = url::form_urlencoded::byte_serialize(deflated(&guessed).as_bytes()).collect::<String>();
+    let refused = linus.clone().get(&format!("{slo}?SAMLResponse={unsigned}")).await;
+    assert_eq!((refused.status, refused.title().as_str()), (400, "This logout request cannot be used"));
+    // Its own answer, brought by its server instead of the browser, by either binding.
+    let own = answer(this, "_a1", &id_of(&asked));
+    let mut server = Visitor::new(&world.url);
+    let form = [("SAMLResponse".to_owned(), STANDARD.encode(signer.signed(&own, "_a1")))];
+    for seen in [server.get(&signed(&own)).await, server.post_from_elsewhere(&slo, &form).await] {
+        assert_eq!((seen.leaves_to.as_deref(), seen.title().as_str()), (None, "Log in"), "{}", seen.body);
+        assert!(!seen.body.contains("SAMLRequest"), "{}", seen.body);
+    }
+    // The browser comes with the same answer, and goes on.
+    let seen = linus.get(&signed(&own)).await;
+    let second = seen.link("continue");
+    assert!(second.starts_with(&format!("{other}/slo?SAMLRequest=")), "{second}");
+    let (asked, _) = sent(&world, &second).await;
+    let seen = linus.get(&signed(&answer(other, "_a2", &id_of(&asked)))).await;
+    assert_eq!(seen.title(), "Log in", "home again: {}", seen.body);
+
+    // A request that the wiki's server brings: the session ends, and the shop would have to be told by the browser.
+    let asks = |wiki: &str, id: &str| {
+        let (name, index) = subject(wiki);
+        let xml = message(&world, "LogoutRequest", WIKI, id, "", &format!("{name}{index}"));
+        format!("{slo}?{}", signer.query("SAMLRequest", &xml, ""))
+    };
+    let (wiki, _) = both(&world, &mut linus).await;
+    let seen = Visitor::new(&world.url).get(&asks(&wiki, "_s1")).await;
+    let back = seen.leaves_to.unwrap();
+    assert!(back.starts_with(&format!("{WIKI}/slo?SAMLResponse=")), "{back}");
+    assert!(status_of(&sent(&world, &back).await.0)[1].ends_with(":PartialLogout"));
+    assert!(!lives(&world, &mut linus).await);
+    // A browser that the person is known in goes on, although it was closed meanwhile.
+    let (wiki, _) = both(&world, &mut linus).await;
+    linus.cookies.retain(|name, _| !name.starts_with("vs-"));
+    let seen = linus.get(&asks(&wiki, "_s2")).await;
+    let to_shop = seen.leaves_to.unwrap();
+    assert!(to_shop.starts_with(&format!("{SHOP}/slo?SAMLRequest=")), "{to_shop}");
+    world.stop().await;
+}
+
 /// who does not do it, does not sign it or cannot be told at all makes the logout a partial one.
 #[actix_web::test]
 async fn a_partial_logout_says_so() {
