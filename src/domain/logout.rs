@@ -37,6 +37,9 @@ pub struct Stop {
     pub user: UserId,
     /// By what kind of name.
     pub format: NameIdFormat,
+    /// By which name; empty if it was not kept.
+    #[serde(default)]
+    pub name: String,
     /// The sessions that have ended.
     pub sessions: Vec<SessionId>,
     /// How far it is.
@@ -77,12 +80,17 @@ impl Logout {
             self.untold = true;
             return;
         }
-        let Participant { application, format, .. } = participant;
-        let same = |stop: &&mut Stop| stop.application == application && stop.user == user && stop.format == format;
+        let Participant { application, format, name } = participant;
+        // One request has one name in it, and another session may have another one.
+        let same = |stop: &&mut Stop| {
+            let about = (stop.application, stop.user, stop.format, stop.name.as_str());
+            !name.is_empty() && about == (application, user, format, name.as_str())
+        };
         match self.stops.iter_mut().find(same) {
             Some(stop) => stop.sessions.push(session),
             None => {
-                self.stops.push(Stop { application, user, format, sessions: vec![session], told: Told::Waiting });
+                let (sessions, told) = (vec![session], Told::Waiting);
+                self.stops.push(Stop { application, user, format, name, sessions, told });
             }
         }
     }
@@ -120,14 +128,19 @@ mod tests {
     fn each_is_told_once_and_whoever_is_not_makes_it_partial() {
         let (wiki, shop) = (ApplicationId::from_bits(1), ApplicationId::from_bits(2));
         let (user, first, second) = (UserId::from_bits(1), SessionId::from_bits(1), SessionId::from_bits(2));
-        let named = |application, format| Participant { application, format, name: String::new() };
-        let persistent = |application| named(application, NameIdFormat::Persistent);
+        let named = |application, format, name: &str| Participant { application, format, name: name.to_owned() };
+        let persistent = |application| named(application, NameIdFormat::Persistent, "p");
         let mut logout = Logout::default();
         assert!(!logout.is_partial(), "nobody is to be told");
         logout.heard(persistent(wiki), user, first, true);
         logout.heard(persistent(wiki), user, second, true);
-        logout.heard(named(wiki, NameIdFormat::Transient), user, first, true);
+        logout.heard(named(wiki, NameIdFormat::Transient, "t1"), user, first, true);
         assert_eq!(logout.stops.len(), 2);
+        let mut apart = logout.clone();
+        apart.heard(named(wiki, NameIdFormat::Transient, "t2"), user, second, true);
+        apart.heard(named(wiki, NameIdFormat::Unspecified, ""), user, first, true);
+        apart.heard(named(wiki, NameIdFormat::Unspecified, ""), user, second, true);
+        assert_eq!(apart.stops.len(), 5, "each name has its own request");
         assert_eq!(logout.next().map(|(at, stop)| (at, stop.sessions.len())), Some((0, 2)));
         assert!(logout.is_partial(), "not yet");
         assert!(logout.settle(0, true) && !logout.settle(0, false), "an answer counts once");

@@ -17,7 +17,7 @@ use super::response::Voice;
 use super::soap::{self, Said};
 use crate::domain::ids::{ApplicationId, LogoutId, ParkedId, SessionId, UserId};
 use crate::domain::login::origin::Origin;
-use crate::domain::logout::{Asker, Logout, Stop, Told};
+use crate::domain::logout::{Asker, Logout, Participant, Stop, Told};
 use crate::domain::service_provider::{LogoutAddress, LogoutBinding, NameIdFormat, ServiceProvider};
 use crate::domain::session::Session;
 use crate::domain::user::User;
@@ -119,7 +119,7 @@ pub(super) async fn by_soap(call: Call, http: HttpRequest, body: web::Bytes) -> 
         Err(crate::flow::Error::Used) => return refused("the request was used before"),
         result => result?,
     }
-    let end = ended_by_server(&call, &request, application.id, provider).await?;
+    let end = ended_by_server(&call, &request, (application.id, provider)).await?;
     let issuer = entity_id(&call);
     let voice = voice(&call, provider, &issuer)?;
     let id = logout::answer_id(voice);
@@ -136,15 +136,15 @@ fn envelope(status: StatusCode, text: String) -> HttpResponse {
 async fn ended_by_server(
     call: &Call,
     request: &LogoutRequest,
-    application: ApplicationId,
-    provider: &ServiceProvider,
+    (application, provider): (ApplicationId, &ServiceProvider),
 ) -> Result<End, Fault> {
     let (house, realm) = (&call.site.house, &call.realm);
     let named = match request.sessions.is_empty() {
         true => sessions_named(call, request, application).await?,
         false => Vec::new(),
     };
-    let Some(ended) = meant(call, request, provider, named).await? else { return Ok(End::UnknownPrincipal) };
+    let asks = (application, provider);
+    let Some(ended) = meant(call, request, asks, named).await? else { return Ok(End::UnknownPrincipal) };
     let asker = Asker { application, request: request.id.clone(), relay_state: None };
     match flow::begin(house, realm, &call.visit, &ended, flow::End::Answer(&asker)).await? {
         Some(begun) => by_servers(call, begun.id).await,
@@ -194,7 +194,8 @@ async fn end(call: &Call, request: &LogoutRequest) -> Answer {
     let mine = session::current(house, realm, &call.visit, &call.browser).await?;
     // Without a session, it is about the person at this browser.
     let at_hand = mine.clone().filter(|_| request.sessions.is_empty());
-    let Some(ended) = meant(call, request, provider, at_hand.into_iter().collect()).await? else {
+    let asks = (application.id, provider);
+    let Some(ended) = meant(call, request, asks, at_hand.into_iter().collect()).await? else {
         return report(call, provider, &asker, (End::UnknownPrincipal, false));
     };
     let mine = mine.filter(|mine| ended.iter().any(|session| session.id == mine.id));
@@ -236,18 +237,18 @@ fn once(call: &Call, request: &LogoutRequest) -> Once {
     Once { subject: text(&house.derived.once.of(&fields)), until }
 }
 
-/// The sessions that are meant; `None` if the name is not the one that this service provider got for their person, which
+/// The sessions that are meant; `None` if the name is not one that this service provider got for their person, which
 /// it must be for every single one of them (T-45). Sessions that nobody knows any more have ended. A request that names no
 /// session means all of the person whose sessions are `at_hand`.
 async fn meant(
     call: &Call,
     request: &LogoutRequest,
-    provider: &ServiceProvider,
+    (application, provider): (ApplicationId, &ServiceProvider),
     at_hand: Vec<Session>,
 ) -> Result<Option<Vec<Session>>, Fault> {
     let (db, tenant) = (&call.site.house.db, call.realm.tenant());
     let wanted: Vec<SessionId> = request.sessions.iter().filter_map(|index| logout::session_of_index(index)).collect();
-    let (found, person) = db
+    let (found, person, got) = db
         .read(async |connection| {
             let mut found = Vec::new();
             let people: BTreeSet<UserId> = at_hand.iter().map(|session| session.user).collect();
@@ -261,12 +262,20 @@ async fn meant(
                 Some(session) => users::with_id(connection, tenant, session.user).await?,
                 None => None,
             };
-            Ok((found, person))
+            // The name that it got may be another one than the person has now.
+            let mut got = BTreeSet::new();
+            for session in &found {
+                let participants = logouts::participants(tenant, session.id).ask(connection).await?;
+                let is_named = |one: &Participant| one.application == application && one.name == request.name;
+                got.extend(participants.iter().any(is_named).then_some(session.id));
+            }
+            Ok((found, person, got))
         })
         .await?;
     let Some(person) = person else { return Ok(Some(Vec::new())) };
     let same_person = found.iter().all(|session| session.user == person.id);
-    let named = found.iter().filter(|session| is_named(call, request, provider, &person, session)).count();
+    let is_named = |session: &&Session| got.contains(&session.id) || is_named(call, request, provider, &person, session);
+    let named = found.iter().filter(is_named).count();
     // By name alone, the session at hand must be one that it knows; the person's others are ended with it.
     let enough = if wanted.is_empty() { named > 0 } else { named == found.len() };
     Ok((same_person && enough).then_some(found))
@@ -316,9 +325,9 @@ async fn walk(call: &Call, id: LogoutId) -> Answer {
         flow::advance(house, realm, id, version, &logout).await?;
     }
     if let Some((at, stop)) = logout.next()
-        && let Some((provider, front, user)) = browser_stop(call, stop).await?
+        && let Some((provider, front, name)) = browser_stop(call, stop).await?
     {
-        return ask(call, (id, at), stop, (provider, front, &user), behind_a_form(call, &logout));
+        return ask(call, (id, at), stop, (provider, front, &name), behind_a_form(call, &logout));
     }
     let end = if logout.is_partial() { End::Partial } else { End::Complete };
     match &logout.asker {
@@ -342,20 +351,27 @@ fn provider_with(call: &Call, application: ApplicationId) -> Option<&ServiceProv
     saml_providers(&call.realm).find(|(known, _)| known.id == application).map(|(_, provider)| provider)
 }
 
-/// Where the browser has to go for a stop, and for whom; `None` for those that can be told by their servers only, and
+/// Where the browser has to go for a stop, and with whose name; `None` for those that can be told by their servers only, and
 /// for whoever was removed meanwhile.
 async fn browser_stop<'a>(
     call: &'a Call,
     stop: &Stop,
-) -> Result<Option<(&'a ServiceProvider, &'a LogoutAddress, User)>, Fault> {
+) -> Result<Option<(&'a ServiceProvider, &'a LogoutAddress, String)>, Fault> {
     let Some(provider) = provider_with(call, stop.application) else { return Ok(None) };
-    let user = user_of(call, stop).await?;
-    Ok(provider.logout.front.as_ref().zip(user).map(|(front, user)| (provider, front, user)))
+    let name = name_of(call, stop, provider).await?;
+    Ok(provider.logout.front.as_ref().zip(name).map(|(front, name)| (provider, front, name)))
 }
 
-async fn user_of(call: &Call, stop: &Stop) -> Result<Option<User>, Fault> {
+/// What a service provider calls a person: the name that it got, which need not be the one that it would get now. It was
+/// not always kept; then it is computed once more, if the person is still there.
+async fn name_of(call: &Call, stop: &Stop, provider: &ServiceProvider) -> Result<Option<String>, Fault> {
+    if !stop.name.is_empty() {
+        return Ok(Some(stop.name.clone()));
+    }
     let (tenant, user) = (call.realm.tenant(), stop.user);
-    Ok(call.site.house.db.read(async |connection| users::with_id(connection, tenant, user).await).await?)
+    let user = call.site.house.db.read(async |connection| users::with_id(connection, tenant, user).await).await?;
+    let of = |(user, session): (User, &SessionId)| names(call).of(stop.format, provider, &user, *session);
+    Ok(user.zip(stop.sessions.first()).and_then(of))
 }
 
 /// Tells all those that offer it from server to server, at the same time. Who cannot be reached so is told by the
@@ -369,8 +385,7 @@ async fn tell_servers(call: &Call, id: LogoutId, logout: &mut Logout) -> Result<
             settled.push((at, false));
             continue;
         };
-        let user = user_of(call, stop).await?;
-        let Some(name) = user.as_ref().and_then(|user| name_of(call, stop, provider, user)) else {
+        let Some(name) = name_of(call, stop, provider).await? else {
             settled.push((at, false));
             continue;
         };
@@ -394,24 +409,17 @@ async fn tell_servers(call: &Call, id: LogoutId, logout: &mut Logout) -> Result<
     Ok(())
 }
 
-/// What a service provider calls a person.
-fn name_of(call: &Call, stop: &Stop, provider: &ServiceProvider, user: &User) -> Option<String> {
-    names(call).of(stop.format, provider, user, *stop.sessions.first()?)
-}
-
 /// Sends the browser to a service provider with our request.
 fn ask(
     call: &Call,
     (id, at): (LogoutId, usize),
     stop: &Stop,
-    (provider, front, user): (&ServiceProvider, &LogoutAddress, &User),
+    (provider, front, name): (&ServiceProvider, &LogoutAddress, &str),
     behind_a_form: bool,
 ) -> Answer {
     let issuer = entity_id(call);
     let voice = voice(call, provider, &issuer)?;
-    let name = name_of(call, stop, provider, user);
-    let name = name.ok_or_else(|| Fault::Internal("a person lost the name of a logout".to_owned()))?;
-    let name = name_id::element(stop.format, &name, &issuer, provider);
+    let name = name_id::element(stop.format, name, &issuer, provider);
     let asked = marks(call).id_of_stop(id, at);
     let request = logout::request(voice, &asked, &front.url, name, &stop.sessions);
     send(call, voice, (request, &asked), ("SAMLRequest", behind_a_form), (front, &front.url), None)

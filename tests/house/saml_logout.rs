@@ -19,12 +19,19 @@ pub const SHOP: &str = "https://shop.example.com";
 
 /// Wiki and shop, both with this certificate, and with these lines about their logout.
 pub async fn register(world: &World, signer: &Signer, wiki: &str, shop: &str) {
+    register_as(world, signer, ("persistent", wiki), ("transient", shop)).await;
+}
+
+/// The same with the formats of the names that they get.
+async fn register_as(world: &World, signer: &Signer, (at_wiki, wiki): (&str, &str), (at_shop, shop): (&str, &str)) {
     let certificate = format!("certificates = [\"{}\"]", signer.certificate);
-    let file = ACME
-        .replace("name_id_format = \"persistent\"", &format!("name_id_format = \"persistent\"\n{certificate}\n{wiki}"));
+    let file = ACME.replace(
+        "name_id_format = \"persistent\"",
+        &format!("name_id_format = \"{at_wiki}\"\n{certificate}\n{wiki}"),
+    );
     let shop = format!(
         "[[tenant.application]]\nname = \"Shop\"\n[tenant.application.saml]\nentity_id = \"{SHOP}/sp\"\n\
-         acs_urls = [\"{SHOP}/acs\"]\nname_id_format = \"transient\"\n{certificate}\n{shop}\n\n[tenant.global_policy]"
+         acs_urls = [\"{SHOP}/acs\"]\nname_id_format = \"{at_shop}\"\n{certificate}\n{shop}\n\n[tenant.global_policy]"
     );
     world.apply(&file.replace("[tenant.global_policy]", &shop)).await;
     world.advance(3);
@@ -318,6 +325,58 @@ async fn a_partial_logout_says_so() {
         let second = status_of(&said).get(1).cloned().unwrap_or_default();
         assert_eq!(second.ends_with(":PartialLogout"), partial, "{said}");
         assert!(!lives(&world, &mut linus).await);
+        world.stop().await;
+    }
+}
+
+/// R-497, core 3.7: each request has the name in it that the service provider got, also where two sessions have two names, and
+/// where the person has another one since.
+#[actix_web::test]
+async fn everybody_is_told_by_the_name_that_it_got() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let signer = Signer::new();
+        register(&world, &signer, &by("redirect", WIKI), &by("redirect", SHOP)).await;
+        let slo = format!("{}/saml/slo", world.base());
+        let (mut here, mut there) = (Visitor::new(&world.url), Visitor::new(&world.url));
+        let sessions = [both(&world, &mut here).await, both(&world, &mut there).await];
+        let xml = message(&world, "LogoutRequest", WIKI, "_l1", "", &subject(&sessions[0].0).0);
+        let mut seen = here.get(&format!("{slo}?{}", signer.query("SAMLRequest", &xml, ""))).await;
+        let text = |element: &str| element.split('>').nth(1).unwrap().split('<').next().unwrap().to_owned();
+        let mut told = Vec::new();
+        for step in 0..2 {
+            let (asked, _) = sent(&world, &seen.leaves_to.unwrap()).await;
+            let elements = |name: &'static str| asked.split(name).skip(1).map(&text).filter(|text| !text.is_empty());
+            let indexes: Vec<String> = elements("<samlp:SessionIndex").collect();
+            told.push((elements("<saml:NameID").next().unwrap(), indexes.join(" ")));
+            let to = format!("InResponseTo=\"{}\"", id_of(&asked));
+            let answer = message(&world, "LogoutResponse", SHOP, &format!("_a{step}"), &to, &success("Success"));
+            seen = here.get(&format!("{slo}?{}", signer.query("SAMLResponse", &answer, ""))).await;
+        }
+        let mut got = sessions.map(|(_, shop)| subject(&shop)).map(|(name, index)| (text(&name), text(&index))).to_vec();
+        told.sort();
+        got.sort();
+        assert_eq!(told, got, "{on:?}: one transient name for each session");
+        assert_eq!(status_of(&sent(&world, &seen.leaves_to.unwrap()).await.0).len(), 1, "{on:?}");
+        assert!(!lives(&world, &mut there).await);
+
+        // Another user name ends no session.
+        register_as(
+            &world,
+            &signer,
+            ("unspecified", &by("redirect", WIKI)),
+            ("unspecified", &by("redirect", SHOP)),
+        )
+        .await;
+        let (wiki, _) = both(&world, &mut here).await;
+        world.execute("UPDATE user_account SET username = ? WHERE username = 'linus'", "benedict").await;
+        let (name, index) = subject(&wiki);
+        assert_eq!(text(&name), "linus");
+        let xml = message(&world, "LogoutRequest", WIKI, "_l2", "", &format!("{name}{index}"));
+        let seen = here.get(&format!("{slo}?{}", signer.query("SAMLRequest", &xml, ""))).await;
+        let (asked, _) = sent(&world, &seen.leaves_to.unwrap()).await;
+        assert!(asked.contains("<samlp:LogoutRequest") && asked.contains(">linus</saml:NameID>"), "{on:?} {asked}");
+        assert!(!lives(&world, &mut here).await, "{on:?}");
         world.stop().await;
     }
 }
