@@ -192,10 +192,17 @@ async fn end(call: &Call, request: &LogoutRequest) -> Answer {
     let asker =
         Asker { application: application.id, request: request.id.clone(), relay_state: request.relay_state.clone() };
     let mine = session::current(house, realm, &call.visit, &call.browser).await?;
-    // Without a session, it is about the person at this browser.
+    // Without a session, it is about the person at this browser, or, if nobody of that name is logged in here, elsewhere.
     let at_hand = mine.clone().filter(|_| request.sessions.is_empty());
     let asks = (application.id, provider);
-    let Some(ended) = meant(call, request, asks, at_hand.into_iter().collect()).await? else {
+    let mut ended = meant(call, request, asks, at_hand.into_iter().collect()).await?;
+    if request.sessions.is_empty() && ended.as_ref().is_none_or(Vec::is_empty) {
+        let named = sessions_named(call, request, application.id).await?;
+        if !named.is_empty() {
+            ended = meant(call, request, asks, named).await?;
+        }
+    }
+    let Some(ended) = ended else {
         return report(call, provider, &asker, (End::UnknownPrincipal, false));
     };
     let mine = mine.filter(|mine| ended.iter().any(|session| session.id == mine.id));

@@ -381,6 +381,28 @@ async fn everybody_is_told_by_the_name_that_it_got() {
     }
 }
 
+/// R-497, core 3.7.1, 3.7.3.2: a request without a SessionIndex ends the person's sessions, although nobody is logged in at
+/// the browser that brings it.
+#[actix_web::test]
+async fn a_name_alone_ends_the_sessions_of_other_browsers() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let signer = Signer::new();
+        register(&world, &signer, &by("redirect", WIKI), "").await;
+        let mut linus = Visitor::new(&world.url);
+        let (name, _) = subject(&posted(&log_in(&world, &mut linus, &redirect(&world, &request(&world, "", ""))).await).1);
+        for (id, name, lives_on) in [("_l1", name.replace("</", "x</"), true), ("_l2", name, false)] {
+            let xml = message(&world, "LogoutRequest", WIKI, id, "", &name);
+            let query = signer.query("SAMLRequest", &xml, "");
+            let seen = Visitor::new(&world.url).get(&format!("{}/saml/slo?{query}", world.base())).await;
+            let (said, _) = sent(&world, &seen.leaves_to.unwrap()).await;
+            assert_eq!(status_of(&said).len(), 1, "{on:?} {said}");
+            assert_eq!(lives(&world, &mut linus).await, lives_on, "{on:?}: success means that they have ended");
+        }
+        world.stop().await;
+    }
+}
+
 /// the same by forms, which browsers post without our cookies; and from our own portal.
 #[actix_web::test]
 async fn a_logout_by_forms_and_from_the_portal() {
