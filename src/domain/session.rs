@@ -27,7 +27,7 @@ impl Default for SessionSettings {
 /// A single sign-on session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
-    /// Its identifier: `sid` and SessionIndex, never the cookie's value.
+    /// Its identifier: `sid`, and what each SessionIndex is made of; never the cookie's value.
     pub id: SessionId,
     /// The virtual server.
     pub tenant: TenantId,

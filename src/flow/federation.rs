@@ -33,7 +33,7 @@ pub struct Proven {
     pub member: Member,
     /// The application.
     pub application: Application,
-    /// The single sign-on session: `sid`, SessionIndex.
+    /// The single sign-on session: `sid`, and what each SessionIndex is made of.
     pub session: SessionId,
     /// Whether the password was proven.
     pub password: bool,

@@ -45,6 +45,8 @@ pub struct DerivedKeys {
     pub refresh_tokens: TokenSealer,
     /// Identifiers of our logout requests, which say to us alone what they belong to (T-45).
     pub logout_requests: SteadySealer,
+    /// What service providers call sessions, each in its own way (core 2.7.2).
+    pub session_indexes: SteadySealer,
 }
 
 impl DerivedKeys {
@@ -70,6 +72,7 @@ impl DerivedKeys {
             access_tokens: TokenSealer::new(&derive(root, "access tokens")),
             refresh_tokens: TokenSealer::new(&derive(root, "refresh tokens")),
             logout_requests: SteadySealer::new(&derive(root, "logout requests")),
+            session_indexes: SteadySealer::new(&derive(root, "session indexes")),
         }
     }
 }
@@ -276,7 +279,9 @@ mod tests {
         }
         let mut altered = sealed.clone();
         altered[0] ^= 1;
-        for (context, sealed) in [(&b"blue"[..], &sealed[..]), (b"acme", &altered), (b"acme", &sealed[1..]), (b"acme", b"")] {
+        for (context, sealed) in
+            [(&b"blue"[..], &sealed[..]), (b"acme", &altered), (b"acme", &sealed[1..]), (b"acme", b"")]
+        {
             assert_eq!(sealer.open(context, sealed), None);
         }
     }

@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
 use super::context::Done;
-use super::logout::{Marks, session_index};
+use super::logout::Marks;
 use super::message::{self, LONGEST_RELAY_STATE};
 use super::name_id::Names;
 use super::request::{self, AuthnRequest, RequestError, Status};
@@ -374,7 +374,11 @@ pub(super) fn names_of<'a>(site: &'a Site, realm: &Realm) -> Names<'a> {
 
 /// Identifiers that come back from service providers.
 pub(super) fn marks(call: &Call) -> Marks<'_> {
-    Marks { tenant: call.realm.tenant(), keys: &call.site.house.derived }
+    marks_of(&call.site, &call.realm)
+}
+
+pub(super) fn marks_of<'a>(site: &'a Site, realm: &Realm) -> Marks<'a> {
+    Marks { tenant: realm.tenant(), keys: &site.house.derived }
 }
 
 /// What is left behind of an assertion, or of the refusal in its place: whether it is given is decided before anything says
@@ -429,7 +433,7 @@ fn assert(call: &Call, request: &AuthnRequest, provider: &ServiceProvider, prove
             now: call.visit.now,
         }),
         authenticated_at: proven.authenticated_at,
-        session: session_index(proven.session),
+        session: marks(call).session_index(&provider.entity_id, proven.session),
     };
     let xml = response::success(voice, id, request, provider, &statement).map_err(internal)?;
     post(call, request, xml)

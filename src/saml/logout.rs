@@ -95,7 +95,8 @@ pub struct Answered {
 pub fn check_response(incoming: &Incoming<'_>, destination: &str, now: Timestamp) -> Result<Answered, MessageError> {
     let root = &incoming.root;
     message::head(root, "LogoutResponse", (destination, incoming.signed), now)?;
-    let request = root.attribute("InResponseTo").ok_or(MessageError::Content("the logout response is not to a request"))?;
+    let request =
+        root.attribute("InResponseTo").ok_or(MessageError::Content("the logout response is not to a request"))?;
     Ok(Answered { request: request.to_owned(), signed: incoming.signed, done: incoming.signed && is_success(root) })
 }
 
@@ -124,6 +125,29 @@ impl Marks<'_> {
         written_mark(&self.keys.logout_requests.seal(&self.tenant.to_bytes(), &content))
     }
 
+    /// SessionIndex, as assertions and logout requests for a service provider have it. Another one gets another for the same
+    /// session, so that they cannot find out that it is one (core 2.7.2).
+    #[must_use]
+    pub fn session_index(&self, entity_id: &str, session: SessionId) -> String {
+        written_mark(&self.keys.session_indexes.seal(&self.of_provider(entity_id), &session.to_bytes()))
+    }
+
+    /// The session that a service provider means by a SessionIndex. It was the same for all of them once, and living sessions
+    /// may have that still.
+    #[must_use]
+    pub fn session_of_index(&self, entity_id: &str, index: &str) -> Option<SessionId> {
+        let sealed = read_mark(index);
+        let opened = sealed.and_then(|sealed| self.keys.session_indexes.open(&self.of_provider(entity_id), &sealed));
+        match opened {
+            Some(session) => Some(SessionId::from_bits(u128::from_be_bytes(session.try_into().ok()?))),
+            None => index.strip_prefix('_')?.parse().ok(),
+        }
+    }
+
+    fn of_provider(&self, entity_id: &str) -> Vec<u8> {
+        [self.tenant.to_bytes().as_slice(), entity_id.as_bytes()].concat()
+    }
+
     /// The logout and its stop that a request with this identifier went to.
     #[must_use]
     pub fn stop_of_id(&self, id: &str) -> Option<(LogoutId, usize)> {
@@ -143,22 +167,10 @@ fn read_mark(mark: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(mark.strip_prefix('_')?).ok()
 }
 
-/// SessionIndex, as assertions and logout requests have it.
+/// Our request to end sessions, of which the service provider knows these indexes.
 #[must_use]
-pub fn session_index(session: SessionId) -> String {
-    format!("_{session}")
-}
-
-/// The session that a SessionIndex means.
-#[must_use]
-pub fn session_of_index(index: &str) -> Option<SessionId> {
-    index.strip_prefix('_')?.parse().ok()
-}
-
-/// Our request to end sessions.
-#[must_use]
-pub fn request(voice: Voice<'_>, id: &str, destination: &str, name_id: Tag, sessions: &[SessionId]) -> Tag {
-    let index = |session: &SessionId| Tag::new(PROTOCOL, "SessionIndex").text(session_index(*session));
+pub fn request(voice: Voice<'_>, id: &str, destination: &str, name_id: Tag, sessions: &[String]) -> Tag {
+    let index = |session: &String| Tag::new(PROTOCOL, "SessionIndex").text(session);
     Tag::new(PROTOCOL, "LogoutRequest")
         .with("ID", id)
         .with("Version", "2.0")
@@ -260,7 +272,15 @@ mod tests {
         let next = marks.id_of_stop(logout, 4);
         assert!(id.chars().zip(next.chars()).filter(|(one, other)| one == other).count() < 12, "{id} {next}");
         let session = SessionId::from_bits(78);
-        assert_eq!(session_of_index(&session_index(session)), Some(session));
+        let (index, at_shop) = (marks.session_index("wiki", session), marks.session_index("shop", session));
+        assert_eq!((index.as_str(), index.len()), (marks.session_index("wiki", session).as_str(), 44));
+        assert!(
+            index.chars().zip(at_shop.chars()).filter(|(one, other)| one == other).count() < 12,
+            "{index} {at_shop}"
+        );
+        assert_eq!(marks.session_of_index("wiki", &index), Some(session));
+        assert_eq!(marks.session_of_index("wiki", &at_shop), None);
+        assert_eq!(marks.session_of_index("wiki", &format!("_{session}")), Some(session), "as it was written once");
         for odd in ["", "_", "_.", &id[1..], &id[..48], &format!("_{logout}"), &format!("_{logout}.1")] {
             assert_eq!(marks.stop_of_id(odd), None, "{odd}");
         }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::door::{entity_id_of, names_of, voice_of};
+use super::door::{entity_id_of, marks_of, names_of, voice_of};
 use super::soap::{self, Said};
 use super::{logout, name_id};
 use crate::domain::application::Protocol;
@@ -149,7 +149,9 @@ pub(super) async fn ask(
     let now = site.house.clock.now();
     let voice = voice_of((site, realm), provider, &issuer, now).map_err(|fault| fault.to_string())?;
     let name = name_id::element(about.format, about.name, &issuer, provider);
-    let request = logout::request(voice, id, address, name, about.sessions);
+    let index = |session: &SessionId| marks_of(site, realm).session_index(&provider.entity_id, *session);
+    let sessions: Vec<String> = about.sessions.iter().map(index).collect();
+    let request = logout::request(voice, id, address, name, &sessions);
     let body = soap::enveloped(voice, request, id).map_err(|error| error.to_string())?;
     let headers = [("content-type", soap::CONTENT_TYPE), ("soapaction", soap::ACTION)];
     let answer = site.house.egress.exchange(address, &headers, body).await;

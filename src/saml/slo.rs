@@ -254,7 +254,8 @@ async fn meant(
     at_hand: Vec<Session>,
 ) -> Result<Option<Vec<Session>>, Fault> {
     let (db, tenant) = (&call.site.house.db, call.realm.tenant());
-    let wanted: Vec<SessionId> = request.sessions.iter().filter_map(|index| logout::session_of_index(index)).collect();
+    let session = |index: &String| marks(call).session_of_index(&provider.entity_id, index);
+    let wanted: Vec<SessionId> = request.sessions.iter().filter_map(session).collect();
     let (found, person, got) = db
         .read(async |connection| {
             let mut found = Vec::new();
@@ -281,7 +282,8 @@ async fn meant(
         .await?;
     let Some(person) = person else { return Ok(Some(Vec::new())) };
     let same_person = found.iter().all(|session| session.user == person.id);
-    let is_named = |session: &&Session| got.contains(&session.id) || is_named(call, request, provider, &person, session);
+    let is_named =
+        |session: &&Session| got.contains(&session.id) || is_named(call, request, provider, &person, session);
     let named = found.iter().filter(is_named).count();
     // By name alone, the session at hand must be one that it knows; the person's others are ended with it.
     let enough = if wanted.is_empty() { named > 0 } else { named == found.len() };
@@ -428,7 +430,9 @@ fn ask(
     let voice = voice(call, provider, &issuer)?;
     let name = name_id::element(stop.format, name, &issuer, provider);
     let asked = marks(call).id_of_stop(id, at);
-    let request = logout::request(voice, &asked, &front.url, name, &stop.sessions);
+    let index = |session: &SessionId| marks(call).session_index(&provider.entity_id, *session);
+    let sessions: Vec<String> = stop.sessions.iter().map(index).collect();
+    let request = logout::request(voice, &asked, &front.url, name, &sessions);
     send(call, voice, (request, &asked), ("SAMLRequest", behind_a_form), (front, &front.url), None)
 }
 

@@ -25,10 +25,8 @@ pub async fn register(world: &World, signer: &Signer, wiki: &str, shop: &str) {
 /// The same with the formats of the names that they get.
 async fn register_as(world: &World, signer: &Signer, (at_wiki, wiki): (&str, &str), (at_shop, shop): (&str, &str)) {
     let certificate = format!("certificates = [\"{}\"]", signer.certificate);
-    let file = ACME.replace(
-        "name_id_format = \"persistent\"",
-        &format!("name_id_format = \"{at_wiki}\"\n{certificate}\n{wiki}"),
-    );
+    let file = ACME
+        .replace("name_id_format = \"persistent\"", &format!("name_id_format = \"{at_wiki}\"\n{certificate}\n{wiki}"));
     let shop = format!(
         "[[tenant.application]]\nname = \"Shop\"\n[tenant.application.saml]\nentity_id = \"{SHOP}/sp\"\n\
          acs_urls = [\"{SHOP}/acs\"]\nname_id_format = \"{at_shop}\"\n{certificate}\n{shop}\n\n[tenant.global_policy]"
@@ -297,6 +295,31 @@ async fn a_logout_goes_through_its_browser_only() {
     world.stop().await;
 }
 
+/// Core 2.7.2, R-493, R-497: two service providers cannot find out by the SessionIndex that they speak of one session; what one
+/// of them got is nothing to the other, and one that was given out before, the same for all, is still understood.
+#[actix_web::test]
+async fn each_service_provider_has_its_own_session_index() {
+    let world = World::new(On::Sqlite).await;
+    let signer = Signer::new();
+    register(&world, &signer, &by("redirect", WIKI), "").await;
+    let mut linus = Visitor::new(&world.url);
+    let (wiki, shop) = both(&world, &mut linus).await;
+    let ((name, index), (_, at_shop)) = (subject(&wiki), subject(&shop));
+    assert_ne!(index, at_shop);
+    let again = posted(&linus.get(&redirect(&world, &request(&world, "", ""))).await).1;
+    assert_eq!(subject(&again).1, index, "the same as long as the session");
+    let id = world.text("SELECT id AS t FROM sso_session WHERE ended_at IS NULL").await;
+    assert!(!wiki.contains(&id) && !shop.contains(&id), "{wiki}");
+    let before = format!("<samlp:SessionIndex>_{id}</samlp:SessionIndex>");
+    for (id, index, lives_on) in [("_l1", &at_shop, true), ("_l2", &before, false)] {
+        let xml = message(&world, "LogoutRequest", WIKI, id, "", &format!("{name}{index}"));
+        let query = signer.query("SAMLRequest", &xml, "");
+        linus.get(&format!("{}/saml/slo?{query}", world.base())).await;
+        assert_eq!(lives(&world, &mut linus).await, lives_on, "{index}");
+    }
+    world.stop().await;
+}
+
 /// R-497: who does not do it, does not sign it or cannot be told at all makes the logout a partial one.
 #[actix_web::test]
 async fn a_partial_logout_says_so() {
@@ -353,7 +376,8 @@ async fn everybody_is_told_by_the_name_that_it_got() {
             let answer = message(&world, "LogoutResponse", SHOP, &format!("_a{step}"), &to, &success("Success"));
             seen = here.get(&format!("{slo}?{}", signer.query("SAMLResponse", &answer, ""))).await;
         }
-        let mut got = sessions.map(|(_, shop)| subject(&shop)).map(|(name, index)| (text(&name), text(&index))).to_vec();
+        let mut got =
+            sessions.map(|(_, shop)| subject(&shop)).map(|(name, index)| (text(&name), text(&index))).to_vec();
         told.sort();
         got.sort();
         assert_eq!(told, got, "{on:?}: one transient name for each session");
@@ -361,13 +385,8 @@ async fn everybody_is_told_by_the_name_that_it_got() {
         assert!(!lives(&world, &mut there).await);
 
         // Another user name ends no session.
-        register_as(
-            &world,
-            &signer,
-            ("unspecified", &by("redirect", WIKI)),
-            ("unspecified", &by("redirect", SHOP)),
-        )
-        .await;
+        register_as(&world, &signer, ("unspecified", &by("redirect", WIKI)), ("unspecified", &by("redirect", SHOP)))
+            .await;
         let (wiki, _) = both(&world, &mut here).await;
         world.execute("UPDATE user_account SET username = ? WHERE username = 'linus'", "benedict").await;
         let (name, index) = subject(&wiki);
@@ -390,7 +409,8 @@ async fn a_name_alone_ends_the_sessions_of_other_browsers() {
         let signer = Signer::new();
         register(&world, &signer, &by("redirect", WIKI), "").await;
         let mut linus = Visitor::new(&world.url);
-        let (name, _) = subject(&posted(&log_in(&world, &mut linus, &redirect(&world, &request(&world, "", ""))).await).1);
+        let (name, _) =
+            subject(&posted(&log_in(&world, &mut linus, &redirect(&world, &request(&world, "", ""))).await).1);
         for (id, name, lives_on) in [("_l1", name.replace("</", "x</"), true), ("_l2", name, false)] {
             let xml = message(&world, "LogoutRequest", WIKI, id, "", &name);
             let query = signer.query("SAMLRequest", &xml, "");
