@@ -13,7 +13,8 @@ use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::ids::{ApplicationId, TenantId};
 use crate::domain::oidc_client::SecretDigest;
 use crate::domain::secret::{ExposeSecret as _, SecretString};
-use crate::storage::{self, registrations};
+use crate::domain::timestamp::Timestamp;
+use crate::storage::{self, Connection, registrations};
 
 fn hash(house: &House, tenant: TenantId, token: &SecretString) -> String {
     text(&house.derived.codes.of(&[b"registration", &tenant.to_bytes(), token.expose_secret().as_bytes()]))
@@ -86,20 +87,70 @@ pub async fn managed(house: &House, tenant: TenantId, token: &SecretString) -> R
     Ok(house.db.read(async |connection| registrations::managed(tenant, &hash).ask(connection).await).await?)
 }
 
-/// Changes an application that manages itself.
+/// The application that a token manages, as it is stored at this moment, and the version of the configuration that says so.
+/// What the request was checked against at its beginning may be long over: its body comes when its sender pleases.
+async fn own(
+    connection: &mut Connection,
+    realm: &Realm,
+    hash: &str,
+    id: ApplicationId,
+) -> storage::Result<Result<(i64, Application)>> {
+    let tenant = realm.tenant();
+    let version = storage::tenants::version(connection, realm.code()).await?;
+    if registrations::managed(tenant, hash).ask(connection).await? != Some(id) {
+        return Ok(Err(Error::Forbidden));
+    }
+    let found = storage::tenants::application(connection, tenant, id).await?;
+    Ok(match (version, found) {
+        (Some(version), Some(application)) if application.active => Ok((version, application)),
+        (Some(_), Some(_)) => Err(Error::WrongMoment),
+        _ => Err(Error::Forbidden),
+    })
+}
+
+/// Makes the version the next one; whatever somebody else changed since it was read, this is tried again after it.
+async fn next_version(
+    connection: &mut Connection,
+    tenant: TenantId,
+    version: i64,
+    now: Timestamp,
+) -> storage::Result<()> {
+    let taken = storage::tenants::take_version(connection, tenant, version, now).await?;
+    if taken { Ok(()) } else { Err(storage::Error::Contended) }
+}
+
+/// Changes an application that manages itself by `token`: `change` makes of it, as it is stored at this moment, what it wants
+/// to be. What an operator has done to it meanwhile stands.
 ///
 /// # Errors
-/// [`Error::Used`] if the name is taken; if the database fails.
-pub async fn change(house: &House, realm: &Realm, visit: &Visit, application: &Application) -> Result<()> {
+/// [`Error::Forbidden`] if it is gone or the token is; [`Error::WrongMoment`] if an operator has stopped it; [`Error::Used`] if
+/// the name is taken; if the database fails. Within that, why `change` refuses.
+pub async fn change<T, E>(
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    (token, id): (&SecretString, ApplicationId),
+    change: impl Fn(&Application) -> std::result::Result<(Application, T), E>,
+) -> Result<std::result::Result<(Application, T), E>> {
     let tenant = realm.tenant();
+    let hash = hash(house, tenant, token);
     let desk = Desk { house, actor: Actor::Stranger, now: visit.now };
     let changed = house.db.write(async |connection| {
-        tenants::put_application(&desk, connection, tenant, application, false).await?;
-        storage::tenants::raise_version(connection, tenant, visit.now).await
+        let (version, before) = match own(connection, realm, &hash, id).await? {
+            Ok(own) => own,
+            Err(error) => return Ok(Err(error)),
+        };
+        let changed = match change(&before) {
+            Ok(changed) => changed,
+            Err(refused) => return Ok(Ok(Err(refused))),
+        };
+        next_version(connection, tenant, version, visit.now).await?;
+        tenants::put_application(&desk, connection, tenant, &changed.0, false).await?;
+        Ok(Ok(Ok(changed)))
     });
-    taken(changed.await)?;
+    let changed = taken(changed.await)??;
     house.forget_realms();
-    Ok(())
+    Ok(changed)
 }
 
 /// Gives an application another secret, known here by its digest; the one before stays valid for `grace`.
@@ -121,6 +172,7 @@ pub async fn replace_secret(
             Some(code) => storage::tenants::config(connection, &code).await?,
             None => None,
         };
+        let version = config.as_ref().map_or(0, |config| config.version);
         let found = config.into_iter().flat_map(|config| config.applications).find_map(|application| match application
             .protocol
             .clone()
@@ -133,8 +185,8 @@ pub async fn replace_secret(
         let Some((application, mut client)) = found else { return Ok(false) };
         client.replace_secret(digest, grace, desk.now);
         let application = Application { protocol: Protocol::Oidc(client), ..application };
+        next_version(connection, tenant, version, desk.now).await?;
         tenants::put_application(desk, connection, tenant, &application, false).await?;
-        storage::tenants::raise_version(connection, tenant, desk.now).await?;
         Ok(true)
     });
     let replaced = replaced.await?;
@@ -142,21 +194,29 @@ pub async fn replace_secret(
     Ok(replaced)
 }
 
-/// Removes an application that manages itself.
+/// Removes an application that manages itself by `token`.
 ///
 /// # Errors
-/// If the database fails.
-pub async fn remove(house: &House, realm: &Realm, visit: &Visit, application: ApplicationId) -> Result<()> {
+/// As [`change`].
+pub async fn remove(
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    (token, id): (&SecretString, ApplicationId),
+) -> Result<()> {
     let tenant = realm.tenant();
+    let hash = hash(house, tenant, token);
     let desk = Desk { house, actor: Actor::Stranger, now: visit.now };
-    house
-        .db
-        .write(async |connection| {
-            tenants::remove_application(&desk, connection, tenant, application).await?;
-            registrations::forgotten(tenant, application).run(connection).await?;
-            storage::tenants::raise_version(connection, tenant, visit.now).await
-        })
-        .await?;
+    let removed = house.db.write(async |connection| {
+        let version = match own(connection, realm, &hash, id).await? {
+            Ok((version, _)) => version,
+            Err(error) => return Ok(Err(error)),
+        };
+        next_version(connection, tenant, version, visit.now).await?;
+        tenants::remove_application(&desk, connection, tenant, id).await?;
+        Ok(Ok(()))
+    });
+    removed.await??;
     house.forget_realms();
     Ok(())
 }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json as value};
 use super::client::secret_digest;
 use super::endpoint::json;
 use crate::domain::application::{Application, Assignment, Protocol};
+use crate::domain::ids::ApplicationId;
 use crate::domain::name::checked;
 use crate::domain::oidc_client::{ClientAuthentication, OidcClient, OidcClientDraft, Scope};
 use crate::domain::secret::{ExposeSecret as _, SecretString};
@@ -51,6 +52,8 @@ enum Refused {
     RedirectUri(String),
     Metadata(String),
     Token,
+    /// An operator has stopped the application (RFC 7592, 2.2: the client is not allowed to).
+    Stopped,
     Failed(Fault),
 }
 
@@ -58,6 +61,7 @@ impl From<flow::Error> for Refused {
     fn from(error: flow::Error) -> Self {
         match error {
             flow::Error::Forbidden => Self::Token,
+            flow::Error::WrongMoment => Self::Stopped,
             flow::Error::Used => Self::Metadata("client_name is taken by another application".to_owned()),
             error => Self::Failed(error.into()),
         }
@@ -72,6 +76,10 @@ fn answered(call: &Call, result: Result<HttpResponse, Refused>) -> Result<HttpRe
             let challenge =
                 "Bearer error=\"invalid_token\", error_description=\"the token is unknown, used up or expired\"";
             return Ok(json(StatusCode::UNAUTHORIZED).insert_header((WWW_AUTHENTICATE, challenge)).finish());
+        }
+        Err(Refused::Stopped) => {
+            let why = "an operator has stopped this application";
+            return Ok(json(StatusCode::FORBIDDEN).json(value!({ "error": "access_denied", "error_description": why })));
         }
         Err(Refused::RedirectUri(why)) => ("invalid_redirect_uri", why),
         Err(Refused::Metadata(why)) => ("invalid_client_metadata", why),
@@ -274,7 +282,7 @@ async fn register(call: &Call, request: &HttpRequest, body: &[u8]) -> Result<Htt
 async fn own<'a>(
     call: &'a Call,
     request: &HttpRequest,
-    id: crate::domain::ids::ApplicationId,
+    id: ApplicationId,
 ) -> Result<(&'a Application, &'a OidcClient), Refused> {
     let token = bearer(request)?;
     let managed = registration::managed(&call.site.house, call.realm.tenant(), &token).await?;
@@ -282,13 +290,20 @@ async fn own<'a>(
         return Err(Refused::Token);
     }
     let application = call.realm.config.application(id).ok_or(Refused::Token)?;
+    if !application.active {
+        return Err(Refused::Stopped);
+    }
+    Ok((application, client_in(application)?))
+}
+
+fn client_in(application: &Application) -> Result<&OidcClient, Refused> {
     match &application.protocol {
-        Protocol::Oidc(client) => Ok((application, client)),
+        Protocol::Oidc(client) => Ok(client),
         _ => Err(Refused::Token),
     }
 }
 
-type Place = web::Path<(String, crate::domain::ids::ApplicationId)>;
+type Place = web::Path<(String, ApplicationId)>;
 
 /// `GET {base}/oidc/register/{application}` (RFC 7592, 2.1).
 pub(super) async fn get(call: Call, request: HttpRequest, path: Place) -> Result<HttpResponse, Fault> {
@@ -308,17 +323,32 @@ pub(super) async fn put(
     answered(&call, result)
 }
 
-async fn change(
-    call: &Call,
-    request: &HttpRequest,
-    id: crate::domain::ids::ApplicationId,
-    body: &[u8],
-) -> Result<HttpResponse, Refused> {
-    let (application, before) = own(call, request, id).await?;
+async fn change(call: &Call, request: &HttpRequest, id: ApplicationId, body: &[u8]) -> Result<HttpResponse, Refused> {
+    // Nothing of the document is judged for a stranger.
+    own(call, request, id).await?;
+    let token = bearer(request)?;
     let metadata = read(request, body)?;
-    check_identity(call, &metadata, before)?;
     let secret = registration::new_secret(&call.site.house);
-    let mut after = client(call, &metadata, &before.client_id, &secret)?;
+    let merged = |application: &Application| merged(call, application, &metadata, &secret);
+    let (changed, renewed) =
+        registration::change(&call.site.house, &call.realm, &call.visit, (&token, id), merged).await??;
+    Ok(json(StatusCode::OK).json(Registered {
+        client_secret: renewed.then(|| secret.expose_secret()),
+        client_secret_expires_at: renewed.then_some(0),
+        ..told(call, &changed, client_in(&changed)?)
+    }))
+}
+
+/// What the metadata make of an application, and whether it has got its first secret by that.
+fn merged(
+    call: &Call,
+    application: &Application,
+    metadata: &Metadata,
+    secret: &SecretString,
+) -> Result<(Application, bool), Refused> {
+    let before = client_in(application)?;
+    check_identity(call, metadata, before)?;
+    let mut after = client(call, metadata, &before.client_id, secret)?;
     let renewed = after.authentication.has_secret() && before.secrets.is_empty();
     if after.authentication.has_secret() && !before.secrets.is_empty() {
         after.secrets.clone_from(&before.secrets);
@@ -335,15 +365,8 @@ async fn change(
     if after.refresh.is_some() && before.refresh.is_some() {
         after.refresh = before.refresh;
     }
-    let name = name_of(&metadata, &application.name)?;
-    let protocol = Protocol::Oidc(Box::new(after.clone()));
-    let changed = Application { name, protocol, ..application.clone() };
-    registration::change(&call.site.house, &call.realm, &call.visit, &changed).await?;
-    Ok(json(StatusCode::OK).json(Registered {
-        client_secret: renewed.then(|| secret.expose_secret()),
-        client_secret_expires_at: renewed.then_some(0),
-        ..told(call, &changed, &after)
-    }))
+    let name = name_of(metadata, &application.name)?;
+    Ok((Application { name, protocol: Protocol::Oidc(Box::new(after)), ..application.clone() }, renewed))
 }
 
 /// Whoever names itself must be itself, and cannot choose its secret (RFC 7592, 2.2).
@@ -362,12 +385,12 @@ fn check_identity(call: &Call, metadata: &Metadata, before: &OidcClient) -> Resu
 
 /// `DELETE {base}/oidc/register/{application}` (RFC 7592, 2.3).
 pub(super) async fn delete(call: Call, request: HttpRequest, path: Place) -> Result<HttpResponse, Fault> {
-    let result = match own(&call, &request, path.into_inner().1).await {
-        Ok((application, _)) => {
-            let removed = registration::remove(&call.site.house, &call.realm, &call.visit, application.id).await;
-            removed.map(|()| json(StatusCode::NO_CONTENT).finish()).map_err(Refused::from)
-        }
-        Err(refused) => Err(refused),
-    };
+    let result = remove(&call, &request, path.into_inner().1).await;
     answered(&call, result)
+}
+
+async fn remove(call: &Call, request: &HttpRequest, id: ApplicationId) -> Result<HttpResponse, Refused> {
+    let token = bearer(request)?;
+    registration::remove(&call.site.house, &call.realm, &call.visit, (&token, id)).await?;
+    Ok(json(StatusCode::NO_CONTENT).finish())
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::row::{Row, document};
 use super::statement::{Question, Record, Statement};
-use super::{Connection, Result, messages, operators};
+use super::{Connection, Error, Result, messages, operators, registrations};
 use crate::domain::application::Application;
 use crate::domain::group::Group;
 use crate::domain::ids::{ApplicationId, GroupId, PolicyId, TenantId};
@@ -250,7 +250,10 @@ async fn applications(connection: &mut Connection, tenant: TenantId) -> Result<V
     rows.into_iter().map(application_of).collect()
 }
 
-/// Stores an application, new or changed.
+/// Stores what was changed of an application.
+///
+/// # Errors
+/// [`Error::Contended`] if it is gone: whoever removes one is not undone by a change that was on its way.
 pub async fn put_application(
     connection: &mut Connection,
     tenant: TenantId,
@@ -270,11 +273,18 @@ pub async fn put_application(
     .bind(now.micros())
     .shown(tenant)
     .shown(application.id)
-    .run(&mut *connection)
+    .run(connection)
     .await?;
-    if changed == 1 {
-        return Ok(());
-    }
+    if changed == 1 { Ok(()) } else { Err(Error::Contended) }
+}
+
+/// Stores a new application.
+pub async fn add_application(
+    connection: &mut Connection,
+    tenant: TenantId,
+    application: &Application,
+    now: Timestamp,
+) -> Result<()> {
     Statement::new(
         "INSERT INTO application (tenant_id, id, name, active, protocol_key, protocol, assignment, launch_url, created_at, \
          updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -294,13 +304,14 @@ pub async fn put_application(
     Ok(())
 }
 
-/// Removes an application.
+/// Removes an application, and the tokens by which it managed itself.
 pub async fn remove_application(connection: &mut Connection, tenant: TenantId, id: ApplicationId) -> Result<()> {
     Statement::new("DELETE FROM application WHERE tenant_id = ? AND id = ?")
         .shown(tenant)
         .shown(id)
-        .run(connection)
+        .run(&mut *connection)
         .await?;
+    registrations::forgotten(tenant, id).run(connection).await?;
     Ok(())
 }
 

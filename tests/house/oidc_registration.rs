@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use vestibule::domain::audit::Actor;
 use vestibule::domain::ids::SigningKeyId;
 use vestibule::domain::secret::ExposeSecret as _;
 use vestibule::domain::signing_key::SignatureAlgorithm;
 use vestibule::flow::administration::Desk;
+use vestibule::flow::administration::applications::{self, mark};
+use vestibule::flow::administration::configuration::{self, Despite};
 use vestibule::flow::registration;
 use vestibule::keys::signing::{RsaSize, SigningKey};
 
@@ -217,4 +220,101 @@ async fn published_keys_are_fetched_within_the_rules() {
     assert_eq!(ask("inside", &first).await, 401);
     assert_eq!(canary.count(), 0);
     world.stop().await;
+}
+
+/// A PUT whose last octet is held back; [`Withheld::send_rest`] sends it.
+struct Withheld {
+    stream: tokio::net::TcpStream,
+    last: Vec<u8>,
+}
+
+impl Withheld {
+    async fn put(world: &World, made: &Told, metadata: &Value) -> Self {
+        let place = url::Url::parse(&made.text("registration_client_uri")).unwrap();
+        let host = world.url.trim_start_matches("http://").to_owned();
+        let mut body = serde_json::to_vec(metadata).unwrap();
+        let last = body.split_off(body.len() - 1);
+        let head = format!(
+            "PUT {} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\nconnection: close\r\n\r\n",
+            place.path(),
+            made.text("registration_access_token"),
+            body.len() + 1
+        );
+        let mut stream = tokio::net::TcpStream::connect(&host).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&body).await.unwrap();
+        // Long enough for the service to have looked at who calls.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        Self { stream, last }
+    }
+
+    async fn send_rest(mut self) -> u16 {
+        self.stream.write_all(&self.last).await.unwrap();
+        let mut answer = String::new();
+        self.stream.read_to_string(&mut answer).await.unwrap();
+        answer.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+}
+
+/// R-040, R-484, R-516, RFC 7592 2.2: what an operator does to an application while its own change is on its way stands, and a
+/// removed one has no token any more.
+#[actix_web::test]
+async fn an_application_does_not_undo_what_an_operator_did() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let (desk, code) = (world.desk("operator"), "acme".parse().unwrap());
+        let token = permit(&world, 3).await;
+        let mut apps = Vec::new();
+        for name in ["Stopped", "Removed", "Rekeyed"] {
+            let metadata = json!({ "client_name": name, "redirect_uris": [CALLBACK] });
+            let made = register(&world, &token, &metadata).await;
+            assert_eq!(made.status, 201, "{on:?}: {}", made.text);
+            let changed = json!({ "client_name": format!("{name} again"), "redirect_uris": [CALLBACK] });
+            let put = Withheld::put(&world, &made, &changed).await;
+            apps.push((made, put));
+        }
+        let config = configuration::current(&desk, &code).await.unwrap();
+        let named = |name: &str| {
+            let application = config.applications.iter().find(|application| application.name == name).unwrap();
+            (application.id, mark(application))
+        };
+        applications::activate(&desk, &code, named("Stopped"), false, Despite::Nothing).await.unwrap();
+        applications::remove(&desk, &code, named("Removed"), false, Despite::Nothing).await.unwrap();
+        let secret =
+            world.command(&["client", "secret", &apps[2].0.text("client_id"), "--tenant", "acme", "--at-once"]);
+        let mut apps = apps.into_iter();
+        let mut next = || apps.next().unwrap();
+        let client = reqwest::Client::new();
+
+        let (made, put) = next();
+        assert_eq!(put.send_rest().await, 403, "{on:?}");
+        let own = |made: &Told| (made.text("registration_client_uri"), made.text("registration_access_token"));
+        let (place, bearer) = own(&made);
+        assert_eq!(Told::of(client.delete(&place).bearer_auth(&bearer)).await.status, 403, "{on:?}");
+        assert_eq!(world.number("SELECT active AS n FROM application WHERE name = 'Stopped'").await, 0, "{on:?}");
+
+        let (made, put) = next();
+        assert_eq!(put.send_rest().await, 401, "{on:?}");
+        let (place, bearer) = own(&made);
+        assert_eq!(Told::of(client.get(&place).bearer_auth(&bearer)).await.status, 401, "{on:?}");
+        assert_eq!(world.number("SELECT COUNT(*) AS n FROM application WHERE name LIKE 'Removed%'").await, 0, "{on:?}");
+        let managing = "SELECT COUNT(*) AS n FROM registration_token WHERE application_id IS NOT NULL";
+        assert_eq!(world.number(managing).await, 2, "{on:?}: its token went with it");
+
+        let (made, put) = next();
+        assert_eq!(put.send_rest().await, 200, "{on:?}");
+        let introspect = async |secret: &str| {
+            let request = client.post(format!("{}/oidc/introspect", world.base()));
+            Told::of(request.basic_auth(made.text("client_id"), Some(secret)).form(&[("token", "x")])).await.status
+        };
+        assert_eq!(introspect(&made.text("client_secret")).await, 401, "{on:?}: the old secret ended at once");
+        assert_eq!(introspect(secret.trim()).await, 200, "{on:?}");
+        assert_eq!(
+            world.number("SELECT COUNT(*) AS n FROM application WHERE name = 'Rekeyed again'").await,
+            1,
+            "{on:?}"
+        );
+        world.stop().await;
+    }
 }

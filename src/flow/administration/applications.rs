@@ -349,7 +349,7 @@ pub async fn create(
     };
     let store = async |connection: &mut Connection, _: &TenantConfig, after: &TenantConfig, new: &Application| {
         let shown = shown(connection, after, Some(new)).await?;
-        tenants::put_application(connection, after.tenant.id, new, desk.now).await?;
+        tenants::add_application(connection, after.tenant.id, new, desk.now).await?;
         record(desk, connection, after, Action::ApplicationCreated, new, json!({ "old": null, "new": shown })).await
     };
     let application = save(desk, code, despite, change, store).await.map_err(taken)?;

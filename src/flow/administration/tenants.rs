@@ -149,7 +149,7 @@ pub async fn remove_group(
 /// Stores an application, new or changed.
 ///
 /// # Errors
-/// If the database fails, or its name or protocol identifier is taken.
+/// If the database fails, its name or protocol identifier is taken, or it is changed and is gone.
 pub async fn put_application(
     desk: &Desk<'_>,
     connection: &mut Connection,
@@ -158,8 +158,13 @@ pub async fn put_application(
     new: bool,
 ) -> storage::Result<()> {
     let before = tenants::application(connection, tenant, application.id).await?;
-    tenants::put_application(connection, tenant, application, desk.now).await?;
-    let action = if new { Action::ApplicationCreated } else { Action::ApplicationChanged };
+    let action = if new {
+        tenants::add_application(connection, tenant, application, desk.now).await?;
+        Action::ApplicationCreated
+    } else {
+        tenants::put_application(connection, tenant, application, desk.now).await?;
+        Action::ApplicationChanged
+    };
     let object = ("application", application.id.to_string());
     let detail = json!({
         "name": application.name,
