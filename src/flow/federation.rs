@@ -10,7 +10,7 @@ use crate::domain::ids::{ApplicationId, CorrelationId, GrantId, LoginId, Session
 use crate::domain::lockout::Lock;
 use crate::domain::login::evidence::{Authenticator, Evidence};
 use crate::domain::login::outcome::Unanswered;
-use crate::domain::login::step::{Account, Facts, Step, met, next_step};
+use crate::domain::login::step::{Account, Facts, Step, counted, met, next_step};
 use crate::domain::login::wishes::Wishes;
 use crate::domain::login::{LONGEST, Login, Stage, origin::Origin};
 use crate::domain::logout::Participant;
@@ -45,7 +45,7 @@ pub struct Proven {
     pub recovery: bool,
     /// The authenticator that gave the passcode, if one did and it is still there.
     pub authenticator: Option<Authenticator>,
-    /// The oldest of the proofs that were required: `auth_time`, AuthnInstant.
+    /// The oldest of the proofs that are told of: `auth_time`, AuthnInstant.
     pub authenticated_at: Timestamp,
     /// Names of the person's groups.
     pub groups: Vec<String>,
@@ -159,9 +159,8 @@ pub async fn from_session(
         {
             return Ok(Err(Error::Used));
         }
-        let evidence = session.evidence();
-        let proven =
-            proven((realm, visit), &login, &decision, member, application, (session.id, evidence, authenticator));
+        let evidence = counted(&login, session.evidence(), visit.now);
+        let proven = proven(realm, &login, member, application, (session.id, evidence, authenticator));
         let who = Who { user: Some(session.user), application: application.id, correlation: visit.correlation };
         let mut writes = Vec::new();
         if session.touch_due(realm.config.settings.session, visit.now) {
@@ -170,7 +169,7 @@ pub async fn from_session(
         let receipt = receipt(&proven);
         let outcome = outcome(&receipt, &decision);
         writes.extend(stored(house, realm, visit, &proven, receipt, visit.correlation));
-        writes.push(accessed(house, realm, visit, &who, &decision, session.evidence(), outcome));
+        writes.push(accessed(house, realm, visit, &who, &decision, evidence, outcome));
         statement::run_all(connection, writes).await?;
         Ok(Ok(Silent::Complete(Box::new(proven))))
     });
@@ -327,25 +326,24 @@ async fn proven_again(
     if met(case.login(), &case.decision, case.evidence, visit.now).is_none() {
         return Ok(None);
     }
-    let token = case.tokens.iter().find(|token| Some(token.id) == case.evidence.token);
+    let evidence = counted(case.login(), case.evidence, visit.now);
+    let token = case.tokens.iter().find(|token| Some(token.id) == evidence.token);
     let authenticator = token.map(|token| Authenticator {
         enrolled_at: token.enrolled_at,
         by_mailbox: token.enrolled_by.by_mailbox(),
         by_time: token.template.is_by_time(),
     });
-    let known = (session.id, case.evidence, authenticator);
-    Ok(Some(proven((realm, visit), case.login(), &case.decision, member.clone(), application, known)))
+    Ok(Some(proven(realm, case.login(), member.clone(), application, (session.id, evidence, authenticator))))
 }
 
+/// What is told of `evidence`, of which only what counts is left.
 fn proven(
-    (realm, visit): (&Realm, &Visit),
+    realm: &Realm,
     login: &Login,
-    decision: &Decision,
     member: Member,
     application: &Application,
     (session, evidence, authenticator): (SessionId, Evidence, Option<Authenticator>),
 ) -> Proven {
-    let wanted = met(login, decision, evidence, visit.now).unwrap_or_default();
     let groups = member.groups.iter().filter_map(|id| realm.config.group_name(*id)).map(str::to_owned).collect();
     Proven {
         groups,
@@ -354,9 +352,9 @@ fn proven(
         password: evidence.password.is_some(),
         otp: evidence.otp.is_some(),
         recovery: evidence.stand_in().is_some(),
-        token: evidence.token.filter(|_| evidence.otp.is_some()),
+        token: evidence.token,
         authenticator: authenticator.filter(|_| evidence.otp.is_some()),
-        authenticated_at: evidence.authenticated_at(&wanted).unwrap_or(login.created_at),
+        authenticated_at: evidence.authenticated_at().unwrap_or(login.created_at),
         member,
     }
 }
@@ -434,7 +432,8 @@ pub(super) fn access(
 ) -> Statement {
     let login = case.login();
     let who = Who { user: case.user(), application: login.application, correlation: login.correlation };
-    accessed(house, realm, visit, &who, &case.decision, case.evidence, (result, reason))
+    let evidence = counted(login, case.evidence, visit.now);
+    accessed(house, realm, visit, &who, &case.decision, evidence, (result, reason))
 }
 
 fn accessed(

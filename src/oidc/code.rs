@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use super::access_token;
-use super::acr::{self, Level};
+use super::acr;
 use super::request::{AuthorizationRequest, RequestedClaims};
 use crate::domain::ids::{GrantId, TenantId};
 use crate::domain::oidc_client::Scope;
@@ -113,13 +113,12 @@ impl NewCode {
 
 /// What is granted by what was proven alone; `acr_values` are the wanted levels. The rest is the request's.
 pub(super) fn details_of(proven: &Proven, acr_values: &[String]) -> Details {
-    let level = if proven.password && proven.otp { Level::MultiFactor } else { Level::Single };
     Details {
         redirect_uri: String::new(),
         code_challenge: None,
         nonce: None,
         scopes: BTreeSet::new(),
-        acr: acr::claimed(acr_values, level).to_owned(),
+        acr: acr::claimed(acr_values, proven.password, proven.otp).to_owned(),
         password: proven.password,
         otp: proven.otp,
         recovery: proven.recovery,

@@ -14,7 +14,6 @@ use super::error::{AuthorizationError, AuthorizationErrorCode as Code, ShownErro
 use super::parameters::Parameters;
 use crate::domain::login::wishes::{Freshness, Wishes};
 use crate::domain::oidc_client::{OidcClient, Scope};
-use crate::domain::policy::access::Method;
 use crate::domain::resource::Resource;
 
 /// The longest `state`, in octets; it is given back in an address.
@@ -74,10 +73,9 @@ impl AuthorizationRequest {
     #[must_use]
     pub fn wishes(&self) -> Wishes {
         let wanted = self.acr_values.first().and_then(|value| acr::level_of(value));
-        let methods = match self.essential_level.or(wanted) {
-            Some(Level::MultiFactor) => vec![Method::Password, Method::Otp],
-            Some(Level::Single) | None => Vec::new(),
-        };
+        // Whoever would like a password gets what the policy asks for: that may be a passcode, for people who have none.
+        let wanted = wanted.filter(|level| *level != Level::Password);
+        let methods = self.essential_level.or(wanted).map(|level| level.needs().to_vec()).unwrap_or_default();
         // Picking an account is done by logging in to it, so it asks for a new login as well.
         let freshness = match (self.prompt.login || self.prompt.select_account, self.max_age_seconds) {
             (true, _) | (false, Some(0)) => Freshness::ThisLogin,

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::oidc_client::{ClientSecret, OidcClientDraft, SecretDigest};
+use crate::domain::policy::access::Method;
 
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
@@ -244,6 +245,9 @@ fn a_login_is_told_what_the_request_wishes() {
     for changes in [[("prompt", "login")], [("prompt", "select_account")], [("max_age", "0")]] {
         assert_eq!(accepted(&changes).wishes().freshness, Freshness::ThisLogin, "{changes:?}");
     }
-    assert!(accepted(&[("acr_values", acr::SINGLE)]).wishes().methods.is_empty(), "the policy may ask for more");
+    assert!(accepted(&[("acr_values", acr::PASSWORD)]).wishes().methods.is_empty(), "the policy may ask for more");
+    assert_eq!(accepted(&[("acr_values", acr::PASSCODE)]).wishes().methods, [Method::Otp]);
+    let essential = r#"{"id_token":{"acr":{"essential":true,"value":"urn:vestibule:acr:password"}}}"#;
+    assert_eq!(accepted(&[("claims", essential)]).wishes().methods, [Method::Password], "no passcode satisfies it");
     assert_eq!(accepted(&[("login_hint", "ada"), ("ui_locales", "de")]).wishes().hint.as_deref(), Some("ada"));
 }

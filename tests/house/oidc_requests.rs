@@ -297,6 +297,58 @@ async fn the_answer_by_form_is_escaped_and_leads_to_the_application_only() {
     world.stop().await;
 }
 
+/// R-506, R-507, RFC 9470: where the policy asks for a password only, a new login or `max_age` tells of the new password, not of a
+/// passcode that is hours old; single sign-on tells of both, and since when.
+#[actix_web::test]
+async fn an_old_factor_is_not_told_with_a_new_time() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        world.apply(&application("app", SECRET)).await;
+        let (app, mut linus) = (Rp::new(&world, "app"), linus(&world).await);
+        world.apply("[[tenant]]\ncode = \"acme\"\n[tenant.global_policy]\nrequire = [\"password\"]\n").await;
+        let morning = world.clock_now().seconds();
+        for wish in ["&prompt=login", "&max_age=60"] {
+            world.advance(1500);
+            let seen = linus.get(&app.url("openid", wish)).await;
+            let seen = linus.press(&seen, "continue", &[("password", "has a token already")]).await;
+            let claims = app.redeem(&answer(&seen, "code")).await.claims();
+            assert_eq!(claims["acr"], "urn:vestibule:acr:password", "{on:?} {wish}: {claims}");
+            assert_eq!(claims["amr"], json!(["pwd"]), "{on:?} {wish}: {claims}");
+            assert_eq!(claims["auth_time"], world.clock_now().seconds(), "{on:?} {wish}: {claims}");
+        }
+        let both = app.tokens(&mut linus, "openid", "").await.claims();
+        assert_eq!(both["acr"], "urn:vestibule:acr:mfa", "{on:?}: {both}");
+        assert!(both["auth_time"].as_i64().unwrap() <= morning, "{on:?}: {both}");
+        world.stop().await;
+    }
+}
+
+/// R-506: a passcode alone is told to be one, and is no password for an application that must have that.
+#[actix_web::test]
+async fn a_passcode_alone_has_its_own_level() {
+    let world = World::new(On::Sqlite).await;
+    world.apply(&application("app", SECRET)).await;
+    world.apply("[[tenant]]\ncode = \"acme\"\n[tenant.global_policy]\nrequire = [\"otp\"]\n").await;
+    let (app, mut linus) = (Rp::new(&world, "app"), Visitor::new(&world.url));
+    let seen = linus.get(&app.url("openid", "&acr_values=urn%3Avestibule%3Aacr%3Apassword")).await;
+    let seen = linus.press(&seen, "continue", &[("username", "linus")]).await;
+    let code = crate::story::passcode_of_linus(&world);
+    let seen = linus.press(&seen, "continue", &[("code", &code)]).await;
+    let claims = app.redeem(&answer(&seen, "code")).await.claims();
+    assert_eq!((claims["acr"].clone(), claims["amr"].clone()), (json!("urn:vestibule:acr:otp"), json!(["otp"])));
+    let essential = encoded(r#"{"id_token":{"acr":{"essential":true,"value":"urn:vestibule:acr:password"}}}"#);
+    let silent = linus.get(&app.url("openid", &format!("&prompt=none&claims={essential}"))).await;
+    assert!(!answer(&silent, "error").is_empty());
+    let seen = linus.get(&app.url("openid", &format!("&claims={essential}"))).await;
+    let seen = linus.press(&seen, "continue", &[("password", "has a token already")]).await;
+    let claims = app.redeem(&answer(&seen, "code")).await.claims();
+    assert_eq!(
+        (claims["acr"].clone(), claims["amr"].clone()),
+        (json!("urn:vestibule:acr:password"), json!(["pwd", "otp", "mfa"]))
+    );
+    world.stop().await;
+}
+
 /// Issue part 6, R-143: the ID Token tells how old the authenticator is and how it was bound; a refresh does not make it
 /// older than it is, and the mail code never appears as a factor.
 #[actix_web::test]

@@ -97,6 +97,34 @@ async fn a_recovery_code_lets_in_once_and_is_told_to_be_one() {
     }
 }
 
+/// R-506, RFC 9470: the passcode of the morning is no factor of a login in which a recovery code stood in for one, and none of a
+/// login that was to be a new one.
+#[actix_web::test]
+async fn an_earlier_passcode_is_not_told_with_a_recovery_code() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let mut ada = Visitor::new(&world.url);
+        let (codes, _) = with_codes(&world, &mut ada).await;
+        let morning = world.clock_now().seconds();
+        world.advance(1800);
+        let seen = ada.get(&authorize(&world, "&prompt=login")).await;
+        let seen = ada.press(&seen, "continue", &[("password", PASSWORD)]).await;
+        let page = ada.get(&format!("{}?recover=yes", seen.url)).await;
+        let seen = ada.press(&page, "continue", &[("code", &codes[0])]).await;
+        let claims = claims_of(&redeem(&world, &code_of(&seen).0).await.1);
+        assert_eq!(claims["acr"], "urn:vestibule:acr:password", "{on:?}: {claims}");
+        assert_eq!(claims["amr"], serde_json::json!(["pwd", RECOVERY]), "{on:?}: {claims}");
+        assert_eq!(claims["auth_time"], morning + 1800, "{on:?}: {claims}");
+        assert_eq!(claims["authenticator"], serde_json::Value::Null, "{on:?}: {claims}");
+        // The session has proven both, the older of them in the morning.
+        let seen = ada.get(&authorize(&world, "&prompt=none")).await;
+        let claims = claims_of(&redeem(&world, &code_of(&seen).0).await.1);
+        assert_eq!(claims["acr"], "urn:vestibule:acr:mfa", "{on:?}: {claims}");
+        assert!(claims["auth_time"].as_i64().expect("a time") <= morning, "{on:?}: {claims}");
+        world.stop().await;
+    }
+}
+
 /// Whoever has lost the authenticator adds another one with a recovery code, password and mailbox; the old one is suspended,
 /// and what was open elsewhere ends (INV-11). The new one comes with new codes, and then the application is told of it.
 #[actix_web::test]

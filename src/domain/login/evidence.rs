@@ -99,16 +99,23 @@ impl Evidence {
             && freshness.longest_age().is_none_or(young_enough)
     }
 
-    /// When the person last proved all of `requirements`: the oldest of the proofs, so that an
-    /// application is never told of a fresher login than there was (`auth_time`, AuthnInstant).
+    /// What an application may be told of at `now`: what is as recent as it wants it, and no earlier passcode where something
+    /// `stands_in` for one. A passcode of the morning is no factor of a login that was to be a new one.
     #[must_use]
-    pub fn authenticated_at(&self, requirements: &[Requirement]) -> Option<Timestamp> {
-        let used = |requirement: &Requirement| match requirement.method {
-            Method::Password => self.password,
-            // A recovery code is of this login, and was needed only because no passcode of this login was there.
-            Method::Otp => self.otp.filter(|proof| proof.here).or(self.stand_in()).or(self.otp),
-        };
-        requirements.iter().filter_map(used).map(|proof| proof.at).min()
+    pub fn counted(self, freshness: Freshness, stands_in: bool, now: Timestamp) -> Self {
+        let recent =
+            |proof: &Proof| proof.here || freshness.longest_age().is_none_or(|longest| now.since(proof.at) < longest);
+        let otp = self.otp.filter(recent).filter(|proof| proof.here || !stands_in);
+        Self { password: self.password.filter(recent), otp, token: self.token.filter(|_| otp.is_some()), ..self }
+    }
+
+    /// When the person was authenticated: the oldest of the proofs that tell who it is, so that an application is never told
+    /// of a fresher login than there was (`auth_time`, AuthnInstant). Of what [`Self::counted`] gives.
+    #[must_use]
+    pub fn authenticated_at(&self) -> Option<Timestamp> {
+        // What stood in for a passcode is not asked for where one was given after all.
+        let proofs = [self.password, self.otp.or(self.stand_in())];
+        proofs.into_iter().flatten().map(|proof| proof.at).min()
     }
 }
 
@@ -152,10 +159,29 @@ mod tests {
     fn a_recovery_code_dates_the_login_that_it_is_used_in() {
         let at = |seconds, here| Some(Proof { at: Timestamp::from_seconds(seconds), here });
         let evidence = Evidence { otp: at(50, false), recovery: at(90, true), ..Evidence::default() };
-        let requirements = [Requirement::once_per_session(Method::Otp)];
-        assert_eq!(evidence.authenticated_at(&requirements), Some(Timestamp::from_seconds(90)));
-        let enrolled = Evidence { otp: at(95, true), ..evidence };
-        assert_eq!(enrolled.authenticated_at(&requirements), Some(Timestamp::from_seconds(95)));
+        let told = evidence.counted(Freshness::Any, true, NOW);
+        assert_eq!((told.otp, told.authenticated_at()), (None, Some(Timestamp::from_seconds(90))));
+        let enrolled = Evidence { otp: at(95, true), ..evidence }.counted(Freshness::Any, true, NOW);
+        assert_eq!(enrolled.authenticated_at(), Some(Timestamp::from_seconds(95)));
+    }
+
+    /// R-507, RFC 9470: a factor is told only with its own age, and not at all where it is older than the application wants.
+    #[test]
+    fn an_old_factor_makes_no_new_login() {
+        let at = |age: i64, here| Some(Proof { at: Timestamp::from_seconds(10_000 - age), here });
+        let token = Some(TokenId::from_bits(1));
+        let stepped_up = Evidence { password: at(5, true), otp: at(7000, false), token, ..Evidence::default() };
+        for (freshness, stands_in, otp, age) in [
+            (Freshness::Any, false, true, 7000),
+            (Freshness::Any, true, false, 5),
+            (Freshness::ThisLogin, false, false, 5),
+            (Freshness::Within { seconds: 7000 }, false, false, 5),
+            (Freshness::Within { seconds: 7001 }, false, true, 7000),
+        ] {
+            let told = stepped_up.counted(freshness, stands_in, NOW);
+            assert_eq!((told.otp.is_some(), told.token.is_some()), (otp, otp), "{freshness:?} {stands_in}");
+            assert_eq!(told.authenticated_at(), Some(Timestamp::from_seconds(10_000 - age)), "{freshness:?}");
+        }
     }
 
     ///

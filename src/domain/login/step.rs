@@ -156,6 +156,14 @@ pub fn is_met(login: &Login, requirement: Requirement, evidence: &Evidence, now:
         || (requirement.method == Method::Otp && !named && evidence.stand_in().is_some())
 }
 
+/// What an application is told of that was proven. A stand-in keeps an earlier passcode out of it wherever it could stand in,
+/// see [`is_met`].
+#[must_use]
+pub fn counted(login: &Login, evidence: Evidence, now: Timestamp) -> Evidence {
+    let stands_in = evidence.stand_in().is_some() && !login.wishes.methods.contains(&Method::Otp);
+    evidence.counted(login.wishes.freshness, stands_in, now)
+}
+
 /// The first thing that is lacking.
 #[must_use]
 pub fn next_step(facts: &Facts<'_>) -> Step {

@@ -19,7 +19,7 @@ use crate::storage::Connection;
 use crate::storage::tokens::{self, Token};
 
 /// How old the proofs of a session may be for something that cannot be undone.
-const FRESH: std::time::Duration = std::time::Duration::from_secs(10 * 60);
+const FRESH: Freshness = Freshness::Within { seconds: 10 * 60 };
 
 /// Registers the routes.
 pub fn configure(config: &mut web::ServiceConfig) {
@@ -55,8 +55,8 @@ pub fn path_of(call: &Call, token: TokenId) -> String {
 }
 
 /// Who is here, as the policy of the portal wants it proven; `None` leads to the portal, which asks for what is lacking.
-async fn here(call: &Call) -> Result<Option<Proven>, Fault> {
-    let (wishes, application) = (Wishes::default(), portal(call)?.id);
+async fn here(call: &Call, freshness: Freshness) -> Result<Option<Proven>, Fault> {
+    let (wishes, application) = (Wishes { freshness, ..Wishes::default() }, portal(call)?.id);
     let asked = Asked { application, wishes: &wishes, once: None };
     let nothing = |_: &Proven| Receipt::Nothing;
     let (house, realm) = (&call.site.house, &call.realm);
@@ -67,8 +67,8 @@ async fn here(call: &Call) -> Result<Option<Proven>, Fault> {
 }
 
 /// As [`here`], for a form of a page of ours.
-async fn posting(call: &Call, form: &Form) -> Result<Option<Proven>, Fault> {
-    let Some(proven) = here(call).await? else { return Ok(None) };
+async fn posting(call: &Call, form: &Form, freshness: Freshness) -> Result<Option<Proven>, Fault> {
+    let Some(proven) = here(call, freshness).await? else { return Ok(None) };
     form.check(&call.site, &[b"session", &call.realm.tenant().to_bytes(), &proven.session.to_bytes()])?;
     Ok(Some(proven))
 }
@@ -86,7 +86,7 @@ async fn owned(call: &Call, proven: &Proven) -> Result<Vec<Token>, Fault> {
 
 /// `GET …/portal/tokens/{token}`.
 async fn show(mut call: Call, path: web::Path<(String, TokenId)>) -> Answer {
-    let Some(proven) = here(&call).await? else { return home(&call) };
+    let Some(proven) = here(&call, Freshness::Any).await? else { return home(&call) };
     speak(&mut call, &proven);
     shown(&call, &proven, path.into_inner().1, "", "").await
 }
@@ -116,7 +116,7 @@ async fn shown(call: &Call, proven: &Proven, id: TokenId, complaint: &'static st
 
 /// `POST …/rename`.
 async fn rename(mut call: Call, path: web::Path<(String, TokenId)>, form: Form) -> Answer {
-    let Some(proven) = posting(&call, &form).await? else { return home(&call) };
+    let Some(proven) = posting(&call, &form, Freshness::Any).await? else { return home(&call) };
     speak(&mut call, &proven);
     let id = path.into_inner().1;
     let all = owned(&call, &proven).await?;
@@ -142,7 +142,7 @@ async fn anew(call: &Call, request: &actix_web::HttpRequest, intent: Intent) -> 
 
 /// `POST …/portal/tokens/add`.
 async fn add(call: Call, request: actix_web::HttpRequest, form: Form) -> Answer {
-    let Some(_) = posting(&call, &form).await? else { return home(&call) };
+    let Some(_) = posting(&call, &form, Freshness::Any).await? else { return home(&call) };
     if !call.realm.config.settings.tokens.add_in_portal {
         return home(&call);
     }
@@ -156,7 +156,7 @@ async fn replace(
     path: web::Path<(String, TokenId)>,
     form: Form,
 ) -> Answer {
-    let Some(proven) = posting(&call, &form).await? else { return home(&call) };
+    let Some(proven) = posting(&call, &form, Freshness::Any).await? else { return home(&call) };
     let id = path.into_inner().1;
     let mine = owned(&call, &proven).await?.iter().any(|token| token.id == id && token.kind != Kind::Oath);
     if !mine || !call.realm.config.settings.tokens.replace_in_portal {
@@ -167,7 +167,7 @@ async fn replace(
 
 /// `POST …/lost`: it stops at once; whoever has lost it cannot be asked for a passcode of it first.
 async fn lost(call: Call, path: web::Path<(String, TokenId)>, form: Form) -> Answer {
-    let Some(proven) = posting(&call, &form).await? else { return home(&call) };
+    let Some(proven) = posting(&call, &form, Freshness::Any).await? else { return home(&call) };
     let whose = (proven.member.user.id, path.into_inner().1);
     owner::act(&call.site.house, &call.realm, &call.visit, whose, Wish::Lost).await?;
     home(&call)
@@ -175,11 +175,13 @@ async fn lost(call: Call, path: web::Path<(String, TokenId)>, form: Form) -> Ans
 
 /// `POST …/remove`: with fresh proofs only.
 async fn remove(call: Call, request: actix_web::HttpRequest, path: web::Path<(String, TokenId)>, form: Form) -> Answer {
-    let Some(proven) = posting(&call, &form).await? else { return home(&call) };
     let id = path.into_inner().1;
-    if call.visit.now.since(proven.authenticated_at) >= FRESH {
-        return anew(&call, &request, Intent::Show(id)).await;
-    }
+    let Some(proven) = posting(&call, &form, FRESH).await? else {
+        return match posting(&call, &form, Freshness::Any).await? {
+            Some(_) => anew(&call, &request, Intent::Show(id)).await,
+            None => home(&call),
+        };
+    };
     let whose = (proven.member.user.id, id);
     owner::act(&call.site.house, &call.realm, &call.visit, whose, Wish::Remove).await?;
     home(&call)
