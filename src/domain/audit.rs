@@ -186,6 +186,7 @@ pub enum Action {
     GrantRevoked,
     LogoutDelivered,
     LogoutUndelivered,
+    ClientSecretRejected,
     RegistrationPermitted,
     DeviceStarted,
     DeviceAllowed,

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tokio::sync::Notify;
 
+use super::client_secrets::Guessers;
 use super::realm::{Realm, Realms};
 use crate::clock::{Clock, Entropy};
 use crate::domain::audit::Event;
@@ -79,6 +80,7 @@ pub struct House {
     pub notices_wait: Arc<Notify>,
     /// Wakes the one that tells service providers.
     pub saml_notices_wait: Arc<Notify>,
+    pub(super) guessers: Guessers,
     realms: Realms,
 }
 
@@ -124,6 +126,7 @@ impl House {
             mail_waits: Arc::new(Notify::new()),
             notices_wait: Arc::new(Notify::new()),
             saml_notices_wait: Arc::new(Notify::new()),
+            guessers: Guessers::default(),
             realms: Realms::default(),
         })
     }

@@ -11,6 +11,7 @@ pub mod care;
 pub mod case;
 pub mod certificates;
 pub mod challenge;
+pub mod client_secrets;
 mod clock_doctor;
 pub mod consent;
 pub mod console;

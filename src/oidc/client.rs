@@ -15,7 +15,7 @@ use crate::domain::ids::TenantId;
 use crate::domain::oidc_client::{ClientAuthentication, OidcClient, SecretDigest};
 use crate::domain::secret::{ExposeSecret, SecretString};
 use crate::domain::timestamp::Timestamp;
-use crate::flow::federation;
+use crate::flow::{client_secrets, federation};
 use crate::http::Call;
 use crate::keys::derived::KeyedHash;
 use crate::keys::jose::{Audience, Jws, KeySet, NumericDate, present};
@@ -249,17 +249,24 @@ pub(super) fn client_of<'a>(call: &'a Call, client_id: &str) -> Option<(&'a Appl
     })
 }
 
-/// The application that asks, once it has proven that it is itself. An assertion counts once (RFC 7523, 3).
+/// The application that asks, once it has proven that it is itself. An assertion counts once (RFC 7523, 3), and an address that
+/// tries secrets must wait (RFC 6749, 2.3.1).
 ///
 /// # Errors
-/// `invalid_client`; `server_error`.
+/// `invalid_client`; `temporarily_unavailable`; `server_error`.
 pub(super) async fn authenticate<'a>(
     call: &'a Call,
     presented: &PresentedClient,
 ) -> Result<(&'a Application, &'a OidcClient), TokenError> {
     let unknown = TokenError::new(Code::InvalidClient, "no application is registered under this client_id");
     let (application, client) = client_of(call, &presented.client_id).ok_or(unknown)?;
-    let (house, tenant) = (&call.site.house, call.realm.tenant());
+    let (house, realm, visit) = (&call.site.house, &call.realm, &call.visit);
+    let tenant = realm.tenant();
+    if matches!(presented.proof, Proof::Secret { .. })
+        && let Some(seconds) = client_secrets::must_wait(house, realm, visit, application.id)
+    {
+        return Err(TokenError::wait(seconds));
+    }
     let base = call.site.urls.base(call.realm.code());
     // Many libraries address an assertion to the token endpoint, wherever they send it.
     let audiences = [base.clone(), format!("{base}/oidc/token"), format!("{}{}", call.site.urls.public(), call.path)];
@@ -269,7 +276,18 @@ pub(super) async fn authenticate<'a>(
         Proof::Assertion(assertion) => keys_for(call, client, assertion.expose_secret()).await,
         Proof::None | Proof::Secret { .. } => None,
     };
-    if let Some(Assertion { jti, until }) = check(presented, client, &keys.unwrap_or_default(), &measure)? {
+    let checked = check(presented, client, &keys.unwrap_or_default(), &measure);
+    // Not what comes by another way than the registered one: it is refused whatever it is.
+    if let (Err(_), Proof::Secret { method, secret }) = (&checked, &presented.proof)
+        && *method == client.authentication
+    {
+        let digest = secret_digest(secrets, tenant, &client.client_id, secret);
+        let counted = client_secrets::rejected(house, realm, visit, application, digest).await;
+        if let Some(seconds) = counted.map_err(failed)? {
+            return Err(TokenError::wait(seconds));
+        }
+    }
+    if let Some(Assertion { jti, until }) = checked? {
         let fields: [&[u8]; 4] = [b"assertion", &tenant.to_bytes(), client.client_id.as_bytes(), jti.as_bytes()];
         if !federation::first_use(house, tenant, &fields, until).await.map_err(failed)? {
             return Err(TokenError::new(Code::InvalidClient, "client_assertion: its jti was used before"));

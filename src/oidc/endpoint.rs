@@ -44,7 +44,7 @@ pub(super) fn json(status: StatusCode) -> HttpResponseBuilder {
 pub(super) fn refusal(call: &Call, request: &HttpRequest, error: &TokenError) -> HttpResponse {
     let path = &call.path;
     tracing::info!(correlation = %call.visit.correlation, path, %error, "an application's request is refused");
-    let status = StatusCode::from_u16(error.error.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
     let mut response = json(status);
     if status == StatusCode::UNAUTHORIZED && request.headers().contains_key(AUTHORIZATION) {
         response.insert_header((WWW_AUTHENTICATE, "Basic realm=\"token\""));
@@ -52,8 +52,8 @@ pub(super) fn refusal(call: &Call, request: &HttpRequest, error: &TokenError) ->
     if error.error == Code::UseDpopNonce {
         response.insert_header((dpop::NONCE, dpop::nonce(&call.site.house, call.realm.tenant(), call.visit.now)));
     }
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        response.insert_header((RETRY_AFTER, "5"));
+    if status == StatusCode::SERVICE_UNAVAILABLE || error.wait.is_some() {
+        response.insert_header((RETRY_AFTER, error.wait.unwrap_or(5).to_string()));
     }
     response.json(error)
 }

@@ -173,13 +173,29 @@ pub struct TokenError {
     pub error: TokenErrorCode,
     /// Which parameter and why, for the application's developer.
     pub error_description: Cow<'static, str>,
+    /// Set if the address has tried too often: after so many seconds it may try again.
+    #[serde(skip)]
+    pub wait: Option<u64>,
 }
 
 impl TokenError {
     /// An error with a sentence for the developer.
     #[must_use]
     pub fn new(error: TokenErrorCode, error_description: impl Into<Cow<'static, str>>) -> Self {
-        Self { error, error_description: error_description.into() }
+        Self { error, error_description: error_description.into(), wait: None }
+    }
+
+    /// The answer to an address that has tried too many secrets.
+    #[must_use]
+    pub fn wait(seconds: u64) -> Self {
+        let why = "too many wrong client secrets came from this address";
+        Self { wait: Some(seconds), ..Self::new(TokenErrorCode::TemporarilyUnavailable, why) }
+    }
+
+    /// The HTTP status that goes with it.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        if self.wait.is_some() { 429 } else { self.error.status() }
     }
 }
 
@@ -244,7 +260,7 @@ mod tests {
             serde_json::to_string(&error).expect("JSON"),
             r#"{"error":"invalid_client","error_description":"why"}"#
         );
-        assert_eq!(error.error.status(), 401);
+        assert_eq!((error.status(), TokenError::wait(7).status()), (401, 429));
         assert_eq!(TokenErrorCode::InvalidGrant.status(), 400);
         assert_eq!(BearerError::Missing.challenges(false).first().map(String::as_str), Some("Bearer"));
         assert!(BearerError::InvalidToken.challenges(false).concat().starts_with("Bearer error=\"invalid_token\""));

@@ -1,5 +1,7 @@
 //! Where the worth of a grant ends: in time, with what happens to its person, and at the border of its virtual server.
 
+use std::net::IpAddr;
+
 use serde_json::json;
 use vestibule::domain::ids::SigningKeyId;
 use vestibule::domain::signing_key::SignatureAlgorithm;
@@ -284,4 +286,52 @@ async fn even_our_own_failures_speak_the_protocol() {
     db.close().await;
     assert!(!answer(&linus.get(&app.url("openid", "&prompt=none")).await, "code").is_empty(), "nobody noticed");
     world.stop().await;
+}
+
+/// R-516, T-19 in spirit, RFC 6749 2.3.1: nobody finds a client secret by trying; one wrong secret is one mistake however often it
+/// comes, and who tries keeps nobody else from being right.
+#[actix_web::test]
+async fn client_secrets_are_not_found_by_trying() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        for name in ["app", "other"] {
+            world.apply(&application(name, SECRET)).await;
+        }
+        // The beginning of a window, so that none ends meanwhile.
+        world.advance(600 - u64::try_from(world.clock_now().seconds().rem_euclid(600)).unwrap());
+        let (second, _) = world.second().await;
+        let from =
+            |address: &str| reqwest::Client::builder().local_address(address.parse::<IpAddr>().ok()).build().unwrap();
+        let (here, there) = (from("127.0.0.1"), from("127.0.0.2"));
+        let ask = async |client: &reqwest::Client, at: &str, id: &str, secret: &str| {
+            let request = client.post(format!("{at}/t/acme/oidc/introspect"));
+            Told::of(request.basic_auth(id, Some(encoded(secret))).form(&[("token", "x")])).await
+        };
+        let right = "a secret of the application";
+        for _ in 0..30 {
+            assert_eq!(ask(&here, &world.url, "app", "an old secret").await.status, 401, "{on:?}");
+        }
+        assert_eq!(world.events("client_secret_rejected").await, 1, "{on:?}");
+        assert_eq!(ask(&here, &world.url, "app", right).await.status, 200, "{on:?}");
+        for number in 1..20 {
+            let wrong = ask(&here, &world.url, "app", &format!("wrong secret {number}")).await;
+            assert_eq!((wrong.status, wrong.error()), (401, "invalid_client"), "{on:?} {number}");
+        }
+        for secret in [right, "another wrong secret"] {
+            let told = ask(&here, &world.url, "app", secret).await;
+            assert_eq!((told.status, told.error()), (429, "temporarily_unavailable"), "{on:?} {secret}");
+            assert!((1..=600).contains(&told.header("retry-after").parse::<i64>().unwrap()), "{on:?}");
+        }
+        // The other instance hears of it by the first wrong secret.
+        assert_eq!(ask(&here, &second, "app", "a wrong secret there").await.status, 429, "{on:?}");
+        assert_eq!(ask(&here, &second, "app", right).await.status, 429, "{on:?}");
+        assert_eq!(ask(&there, &world.url, "app", right).await.status, 200, "{on:?}: another address");
+        assert_eq!(ask(&here, &world.url, "other", right).await.status, 200, "{on:?}: another application");
+        assert_eq!(world.events("client_secret_rejected").await, 20, "{on:?}: and no more");
+        let alerts = "SELECT COUNT(*) AS n FROM alert WHERE kind = 'attack_suspected' AND application = 'app'";
+        assert_eq!(world.number(alerts).await, 1, "{on:?}");
+        world.advance(600);
+        assert_eq!(ask(&here, &world.url, "app", right).await.status, 200, "{on:?}");
+        world.stop().await;
+    }
 }
