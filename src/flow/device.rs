@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
+use super::federation::{self, Proven, Receipt};
 use super::house::{text, window_start};
-use super::{Error, House, Realm, Result, Visit};
+use super::{Browser, Error, House, Realm, Result, Visit};
 use crate::domain::audit::{Action, Actor, Event};
-use crate::domain::ids::{ApplicationId, GrantId, TenantId, UserId};
+use crate::domain::ids::{ApplicationId, GrantId, LoginId, TenantId};
+use crate::domain::login::origin::Origin;
 use crate::domain::secret::{ExposeSecret as _, SecretString};
 use crate::domain::timestamp::Timestamp;
 use crate::storage::devices::{self, Device, State};
@@ -23,6 +25,8 @@ const LENGTH: usize = 8;
 /// Wrong codes from one address in ten minutes.
 const MOST_WRONG: i64 = 20;
 const WINDOW: i64 = 600;
+/// Why a word on a device is not kept.
+const TOO_LATE: &str = "somebody has said something before, or the time is over";
 
 /// What a device is told.
 #[derive(Debug)]
@@ -143,31 +147,44 @@ pub async fn waiting(house: &House, realm: &Realm, hash: &str, now: Timestamp) -
     Ok(found.await?.filter(|device| device.state == State::Waiting && now < device.expires_at))
 }
 
-/// Writes down what the person says, once. Says `false` if it was said before, or the time is over.
+/// Writes down what the person says, once, and in the same breath gives out what is granted by a yes, and ends the login in
+/// which it was said. Says `false` if it was said before, the time is over, or the login is not enough any more; then nothing
+/// was written.
 ///
 /// # Errors
-/// If the database fails.
+/// [`Error::NotThisBrowser`] if the login is another browser's; if the database fails.
 pub async fn decide(
     house: &House,
     realm: &Realm,
     visit: &Visit,
-    user: UserId,
-    device: &Device,
-    allowed: bool,
+    (browser, login): (&Browser, LoginId),
+    (device, allowed): (&Device, bool),
+    receipt: impl Fn(&Proven, &str) -> Receipt,
 ) -> Result<bool> {
     let tenant = realm.tenant();
     let (state, action) =
         if allowed { (State::Allowed, Action::DeviceAllowed) } else { (State::Denied, Action::DeviceDenied) };
+    let from = (browser, Origin::Oidc, login);
     let decided = house.db.write(async |connection| {
-        let done = devices::decide(connection, tenant, &device.device_hash, state, visit.now).await?;
-        if done {
-            let event = Event::new(visit.now, tenant, Actor::User(user), action).on("application", device.application);
-            let detail = serde_json::json!({ "device_address": device.address });
-            house.record(connection, event.from_address(visit.address).with(detail)).await?;
+        let (proven, _) = match federation::answer(connection, house, realm, visit, from, &receipt).await? {
+            Ok(answered) => answered,
+            Err(error) => return Ok(Err(error)),
+        };
+        // Who is later than somebody else gives nothing out, and undoes what was written a moment ago.
+        if !devices::decide(connection, tenant, &device.device_hash, state, visit.now).await? {
+            return Err(storage::Error::Unsupported(TOO_LATE));
         }
-        Ok(done)
+        let user = Actor::User(proven.member.user.id);
+        let event = Event::new(visit.now, tenant, user, action).on("application", device.application);
+        let detail = serde_json::json!({ "device_address": device.address });
+        house.record(connection, event.from_address(visit.address).with(detail)).await?;
+        Ok(Ok(()))
     });
-    Ok(decided.await?)
+    match decided.await {
+        Err(storage::Error::Unsupported(TOO_LATE)) => Ok(false),
+        Ok(Err(Error::WrongMoment)) => Ok(false),
+        decided => decided?.map(|()| true),
+    }
 }
 
 /// What a device is told when it asks.
@@ -177,8 +194,13 @@ pub enum Polled {
     Pending,
     /// It asks too often, and must wait longer from now on.
     TooOften,
-    /// Somebody said yes; this is the grant.
-    Allowed(GrantId),
+    /// Somebody said yes.
+    Allowed {
+        /// The grant.
+        grant: GrantId,
+        /// Until when a person could have come.
+        until: Timestamp,
+    },
     /// Somebody said no.
     Denied,
     /// Nobody came in time.
@@ -204,7 +226,7 @@ pub async fn poll(
             return Ok(Polled::Unknown);
         };
         match device.state {
-            State::Allowed => return Ok(Polled::Allowed(device.grant)),
+            State::Allowed => return Ok(Polled::Allowed { grant: device.grant, until: device.expires_at }),
             State::Denied => return Ok(Polled::Denied),
             State::Waiting if visit.now >= device.expires_at => return Ok(Polled::Expired),
             State::Waiting => {}

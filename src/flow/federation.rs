@@ -277,31 +277,43 @@ pub async fn from_login(
     (origin, id): (Origin, LoginId),
     receipt: impl Fn(&Proven, &str) -> Receipt,
 ) -> Result<(Proven, String)> {
-    let answered = house.db.write_soon(async |connection| {
-        let tenant = realm.tenant();
-        let Some(case) = hold(connection, house, realm, visit, browser, id).await? else {
-            return Ok(Err(Error::NotThisBrowser));
-        };
-        if case.login().origin != origin {
-            return Ok(Err(Error::NotThisBrowser));
-        }
-        let (Step::Granted, Stage::Granted { session }) = (case.step, case.login().stage) else {
-            return Ok(Err(Error::WrongMoment));
-        };
-        let Some(proven) = proven_again(connection, realm, visit, &case, session).await? else {
-            return Ok(Err(Error::WrongMoment));
-        };
-        if !logins::answer(connection, tenant, id).await? {
-            return Ok(Err(Error::WrongMoment));
-        }
-        let receipt = receipt(&proven, &case.login().request);
-        let (result, reason) = outcome(&receipt, &case.decision);
-        let mut writes = stored(house, realm, visit, &proven, receipt, case.login().correlation);
-        writes.push(access(house, realm, visit, &case, result, reason));
-        statement::run_all(connection, writes).await?;
-        Ok(Ok((proven, case.login().request.clone())))
-    });
+    let answered = house
+        .db
+        .write_soon(async |connection| answer(connection, house, realm, visit, (browser, origin, id), &receipt).await);
     answered.await?
+}
+
+/// As [`from_login`], in a transaction that does more.
+pub(super) async fn answer(
+    connection: &mut Connection,
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    (browser, origin, id): (&Browser, Origin, LoginId),
+    receipt: &impl Fn(&Proven, &str) -> Receipt,
+) -> storage::Result<Result<(Proven, String)>> {
+    let tenant = realm.tenant();
+    let Some(case) = hold(connection, house, realm, visit, browser, id).await? else {
+        return Ok(Err(Error::NotThisBrowser));
+    };
+    if case.login().origin != origin {
+        return Ok(Err(Error::NotThisBrowser));
+    }
+    let (Step::Granted, Stage::Granted { session }) = (case.step, case.login().stage) else {
+        return Ok(Err(Error::WrongMoment));
+    };
+    let Some(proven) = proven_again(connection, realm, visit, &case, session).await? else {
+        return Ok(Err(Error::WrongMoment));
+    };
+    if !logins::answer(connection, tenant, id).await? {
+        return Ok(Err(Error::WrongMoment));
+    }
+    let receipt = receipt(&proven, &case.login().request);
+    let (result, reason) = outcome(&receipt, &case.decision);
+    let mut writes = stored(house, realm, visit, &proven, receipt, case.login().correlation);
+    writes.push(access(house, realm, visit, &case, result, reason));
+    statement::run_all(connection, writes).await?;
+    Ok(Ok((proven, case.login().request.clone())))
 }
 
 /// What was proven, computed from the evidence of the login and the session it was granted with (INV-1).
@@ -491,10 +503,22 @@ pub async fn redeem(
     // Refresh tokens live for months and would be missed; a code alone is fetched again.
     let redeemed = if family.is_some() { house.db.write(work).await? } else { house.db.write_soon(work).await? };
     if !redeemed {
-        // On the disk before the answer: a thief's tokens do not come back with the electricity.
-        take_back(house, tenant, visit, grant.id, "code used twice").await?;
+        // On the disk before the answer: a thief's tokens do not come back with the electricity. A code that came too late
+        // was no theft: nothing was issued for it.
+        let taken_back = house.db.write(async |connection| {
+            if grants::revoke_redeemed(connection, tenant, grant.id, visit.now).await? {
+                house.record(connection, revoked(tenant, visit, grant.id, "code used twice")).await?;
+            }
+            Ok(())
+        });
+        taken_back.await?;
     }
     Ok(redeemed)
+}
+
+fn revoked(tenant: TenantId, visit: &Visit, grant: GrantId, reason: &str) -> Event {
+    let event = Event::new(visit.now, tenant, Actor::Stranger, Action::GrantRevoked).on("grant", grant);
+    event.from_address(visit.address).with(serde_json::json!({ "reason": reason }))
 }
 
 /// Takes a grant back because its application gives it up (RFC 7009).
@@ -502,20 +526,13 @@ pub async fn redeem(
 /// # Errors
 /// If the database fails.
 pub async fn give_up(house: &House, tenant: TenantId, visit: &Visit, grant: GrantId) -> Result<()> {
-    take_back(house, tenant, visit, grant, "revoked by the application").await
-}
-
-/// Takes back everything that was issued for a grant.
-async fn take_back(house: &House, tenant: TenantId, visit: &Visit, grant: GrantId, reason: &str) -> Result<()> {
-    let revoked = house.db.write(async |connection| {
+    let given_up = house.db.write(async |connection| {
         if grants::revoke(connection, tenant, grant, visit.now).await? {
-            let event = Event::new(visit.now, tenant, Actor::Stranger, Action::GrantRevoked).on("grant", grant);
-            let detail = serde_json::json!({ "reason": reason });
-            house.record(connection, event.from_address(visit.address).with(detail)).await?;
+            house.record(connection, revoked(tenant, visit, grant, "revoked by the application")).await?;
         }
         Ok(())
     });
-    Ok(revoked.await?)
+    Ok(given_up.await?)
 }
 
 /// Uses up an identifier that counts once, such as the `jti` of an assertion. Says `false` if it was used before.

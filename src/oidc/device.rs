@@ -14,7 +14,7 @@ use super::client::authenticate;
 use super::code::{self, Details};
 use super::endpoint::{broken, failed, invalid, json, one, read, refusal};
 use super::error::{TokenError, TokenErrorCode as Code};
-use super::respond::{answered, application_of};
+use super::respond::application_of;
 use super::{access_token, consent, request};
 use crate::domain::ids::LoginId;
 use crate::domain::login::origin::Origin;
@@ -242,18 +242,11 @@ pub(super) async fn confirm(mut call: Call, path: web::Path<(String, LoginId)>, 
     if allowed && form.text("mine") != "yes" {
         return confirm_page(&call, &case, &device, Some("device-mine-missing"));
     }
-    // The word is written down first: it decides a race, and whoever loses it gives nothing out.
-    if !device::decide(house, realm, &call.visit, user, &device, allowed).await? {
-        return done_page(&call, id, false);
-    }
     let asked: Asked = serde_json::from_str(&device.request).map_err(|error| Fault::Internal(error.to_string()))?;
-    if allowed {
-        // So that it stands in the portal and can be taken back there, as the page has said.
-        let words = asked.wanted(&call).words();
-        flow::consent::give(house, realm, &call.visit, user, application.id, &words).await?;
-    }
     let grant = device.grant;
-    let receipt = |proven: &Proven| {
+    // Whoever says yes in the last second has said it in time: the device gets a minute to hear of it.
+    let expires_at = device.expires_at.max(call.visit.now.plus(code::LIFETIME));
+    let receipt = |proven: &Proven, _: &str| {
         if !allowed {
             return Receipt::Nothing;
         }
@@ -262,11 +255,16 @@ pub(super) async fn confirm(mut call: Call, path: web::Path<(String, LoginId)>, 
             id: grant,
             hash: hash.clone(),
             details: serde_json::to_string(&details).unwrap_or_default(),
-            expires_at: device.expires_at,
-            ends_at: device.expires_at.plus(access_token::LIFETIME),
+            expires_at,
+            ends_at: expires_at.plus(access_token::LIFETIME),
         }
     };
-    let given = answered(&call, id, receipt).await?;
+    let given = device::decide(house, realm, &call.visit, (&call.browser, id), (&device, allowed), receipt).await?;
+    if allowed && given {
+        // So that it stands in the portal and can be taken back there, as the page has said.
+        let words = asked.wanted(&call).words();
+        flow::consent::give(house, realm, &call.visit, user, application.id, &words).await?;
+    }
     done_page(&call, id, allowed && given)
 }
 

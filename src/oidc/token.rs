@@ -134,8 +134,9 @@ impl Asking<'_> {
         let (house, tenant) = (&self.call.site.house, self.call.realm.tenant());
         let hash = device::device_hash(house, tenant, code);
         let polled = device::poll(house, tenant, &self.call.visit, self.application.id, &hash).await.map_err(failed)?;
-        let id = match polled {
-            Polled::Allowed(grant) => grant,
+        let expired = || TokenError::new(Code::ExpiredToken, "nobody came in time: begin again");
+        let (id, until) = match polled {
+            Polled::Allowed { grant, until } => (grant, until),
             Polled::Unknown => return Err(invalid_grant("the device_code is unknown")),
             Polled::Pending => {
                 return Err(TokenError::new(Code::AuthorizationPending, "nobody has typed the code yet"));
@@ -144,12 +145,20 @@ impl Asking<'_> {
                 return Err(TokenError::new(Code::SlowDown, "ask less often: five seconds more from now on"));
             }
             Polled::Denied => return Err(TokenError::new(Code::AccessDenied, "the person did not let the device in")),
-            Polled::Expired => return Err(TokenError::new(Code::ExpiredToken, "nobody came in time: begin again")),
+            Polled::Expired => return Err(expired()),
         };
         let found = house.db.read(async |connection| grants::with_code(tenant, id, &hash).ask(connection).await);
         let found = found.await.map_err(failed)?.filter(|found| found.grant.application == self.application.id);
-        // The person's yes is written down a moment before what is granted by it.
-        let standing = found.ok_or(TokenError::new(Code::AuthorizationPending, "a moment more"))?;
+        let now = self.call.visit.now;
+        let standing = match found {
+            Some(standing) if standing.grant.redeemed_at.is_none() && now >= standing.grant.expires_at => {
+                return Err(TokenError::new(Code::ExpiredToken, "the device came too late: begin again"));
+            }
+            Some(standing) => standing,
+            // An instance that has not been renewed yet writes the person's yes a moment before what is granted by it.
+            None if now < until => return Err(TokenError::new(Code::AuthorizationPending, "a moment more")),
+            None => return Err(expired()),
+        };
         let details = details(&standing)?;
         self.give(&standing, &details).await
     }

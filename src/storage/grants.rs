@@ -243,6 +243,20 @@ pub async fn revoke(connection: &mut Connection, tenant: TenantId, id: GrantId, 
     Ok(revoked.bind(now.micros()).shown(tenant).shown(id).run(connection).await? == 1)
 }
 
+/// Takes a grant back whose code was redeemed. Says whether it was good before.
+pub async fn revoke_redeemed(
+    connection: &mut Connection,
+    tenant: TenantId,
+    id: GrantId,
+    now: Timestamp,
+) -> Result<bool> {
+    let revoked = Statement::new(
+        "UPDATE oidc_grant SET revoked_at = ? WHERE tenant_id = ? AND id = ? AND revoked_at IS NULL \
+         AND redeemed_at IS NOT NULL",
+    );
+    Ok(revoked.bind(now.micros()).shown(tenant).shown(id).run(connection).await? == 1)
+}
+
 /// Takes back everything that was granted by a person.
 pub async fn revoke_all_of(connection: &mut Connection, tenant: TenantId, user: UserId, now: Timestamp) -> Result<u64> {
     let revoked = Statement::new(

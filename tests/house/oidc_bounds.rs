@@ -13,7 +13,7 @@ use crate::relying_party::{CALLBACK, Rp, SECRET, Told, answer, application, code
 use crate::visitor::Visitor;
 use crate::world::{ACME, BOTH, On, World};
 
-/// a code lives for sixty seconds.
+/// a code lives for sixty seconds; that one came too late is not written down as theft.
 #[actix_web::test]
 async fn a_code_lives_for_a_minute() {
     for on in BOTH {
@@ -27,6 +27,7 @@ async fn a_code_lives_for_a_minute() {
             assert_eq!(told.status == 200, good, "{on:?} {seconds}: {}", told.text);
             assert!(good || told.error() == "invalid_grant", "{on:?}: {}", told.text);
         }
+        assert_eq!(world.events("grant_revoked").await, 0, "{on:?}");
         world.stop().await;
     }
 }

@@ -208,3 +208,58 @@ async fn a_device_that_is_not_let_in_gets_nothing() {
         world.stop().await;
     }
 }
+
+/// RFC 8628, 3.5: who says yes in the last seconds has said it in time, and the device has a minute to hear of it; a grant that
+/// nobody fetched has expired, and that is nobody's theft.
+#[actix_web::test]
+async fn a_yes_in_the_last_seconds_counts() {
+    for on in BOTH {
+        let world = with_device(on).await;
+        let tv = Rp::new(&world, "tv");
+        let mut linus = linus(&world).await;
+        let (heard, missed) = (begin(&tv).await, begin(&tv).await);
+        world.advance(590);
+        for told in [&heard, &missed] {
+            let page = linus.get(&told.text("verification_uri")).await;
+            let page = linus.press(&page, "continue", &[("code", &told.text("user_code"))]).await;
+            let done = linus.press(&page, "allow", &[("mine", "yes")]).await;
+            assert_eq!(done.title(), "The device is connected", "{on:?}: {}", done.body);
+        }
+        world.advance(15);
+        assert_eq!(poll(&tv, &heard).await.status, 200, "{on:?}: after the end of the ten minutes");
+        world.advance(46);
+        assert_eq!(poll(&tv, &missed).await.error(), "expired_token", "{on:?}");
+        assert_eq!(world.events("grant_revoked").await, 0, "{on:?}: nothing was stolen");
+        // A grant that is gone is not waited for.
+        world.execute("DELETE FROM oidc_grant WHERE redeemed_at IS NULL AND application_id <> ?", "").await;
+        assert_eq!(poll(&tv, &missed).await.error(), "expired_token", "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// RFC 8628, 3.3: the word on a device and what is granted by it are one; without the grant the device still waits.
+#[actix_web::test]
+async fn a_yes_that_gives_nothing_is_not_written_down() {
+    for on in BOTH {
+        let world = with_device(on).await;
+        let tv = Rp::new(&world, "tv");
+        let mut linus = linus(&world).await;
+        let told = begin(&tv).await;
+        let page = linus.get(&told.text("verification_uri")).await;
+        let page = linus.press(&page, "continue", &[("code", &told.text("user_code"))]).await;
+        // The same grant exists already: the second half of the work fails.
+        let grant = world.text("SELECT grant_id AS t FROM oidc_device").await;
+        let taken = "INSERT INTO oidc_grant (tenant_id, id, code_hash, application_id, user_id, session_id, details, created_at, \
+                     expires_at, ends_at) SELECT tenant_id, ?, 'x', application_id, 'x', 'x', '{}', 0, 0, 0 FROM oidc_device";
+        world.execute(taken, &grant).await;
+        let failed = linus.press(&page, "allow", &[("mine", "yes")]).await;
+        assert_eq!(failed.status, 500, "{on:?}: {}", failed.body);
+        assert_eq!(world.text("SELECT state AS t FROM oidc_device").await, "waiting", "{on:?}");
+        assert_eq!(world.events("device_allowed").await, 0, "{on:?}");
+        world.execute("DELETE FROM oidc_grant WHERE id = ?", &grant).await;
+        let done = linus.press(&page, "allow", &[("mine", "yes")]).await;
+        assert_eq!(done.title(), "The device is connected", "{on:?}: {}", done.body);
+        assert_eq!(poll(&tv, &told).await.status, 200, "{on:?}");
+        world.stop().await;
+    }
+}
