@@ -36,6 +36,31 @@ pub fn answers(template: &TokenTemplate) -> bool {
     template.mode == Mode::ChallengeResponse
 }
 
+/// By which ways an authenticator that exists is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ways {
+    /// By a passcode.
+    pub passcode: bool,
+    /// By the response to a challenge.
+    pub challenge: bool,
+}
+
+/// By which ways the person of `case` shows an authenticator. Before anything is proven somebody's own would tell a stranger
+/// that there is such an account: then the virtual server's template says it, for everybody. Only whoever has nothing
+/// but authenticators that answer challenges, where the template makes none such, sees the challenge all the same: there is
+/// no other way in.
+#[must_use]
+pub fn ways(realm: &Realm, case: &Case) -> Ways {
+    let active = || case.tokens.iter().filter(|token| token.state == State::Active);
+    let challenge = active().any(|token| answers(&token.template));
+    let passcode = active().any(|token| !answers(&token.template));
+    if case.evidence.of_anybody() {
+        return Ways { passcode, challenge };
+    }
+    let usual = answers(&realm.config.settings.token_templates.app);
+    Ways { passcode: usual || passcode || !challenge, challenge: usual || !passcode && challenge }
+}
+
 /// A challenge of `asked` wishes for another one, made at `now`.
 pub(super) fn fresh(entropy: &Entropy, asked: i64, now: Timestamp) -> Challenge {
     let number = entropy.below(100_000_000);
@@ -85,9 +110,7 @@ pub(super) fn is_response(secret: &SecretBytes, template: &TokenTemplate, challe
 /// Whether a response is asked for at the step of `case`, of an authenticator that exists or of a new one.
 async fn is_asked(connection: &mut Connection, realm: &Realm, case: &Case) -> storage::Result<bool> {
     match (case.step, &case.enrollment) {
-        (Step::Passcode, _) => {
-            Ok(case.tokens.iter().any(|token| token.state == State::Active && answers(&token.template)))
-        }
+        (Step::Passcode, _) => Ok(ways(realm, case).challenge),
         (Step::FirstPasscode(_), Some(enrollment)) => {
             let ready = enrollments::ready(connection, realm.tenant(), enrollment.id).await?;
             Ok(ready.is_some_and(|ready| answers(&ready.template)))

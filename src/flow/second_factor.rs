@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::case::Case;
-use super::challenge::answers;
+use super::challenge::{Ways, answers, ways};
 use super::lifecycle::{self as lifecycle_of, By, Ending};
 use super::login::{event, hold, one_by_one, stepped_up};
 use super::server_pin::{self, Checked, Initial, Pin, Typed, has_pin};
@@ -73,7 +73,8 @@ pub async fn submit(
     } else {
         let shows = |token: &&Token| token.state == State::Active && !answers(&token.template);
         let active = case.tokens.iter().filter(shows);
-        if typed.lacks_pin(active.map(|token| &token.template)) {
+        // Before anything is proven a hint would tell that there is such an account.
+        if case.evidence.of_anybody() && typed.lacks_pin(active.map(|token| &token.template)) {
             return Ok(Posted::complaint(Complaint::PinMissing));
         }
         let pin = server_pin::check(house, realm, visit, &case, typed).await?;
@@ -184,12 +185,12 @@ async fn passcode(
         }
         let active = case.tokens.iter().filter(|token| token.state == State::Active);
         let active: Vec<&Token> = active.filter(|token| !answers(&token.template)).collect();
-        let others = |token: &Token| token.state == State::Active && answers(&token.template);
-        if active.is_empty() && case.tokens.iter().any(others) {
+        if ways(realm, &case) == (Ways { passcode: false, challenge: true }) {
             // All of them answer challenges; the desk shows one.
             return Ok(Err(Error::WrongMoment));
         }
-        if let Some(complaint) = wrong_length(typed, active.iter().map(|token| &token.template)) {
+        let hint = wrong_length(typed, active.iter().map(|token| &token.template));
+        if let Some(complaint) = hint.filter(|_| case.evidence.of_anybody()) {
             return Ok(Ok(Posted::complaint(complaint)));
         }
         let (token, verdict) = match best(house, realm, visit, &case, &active, typed) {

@@ -174,6 +174,71 @@ async fn passcode_or_challenge_whichever_is_at_hand() {
     world.stop().await;
 }
 
+/// where a passcode is asked for first, the page and its answers are the same for a name with an account and
+/// for one without: nothing is proven yet, so nothing is said about authenticators, and everything counts.
+#[actix_web::test]
+async fn a_passcode_asked_for_first_tells_nothing_about_anybody() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let first = "[tenant.global_policy]\nrequire = [\"otp\"]\n[tenant.lockout]\nthreshold = 0\n";
+        let challenges = format!("{first}[tenant.token_template.app]\nmode = \"challenge_response\"\n");
+        let (one, two) = (token(BASE32, "name = \"Ada's iPhone\""), token(OTHER32, "name = \"Hex\"\ndigits = 8"));
+        let answers = token(OTHER32, "mode = \"challenge_response\"");
+        let said = |seen: &Seen, name: &str| {
+            let own = |part: &&str| !part.contains(name) && !part.contains("csrf") && !part.contains("nonce");
+            let kept: Vec<_> = seen.body.lines().filter(own).filter(|part| !part.contains("/login/")).collect();
+            (seen.status, seen.title(), seen.complaint(), kept.join("\n"))
+        };
+        for (settings, name, tokens) in [
+            (first, "grace", vec![one.as_str()]),
+            (first, "margaret", vec![one.as_str(), two.as_str()]),
+            (&challenges, "joan", vec![one.as_str(), answers.as_str()]),
+            (&challenges, "kathleen", vec![answers.as_str()]),
+        ] {
+            person(&world, name, settings, &tokens).await;
+            let mut shown = Vec::new();
+            for who in [name, "nobody-at-all"] {
+                let mut visitor = Visitor::new(&world.url);
+                let page = visitor.get(&authorize(&world, "")).await;
+                let page = visitor.press(&page, "continue", &[("username", who)]).await;
+                assert_eq!(page.title(), "Enter your passcode", "{on:?} {who}: {}", page.body);
+                let short = visitor.press(&page, "continue", &[("code", "1")]).await;
+                assert!(short.complaint().contains("was not accepted"), "{on:?} {who}: {}", short.body);
+                world.advance(120);
+                let asked = visitor.get(&format!("{}?with=challenge", page.url)).await;
+                let challenge = asked.find("#challenge").unwrap_or_default();
+                let answered = if challenge.is_empty() {
+                    asked.clone()
+                } else {
+                    visitor.press(&asked, "continue", &[("response", "1")]).await
+                };
+                let other = answered.find("#challenge").unwrap_or_default();
+                let masked = |seen: &Seen| {
+                    let mut said = said(seen, who);
+                    for digits in [&challenge, &other].into_iter().filter(|digits| !digits.is_empty()) {
+                        said.3 = said.3.replace(digits.as_str(), "");
+                    }
+                    said
+                };
+                shown.push([masked(&page), masked(&short), masked(&asked), masked(&answered)]);
+                world.advance(120);
+            }
+            assert_eq!(shown[0], shown[1], "{on:?} {name}: R-093");
+            assert!(shown[0].iter().all(|page| !page.3.contains("iPhone")), "{on:?} {name}");
+        }
+        let rejected = world.events("passcode_rejected").await;
+        assert_eq!(rejected, 4 * 2 + 2 * 2, "{on:?}: each was an attempt");
+        // Whoever has only what answers challenges gets in.
+        let mut kathleen = Visitor::new(&world.url);
+        let page = kathleen.get(&authorize(&world, "")).await;
+        let page = kathleen.press(&page, "continue", &[("username", "kathleen")]).await;
+        let page = kathleen.get(&format!("{}?with=challenge", page.url)).await;
+        let seen = kathleen.press(&page, "continue", &[("response", &response(OTHER32, &challenge_on(&page)))]).await;
+        assert!(!code_of(&seen).0.is_empty(), "{on:?}: {}", seen.body);
+        world.stop().await;
+    }
+}
+
 /// from the login to a connected authenticator that answers challenges, with the reference app.
 #[actix_web::test]
 async fn an_authenticator_that_answers_challenges_is_enrolled() {

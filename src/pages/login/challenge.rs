@@ -8,7 +8,7 @@ use crate::domain::ids::LoginId;
 use crate::domain::login::complaint::Complaint;
 use crate::domain::login::step::Step;
 use crate::flow::case::Case;
-use crate::flow::challenge::{self, MOST_ASKED, answers};
+use crate::flow::challenge::{self, MOST_ASKED, answers, ways};
 use crate::flow::{self, Posted};
 use crate::http::page::Frame;
 use crate::http::{Answer, Call, Fault, Form, page};
@@ -39,7 +39,9 @@ pub async fn page(call: &Call, case: &Case, complaint: Option<Complaint>) -> Res
     // An operator may have stopped the authenticator in this very moment.
     let Some(shown) = shown else { return Ok(view::to_desk(call, id)) };
     let first = matches!(case.step, Step::FirstPasscode(_));
-    let active = || case.tokens.iter().filter(|token| token.state == State::Active);
+    // Before anything is proven nobody's authenticator is named.
+    let told = first || case.evidence.of_anybody();
+    let active = || case.tokens.iter().filter(|token| told && token.state == State::Active);
     let mut answering = active().filter(|token| answers(&token.template));
     let name = match (answering.next(), answering.next()) {
         (Some(only), None) => only.name.clone(),
@@ -54,7 +56,7 @@ pub async fn page(call: &Call, case: &Case, complaint: Option<Complaint>) -> Res
         name,
         first,
         may_renew: shown.asked < MOST_ASKED,
-        or_passcode: active().any(|token| !answers(&token.template)),
+        or_passcode: ways(&call.realm, case).passcode,
     })
 }
 

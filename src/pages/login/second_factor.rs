@@ -12,7 +12,7 @@ use crate::domain::login::complaint::Complaint;
 use crate::domain::policy::platform::Platform;
 use crate::domain::secret::ExposeSecret as _;
 use crate::flow::case::Case;
-use crate::flow::challenge::answers;
+use crate::flow::challenge::{Ways, answers, ways};
 use crate::flow::second_factor::{self, Entered};
 use crate::flow::server_pin;
 use crate::http::page::Frame;
@@ -110,15 +110,19 @@ pub async fn page(
     if challenged(call, case, first.is_some()).await? {
         return challenge::page(call, case, complaint).await;
     }
-    let or_challenge = case.tokens.iter().any(|token| token.state == State::Active && answers(&token.template));
-    let mut active = case.tokens.iter().filter(|token| token.state == State::Active && !answers(&token.template));
+    let or_challenge = ways(&call.realm, case).challenge;
+    // Before anything is proven the page is everybody's: whose authenticators there are tells that there is somebody.
+    let told = first.is_some() || case.evidence.of_anybody();
+    let owned = || case.tokens.iter().filter(|_| told);
+    let mut active = owned().filter(|token| token.state == State::Active && !answers(&token.template));
     // With several authenticators any of them will do, and none is named.
     let name = match (active.next(), active.next()) {
         (Some(only), None) => only.name.clone(),
         _ => String::new(),
     };
-    let owned = case.tokens.iter().filter(|token| token.state.counts());
-    let mut several: Vec<_> = owned.map(|token| (token.name.clone(), format!("token-{}", token.state.id()))).collect();
+    let counting = owned().filter(|token| token.state.counts());
+    let mut several: Vec<_> =
+        counting.map(|token| (token.name.clone(), format!("token-{}", token.state.id()))).collect();
     if several.len() < 2 || first.is_some() {
         several.clear();
     }
@@ -126,7 +130,9 @@ pub async fn page(
     let pin = if first.is_some() { Beside::of_enrollment(call, case).await? } else { Beside::of_login(call, case) };
     let login = Login::of(call, case, title, step, complaint);
     let recover = first.is_none() && recovery::is_open(call, case).await?;
-    let digits = case.tokens.iter().all(|token| token.template.alphabet.is_decimal());
+    let templates = &call.realm.config.settings.token_templates;
+    let usual = [&templates.app, &templates.oath_app].into_iter().all(|template| template.alphabet.is_decimal());
+    let digits = (told || usual) && owned().all(|token| token.template.alphabet.is_decimal());
     let nonce = call.site.house.entropy.id::<of::Login>().to_string();
     page::page(&Page {
         frame: login.frame.clone(),
@@ -145,8 +151,7 @@ pub async fn page(
 /// Whether only a response to a challenge will do: of the new authenticator, or of all that there are.
 async fn challenged(call: &Call, case: &Case, first: bool) -> Result<bool, Fault> {
     let Some(enrollment) = case.enrollment.as_ref().filter(|_| first) else {
-        let mut active = case.tokens.iter().filter(|token| token.state == State::Active).peekable();
-        return Ok(!first && active.peek().is_some() && active.all(|token| answers(&token.template)));
+        return Ok(!first && ways(&call.realm, case) == (Ways { passcode: false, challenge: true }));
     };
     let tenant = call.realm.tenant();
     let read = call.site.house.db.read(async |connection| enrollments::ready(connection, tenant, enrollment.id).await);
