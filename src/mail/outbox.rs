@@ -16,7 +16,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::i18n::{Language, Texts};
 use crate::keys::sealing::{Place, Sealer};
 use crate::storage::outbox::{self, Leased};
-use crate::storage::{self, Db, messages, rollout_attempts};
+use crate::storage::{self, Db, email_codes, messages, rollout_attempts};
 use crate::urls::Urls;
 
 /// How long a mail is leased: longer than the mail server may take.
@@ -120,6 +120,7 @@ impl Worker {
                 let give_up = async |connection: &mut storage::Connection| {
                     let given_up = outbox::failed(connection, tenant, id, owner, &reason).await?;
                     if given_up && mail.kind == "verification_code" {
+                        email_codes::unsent(connection, tenant, id).await?;
                         rollout_attempts::mail_refused(connection, tenant, id, now).await?;
                     }
                     Ok(given_up)

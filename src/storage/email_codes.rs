@@ -6,7 +6,7 @@ use super::row::Row;
 use super::statement::Statement;
 use super::{Connection, Result};
 use crate::domain::email_code::Sent;
-use crate::domain::ids::{EmailCodeId, LoginId, TenantId, UserId};
+use crate::domain::ids::{EmailCodeId, LoginId, MailId, TenantId, UserId};
 use crate::domain::timestamp::Timestamp;
 
 /// A mailed code.
@@ -110,6 +110,25 @@ pub async fn redeem(connection: &mut Connection, tenant: TenantId, id: EmailCode
     Ok(done == 1)
 }
 
+/// The code of a mail that was given up has reached nobody: it is void, and counts for no limit (part B5, R-141). The letter
+/// was put in at the moment at which its code was made.
+pub async fn unsent(connection: &mut Connection, tenant: TenantId, mail: MailId) -> Result<()> {
+    let row = Statement::new("SELECT login_id, created_at FROM outbox WHERE tenant_id = ? AND id = ?");
+    let Some(row) = row.shown(tenant).shown(mail).first(&mut *connection).await? else { return Ok(()) };
+    let row = Row::of("outbox", row);
+    let Some(login) = row.parsed_or_none::<LoginId>("login_id")? else { return Ok(()) };
+    Statement::new(
+        "UPDATE email_code SET state = 'unsent' WHERE tenant_id = ? AND login_id = ? AND created_at = ? \
+         AND state IN ('pending', 'void')",
+    )
+    .shown(tenant)
+    .shown(login)
+    .bind(row.time("created_at")?.micros())
+    .run(connection)
+    .await?;
+    Ok(())
+}
+
 /// How many mails went out, in this login and to this person.
 pub async fn sent(
     connection: &mut Connection,
@@ -122,7 +141,8 @@ pub async fn sent(
     let hour = now.minus(Duration::from_secs(60 * 60));
     // A login lives at most eight hours, so the mails of a day hold all mails of the login.
     let rows = Statement::new(
-        "SELECT id, login_id, created_at FROM email_code WHERE tenant_id = ? AND user_id = ? AND created_at > ?",
+        "SELECT id, login_id, created_at FROM email_code WHERE tenant_id = ? AND user_id = ? AND created_at > ? \
+         AND state <> 'unsent'",
     )
     .shown(tenant)
     .shown(user)

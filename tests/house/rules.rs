@@ -411,6 +411,41 @@ async fn a_page_hears_of_what_happened_before_its_line_was_open() {
     }
 }
 
+/// R-141, part B5: a mail that the mail server refused counts for no limit: whoever asks again and again while it is away gets
+/// a code when it is back, and the codes that never left are worth nothing.
+#[actix_web::test]
+async fn a_mail_that_was_refused_counts_for_no_limit() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        world.mail.refuse(true);
+        let mut ada = Visitor::new(&world.url);
+        let seen = after_password(&world, &mut ada, "ada", PASSWORD).await;
+        let mut page = ada.press(&seen, "add-authenticator", &[]).await;
+        for refused in 1..=7 {
+            for _ in 0..200 {
+                page = ada.get(&page.url).await;
+                if page.body.contains("could not be sent") {
+                    break;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+            assert!(page.body.contains("could not be sent"), "{on:?} {refused}: {}", page.body);
+            let unsent = world.number("SELECT COUNT(*) AS n FROM email_code WHERE state = 'unsent'").await;
+            assert_eq!(unsent, refused, "{on:?}");
+            let seen = ada.press(&page, "continue", &[("code", "000000")]).await;
+            assert!(seen.complaint().contains("expired"), "{on:?}: {}", seen.body);
+            world.advance(1);
+            world.mail.refuse(refused < 7);
+            page = ada.press(&page, "resend-code", &[]).await;
+        }
+        assert_eq!(world.events("code_withheld").await, 0, "{on:?} R-141");
+        let code = world.code("ada@acme.test", 0).await;
+        let seen = ada.press(&page, "continue", &[("code", &code)]).await;
+        assert_eq!(seen.title(), "Where do you want the authenticator?", "{on:?}: {}", seen.body);
+        world.stop().await;
+    }
+}
+
 /// the activation on its page, in its time, and what is
 /// kept of the device.
 #[actix_web::test]
