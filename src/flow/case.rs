@@ -67,6 +67,8 @@ pub struct Case {
     pub trace: Vec<String>,
     /// What is lacking.
     pub step: Step,
+    /// Whether the browser came with the cookie from before the last step up: it did not get the answer, or not yet (K03).
+    pub late: bool,
 }
 
 /// The counter of failed attempts that applies.
@@ -93,6 +95,19 @@ impl Case {
         self.member.as_ref().map(|member| member.user.id)
     }
 
+    /// The login's cookie after a step up at `now`.
+    pub(super) fn next_cookie(&self, house: &House, now: Timestamp) -> SecretString {
+        next_cookie(house, self.login(), &self.row.cookie_hash, now)
+    }
+
+    /// The login's cookie, as long as it can be made again: no browser has shown it yet.
+    pub(super) fn unseen_cookie(&self, house: &House, now: Timestamp) -> Option<SecretString> {
+        let (before, at) = self.row.previous_cookie.as_ref().filter(|(_, at)| now.since(*at) < LOST_ANSWER)?;
+        let cookie = next_cookie(house, self.login(), before, *at);
+        let hash = login_cookie_hash(house, self.login().tenant, self.login().id, &cookie);
+        (hash == self.row.cookie_hash).then_some(cookie)
+    }
+
     /// The platforms on which this person may enroll now: those that are allowed and, by mail, of the type that the task
     /// is for.
     #[must_use]
@@ -116,6 +131,14 @@ fn platforms(realm: &Realm, reservation: Option<&Reservation>) -> Vec<Platform> 
 pub(super) fn login_cookie_hash(house: &House, tenant: TenantId, login: LoginId, cookie: &SecretString) -> String {
     let value = cookie.expose_secret().as_bytes();
     text(&house.derived.cookies.of(&[b"login", &tenant.to_bytes(), &login.to_bytes(), value]))
+}
+
+/// The cookie that follows the one with this hash at the step up of `at`. It is made and not drawn, so that an answer that was
+/// lost can be given again, the same to every tab that asks (K03); without our key nobody makes it.
+fn next_cookie(house: &House, login: &Login, before: &str, at: Timestamp) -> SecretString {
+    let (tenant, id) = (login.tenant.to_bytes(), login.id.to_bytes());
+    let parts: [&[u8]; 5] = [b"next login", &tenant, &id, before.as_bytes(), &at.micros().to_be_bytes()];
+    SecretString::from(text(&house.derived.cookies.of(&parts)))
 }
 
 /// The keyed hash of the cookie of a request that waits.
@@ -178,10 +201,8 @@ pub async fn load(
 ) -> std::result::Result<Option<Case>, storage::Error> {
     let tenant = realm.tenant();
     let Some(row) = logins::with_id(connection, tenant, id).await? else { return Ok(None) };
-    if !belongs(house, &row, browser.login.as_ref(), visit.now) {
-        return Ok(None);
-    }
-    of_row(connection, house, realm, visit, browser, row).await.map(Some)
+    let Some(late) = belongs(house, &row, browser.login.as_ref(), visit.now) else { return Ok(None) };
+    of_row(connection, house, realm, visit, browser, (row, late)).await.map(Some)
 }
 
 /// As [`load`], outside a transaction.
@@ -208,7 +229,7 @@ pub async fn unanswered(
         for (id, cookie) in logins {
             let Some(row) = logins::with_id(connection, realm.tenant(), *id).await? else { continue };
             let waits = matches!(row.login.stage, Stage::Open | Stage::Granted { .. }) && !row.login.expired(visit.now);
-            if waits && belongs(house, &row, Some(cookie), visit.now) && wanted(&row.login) {
+            if waits && belongs(house, &row, Some(cookie), visit.now).is_some() && wanted(&row.login) {
                 return Ok(Some(*id));
             }
         }
@@ -217,12 +238,16 @@ pub async fn unanswered(
     Ok(found.await?)
 }
 
-fn belongs(house: &House, row: &LoginRow, cookie: Option<&SecretString>, now: Timestamp) -> bool {
-    let Some(cookie) = cookie else { return false };
+/// Whether the cookie is this login's and, if so, whether it is the one from before the last step up.
+fn belongs(house: &House, row: &LoginRow, cookie: Option<&SecretString>, now: Timestamp) -> Option<bool> {
+    let cookie = cookie?;
     let hash = login_cookie_hash(house, row.login.tenant, row.login.id, cookie);
     let previous = row.previous_cookie.as_ref();
     // Hashes under a key that nobody outside has: comparing them leaks nothing about the cookie.
-    hash == row.cookie_hash || previous.is_some_and(|(old, at)| hash == *old && now.since(*at) < LOST_ANSWER)
+    if hash == row.cookie_hash {
+        return Some(false);
+    }
+    previous.is_some_and(|(old, at)| hash == *old && now.since(*at) < LOST_ANSWER).then_some(true)
 }
 
 async fn of_row(
@@ -231,7 +256,7 @@ async fn of_row(
     realm: &Realm,
     visit: &Visit,
     browser: &Browser,
-    row: LoginRow,
+    (row, late): (LoginRow, bool),
 ) -> std::result::Result<Case, storage::Error> {
     let tenant = realm.tenant();
     let login = &row.login;
@@ -321,6 +346,7 @@ async fn of_row(
         reservation,
         lane,
         step,
+        late,
     })
 }
 

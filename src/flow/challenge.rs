@@ -222,7 +222,7 @@ async fn existing(
     id: LoginId,
     (challenge, typed): (&str, &str),
 ) -> Result<Posted> {
-    let (tenant, cookie) = (realm.tenant(), house.new_cookie());
+    let tenant = realm.tenant();
     let done = house.db.write(async |connection| {
         one_by_one(connection, realm, named).await?;
         let Some(case) = hold(connection, house, realm, visit, browser, id).await? else {
@@ -246,10 +246,10 @@ async fn existing(
             && challenges::take(connection, tenant, id, &open.digits, visit.now).await?
             && tokens::responded(connection, tenant, token.id, visit.now).await?
         {
-            let mut writes = stepped_up(house, realm, visit, &case, &cookie, Proven::Otp(token.id));
+            let mut writes = stepped_up(house, realm, visit, &case, Proven::Otp(token.id));
             writes.push(house.entry(&about(&case, visit, token, Action::PasscodeAccepted)));
             statement::run_all(connection, writes).await?;
-            return Ok(Ok(Posted { complaint: None, login_cookie: Some(cookie.clone()) }));
+            return Ok(Ok(Posted::stepped_up(house, visit, &case)));
         }
         let detail = serde_json::json!({ "challenge": true });
         house.record(connection, event(&case, visit, Action::PasscodeRejected).with(detail)).await?;
@@ -279,7 +279,7 @@ async fn first(
     id: LoginId,
     (challenge, typed): (&str, &str),
 ) -> Result<Posted> {
-    let (tenant, cookie) = (realm.tenant(), house.new_cookie());
+    let tenant = realm.tenant();
     let done = house.db.write(async |connection| {
         let Some(before) = hold(connection, house, realm, visit, browser, id).await? else {
             return Ok(Err(Error::NotThisBrowser));
@@ -316,7 +316,7 @@ async fn first(
             && challenges::take(connection, tenant, id, &open.digits, visit.now).await?
         {
             let new = token(house, visit, member.user.id, enrollment, &ready, &secret, (-1, 0));
-            return finished(connection, house, realm, visit, &case, enrollment, new, &cookie).await;
+            return finished(connection, house, realm, visit, &case, enrollment, new).await;
         }
         house.record(connection, event(&case, visit, Action::PasscodeRejected)).await?;
         attempts::count(connection, house, realm, visit, &case, false).await?;

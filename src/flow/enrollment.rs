@@ -270,7 +270,6 @@ pub async fn redeem(
     typed: &str,
 ) -> Result<Posted> {
     let typed = email_code::normalized(typed);
-    let cookie = house.new_cookie();
     let redeemed = house.db.write(async |connection| {
         let tenant = realm.tenant();
         let Some(case) = hold(connection, house, realm, visit, browser, id).await? else {
@@ -304,7 +303,7 @@ pub async fn redeem(
             return Ok(Ok(Posted::complaint(Complaint::CodeExpired)));
         }
         failures::forget(connection, tenant, &enrollment_subject(house, tenant, member.user.id)).await?;
-        let mut writes = stepped_up(house, realm, visit, &case, &cookie, Proven::Mailbox);
+        let mut writes = stepped_up(house, realm, visit, &case, Proven::Mailbox);
         writes.push(house.entry(&event(&case, visit, Action::CodeVerified)));
         writes.extend(rollout::reached(&case, Reached::Mail, visit.now));
         writes.push(enrollments::proven(tenant, enrollment.id));
@@ -313,7 +312,7 @@ pub async fn redeem(
         if let ([only], None) = (realm.config.settings.platforms.allowed().as_slice(), enrollment.platform) {
             let _ = start(connection, house, realm, visit, &case, enrollment.id, *only).await?;
         }
-        Ok(Ok(Posted { complaint: None, login_cookie: Some(cookie.clone()) }))
+        Ok(Ok(Posted::stepped_up(house, visit, &case)))
     });
     let redeemed = redeemed.await?;
     // Operators may be told that it is locked now.

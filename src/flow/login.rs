@@ -219,7 +219,6 @@ pub async fn submit_password(
     };
     let verdict = house.passwords.verify(password, stored.as_deref()).await?;
     let renewed = if verdict.outdated { Some(house.passwords.hash(password, &house.entropy).await?) } else { None };
-    let cookie = house.new_cookie();
     let named = case.user();
     let judged = house.db.write(async |connection| {
         one_by_one(connection, realm, named).await?;
@@ -249,11 +248,11 @@ pub async fn submit_password(
         if let Some(hash) = &renewed {
             users::set_password_hash(connection, realm.tenant(), user, hash, visit.now).await?;
         }
-        let mut writes = stepped_up(house, realm, visit, &case, &cookie, Proven::Password);
+        let mut writes = stepped_up(house, realm, visit, &case, Proven::Password);
         let accepted = Event { actor: Actor::User(user), ..event(&case, visit, Action::PasswordAccepted) };
         writes.push(house.entry(&accepted));
         statement::run_all(connection, writes).await?;
-        Ok(Ok(Posted { complaint: None, login_cookie: Some(cookie.clone()) }))
+        Ok(Ok(Posted::stepped_up(house, visit, &case)))
     });
     judged.await?
 }
@@ -264,15 +263,35 @@ pub(super) fn stepped_up(
     realm: &Realm,
     visit: &Visit,
     case: &Case,
-    cookie: &SecretString,
     proven: Proven,
 ) -> Vec<Statement> {
     let id = case.login().id;
-    let hash = login_cookie_hash(house, realm.tenant(), id, cookie);
+    let hash = login_cookie_hash(house, realm.tenant(), id, &case.next_cookie(house, visit.now));
     let deadline = page_deadline(visit.now, true, case.login().absolute_expires_at);
     let mut writes = vec![logins::stepped_up(realm.tenant(), id, &hash, visit.now, deadline)];
     writes.extend(logins::proven(realm.tenant(), id, proven, visit.now));
     writes
+}
+
+/// What a browser that looks at its login is told of the cookie: whoever came with the one from before a step up, because the
+/// answer was lost, gets the new one once more (K03, R-114). Once a browser has shown the new one it is given to nobody any
+/// more: somebody else with the old one has what is left of its half minute, and no more.
+///
+/// # Errors
+/// If the database fails.
+pub async fn cookie_again(house: &House, realm: &Realm, visit: &Visit, case: &Case) -> Result<Option<SecretString>> {
+    // A login that is complete goes on to its answer at once.
+    if case.login().stage != Stage::Open || !case.late && case.step == Step::Complete {
+        return Ok(None);
+    }
+    let Some(cookie) = case.unseen_cookie(house, visit.now) else { return Ok(None) };
+    if case.late {
+        return Ok(Some(cookie));
+    }
+    let Some((_, at)) = case.row.previous_cookie else { return Ok(None) };
+    let (tenant, id, hash) = (realm.tenant(), case.login().id, case.row.cookie_hash.as_str());
+    house.db.write_soon(async |connection| logins::cookie_seen(connection, tenant, id, hash, at).await).await?;
+    Ok(None)
 }
 
 /// Ends a login without access: the person cancelled, or was refused and goes back to the application.

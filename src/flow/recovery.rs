@@ -109,7 +109,7 @@ pub async fn submit(
     if let Some(complaint) = attempts::must_wait(house, realm, visit, &case).await? {
         return Ok(Posted::complaint(complaint));
     }
-    let (cookie, named) = (house.new_cookie(), case.user());
+    let named = case.user();
     let done = house.db.write(async |connection| {
         one_by_one(connection, realm, named).await?;
         let Some(case) = hold(connection, house, realm, visit, browser, id).await? else {
@@ -130,7 +130,7 @@ pub async fn submit(
         let left = recovery_codes::left(realm.tenant(), member.user.id).ask(connection).await?;
         let used = event(&case, visit, action).on("user", member.user.id);
         let used = if taken == Taken::Recovery { used.with(serde_json::json!({ "left": left })) } else { used };
-        let mut writes = stepped_up(house, realm, visit, &case, &cookie, proven);
+        let mut writes = stepped_up(house, realm, visit, &case, proven);
         writes.push(house.entry(&used));
         statement::run_all(connection, writes).await?;
         if taken == Taken::Recovery {
@@ -141,7 +141,7 @@ pub async fn submit(
                 replace(connection, house, realm, visit, browser, id).await?;
             }
         }
-        Ok(Ok(Posted { complaint: None, login_cookie: Some(cookie.clone()) }))
+        Ok(Ok(Posted::stepped_up(house, visit, &case)))
     });
     let done = done.await?;
     house.mail_waits.notify_one();

@@ -174,7 +174,6 @@ async fn passcode(
     (id, entered): (LoginId, Entered<'_>),
     (typed, checked): (Typed<'_>, &Checked),
 ) -> Result<Posted> {
-    let cookie = house.new_cookie();
     let done = house.db.write(async |connection| {
         one_by_one(connection, realm, named).await?;
         let Some(case) = hold(connection, house, realm, visit, browser, id).await? else {
@@ -219,12 +218,12 @@ async fn passcode(
                 if tokens::accept(connection, realm.tenant(), token.id, position, drift_steps, visit.now).await? =>
             {
                 let proven = if pin == Pin::Due { Proven::OldPin(token.id) } else { Proven::Otp(token.id) };
-                let mut writes = stepped_up(house, realm, visit, &case, &cookie, proven);
+                let mut writes = stepped_up(house, realm, visit, &case, proven);
                 writes.push(house.entry(&about(&case, visit, token, Action::PasscodeAccepted)));
                 writes.extend(mailed::first_use(visit, token));
                 writes.extend(rollout::returned(visit, token));
                 statement::run_all(connection, writes).await?;
-                Ok(Ok(Posted { complaint: None, login_cookie: Some(cookie.clone()) }))
+                Ok(Ok(Posted::stepped_up(house, visit, &case)))
             }
             (Some(token), Verdict::OutOfSync { position }) => {
                 logins::set_resync(connection, realm.tenant(), id, Some((token.id, position))).await?;
@@ -352,7 +351,6 @@ async fn first_passcode(
     id: LoginId,
     (typed, initial): (Typed<'_>, Option<&Initial>),
 ) -> Result<Posted> {
-    let cookie = house.new_cookie();
     let done = house.db.write(async |connection| {
         let tenant = realm.tenant();
         let Some(before) = hold(connection, house, realm, visit, browser, id).await? else {
@@ -404,7 +402,7 @@ async fn first_passcode(
             Verdict::Accepted { position, drift_steps } => {
                 let new = token(house, visit, member.user.id, enrollment, &ready, &secret, (position, drift_steps));
                 let id = new.id;
-                let done = finished(connection, house, realm, visit, &case, enrollment, new, &cookie).await?;
+                let done = finished(connection, house, realm, visit, &case, enrollment, new).await?;
                 if let (Ok(_), Some(initial)) = (&done, initial) {
                     initial.store(connection, house, realm, visit, id).await?;
                 }
@@ -452,7 +450,6 @@ pub(super) async fn may_end(
 }
 
 /// Ends an enrollment with its token: in a login, or where a link from a mail began.
-#[expect(clippy::too_many_arguments, reason = "one transaction that ends an enrollment needs all that it ends")]
 pub(super) async fn finished(
     connection: &mut Connection,
     house: &House,
@@ -461,7 +458,6 @@ pub(super) async fn finished(
     case: &Case,
     enrollment: &Enrollment,
     new: Token,
-    cookie: &crate::domain::secret::SecretString,
 ) -> storage::Result<Result<Posted>> {
     let new = Token { name: owner::free_name(&new.name, &case.tokens), ..new };
     let done = match &case.reservation {
@@ -469,7 +465,7 @@ pub(super) async fn finished(
             let taken = mailed::enrolled(connection, house, realm, visit, (enrollment, place), &new).await?;
             if taken { Ok(Posted::accepted()) } else { Err(Error::WrongMoment) }
         }
-        None => enrolled(connection, house, realm, visit, case, enrollment, &new, cookie).await?,
+        None => enrolled(connection, house, realm, visit, case, enrollment, &new).await?,
     };
     if done.is_ok()
         && let Err(error) = app_calls::adopt(connection, house, realm, enrollment.id, &new).await?
@@ -513,7 +509,6 @@ pub(super) fn token(
     }
 }
 /// Makes the token of an enrollment, once, and tells its owner.
-#[expect(clippy::too_many_arguments, reason = "one transaction that ends an enrollment needs all that it ends")]
 pub(super) async fn enrolled(
     connection: &mut Connection,
     house: &House,
@@ -522,7 +517,6 @@ pub(super) async fn enrolled(
     case: &Case,
     enrollment: &Enrollment,
     token: &Token,
-    cookie: &crate::domain::secret::SecretString,
 ) -> storage::Result<Result<Posted>> {
     let tenant = realm.tenant();
     if !enrollments::complete(connection, tenant, enrollment.id, visit.now).await? {
@@ -546,7 +540,7 @@ pub(super) async fn enrolled(
     // A PIN that was made by us is good for choosing another one, and for nothing else.
     let old_pin = has_pin(&token.template) && realm.config.settings.server_side_pin.change_on_first_use;
     let proven = if old_pin { Proven::OldPin(token.id) } else { Proven::Otp(token.id) };
-    let mut writes = stepped_up(house, realm, visit, case, cookie, proven);
+    let mut writes = stepped_up(house, realm, visit, case, proven);
     writes.push(house.entry(&about(case, visit, token, Action::TokenEnrolled)));
     writes.extend(rollout::reached(case, Reached::Passcode, visit.now));
     let completed = event(case, visit, Action::EnrollmentCompleted).on("enrollment", enrollment.id);
@@ -568,5 +562,5 @@ pub(super) async fn enrolled(
         undo: undo::statement(house, realm, token.id, visit.now),
     };
     letters::send(connection, house, realm, visit, case, letter).await?;
-    Ok(Ok(Posted { complaint: None, login_cookie: Some(cookie.clone()) }))
+    Ok(Ok(Posted::stepped_up(house, visit, case)))
 }

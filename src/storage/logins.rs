@@ -200,6 +200,28 @@ pub fn stepped_up(
     .shown(id)
 }
 
+/// Makes that the login's cookie cannot be made again: the moment that it was made of is another one now, by a microsecond.
+/// A browser has shown it, so the answer that brought it was not lost.
+pub async fn cookie_seen(
+    connection: &mut Connection,
+    tenant: TenantId,
+    id: LoginId,
+    cookie_hash: &str,
+    rotated_at: Timestamp,
+) -> Result<()> {
+    Statement::new(
+        "UPDATE login SET cookie_rotated_at = cookie_rotated_at - 1 WHERE tenant_id = ? AND id = ? AND cookie_hash = ? \
+         AND cookie_rotated_at = ?",
+    )
+    .shown(tenant)
+    .shown(id)
+    .shown(cookie_hash)
+    .bind(rotated_at.micros())
+    .run(connection)
+    .await?;
+    Ok(())
+}
+
 /// The statement that lets a login go on which has itself changed its account: every other one ends (T-11).
 pub fn follow(tenant: TenantId, id: LoginId, security_version: i64) -> Statement {
     Statement::new("UPDATE login SET security_version = ? WHERE tenant_id = ? AND id = ? AND stage = 'open'")

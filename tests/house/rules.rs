@@ -433,7 +433,7 @@ async fn a_mail_that_was_refused_counts_for_no_limit() {
             let unsent = world.number("SELECT COUNT(*) AS n FROM email_code WHERE state = 'unsent'").await;
             assert_eq!(unsent, refused, "{on:?}");
             let seen = ada.press(&page, "continue", &[("code", "000000")]).await;
-            assert!(seen.complaint().contains("expired"), "{on:?}: {}", seen.body);
+            assert!(seen.complaint().contains("no longer works"), "{on:?}: {}", seen.body);
             world.advance(1);
             world.mail.refuse(refused < 7);
             page = ada.press(&page, "resend-code", &[]).await;
@@ -442,6 +442,64 @@ async fn a_mail_that_was_refused_counts_for_no_limit() {
         let code = world.code("ada@acme.test", 0).await;
         let seen = ada.press(&page, "continue", &[("code", &code)]).await;
         assert_eq!(seen.title(), "Where do you want the authenticator?", "{on:?}: {}", seen.body);
+        world.stop().await;
+    }
+}
+
+/// K03, R-114, R-121, R-470, INV-9: an answer to a step up that was lost strands nobody: the page that is loaded again brings the
+/// new cookie, the same one to every tab. Who has the old cookie of a login whose new one has arrived gets no more than before.
+#[actix_web::test]
+async fn a_lost_answer_to_a_step_up_strands_nobody() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let mut ada = Visitor::new(&world.url);
+        let seen = after_password(&world, &mut ada, "ada", PASSWORD).await;
+        let page = ada.press(&seen, "add-authenticator", &[]).await;
+        let code = world.code("ada@acme.test", 0).await;
+        let (address, mut fields) = page.form("continue");
+        fields.retain(|(name, _)| name != "code");
+        fields.push(("code".to_owned(), code));
+        let old = ada.cookies.clone();
+        let answer = ada.once(reqwest::Method::POST, &address, Some(fields.clone())).await;
+        assert_eq!((answer.status, ada.cookies == old), (303, false), "{on:?} R-470");
+        // The answer is lost. A second tab of the same browser asks at the same moment.
+        ada.cookies = old.clone();
+        let mut tab = ada.clone();
+        world.advance(20);
+        let again = ada.post(&address, &fields).await;
+        let shown = tab.get(&page.url).await;
+        assert_eq!(again.title(), "Where do you want the authenticator?", "{on:?}: {}", again.body);
+        assert_eq!(shown.title(), again.title(), "{on:?}");
+        assert!(ada.cookies != old && ada.cookies == tab.cookies, "{on:?}: one cookie for both");
+        let mut thief = ada.clone();
+        thief.cookies = old.clone();
+        world.advance(20);
+        assert_eq!(thief.get(&page.url).await.status, 400, "{on:?}: the old one has had its time");
+        let seen = ada.press(&again, "platform-oath_app", &[]).await;
+        let secret = seen.find("[data-activation-string]").expect("a key").replace(' ', "");
+        let old = ada.cookies.clone();
+        let code = oathtool(&world, &secret, "--totp=sha1", "6");
+        let (address, mut fields) = seen.form("continue");
+        fields.retain(|(name, _)| name != "code");
+        fields.push(("code".to_owned(), code));
+        let answer = ada.once(reqwest::Method::POST, &address, Some(fields)).await;
+        assert_eq!(answer.status, 303, "{on:?}: {}", answer.body);
+        ada.cookies = old;
+        world.advance(20);
+        assert!(!code_of(&ada.get(&page.url).await).0.is_empty(), "{on:?} R-114");
+        // The new cookie has arrived: the old one opens the page for its half minute, and is exchanged for nothing.
+        let mut linus = Visitor::new(&world.url);
+        let page = linus.get(&authorize(&world, "")).await;
+        let page = linus.press(&page, "continue", &[("username", "linus")]).await;
+        let mut thief = linus.clone();
+        let page = linus.press(&page, "continue", &[("password", "has a token already")]).await;
+        assert_eq!(page.title(), "Enter your passcode", "{on:?}: {}", page.body);
+        let old = thief.cookies.clone();
+        assert_eq!(thief.get(&page.url).await.title(), "Enter your passcode", "{on:?}");
+        assert_eq!(thief.cookies, old, "{on:?}");
+        world.advance(31);
+        assert_eq!(thief.get(&page.url).await.status, 400, "{on:?}");
+        assert_eq!(linus.get(&page.url).await.title(), "Enter your passcode", "{on:?}");
         world.stop().await;
     }
 }

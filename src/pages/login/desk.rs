@@ -41,18 +41,25 @@ pub async fn show(mut call: Call, path: web::Path<(String, LoginId)>, choice: we
         case = view::look(&mut call, id).await?;
     }
     flow::rollout::tell_asked(&call.site.house, &call.realm, &call.visit, &case, call.language.tag()).await?;
+    let again = login::cookie_again(&call.site.house, &call.realm, &call.visit, &case).await?;
+    let response = asked(&call, &case, &choice).await?;
+    view::with_cookie(&call, id, again.as_ref(), response)
+}
+
+/// The page that the address asks for, if it is one of the step that the login is at; the page of the step otherwise.
+async fn asked(call: &Call, case: &Case, choice: &Choice) -> Answer {
     if choice.again.is_some() && case.step == Step::EmailCode {
-        return email::page(&call, &case, None, true).await;
+        return email::page(call, case, None, true).await;
     }
-    if choice.recover.is_some() && recovery::is_open(&call, &case).await? {
-        let response = recovery::page(&call, &case, None)?;
+    if choice.recover.is_some() && recovery::is_open(call, case).await? {
+        let response = recovery::page(call, case, None)?;
         return Ok(page::leading_to(response, form_targets(case.application.as_ref())));
     }
     if choice.with.as_deref() == Some(challenge::WITH) && case.step == Step::Passcode {
-        let response = challenge::page(&call, &case, None).await?;
+        let response = challenge::page(call, case, None).await?;
         return Ok(page::leading_to(response, form_targets(case.application.as_ref())));
     }
-    page_of(&call, &case, None).await
+    page_of(call, case, None).await
 }
 
 /// The page of the step that the login is at.

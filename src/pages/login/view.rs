@@ -7,6 +7,7 @@ use crate::domain::authenticator::pin::Rule;
 use crate::domain::ids::LoginId;
 use crate::domain::login::complaint::Complaint;
 use crate::domain::policy::staging::{Later, Turn};
+use crate::domain::secret::SecretString;
 use crate::domain::timestamp::Timestamp;
 use crate::flow::case::{self, Case};
 use crate::flow::{self, Posted};
@@ -127,15 +128,24 @@ pub async fn answer(call: &mut Call, id: LoginId, posted: flow::Result<Posted>) 
         Err(error) => return Err(error.into()),
     };
     let Some(complaint) = posted.complaint else {
-        let mut response = to_desk(call, id);
-        if let Some(cookie) = &posted.login_cookie {
-            let cookie = cookies::secret(&call.site.urls, cookies::Kind::Login(id), cookie);
-            response.add_cookie(&cookie).map_err(|error| Fault::Internal(error.to_string()))?;
-        }
-        return Ok(response);
+        return with_cookie(call, id, posted.login_cookie.as_ref(), to_desk(call, id));
     };
     let case = look(call, id).await?;
     super::desk::page_of(call, &case, Some(complaint)).await
+}
+
+/// The response, with the login's new cookie if there is one.
+pub fn with_cookie(
+    call: &Call,
+    id: LoginId,
+    cookie: Option<&SecretString>,
+    mut response: HttpResponse,
+) -> Answer {
+    if let Some(cookie) = cookie {
+        let cookie = cookies::secret(&call.site.urls, cookies::Kind::Login(id), cookie);
+        response.add_cookie(&cookie).map_err(|error| Fault::Internal(error.to_string()))?;
+    }
+    Ok(response)
 }
 
 /// The desk after something that has no complaint.
