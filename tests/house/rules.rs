@@ -1260,6 +1260,54 @@ async fn a_cancelled_activation_is_gone_on_every_page_at_once() {
     }
 }
 
+/// Waits at the page's line for news, at most four seconds.
+async fn hears_of(world: &World, visitor: &Visitor, page: &Seen, meanwhile: impl AsyncFnOnce()) -> bool {
+    let address = scraper::Html::parse_document(&page.body)
+        .select(&scraper::Selector::parse("[data-events]").unwrap())
+        .next()
+        .and_then(|waiting| waiting.attr("data-events").map(str::to_owned))
+        .expect("a page that waits");
+    let cookies: Vec<String> = visitor.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let line = reqwest::Client::new().get(format!("{}{address}", world.url)).header("cookie", cookies.join("; "));
+    let mut events = line.send().await.unwrap();
+    meanwhile().await;
+    let heard = tokio::time::timeout(std::time::Duration::from_secs(4), async {
+        while let Some(part) = events.chunk().await.unwrap() {
+            if part.starts_with(b"event: changed") {
+                return true;
+            }
+        }
+        false
+    });
+    heard.await.unwrap_or(false)
+}
+
+/// U12: the page that waits moves on when its activation was replaced in another tab, and when it is over.
+#[actix_web::test]
+async fn the_page_hears_that_its_activation_is_over() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let mut ada = Visitor::new(&world.url);
+        let page = to_platforms(&world, &mut ada).await;
+        let page = ada.press(&page, "platform-ios", &[]).await;
+        let string = page.find("[data-activation-string]").unwrap();
+        assert!(!hears_of(&world, &ada, &page, async || {}).await, "{on:?}: nothing happens");
+        let expires = async || world.advance(10 * 60 + 1);
+        assert!(hears_of(&world, &ada, &page, expires).await, "{on:?} R-148: the end");
+        let over = ada.get(&page.url).await;
+        assert!(over.has_action("renew") && over.find("[data-events]").is_none(), "{on:?}: {}", over.body);
+        let fresh = ada.press(&over, "renew", &[]).await;
+        assert_ne!(fresh.find("[data-activation-string]"), Some(string), "{on:?}");
+        // Another tab asks for a new one while this one shows the one before.
+        world.advance(10 * 60 + 1);
+        let tab = ada.get(&fresh.url).await;
+        let replaced = ada.press(&tab, "renew", &[]).await;
+        assert!(hears_of(&world, &ada, &fresh, async || {}).await, "{on:?} R-166: replaced");
+        assert!(!hears_of(&world, &ada, &replaced, async || {}).await, "{on:?}: nothing happens");
+        world.stop().await;
+    }
+}
+
 /// the short form that the page shows is typed as people type, with the server's name, and connects the same device.
 #[actix_web::test]
 async fn the_short_form_is_typed_by_hand() {

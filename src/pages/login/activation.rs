@@ -122,7 +122,7 @@ pub async fn page(
         Some(OLD_SYSTEM) => "activation-refused-version",
         _ => "",
     };
-    let seen = usable.as_ref().map(|shown| super::events::word(shown.state, shown.refused.as_deref()));
+    let seen = usable.as_ref().map(|shown| super::events::word(shown.id, shown.state, shown.refused.as_deref(), false));
     let string = usable.map(|shown| ActivationString { base: base.clone(), id: shown.id, secret: shown.secret });
     let link = string.as_ref().map(ActivationString::to_link).unwrap_or_default();
     page::page(&ActivationPage {

@@ -9,7 +9,7 @@ use futures_util::stream;
 
 use super::view;
 use crate::domain::enrollment;
-use crate::domain::ids::{EnrollmentId, LoginId};
+use crate::domain::ids::{ActivationId, EnrollmentId, LoginId};
 use crate::http::{Answer, Call};
 use crate::storage::activations::State;
 use crate::storage::{activations, enrollments};
@@ -26,9 +26,11 @@ pub struct Asked {
 }
 
 /// What a page shows of an activation, as a word: the page asks for news with it. An app claims and confirms within a moment,
-/// and a page that was made in between would wait for ever for news of what had happened before its line was open.
-pub fn word(state: State, refused: Option<&str>) -> String {
-    format!("{state:?}-{}", refused.unwrap_or_default()).to_lowercase().replace(' ', "-")
+/// and a page that was made in between would wait for ever for news of what had happened before its line was open. One that
+/// replaces it is news, and so is its end: what the page shows is worth nothing then.
+pub fn word(id: ActivationId, state: State, refused: Option<&str>, over: bool) -> String {
+    let over = if over { "-over" } else { "" };
+    format!("{id}-{state:?}-{}{over}", refused.unwrap_or_default()).to_lowercase().replace(' ', "-")
 }
 
 /// `GET …/events`: one event when the device is further than the page shows, and a comment every second between, so
@@ -77,7 +79,9 @@ async fn phase_of(site: &crate::http::Site, realm: &crate::flow::Realm, id: Enro
     });
     match read.await {
         Ok((Some(enrollment), activation)) => {
-            let shown = activation.map(|activation| word(activation.state, activation.refused()));
+            let now = site.house.clock.now();
+            let shown = activation
+                .map(|it| word(it.id, it.state, it.refused(), now >= it.expires_at));
             match (enrollment.state, enrollment.activated) {
                 (enrollment::State::Open, false) => shown.unwrap_or_default(),
                 (state, activated) => format!("{} {activated}", state.id()),
