@@ -2,9 +2,11 @@
 for (const select of document.querySelectorAll("select[data-submit]")) {
   const button = select.form.querySelector("button");
   if (button) button.hidden = true;
-  // What else stands in the address stays, such as the request of an application.
+  // The page may be the answer to a form, at an address that takes forms only: its own form knows where the page is. What
+  // else stands in the address stays, such as the request of an application.
   select.addEventListener("change", () => {
-    const address = new URL(location.href);
+    const address = new URL(select.form.action);
+    if (address.pathname === location.pathname) address.search = location.search;
     address.searchParams.set(select.name, select.value);
     location.assign(address);
   });
@@ -42,11 +44,13 @@ for (const form of document.querySelectorAll("form[method=post]")) {
 addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
 });
+// Loads the page of a login again, from its desk: where the page is the answer to a form there is nothing to load.
+const again = (desk) => location.replace(new URL(desk, location.href));
 // The page that waits for a device moves on by itself.
 const waiting = document.querySelector("[data-events]");
 if (waiting) {
   const events = new EventSource(waiting.dataset.events);
-  events.addEventListener("changed", () => { events.close(); location.replace(location.href.split("#")[0]); });
+  events.addEventListener("changed", () => { events.close(); again(waiting.dataset.desk); });
 }
 // An activation link that was opened in a browser: the app may be there under its own scheme. The activation does
 // not stay in the history.
@@ -69,5 +73,5 @@ const expiry = document.querySelector("[data-expires]");
 if (expiry) {
   const seconds = Number(expiry.dataset.expires);
   setTimeout(() => { expiry.hidden = false; expiry.querySelector("button").focus(); }, Math.max(0, seconds - 60) * 1000);
-  setTimeout(() => location.replace(location.href.split("#")[0]), (seconds + 1) * 1000);
+  setTimeout(() => again(expiry.dataset.desk), (seconds + 1) * 1000);
 }

@@ -461,6 +461,17 @@ async fn the_pages_beside_the_way_are_well_made_too() {
         browser.wait("#complaint").await;
         browser.is_well_made().await;
         browser.look("wrong-password").await;
+        // the page stands at the address of a form. Another language, and what loads it again, lead to the desk.
+        let path = browser.client.current_url().await.unwrap().path().to_owned();
+        let reloads = "return document.querySelector('[data-expires]').dataset.desk";
+        let desk = browser.client.execute(reloads, vec![]).await.unwrap();
+        assert_eq!((path.ends_with("/password"), desk.as_str()), (true, path.strip_suffix("/password")), "{path}");
+        let own = if eyes.language == "zh-CN" { "zh-Hans" } else { eyes.language };
+        for language in ["fr", own] {
+            browser.client.execute(&choose.replace("'fr'", &format!("'{language}'")), vec![]).await.unwrap();
+            browser.wait(&format!("html[lang={language}]")).await;
+            browser.wait("[autocomplete=current-password]").await;
+        }
         browser.fill("[autocomplete=current-password]", "linus has a token").await;
         browser.press("continue").await;
         browser.fill("[autocomplete=one-time-code]", "000000").await;

@@ -72,7 +72,9 @@ fn home(call: &Call) -> actix_web::HttpResponse {
 async fn render(call: &Call, session: &Session, token: TokenId, outcome: Option<Outcome>, about_pair: bool) -> Answer {
     let site = &call.site;
     let (token, challenge) = care::shown(&site.house, &call.realm, &call.visit, session, token).await?;
-    let frame = Frame::of(call, "portal-token-title").with_csrf(super::csrf(call, session.id));
+    let base = format!("/t/{}/portal/authenticators/{}", call.realm.code(), token.id);
+    // Not at the address of the form that it may be the answer to: nothing can be loaded there.
+    let frame = Frame::of(call, "portal-token-title").with_csrf(super::csrf(call, session.id)).at(base.clone());
     let (good, complaint) = match outcome {
         None => ("", String::new()),
         Some(Outcome::Works) => ("portal-token-works", String::new()),
@@ -85,7 +87,7 @@ async fn render(call: &Call, session: &Session, token: TokenId, outcome: Option<
     page::page(&TokenPage {
         name: if token.name.is_empty() { frame.plain(&kind) } else { token.name.clone() },
         serial: token.serial.clone(),
-        base: format!("/t/{}/portal/authenticators/{}", call.realm.code(), token.id),
+        base,
         portal: format!("/t/{}/", call.realm.code()),
         challenge: challenge.filter(|_| answers(&token.template)).map(|it| it.digits).unwrap_or_default(),
         good,
