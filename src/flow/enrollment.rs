@@ -244,6 +244,7 @@ async fn send_code(
         valid_minutes: settings.lifetime().as_secs() / 60,
         in_subject: settings.in_subject,
     };
+    let visit = &letters::speaking(visit, case);
     letters::send_until(connection, house, realm, visit, user, Some(login), letter, expires_at).await?;
     house.record(connection, event(case, visit, action)).await?;
     Ok(None)

@@ -22,7 +22,20 @@ pub(super) async fn send(
     letter: Letter,
 ) -> storage::Result<()> {
     let Some(member) = &case.member else { return Ok(()) };
+    let visit = &speaking(visit, case);
     send_until(connection, house, realm, visit, &member.user, None, letter, visit.now.plus(NOTICE)).await
+}
+
+/// The visit in the language of the login's person, in the order in which its pages choose theirs. A form comes
+/// before any page has looked whose login it is. The person's own language needs no proof here: the letter goes to nobody else.
+pub(super) fn speaking(visit: &Visit, case: &Case) -> Visit {
+    let login = case.login();
+    let of_user = case.member.as_ref().and_then(|member| member.user.language.as_ref());
+    let chosen = login.language.as_ref().or(of_user).or(login.wishes.languages.first());
+    match chosen {
+        Some(language) if !visit.chosen => Visit { language: language.clone(), ..visit.clone() },
+        _ => visit.clone(),
+    }
 }
 
 /// Puts a letter that is useful until `until` into the outbox; a page of `login` may wait for it.

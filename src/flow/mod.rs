@@ -63,8 +63,10 @@ pub struct Visit {
     pub address: IpAddr,
     /// What the browser calls itself, at most 300 characters, without control characters.
     pub user_agent: String,
-    /// The language of the answer, as a tag; letters are written in it.
+    /// The language of the answer, as a tag; letters are written in it, those of a login as that login is spoken to.
     pub language: String,
+    /// Whether the person has chosen it in this browser.
+    pub chosen: bool,
     /// Joins its log entries until a login gives a better one.
     pub correlation: CorrelationId,
 }

@@ -530,6 +530,7 @@ pub(super) async fn enrolled(
             && let Some(member) = &case.member
         {
             let until = case.login().absolute_expires_at;
+            let visit = &letters::speaking(visit, case);
             recovery::issue(connection, house, realm, visit, &member.user, case.login().id, until).await?;
         }
     }

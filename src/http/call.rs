@@ -96,6 +96,7 @@ impl Call {
             user_agent: visit::user_agent(request.headers()),
             correlation: correlation.unwrap_or_else(|| site.house.new_id(now)),
             language: language.tag().to_owned(),
+            chosen: chosen.as_deref().and_then(Language::of_tag).is_some(),
         };
         let browser = cookies::browser(&request, &site.urls, &code, login);
         let remembered = remembered::name(&request, &site, &code, realm.tenant());

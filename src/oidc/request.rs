@@ -15,6 +15,7 @@ use super::parameters::Parameters;
 use crate::domain::login::wishes::{Freshness, Wishes};
 use crate::domain::oidc_client::{OidcClient, Scope};
 use crate::domain::resource::Resource;
+use crate::i18n::Language;
 
 /// The longest `state`, in octets; it is given back in an address.
 const LONGEST_STATE: usize = 4096;
@@ -88,7 +89,13 @@ impl AuthorizationRequest {
             methods,
             otherwise: Vec::new(),
             hint: self.login_hint.clone(),
-            languages: self.ui_locales.clone(),
+            // Those that we speak: letters of the login are written in the first of them.
+            languages: self
+                .ui_locales
+                .iter()
+                .filter_map(|tag| Language::of_tag(tag))
+                .map(|it| it.tag().to_owned())
+                .collect(),
             choose_account: self.prompt.select_account,
         }
     }

@@ -184,6 +184,7 @@ impl Walk {
     fn visit(&self) -> Visit {
         let [a, b, c, d] = u32::try_from(self.steps + 0x0a00_0000).unwrap().to_be_bytes();
         Visit {
+            chosen: false,
             now: self.world.clock_now(),
             address: std::net::Ipv4Addr::new(a, b, c, d).into(),
             user_agent: "model".to_owned(),

@@ -363,6 +363,38 @@ async fn pages_and_mail_speak_the_browsers_language() {
     world.stop().await;
 }
 
+/// letters of a login speak as its pages do: as was chosen, else as the person is written to, else as the
+/// application asks, else as the browser does.
+#[actix_web::test]
+async fn letters_speak_the_language_of_their_login() {
+    let world = World::new(On::Sqlite).await;
+    for (more, own, choice, page, subject) in [
+        ("", false, "", "en", "Your code"),
+        ("&ui_locales=xx%20fr-CH", false, "", "fr", "Votre code"),
+        ("&ui_locales=xx%20fr-CH", true, "", "de", "Ihr Code"),
+        ("", true, "?language=it", "it", "Il Suo codice"),
+    ] {
+        if own {
+            world.execute("UPDATE user_account SET language = ? WHERE username = 'ada'", "de").await;
+        }
+        let before = world.codes("ada@acme.test").len();
+        let mut ada = Visitor::new(&world.url);
+        ada.language = Some("en");
+        let seen = ada.get(&authorize(&world, more)).await;
+        let seen = if choice.is_empty() { seen } else { ada.get(&format!("{}{choice}", seen.url)).await };
+        let seen = ada.press(&seen, "continue", &[("username", "ada")]).await;
+        let seen = ada.press(&seen, "continue", &[("password", PASSWORD)]).await;
+        assert!(seen.body.contains(&format!("<html lang=\"{page}\"")), "{page}: {}", seen.body);
+        ada.press(&seen, "add-authenticator", &[]).await;
+        world.code("ada@acme.test", before).await;
+        let mails = world.mail.to("ada@acme.test");
+        let mail = mails.iter().filter(|mail| mail.code().is_some()).next_back().unwrap();
+        assert!(mail.subject().contains(subject), "{page}: {}", mail.subject());
+        world.advance(3601);
+    }
+    world.stop().await;
+}
+
 /// "This was not me" stops the authenticator and everybody who came in with it.
 ///
 #[actix_web::test]

@@ -27,7 +27,7 @@ pub struct Wishes {
     pub otherwise: Vec<Vec<Method>>,
     /// The user name to fill in: `login_hint`, a SAML Subject.
     pub hint: Option<String>,
-    /// Languages that the application asks for, most wanted first: `ui_locales`.
+    /// Languages of ours that the application asks for, most wanted first: `ui_locales`.
     pub languages: Vec<String>,
     /// The person shall be able to pick another account: `prompt=select_account`.
     pub choose_account: bool,
