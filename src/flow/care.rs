@@ -4,7 +4,7 @@
 use super::case::name_subject;
 use super::challenge::{again, answers, is_response, open};
 use super::house::window_start;
-use super::second_factor::judged;
+use super::second_factor::{judged, used};
 use super::{Error, House, Realm, Result, Visit, alerts, attempts};
 use crate::domain::alert::{Alert, Kind};
 use crate::domain::audit::{Action, Actor, Event};
@@ -17,7 +17,7 @@ use crate::domain::user::User;
 use crate::keys::sealing::Place;
 use crate::storage::challenges::{self, Challenge};
 use crate::storage::tokens::{self, State, Token};
-use crate::storage::{self, Connection, failures, identifiers, throttle, users};
+use crate::storage::{self, Connection, failures, identifiers, statement, throttle, users};
 
 /// What was typed to try an authenticator out, or to synchronize it.
 #[derive(Debug, Clone, Copy)]
@@ -121,6 +121,9 @@ pub async fn submit(
             Ok(outcome) => outcome,
             Err(error) => return Ok(Err(error)),
         };
+        if matches!(outcome, Outcome::Works | Outcome::Synchronized) {
+            statement::run_all(connection, used(&token, visit.now).collect()).await?;
+        }
         let detail = serde_json::json!({ "serial": token.serial, "portal": true });
         house.record(connection, limits.event(action).on("token", token.id).with(detail)).await?;
         if let Outcome::Refused(complaint) = outcome

@@ -419,11 +419,12 @@ pub(super) async fn close_of(
     house.record(connection, event.from_address(visit.address).with(serde_json::json!({ "by": "self" }))).await
 }
 
-/// The statement that completes the place in a task at the first use of its authenticator.
-pub(super) fn first_use(visit: &Visit, token: &Token) -> Option<Statement> {
+/// The statement that completes the place in a task when its authenticator is used. It changes nothing where
+/// that was done before; that the token was used before does not say it.
+pub(super) fn first_use(token: &Token, now: Timestamp) -> Option<Statement> {
     let by_mail = matches!(token.enrolled_by, EnrolledBy::Email | EnrolledBy::Rule);
-    let user = token.user.filter(|_| by_mail && token.first_used_at.is_none())?;
-    Some(reservations::completed(token.tenant, user, token.id, visit.now))
+    let user = token.user.filter(|_| by_mail)?;
+    Some(reservations::completed(token.tenant, user, token.id, now))
 }
 
 /// What the last page of an enrollment by mail shows: name and serial number of the authenticator that came of it.

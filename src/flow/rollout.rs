@@ -240,10 +240,10 @@ pub(super) fn ended(case: &Case, reason: &str, now: Timestamp) -> Option<Stateme
 
 /// The statement that writes down that the person is back with a new authenticator, where `token` is accepted for the first
 /// time on another day than that of the enrollment.
-pub(super) fn returned(visit: &Visit, token: &Token) -> Option<Statement> {
+pub(super) fn returned(token: &Token, now: Timestamp) -> Option<Statement> {
     let day = |at: Timestamp| at.seconds().div_euclid(86_400);
     let enrolled = day(token.enrolled_at);
-    let is_the_first = day(visit.now) > enrolled && token.last_used_at.is_none_or(|last| day(last) <= enrolled);
+    let is_the_first = day(now) > enrolled && token.last_used_at.is_none_or(|last| day(last) <= enrolled);
     let user = token.user.filter(|_| is_the_first)?;
-    Some(attempts::returned(token.tenant, user, visit.now))
+    Some(attempts::returned(token.tenant, user, now))
 }

@@ -29,7 +29,7 @@ use crate::keys::sealing::Place;
 use crate::storage::enrollments::{self, Ready};
 use crate::storage::logins::Proven;
 use crate::storage::rollout_attempts::Reached;
-use crate::storage::statement;
+use crate::storage::statement::{self, Statement};
 use crate::storage::tokens::{self, State, Token};
 use crate::storage::{self, Connection, activations, identifiers, logins, throttle, users};
 
@@ -165,6 +165,11 @@ fn wrong_length<'t>(typed: Typed<'_>, templates: impl Iterator<Item = &'t TokenT
         _ => None,
     }
 }
+/// The statements that write down what the use of an authenticator is to its enrollment, whatever showed that it works: a
+/// login, its owner at the portal, the help desk.
+pub(super) fn used(token: &Token, now: Timestamp) -> impl Iterator<Item = Statement> {
+    mailed::first_use(token, now).into_iter().chain(rollout::returned(token, now))
+}
 /// A passcode of an authenticator that exists (A14, A15). All that are active are tried.
 async fn passcode(
     house: &House,
@@ -220,8 +225,7 @@ async fn passcode(
                 let proven = if pin == Pin::Due { Proven::OldPin(token.id) } else { Proven::Otp(token.id) };
                 let mut writes = stepped_up(house, realm, visit, &case, proven);
                 writes.push(house.entry(&about(&case, visit, token, Action::PasscodeAccepted)));
-                writes.extend(mailed::first_use(visit, token));
-                writes.extend(rollout::returned(visit, token));
+                writes.extend(used(token, visit.now));
                 statement::run_all(connection, writes).await?;
                 Ok(Ok(Posted::stepped_up(house, visit, &case)))
             }

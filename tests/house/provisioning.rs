@@ -166,6 +166,53 @@ async fn a_standard_app_is_enrolled_by_mail() {
     }
 }
 
+/// whatever shows that the authenticator works completes the task: the response to a challenge, and the help
+/// desk that synchronizes it.
+#[actix_web::test]
+async fn every_first_use_completes_the_task() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        world
+            .apply("[[tenant]]\ncode = \"acme\"\n[tenant.token_template.app]\nmode = \"challenge_response\"\nlength = 8\n")
+            .await;
+        let created = order(&world, &["barbara"], TokenType::App).await;
+        let (mut barbara, seen) = opened(&world, &link(&world, "barbara@acme.test", 1).await).await;
+        let seen = barbara.press(&seen, "platform-command_line", &[]).await;
+        let store = tempfile::tempdir().unwrap();
+        let (code, out) = activated(store.path(), seen.find("[data-activation-string]").expect("a string")).await;
+        assert_eq!(code, 0, "{out}");
+        assert_eq!(place(&world, &created).await.status.id(), "active", "{on:?}");
+        let mut login = Visitor::new(&world.url);
+        let seen = after_password(&world, &mut login, "barbara", "not in the rollout").await;
+        let (path, challenge) = (store.path().to_owned(), seen.find("#challenge").expect("a challenge"));
+        let answer = move || story::app(&path, &["passcode", "--challenge", &challenge]);
+        let (code, out) = tokio::task::spawn_blocking(answer).await.unwrap();
+        assert_eq!(code, 0, "{out}");
+        let seen = login.press(&seen, "continue", &[("response", out.trim())]).await;
+        assert!(!code_of(&seen).0.is_empty(), "{on:?} {}", seen.body);
+        assert_eq!(place(&world, &created).await.status.id(), "completed", "{on:?} R-184: a challenge");
+        world.stop().await;
+
+        let world = World::new(on).await;
+        let created = order(&world, &["barbara"], TokenType::OathApp).await;
+        let (mut barbara, seen) = opened(&world, &link(&world, "barbara@acme.test", 1).await).await;
+        let secret = seen.find("[data-activation-string]").expect("a key").replace(' ', "");
+        let code = oathtool(&world, &secret, "--totp=sha1", "6");
+        let seen = barbara.press(&seen, "continue", &[("code", &code)]).await;
+        assert_eq!(seen.title(), "Your authenticator is ready", "{on:?} {}", seen.body);
+        world.advance(60);
+        let first = oathtool(&world, &secret, "--totp=sha1", "6");
+        world.advance(30);
+        let second = oathtool(&world, &secret, "--totp=sha1", "6");
+        let serial = world.text("SELECT serial AS t FROM token WHERE enrolled_by = 'email'").await;
+        let typed = format!("{first}\n{second}\n");
+        let (good, said) = world.tried_with(&["token", "resync", &serial, "--tenant", "acme"], &typed);
+        assert!(good, "{on:?}: {said}");
+        assert_eq!(place(&world, &created).await.status.id(), "completed", "{on:?} R-184: the help desk");
+        world.stop().await;
+    }
+}
+
 /// A mail scanner fetches the link, again and again, presses the button, and runs no script: nothing is used up.
 /// T-24, T-25, T-29, AC-37.
 #[actix_web::test]

@@ -7,9 +7,10 @@ use crate::domain::audit::Action;
 use crate::domain::oath::window::pair;
 use crate::domain::tenant::TenantConfig;
 use crate::flow::challenge::answers;
-use crate::flow::second_factor::judged;
+use crate::flow::second_factor::{judged, used};
 use crate::flow::{Error, Result};
 use crate::keys::sealing::Place;
+use crate::storage::statement;
 use crate::storage::tokens::{self, Token};
 
 /// Synchronizes an active authenticator. Says whether the two passcodes were what they should be: one after the other,
@@ -30,6 +31,9 @@ pub async fn synchronize(desk: &Desk<'_>, config: &TenantConfig, token: &Token, 
             Some((position, drift)) => tokens::accept(connection, tenant, token.id, position, drift, desk.now).await?,
             None => false,
         };
+        if done {
+            statement::run_all(connection, used(token, desk.now).collect()).await?;
+        }
         let action = if done { Action::TokenSynchronized } else { Action::TokenSynchronizationFailed };
         let detail = json!({ "serial": token.serial, "drift_steps": found.filter(|_| done).map(|(_, drift)| drift) });
         desk.record(connection, tenant, action, ("token", token.id.to_string()), detail).await?;
