@@ -90,7 +90,8 @@ pub struct Claimed {
     pub parameters: String,
 }
 
-/// What is kept, sealed, between claim and confirmation.
+/// What is kept, sealed, between claim and confirmation; then without the OTP secret and, once the token is born, without the
+/// key for calls.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     answer: Claimed,
@@ -173,8 +174,7 @@ pub async fn claim(
         else {
             return refuse(connection, house, realm, visit, &activation, Refused::Malformed).await;
         };
-        let place = Place::new(tenant, "activation", "handshake_sealed", activation.id);
-        let sealed = house.sealer.seal(place, &SecretBytes::new(serde_json::to_vec(&kept).unwrap_or_default()));
+        let sealed = sealed(house, realm, activation.id, &kept);
         let until = visit.now.plus(CONFIRM_WITHIN);
         let device = device_of(hello, brought);
         if !activations::claim(connection, tenant, activation.id, &hello.device_key, &sealed, &device, visit.now, until)
@@ -210,13 +210,13 @@ pub async fn confirm(
     let confirmed = house.db.write(async |connection| {
         let tenant = realm.tenant();
         let Some(activation) = held(connection, realm, id).await? else { return Ok(Ok(Err(Refused::Unknown))) };
-        let Some(sealed) = &activation.handshake_sealed else { return Ok(Ok(Err(Refused::Unknown))) };
         if activation.state != State::Completed
             && let Err(refused) = usable(visit, &activation)
         {
             return refuse(connection, house, realm, visit, &activation, refused).await;
         }
-        let kept: Kept = match opened(house, realm, "handshake_sealed", id, sealed)
+        let Some(handshake) = &activation.handshake_sealed else { return Ok(Ok(Err(Refused::Unknown))) };
+        let mut kept: Kept = match opened(house, realm, "handshake_sealed", id, handshake)
             .map(|kept| serde_json::from_slice(kept.expose()))
         {
             Ok(Ok(kept)) => kept,
@@ -240,8 +240,10 @@ pub async fn confirm(
             activations::reopen(connection, tenant, id).await?;
             return refuse(connection, house, realm, visit, &activation, Refused::TemplateChanged).await;
         }
-        let brought = mailed::Brought { activation: &activation, kept: &kept.template, serial: &kept.serial };
-        let secret = SecretBytes::new(kept.otp_secret.clone());
+        let secret = SecretBytes::new(std::mem::take(&mut kept.otp_secret));
+        let rest = sealed(house, realm, id, &kept);
+        let brought =
+            mailed::Brought { activation: &activation, kept: &kept.template, serial: &kept.serial, rest: &rest };
         match mailed::device_confirmed(connection, house, realm, visit, &brought, &secret).await? {
             mailed::ByMail::No => {}
             mailed::ByMail::Refused => {
@@ -252,7 +254,7 @@ pub async fn confirm(
                 return Ok(Ok(Ok(kept.server_mac)));
             }
         }
-        if !activations::complete(connection, tenant, id, visit.now).await? {
+        if !activations::complete(connection, tenant, id, &rest, visit.now).await? {
             return refuse(connection, house, realm, visit, &activation, Refused::Used).await;
         }
         let place = Place::new(tenant, "enrollment", "secret_sealed", activation.enrollment);
@@ -421,8 +423,13 @@ async fn again(
     }
 }
 
-/// The key for the calls of the device that has completed the activation of an enrollment, if that device is this one.
-pub(super) async fn calls_key(
+fn sealed(house: &House, realm: &Realm, id: ActivationId, kept: &Kept) -> Vec<u8> {
+    let place = Place::new(realm.tenant(), "activation", "handshake_sealed", id);
+    house.sealer.seal(place, &SecretBytes::new(serde_json::to_vec(kept).unwrap_or_default()))
+}
+
+/// Takes the key for the calls of the device that has completed the activation of an enrollment, if that device is this one.
+pub(super) async fn take_calls_key(
     connection: &mut Connection,
     house: &House,
     realm: &Realm,
@@ -431,12 +438,17 @@ pub(super) async fn calls_key(
 ) -> storage::Result<Result<Option<SecretBytes>>> {
     let newest = activations::newest_of(connection, realm.tenant(), enrollment).await?;
     let newest = newest.filter(|it| it.state == State::Completed && it.device_key.as_deref() == Some(device_key));
-    let Some((id, sealed)) = newest.and_then(|it| Some((it.id, it.handshake_sealed?))) else { return Ok(Ok(None)) };
-    let kept = match opened(house, realm, "handshake_sealed", id, &sealed) {
+    let Some((id, handshake)) = newest.and_then(|it| Some((it.id, it.handshake_sealed?))) else { return Ok(Ok(None)) };
+    let kept = match opened(house, realm, "handshake_sealed", id, &handshake) {
         Ok(kept) => serde_json::from_slice::<Kept>(kept.expose()).ok(),
         Err(error) => return Ok(Err(error)),
     };
-    Ok(Ok(kept.filter(|kept| !kept.calls.is_empty()).map(|kept| SecretBytes::new(kept.calls))))
+    let Some(mut kept) = kept.filter(|kept| !kept.calls.is_empty()) else { return Ok(Ok(None)) };
+    let key = SecretBytes::new(std::mem::take(&mut kept.calls));
+    // What was completed before secrets were left out may still hold one.
+    kept.otp_secret.clear();
+    activations::keep(connection, realm.tenant(), id, &sealed(house, realm, id, &kept)).await?;
+    Ok(Ok(Some(key)))
 }
 
 fn opened(house: &House, realm: &Realm, column: &'static str, id: ActivationId, sealed: &[u8]) -> Result<SecretBytes> {

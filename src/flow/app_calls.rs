@@ -61,7 +61,7 @@ pub(super) async fn adopt(
     token: &Token,
 ) -> storage::Result<Result<()>> {
     let Some(device_key) = &token.device_key else { return Ok(Ok(())) };
-    let key = match activation::calls_key(connection, house, realm, enrollment, device_key).await? {
+    let key = match activation::take_calls_key(connection, house, realm, enrollment, device_key).await? {
         Ok(Some(key)) => key,
         Ok(None) => return Ok(Ok(())),
         Err(error) => return Ok(Err(error)),

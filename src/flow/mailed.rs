@@ -277,6 +277,8 @@ pub(super) struct Brought<'a> {
     pub(super) kept: &'a TokenTemplate,
     /// The serial number that was agreed on.
     pub(super) serial: &'a str,
+    /// What is kept of the handshake, sealed.
+    pub(super) rest: &'a [u8],
 }
 
 /// What a confirmation is for a place in a task.
@@ -331,7 +333,7 @@ pub(super) async fn device_confirmed(
         return Ok(ByMail::Refused);
     }
     // Nothing can have changed it since it was read: the person's row is held.
-    if !activations::complete(connection, tenant, activation.id, visit.now).await? {
+    if !activations::complete(connection, tenant, activation.id, brought.rest, visit.now).await? {
         return Err(storage::Error::Contended);
     }
     match app_calls::adopt(connection, house, realm, begun.id, &new).await? {

@@ -226,17 +226,37 @@ pub async fn reopen(connection: &mut Connection, tenant: TenantId, id: Activatio
     Ok(done == 1)
 }
 
-/// Completes a claimed activation, once.
-pub async fn complete(connection: &mut Connection, tenant: TenantId, id: ActivationId, now: Timestamp) -> Result<bool> {
+/// Completes a claimed activation, once. `handshake_sealed` is what is kept from now on: enough to give the same answer again
+/// (K13), without the OTP secret, which must not outlive its token there (R-347).
+pub async fn complete(
+    connection: &mut Connection,
+    tenant: TenantId,
+    id: ActivationId,
+    handshake_sealed: &[u8],
+    now: Timestamp,
+) -> Result<bool> {
     let done = Statement::new(
-        "UPDATE activation SET state = 'completed' WHERE tenant_id = ? AND id = ? AND state = 'claimed' AND expires_at > ?",
+        "UPDATE activation SET state = 'completed', handshake_sealed = ? WHERE tenant_id = ? AND id = ? \
+         AND state = 'claimed' AND expires_at > ?",
     )
+    .bind(handshake_sealed.to_vec())
     .shown(tenant)
     .shown(id)
     .bind(now.micros())
     .run(connection)
     .await?;
     Ok(done == 1)
+}
+
+/// Keeps less of the handshake of a completed activation.
+pub async fn keep(connection: &mut Connection, tenant: TenantId, id: ActivationId, sealed: &[u8]) -> Result<()> {
+    Statement::new("UPDATE activation SET handshake_sealed = ? WHERE tenant_id = ? AND id = ? AND state = 'completed'")
+        .bind(sealed.to_vec())
+        .shown(tenant)
+        .shown(id)
+        .run(connection)
+        .await?;
+    Ok(())
 }
 
 /// Counts a failed presentation; at `most` the activation locks (R-168). Says whether it is locked now.
@@ -254,10 +274,11 @@ pub async fn fail(connection: &mut Connection, tenant: TenantId, id: ActivationI
     Ok(with_id(connection, tenant, id).await?.is_some_and(|activation| activation.state == State::Locked))
 }
 
-/// Voids every activation of an enrollment that is not completed.
+/// Voids every activation of an enrollment that is not completed, and forgets what was agreed with a device.
 pub async fn void_of(connection: &mut Connection, tenant: TenantId, enrollment: EnrollmentId) -> Result<()> {
     Statement::new(
-        "UPDATE activation SET state = 'void' WHERE tenant_id = ? AND enrollment_id = ? AND state IN ('issued', 'claimed')",
+        "UPDATE activation SET state = 'void', handshake_sealed = NULL WHERE tenant_id = ? AND enrollment_id = ? \
+         AND state IN ('issued', 'claimed')",
     )
     .shown(tenant)
     .shown(enrollment)
@@ -293,7 +314,8 @@ pub async fn void_of_reservation(
     reservation: ReservationId,
 ) -> Result<u64> {
     Statement::new(
-        "UPDATE activation SET state = 'void' WHERE tenant_id = ? AND user_id = ? AND state IN ('issued', 'claimed') \
+        "UPDATE activation SET state = 'void', handshake_sealed = NULL WHERE tenant_id = ? AND user_id = ? \
+         AND state IN ('issued', 'claimed') \
          AND enrollment_id IN (SELECT id FROM enrollment WHERE enrollment.tenant_id = activation.tenant_id \
          AND enrollment.user_id = activation.user_id AND enrollment.reservation_id = ?)",
     )
@@ -307,7 +329,8 @@ pub async fn void_of_reservation(
 /// Makes every open activation of a person void (R-351).
 pub async fn void_all_of(connection: &mut Connection, tenant: TenantId, user: UserId) -> Result<()> {
     Statement::new(
-        "UPDATE activation SET state = 'void' WHERE tenant_id = ? AND user_id = ? AND state IN ('issued', 'claimed')",
+        "UPDATE activation SET state = 'void', handshake_sealed = NULL WHERE tenant_id = ? AND user_id = ? \
+         AND state IN ('issued', 'claimed')",
     )
     .shown(tenant)
     .shown(user)

@@ -1308,6 +1308,59 @@ async fn the_page_hears_that_its_activation_is_over() {
     }
 }
 
+/// What is kept of the handshake of the only activation; `None` if nothing is.
+async fn kept_of_handshake(world: &World) -> Option<serde_json::Value> {
+    use vestibule::keys::sealing::Place;
+    let sealed = world.column("SELECT HEX(handshake_sealed) AS it FROM activation WHERE handshake_sealed IS NOT NULL").await;
+    let sealed = data_encoding::HEXUPPER.decode(sealed.first()?.as_bytes()).unwrap();
+    let id = world.text("SELECT id AS t FROM activation").await.parse().unwrap();
+    let id: vestibule::domain::ids::ActivationId = id;
+    let place = Place::new(world.tenant().await, "activation", "handshake_sealed", id);
+    let opened = world.site.house.sealer.open(place, &sealed).unwrap();
+    Some(serde_json::from_slice(opened.expose()).unwrap())
+}
+
+/// R-347, part B2, K13: the secret of an authenticator is nowhere but in its token. What the server keeps to repeat an answer
+/// has no OTP secret once the device has confirmed, no key for calls once the token is born, and is gone once it is void.
+#[actix_web::test]
+async fn an_activation_keeps_no_secret_of_its_token() {
+    for on in BOTH {
+        for cancelled in [false, true] {
+            let world = World::new(on).await;
+            let mut ada = Visitor::new(&world.url);
+            let page = to_platforms(&world, &mut ada).await;
+            let page = ada.press(&page, "platform-command_line", &[]).await;
+            let device = Device::new(&page.find("[data-activation-string]").unwrap(), "command_line");
+            let (status, claimed) = device.claim().await;
+            assert_eq!(status, 200, "{claimed}");
+            let kept = kept_of_handshake(&world).await.expect("the answer, to be repeated");
+            assert_eq!(kept["otp_secret"].as_array().unwrap().len(), 32, "{on:?}");
+            if cancelled {
+                ada.press(&page, "cancel", &[]).await;
+                assert_eq!(kept_of_handshake(&world).await, None, "{on:?}");
+                assert_eq!(device.confirmed(&claimed).await.1["code"], "act.expired", "{on:?}");
+                world.stop().await;
+                continue;
+            }
+            let (status, secret) = device.confirm(&claimed).await;
+            assert_eq!(status, 200, "{on:?}");
+            let kept = kept_of_handshake(&world).await.unwrap();
+            let empty = |name: &str| kept[name].as_array().unwrap().is_empty();
+            assert_eq!((empty("otp_secret"), empty("calls")), (true, false), "{on:?} R-347");
+            let seen = ada.get(&page.url).await;
+            let code = oathtool(&world, &secret, "--totp=sha256", "6");
+            let seen = ada.press(&seen, "continue", &[("code", &code)]).await;
+            assert!(!code_of(&seen).0.is_empty(), "{on:?}: {}", seen.body);
+            let kept = kept_of_handshake(&world).await.unwrap();
+            assert!(["otp_secret", "calls"].iter().all(|name| kept[*name].as_array().unwrap().is_empty()), "{on:?}");
+            assert_eq!(world.number("SELECT COUNT(*) AS n FROM token_call_key").await, 1, "{on:?}");
+            let (status, answer) = device.confirmed(&claimed).await;
+            assert_eq!((status, answer["mac"].as_str()), (200, Some(&*device.server_mac(&claimed))), "{on:?} K13");
+            world.stop().await;
+        }
+    }
+}
+
 /// the short form that the page shows is typed as people type, with the server's name, and connects the same device.
 #[actix_web::test]
 async fn the_short_form_is_typed_by_hand() {
