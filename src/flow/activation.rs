@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use super::house::window_start;
 use super::server_pin::has_pin;
-use super::{House, Realm, Result, Visit, enrollment, mailed};
+use super::{House, Realm, Result, Visit, alerts, enrollment, mailed};
 use crate::domain::activation::handshake::{
     Hello, MAC_LENGTH, NONCE_LENGTH, Pair, Parameters, claim_is_right, transcript,
 };
+use crate::domain::alert::{Alert, Kind};
 use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::authenticator::template::TokenTemplate;
 use crate::domain::enrollment::{Brought, State as EnrollmentState};
@@ -141,9 +142,7 @@ pub async fn claim(
         };
         if !claim_is_right(base, hello, &secret, mac) {
             if activations::fail(connection, tenant, activation.id, MOST_FAILURES).await? {
-                record(connection, house, realm, visit, &activation, (Action::ActivationLocked, "")).await?;
-                let key = Key { tenant, user: activation.user, login: activation.login };
-                rollout_attempts::ended(key, "activation_locked", visit.now).run(connection).await?;
+                locked(connection, house, realm, visit, &activation).await?;
             }
             mailed::device_failed(connection, house, realm, visit, &activation).await?;
             return refuse(connection, house, realm, visit, &activation, Refused::Secret).await;
@@ -226,7 +225,7 @@ pub async fn confirm(
         use subtle::ConstantTimeEq as _;
         if !bool::from(kept.device_mac.as_slice().ct_eq(mac)) {
             if activations::fail(connection, tenant, id, MOST_FAILURES).await? {
-                record(connection, house, realm, visit, &activation, (Action::ActivationLocked, "")).await?;
+                locked(connection, house, realm, visit, &activation).await?;
             }
             mailed::device_failed(connection, house, realm, visit, &activation).await?;
             return refuse(connection, house, realm, visit, &activation, Refused::Confirm).await;
@@ -289,6 +288,33 @@ async fn held(connection: &mut Connection, realm: &Realm, id: ActivationId) -> s
         users::hold(connection, realm.tenant(), seen.user).await?;
     }
     activations::with_id(connection, realm.tenant(), id).await
+}
+
+/// What follows when failed presentations lock an activation: it is written down, and the operators hear of it.
+async fn locked(
+    connection: &mut Connection,
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    activation: &Activation,
+) -> storage::Result<()> {
+    let tenant = realm.tenant();
+    record(connection, house, realm, visit, activation, (Action::ActivationLocked, "")).await?;
+    let key = Key { tenant, user: activation.user, login: activation.login };
+    rollout_attempts::ended(key, "activation_locked", visit.now).run(connection).await?;
+    let login = logins::with_id(connection, tenant, activation.login).await?;
+    let alert = Alert {
+        kind: Kind::EnrollmentLockout,
+        at: visit.now,
+        user: Some(activation.user),
+        username: account(connection, realm, activation).await?,
+        serial: String::new(),
+        application: String::new(),
+        address: visit.address.to_string(),
+        correlation: login.map(|row| row.login.correlation),
+        detail: String::new(),
+    };
+    alerts::raise(connection, house, &realm.config, &alert).await
 }
 
 /// The checks that need nothing but the activation, in the order of part B3.

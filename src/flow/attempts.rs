@@ -10,6 +10,7 @@ use crate::domain::letter::Letter;
 use crate::domain::lockout::{Failures, Lock, LockoutSettings};
 use crate::domain::login::complaint::Complaint;
 use crate::domain::timestamp::Timestamp;
+use crate::domain::user::User;
 use crate::storage::logins::Proven;
 use crate::storage::{self, Connection, account_locks, failures, logins, statement, throttle};
 
@@ -166,18 +167,31 @@ pub(super) async fn count(
     }
     let knocked = logins::proven(realm.tenant(), case.login().id, Proven::Knocked, visit.now);
     statement::run_all(connection, knocked.to_vec()).await?;
-    house.record(connection, event(case, visit, Action::AccountLocked)).await?;
+    let user = case.member.as_ref().map(|member| &member.user);
     let alert = alerts::about(case, visit, Kind::AccountLockout, "");
+    let told = (event(case, visit, Action::AccountLocked), alert);
+    locked(connection, house, realm, &letters::speaking(visit, case), (user, after.lock()), told).await?;
+    Ok(true)
+}
+
+/// Tells that failures have locked an account: the audit trail, the operators, and its owner, if there is one.
+pub(super) async fn locked(
+    connection: &mut Connection,
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    (user, lock): (Option<&User>, Lock),
+    (event, alert): (Event, Alert),
+) -> storage::Result<()> {
+    house.record(connection, event).await?;
     alerts::raise(connection, house, &realm.config, &alert).await?;
-    if !settings.alert_on_lock {
-        return Ok(true);
-    }
-    let until = match after.lock() {
+    let Some(user) = user.filter(|_| realm.config.settings.lockout.alert_on_lock) else { return Ok(()) };
+    let until = match lock {
         Lock::Until(end) => Some(end),
         Lock::Open | Lock::Operator => None,
     };
-    letters::send(connection, house, realm, visit, case, Letter::AccountLocked { until }).await?;
-    Ok(true)
+    let letter = Letter::AccountLocked { until };
+    letters::send_until(connection, house, realm, visit, user, None, letter, visit.now.plus(letters::NOTICE)).await
 }
 
 /// Adds one failure to the counter of `subject`, unless it is locked. Says what it showed before and shows now.

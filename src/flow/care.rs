@@ -9,7 +9,7 @@ use super::{Error, House, Realm, Result, Visit, alerts, attempts};
 use crate::domain::alert::{Alert, Kind};
 use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::ids::TokenId;
-use crate::domain::lockout::{Lock, MOST_FAILURES};
+use crate::domain::lockout::MOST_FAILURES;
 use crate::domain::login::complaint::Complaint;
 use crate::domain::oath::window::{Verdict, judge, pair};
 use crate::domain::session::Session;
@@ -17,7 +17,7 @@ use crate::domain::user::User;
 use crate::keys::sealing::Place;
 use crate::storage::challenges::{self, Challenge};
 use crate::storage::tokens::{self, State, Token};
-use crate::storage::{self, Connection, failures, identifiers, statement, throttle, users};
+use crate::storage::{self, Connection, account_locks, failures, identifiers, statement, throttle, users};
 
 /// What was typed to try an authenticator out, or to synchronize it.
 #[derive(Debug, Clone, Copy)]
@@ -257,21 +257,23 @@ impl Limits<'_> {
         throttle::hit(connection, tenant, &subject, start).await?;
         let settings = self.realm.config.settings.lockout;
         if settings.count_passcodes {
-            let (_, after) = attempts::add(connection, self.realm, self.visit, &self.subject, settings).await?;
-            if after.lock() != Lock::Open {
-                self.house.record(connection, self.event(Action::AccountLocked)).await?;
-                self.alert(connection, Kind::AccountLockout).await?;
+            let (before, after) = attempts::add(connection, self.realm, self.visit, &self.subject, settings).await?;
+            if before.lock().refusal(now).is_none() && after.lock().refusal(now).is_some() {
+                account_locks::note(connection, tenant, &self.user.username, after.lock()).await?;
+                let told = (self.event(Action::AccountLocked), self.alert(Kind::AccountLockout));
+                let who = (Some(self.user), after.lock());
+                attempts::locked(connection, self.house, self.realm, self.visit, who, told).await?;
             }
         }
         if tokens::fail(connection, tenant, self.user.id, MOST_FAILURES, now).await? > 0 {
             self.house.record(connection, self.event(Action::TokenLocked)).await?;
-            self.alert(connection, Kind::TokenLockout).await?;
+            alerts::raise(connection, self.house, &self.realm.config, &self.alert(Kind::TokenLockout)).await?;
         }
         Ok(())
     }
 
-    async fn alert(&self, connection: &mut Connection, kind: Kind) -> storage::Result<()> {
-        let alert = Alert {
+    fn alert(&self, kind: Kind) -> Alert {
+        Alert {
             kind,
             at: self.visit.now,
             user: Some(self.user.id),
@@ -281,7 +283,6 @@ impl Limits<'_> {
             address: self.visit.address.to_string(),
             correlation: None,
             detail: String::new(),
-        };
-        alerts::raise(connection, self.house, &self.realm.config, &alert).await
+        }
     }
 }

@@ -514,7 +514,7 @@ async fn the_portal_tries_out_and_synchronizes() {
     }
 }
 
-/// wrong passcodes in the portal lock the account as they do at the login.
+/// wrong passcodes in the portal lock the account as they do at the login.
 #[actix_web::test]
 async fn guessing_in_the_portal_locks_the_account() {
     let world = World::new(On::Sqlite).await;
@@ -531,6 +531,9 @@ async fn guessing_in_the_portal_locks_the_account() {
         page = grace.press(&page, "test", &[("code", wrong(&passcode(&world, BASE32, 0)))]).await;
     }
     assert_eq!(world.events("account_locked").await, 1);
+    let letters = world.number("SELECT COUNT(*) AS n FROM outbox WHERE kind = 'account_locked'").await;
+    let listed = world.number("SELECT COUNT(*) AS n FROM account_lock WHERE username_key = 'grace'").await;
+    assert_eq!((letters, listed), (1, 1), "R-329, R-336, R-578: told and found as a lock at the login is");
     let seen = grace.press(&page, "test", &[("code", &passcode(&world, BASE32, 0))]).await;
     assert_eq!(seen.complaint(), "Your account is locked", "R-323: {}", seen.body);
     let mut other = Visitor::new(&world.url);
