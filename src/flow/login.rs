@@ -219,13 +219,15 @@ pub async fn submit_password(
     };
     let verdict = house.passwords.verify(password, stored.as_deref()).await?;
     let renewed = if verdict.outdated { Some(house.passwords.hash(password, &house.entropy).await?) } else { None };
-    let named = case.user();
+    let (named, version) = (case.user(), case.login().security_version);
     let judged = house.db.write(async |connection| {
         one_by_one(connection, realm, named).await?;
         let Some(case) = hold(connection, house, realm, visit, browser, id).await? else {
             return Ok(Err(Error::NotThisBrowser));
         };
-        if case.step != Step::Password || case.user() != named {
+        // A password that was set while this one was checked leaves nothing of the verdict, even if the name was given again
+        // meanwhile (INV-11, T-11).
+        if case.step != Step::Password || case.user() != named || case.login().security_version != version {
             return Ok(Err(Error::WrongMoment));
         }
         if case.lane.failures.lock().refusal(visit.now).is_some() {
@@ -245,8 +247,8 @@ pub async fn submit_password(
             house.record(connection, event(&case, visit, Action::PasswordRejected)).await?;
             return Ok(Ok(Posted::complaint(Complaint::PasswordWrong)));
         };
-        if let Some(hash) = &renewed {
-            users::set_password_hash(connection, realm.tenant(), user, hash, visit.now).await?;
+        if let (Some(old), Some(new)) = (&stored, &renewed) {
+            users::rehash_password(connection, realm.tenant(), user, (old, new)).await?;
         }
         let mut writes = stepped_up(house, realm, visit, &case, Proven::Password);
         let accepted = Event { actor: Actor::User(user), ..event(&case, visit, Action::PasswordAccepted) };

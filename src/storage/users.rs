@@ -363,6 +363,24 @@ pub async fn set_password_hash(
     Ok(())
 }
 
+/// Replaces the hash of a password by another one of the same password, if it is still that one. Says whether it was: a password
+/// that was set meanwhile stays (INV-11).
+pub async fn rehash_password(
+    connection: &mut Connection,
+    tenant: TenantId,
+    id: UserId,
+    (old, new): (&str, &str),
+) -> Result<bool> {
+    let done = Statement::new("UPDATE password SET hash = ? WHERE tenant_id = ? AND user_id = ? AND hash = ?")
+        .bind(new)
+        .shown(tenant)
+        .shown(id)
+        .bind(old)
+        .run(connection)
+        .await?;
+    Ok(done == 1)
+}
+
 /// Makes `groups` the only groups of an account.
 pub async fn set_groups(connection: &mut Connection, tenant: TenantId, id: UserId, groups: &[GroupId]) -> Result<()> {
     let before = groups_of(connection, tenant, id).await?;

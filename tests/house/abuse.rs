@@ -1042,6 +1042,7 @@ async fn an_activation_is_not_guessed_and_dies_with_its_login() {
         let late = wrong.claim().await;
         assert_eq!((late.0, why(&late)), (423, "act.locked"), "{on:?}");
         assert_eq!(world.events("activation_locked").await, 1, "{on:?}");
+        assert_eq!(world.events("alert_raised").await, 1, "{on:?} R-168: the operators hear of it");
         // A new one, and then the person cancels.
         world.advance(1);
         let page = send(&mut ada, &page, "renew", &[]).await;

@@ -1,7 +1,7 @@
 //! Lockout and throttling (A16): who waits, who is locked, who is not, and what the operator sees and does about it.
 
 use vestibule::flow::house::{text, window_start};
-use vestibule::storage::throttle;
+use vestibule::storage::{throttle, users};
 
 use crate::story::{PASSWORD, after_password, authorize, code_of, passcode_of_linus};
 use crate::visitor::{Seen, Visitor};
@@ -139,4 +139,25 @@ async fn the_policy_shows_its_last_changes() {
         serde_json::from_str(&world.command(&["changes", "lockout", "--count", "1", "--json"])).expect("JSON");
     assert_eq!(json["changes"][0]["new"]["threshold"], 6, "{json}");
     world.stop().await;
+}
+
+/// INV-11, T-11: a hash that is made anew at a login never brings back a password that was replaced meanwhile.
+#[actix_web::test]
+async fn a_new_hash_replaces_only_the_one_it_was_made_from() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let tenant = world.tenant().await;
+        let user = world.text("SELECT id AS t FROM user_account WHERE username = 'ada'").await.parse().unwrap();
+        let old = world.text("SELECT hash AS t FROM password WHERE user_id = (SELECT id FROM user_account WHERE username = 'ada')");
+        let old = old.await;
+        let db = &world.site.house.db;
+        let replaced = async |hashes: (&str, &str)| {
+            db.write(async |connection| users::rehash_password(connection, tenant, user, hashes).await).await.unwrap()
+        };
+        assert!(replaced((&old, "set meanwhile")).await, "{on:?}");
+        assert!(!replaced((&old, "the old password again")).await, "{on:?}");
+        let now = db.read(async |connection| users::password_hash(connection, tenant, user).await).await.unwrap();
+        assert_eq!(now.as_deref(), Some("set meanwhile"), "{on:?}");
+        world.stop().await;
+    }
 }
