@@ -260,13 +260,7 @@ pub async fn submit_password(
 }
 
 /// The statements that write down that something was proven and give the login a new cookie.
-pub(super) fn stepped_up(
-    house: &House,
-    realm: &Realm,
-    visit: &Visit,
-    case: &Case,
-    proven: Proven,
-) -> Vec<Statement> {
+pub(super) fn stepped_up(house: &House, realm: &Realm, visit: &Visit, case: &Case, proven: Proven) -> Vec<Statement> {
     let id = case.login().id;
     let hash = login_cookie_hash(house, realm.tenant(), id, &case.next_cookie(house, visit.now));
     let deadline = page_deadline(visit.now, true, case.login().absolute_expires_at);

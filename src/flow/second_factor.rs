@@ -129,7 +129,10 @@ async fn sent_twice(
 const fn moving(template: &TokenTemplate, drift_steps: i64) -> Moving {
     match template.synchronization {
         Synchronization::Time => Moving::Time { step_seconds: template.time_step_seconds, drift_steps },
-        Synchronization::Event => Moving::Event { look_ahead: Some(template.event_window) },
+        // One that was brought along has no template of the virtual server: there the virtual server's own window counts.
+        Synchronization::Event => {
+            Moving::Event { look_ahead: if template.version == 0 { None } else { Some(template.event_window) } }
+        }
     }
 }
 /// A token, as far as judging its passcodes needs it.

@@ -148,7 +148,9 @@ async fn a_new_hash_replaces_only_the_one_it_was_made_from() {
         let world = World::new(on).await;
         let tenant = world.tenant().await;
         let user = world.text("SELECT id AS t FROM user_account WHERE username = 'ada'").await.parse().unwrap();
-        let old = world.text("SELECT hash AS t FROM password WHERE user_id = (SELECT id FROM user_account WHERE username = 'ada')");
+        let old = world.text(
+            "SELECT hash AS t FROM password WHERE user_id = (SELECT id FROM user_account WHERE username = 'ada')",
+        );
         let old = old.await;
         let db = &world.site.house.db;
         let replaced = async |hashes: (&str, &str)| {

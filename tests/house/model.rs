@@ -35,6 +35,7 @@ const EPOCH: u64 = 500;
 struct Windows {
     inner_time: i64,
     outer_time: i64,
+    inner_event: i64,
     outer_event: i64,
     threshold: i64,
 }
@@ -108,8 +109,8 @@ impl Model {
             let outer = windows.outer_time.max(windows.inner_time);
             return ((middle - outer, middle + outer), (middle - windows.inner_time, middle + windows.inner_time));
         }
-        // Ten passcodes that were generated and not used are the template's (R-211).
-        let (next, inner) = (self.last + 1, 10);
+        // An imported token has no template of the virtual server: its own window counts (R-294).
+        let (next, inner) = (self.last + 1, windows.inner_event);
         ((next - 10, next + windows.outer_event.max(inner)), (next, next + inner - 1))
     }
 
@@ -323,13 +324,14 @@ async fn settle(walk: &Walk) -> Windows {
     let windows = Windows {
         inner_time: walk.between(0, 3),
         outer_time: walk.between(0, 20),
+        inner_event: walk.between(1, 25),
         outer_event: walk.between(10, 100),
         threshold: walk.between(0, 5),
     };
     let file = format!(
-        "[[tenant]]\ncode = \"acme\"\n[tenant.windows]\ntime_steps = {}\nouter_time_steps = {}\nouter_event_look_ahead = {}\n\
-         [tenant.lockout]\nthreshold = {}\nalert_on_lock = false\nalert_on_unlock = false\n",
-        windows.inner_time, windows.outer_time, windows.outer_event, windows.threshold
+        "[[tenant]]\ncode = \"acme\"\n[tenant.windows]\ntime_steps = {}\nouter_time_steps = {}\nevent_look_ahead = {}\n\
+         outer_event_look_ahead = {}\n[tenant.lockout]\nthreshold = {}\nalert_on_lock = false\nalert_on_unlock = false\n",
+        windows.inner_time, windows.outer_time, windows.inner_event, windows.outer_event, windows.threshold
     );
     walk.world.apply(&file).await;
     windows

@@ -546,6 +546,30 @@ async fn guessing_in_the_portal_locks_the_account() {
     world.stop().await;
 }
 
+/// an imported token is as far ahead as the virtual server's own window says, and one press more needs a second passcode.
+#[actix_web::test]
+async fn the_window_of_imported_counters_is_the_virtual_servers() {
+    let world = World::new(On::Sqlite).await;
+    let at = |counter| hotp::passcode(&secret(BASE32), Algorithm::Sha1, 6, counter);
+    let mut next = 0;
+    for window in [1, 5] {
+        let settings = format!("[tenant.windows]\nevent_look_ahead = {window}\n");
+        person(&world, "grace", &settings, &[&token(BASE32, "counter = 0")]).await;
+        for (skipped, taken) in [(window, false), (window - 1, true)] {
+            let mut grace = Visitor::new(&world.url);
+            let page = page_of(&world, &mut grace, "grace").await;
+            let seen = grace.press(&page, "continue", &[("code", &at(next + skipped))]).await;
+            assert_eq!(seen.leaves_to.is_some(), taken, "{window}, {skipped}: {}", seen.body);
+            if taken {
+                next += skipped + 1;
+            } else {
+                assert!(seen.complaint().starts_with("Almost."), "{window}, {skipped}: {}", seen.complaint());
+            }
+        }
+    }
+    world.stop().await;
+}
+
 /// the help desk synchronizes with two passcodes that the owner reads out.
 #[actix_web::test]
 async fn the_help_desk_synchronizes_a_token() {

@@ -173,7 +173,9 @@ async fn every_first_use_completes_the_task() {
     for on in BOTH {
         let world = World::new(on).await;
         world
-            .apply("[[tenant]]\ncode = \"acme\"\n[tenant.token_template.app]\nmode = \"challenge_response\"\nlength = 8\n")
+            .apply(
+                "[[tenant]]\ncode = \"acme\"\n[tenant.token_template.app]\nmode = \"challenge_response\"\nlength = 8\n",
+            )
             .await;
         let created = order(&world, &["barbara"], TokenType::App).await;
         let (mut barbara, seen) = opened(&world, &link(&world, "barbara@acme.test", 1).await).await;

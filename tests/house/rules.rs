@@ -1311,7 +1311,8 @@ async fn the_page_hears_that_its_activation_is_over() {
 /// What is kept of the handshake of the only activation; `None` if nothing is.
 async fn kept_of_handshake(world: &World) -> Option<serde_json::Value> {
     use vestibule::keys::sealing::Place;
-    let sealed = world.column("SELECT HEX(handshake_sealed) AS it FROM activation WHERE handshake_sealed IS NOT NULL").await;
+    let sealed =
+        world.column("SELECT HEX(handshake_sealed) AS it FROM activation WHERE handshake_sealed IS NOT NULL").await;
     let sealed = data_encoding::HEXUPPER.decode(sealed.first()?.as_bytes()).unwrap();
     let id = world.text("SELECT id AS t FROM activation").await.parse().unwrap();
     let id: vestibule::domain::ids::ActivationId = id;

@@ -80,8 +80,7 @@ async fn phase_of(site: &crate::http::Site, realm: &crate::flow::Realm, id: Enro
     match read.await {
         Ok((Some(enrollment), activation)) => {
             let now = site.house.clock.now();
-            let shown = activation
-                .map(|it| word(it.id, it.state, it.refused(), now >= it.expires_at));
+            let shown = activation.map(|it| word(it.id, it.state, it.refused(), now >= it.expires_at));
             match (enrollment.state, enrollment.activated) {
                 (enrollment::State::Open, false) => shown.unwrap_or_default(),
                 (state, activated) => format!("{} {activated}", state.id()),

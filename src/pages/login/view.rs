@@ -135,12 +135,7 @@ pub async fn answer(call: &mut Call, id: LoginId, posted: flow::Result<Posted>) 
 }
 
 /// The response, with the login's new cookie if there is one.
-pub fn with_cookie(
-    call: &Call,
-    id: LoginId,
-    cookie: Option<&SecretString>,
-    mut response: HttpResponse,
-) -> Answer {
+pub fn with_cookie(call: &Call, id: LoginId, cookie: Option<&SecretString>, mut response: HttpResponse) -> Answer {
     if let Some(cookie) = cookie {
         let cookie = cookies::secret(&call.site.urls, cookies::Kind::Login(id), cookie);
         response.add_cookie(&cookie).map_err(|error| Fault::Internal(error.to_string()))?;
