@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::audit::Actor;
 use crate::domain::authenticator::lifecycle::Disposition;
 use crate::domain::ids::{GroupId, JobId, TenantId};
-use crate::domain::operator::{Deed, Module, Permission};
+use crate::domain::operator::{Deed, Module, Permission, Permissions};
 use crate::domain::provisioning_task::TokenType;
 use crate::domain::timestamp::Timestamp;
 
@@ -34,6 +34,9 @@ pub enum Work {
 pub struct ImportTokens {
     /// Nothing is stored; it is only looked what would be.
     pub dry_run: bool,
+    /// People whom the file names get theirs.
+    #[serde(default)]
+    pub assign: bool,
     /// Those of named people are only reserved for them, and do not work yet.
     pub reserve: bool,
     /// Those that were revoked and come back with a new secret are taken.
@@ -205,8 +208,17 @@ impl Work {
             }],
             Self::Tokens(_) => vec![Module::TokenStates.needs(Deed::Edit)],
             Self::Provision(_) => vec![Module::Provisioning.needs(Deed::Add)],
-            Self::ImportTokens(_) => vec![Module::Tokens.needs(Deed::Import)],
+            Self::ImportTokens(how) => {
+                let owners = how.assign.then(|| Module::Tokens.needs(Deed::Edit));
+                std::iter::once(Module::Tokens.needs(Deed::Import)).chain(owners).collect()
+            }
         }
+    }
+
+    /// The first permission that it needs and that is not in `held`.
+    #[must_use]
+    pub fn lacking(&self, held: &Permissions) -> Option<Permission> {
+        self.needs().into_iter().find(|permission| !held.may(*permission))
     }
 
     /// What is done, in words.

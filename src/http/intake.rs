@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use serde_json::json;
 
 use crate::domain::authenticator::template::{Mode, Synchronization, TokenTemplate};
-use crate::domain::ids::TenantId;
 use crate::domain::name::key_of;
 use crate::domain::oath::Algorithm;
 use crate::domain::oath::ocra::Suite;
@@ -18,7 +17,7 @@ use crate::exchange::pskc::{self, Protection};
 use crate::exchange::token::{self, Method};
 use crate::exchange::{Read, Rejected, Spot, Unreadable, oath_csv};
 use crate::flow::House;
-use crate::flow::administration::accounts::is_beyond;
+use crate::flow::administration::accounts::all_beyond;
 use crate::flow::administration::jobs::NewRow;
 use crate::flow::administration::roster::Line;
 use crate::flow::administration::stock::Wanted;
@@ -79,14 +78,9 @@ fn line(person: Described) -> Read<(Spot, Line)> {
 /// # Errors
 /// If it is no table of people at all.
 pub fn rows(octets: &[u8], config: &TenantConfig, held: &Permissions) -> Result<Vec<NewRow>, Unreadable> {
-    let beyond: Vec<String> = config
-        .operators
-        .iter()
-        .filter(|operator| is_beyond(config, held, operator.user))
-        .map(|operator| key_of(&operator.username))
-        .collect();
+    let beyond = all_beyond(config, held);
     let row = |read: Read<(Spot, Line)>| match read {
-        Ok((_, line)) if beyond.contains(&key_of(&line.username)) => {
+        Ok((_, line)) if beyond.iter().any(|(_, name)| *name == key_of(&line.username)) => {
             NewRow { name: line.username, input: Err("is an operator with more permissions than yours".to_owned()) }
         }
         Ok((_, line)) => NewRow::line(&line),
@@ -199,10 +193,21 @@ pub fn tokens(
     Ok((records.collect(), notes))
 }
 
-/// The tokens of a file as rows of a job.
-pub fn token_rows(house: &House, tenant: TenantId, records: Vec<Read<(Spot, Wanted)>>) -> Vec<NewRow> {
+/// The tokens of a file as rows of a job. One for an operator with more permissions than `held` is rejected: whoever knows its
+/// secret could log in with it (T-57).
+pub fn token_rows(
+    house: &House,
+    config: &TenantConfig,
+    held: &Permissions,
+    records: Vec<Read<(Spot, Wanted)>>,
+) -> Vec<NewRow> {
+    let beyond = all_beyond(config, held);
+    let is_beyond = |owner: &str| beyond.iter().any(|(_, name)| *name == key_of(owner));
     let row = |record: Read<(Spot, Wanted)>| match record {
-        Ok((_, wanted)) => NewRow::wanted(house, tenant, &wanted),
+        Ok((_, wanted)) if wanted.user.as_deref().is_some_and(is_beyond) => {
+            NewRow { name: wanted.serial, input: Err("is for an operator with more permissions than yours".to_owned()) }
+        }
+        Ok((_, wanted)) => NewRow::wanted(house, config.tenant.id, &wanted),
         Err(rejected) => {
             NewRow { name: rejected.name.clone(), input: Err(format!("{}: {}", rejected.spot, rejected.reason)) }
         }

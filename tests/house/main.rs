@@ -34,6 +34,7 @@ mod explain;
 mod foreign;
 mod gates;
 mod generators;
+mod imports;
 mod lockout;
 mod log_streams;
 mod many;

@@ -513,7 +513,7 @@ async fn names_are_text() {
 }
 
 /// Keeps the service from working on jobs, so that a story can give them their turns.
-async fn by_hand(world: &World) {
+pub async fn by_hand(world: &World) {
     let (owner, now) = (world.site.house.entropy.id(), world.clock_now());
     let day = std::time::Duration::from_secs(86_400);
     let mine =

@@ -104,7 +104,8 @@ struct TokensWanted {
     /// `true`: nothing is stored, it is only looked what would be.
     #[serde(default)]
     dry_run: bool,
-    /// `true`: people whom the file names get their tokens; else everything goes into the inventory.
+    /// `true`: people whom the file names get their tokens, which wants the permission to change tokens, too; else everything
+    /// goes into the inventory.
     #[serde(default)]
     assign: bool,
     /// `true`: tokens of people are only reserved, and do not work yet.
@@ -225,6 +226,11 @@ async fn cancel(program: Program, Named(id): Named<JobId>) -> Answer {
     Ok(done())
 }
 
+/// That this key may do all of it.
+fn permitted(program: &Program, work: &Work) -> Result<(), Problem> {
+    work.lacking(&program.permissions).map_or(Ok(()), |lacking| Err(Problem::not_permitted(lacking)))
+}
+
 /// A word of two.
 fn either(field: &str, text: Option<&str>, [usual, other]: [&str; 2]) -> Result<bool, Problem> {
     match text {
@@ -287,10 +293,16 @@ async fn import_tokens(program: Program, payload: web::Payload) -> Answer {
         Problem::invalid(vec![FieldProblem { field: "file".to_owned(), message }])
     };
     let (records, notes) = read.map_err(unreadable)?;
-    let how =
-        ImportTokens { dry_run: wanted.dry_run, reserve: wanted.reserve, reinitialize: wanted.reinitialize, notes };
+    let work = Work::ImportTokens(ImportTokens {
+        dry_run: wanted.dry_run,
+        assign,
+        reserve: wanted.reserve,
+        reinitialize: wanted.reinitialize,
+        notes,
+    });
+    permitted(&program, &work)?;
     let (tenant, address) = (program.call.realm.tenant(), program.call.visit.address.to_string());
-    let rows = intake::token_rows(&program.call.site.house, tenant, records);
-    let job = work::begin(&program.desk(), tenant, &address, &Work::ImportTokens(how), &rows).await?;
+    let rows = intake::token_rows(&program.call.site.house, &program.call.realm.config, &program.permissions, records);
+    let job = work::begin(&program.desk(), tenant, &address, &work, &rows).await?;
     Ok(begun(job))
 }

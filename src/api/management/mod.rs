@@ -102,16 +102,7 @@ impl FromRequest for Program {
                 Unknown::NoKey => Problem::new(401, "key.needed", "a key to the management API is needed")
                     .with_header(WWW_AUTHENTICATE, "Bearer")
                     .into(),
-                Unknown::NotPermitted(permission) => Problem::new(
-                    403,
-                    "key.not_permitted",
-                    format!(
-                        "the role of this key does not permit it: {}, {}",
-                        permission.module.title(),
-                        permission.deed.title()
-                    ),
-                )
-                .into(),
+                Unknown::NotPermitted(permission) => Problem::not_permitted(permission).into(),
                 Unknown::Fault(fault) => fault.into(),
             })
         })

@@ -7,7 +7,7 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
-use crate::domain::operator::Refused;
+use crate::domain::operator::{Permission, Refused};
 use crate::flow;
 use crate::http::Fault;
 use crate::http::headers::PROBLEM;
@@ -60,6 +60,13 @@ impl Problem {
     #[must_use]
     pub fn not_found() -> Self {
         Self::new(404, "not_found", "there is none with this identifier here")
+    }
+
+    /// The role of the key does not permit it.
+    #[must_use]
+    pub fn not_permitted(permission: Permission) -> Self {
+        let (module, deed) = (permission.module.title(), permission.deed.title());
+        Self::new(403, "key.not_permitted", format!("the role of this key does not permit it: {module}, {deed}"))
     }
 
     /// Values that cannot be stored.

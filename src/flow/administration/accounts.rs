@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Desk, people};
 use crate::domain::audit::Action;
 use crate::domain::ids::{GroupId, UserId};
-use crate::domain::name::checked;
+use crate::domain::name::{checked, key_of};
 use crate::domain::operator::Permissions;
 use crate::domain::policy::platform::Platform;
 use crate::domain::secret::{ExposeSecret as _, SecretString};
@@ -282,6 +282,13 @@ pub async fn personal_data(
 #[must_use]
 pub fn is_beyond(config: &TenantConfig, held: &Permissions, user: UserId) -> bool {
     config.permissions_of(user).is_some_and(|(_, its)| !its.within(held))
+}
+
+/// The operators with more permissions than `held`, each with the [`key_of`] the user name, by which files name people (T-57).
+#[must_use]
+pub fn all_beyond(config: &TenantConfig, held: &Permissions) -> Vec<(UserId, String)> {
+    let beyond = config.operators.iter().filter(|operator| is_beyond(config, held, operator.user));
+    beyond.map(|operator| (operator.user, key_of(&operator.username))).collect()
 }
 
 /// Why somebody is not erased or disabled.

@@ -35,6 +35,9 @@ const TURN: u32 = 50;
 /// The same, of an import, whose rows are made together.
 const IMPORT_TURN: u32 = 250;
 
+/// Why nothing is done to somebody. Doors reject whom they know of when a job is begun; roles may change while it goes on.
+const BEYOND: &str = "belongs to an operator with more permissions than whoever began it";
+
 /// What one row of a new job is: the name it goes by, and what is done or why it is rejected.
 #[derive(Debug, Clone)]
 pub struct NewRow {
@@ -155,36 +158,52 @@ pub async fn cancel(desk: &Desk<'_>, tenant: TenantId, id: JobId) -> storage::Re
     desk.house.db.write(work).await
 }
 
-/// Why whoever began a job may not go on with it; `None` if they may. Roles, keys and accounts are taken away at once, and work
-/// that goes on by itself must not outlive them (T-57).
-async fn withdrawn(
+/// Operators with more permissions than whoever began a job: nothing is done to their accounts and authenticators (T-57).
+#[derive(Default)]
+struct Beyond(Vec<(UserId, String)>);
+
+impl Beyond {
+    fn has(&self, user: UserId) -> bool {
+        self.0.iter().any(|(id, _)| *id == user)
+    }
+
+    fn has_named(&self, username: &str) -> bool {
+        self.0.iter().any(|(_, name)| *name == key_of(username))
+    }
+}
+
+/// Whom whoever began a job may not touch, or why they may not go on with it. Roles, keys and accounts are taken away at once,
+/// and work that goes on by itself must not outlive them (T-57).
+async fn permitted(
     connection: &mut Connection,
     config: &TenantConfig,
     job: &Job,
     now: Timestamp,
-) -> storage::Result<Option<&'static str>> {
+) -> storage::Result<Result<Beyond, &'static str>> {
     let permissions = match &job.actor {
         Actor::Operator(user, _) => {
             let account = users::with_id(connection, job.tenant, *user).await?;
             if !account.is_some_and(|account| account.status == Status::Enabled) {
-                return Ok(Some("the account of whoever began it may not be used any more"));
+                return Ok(Err("the account of whoever began it may not be used any more"));
             }
             config.permissions_of(*user).map(|(_, permissions)| permissions)
         }
         Actor::Key(id, _) => {
             let key = operators::key_with_id(connection, job.tenant, *id).await?;
             if !key.as_ref().is_some_and(|key| key.works(now)) {
-                return Ok(Some("the key with which it was begun was revoked or has ended"));
+                return Ok(Err("the key with which it was begun was revoked or has ended"));
             }
             key.and_then(|key| config.permissions(key.role))
         }
         // Whoever has the shell may do everything.
-        Actor::Shell(_) | Actor::System => return Ok(None),
+        Actor::Shell(_) | Actor::System => return Ok(Ok(Beyond::default())),
         Actor::User(_) | Actor::Stranger | Actor::Device => None,
     };
-    let Some(permissions) = permissions else { return Ok(Some("whoever began it is not an operator any more")) };
-    let lacking = job.work.needs().into_iter().any(|permission| !permissions.may(permission));
-    Ok(lacking.then_some("the role of whoever began it does not permit it any more"))
+    let Some(permissions) = permissions else { return Ok(Err("whoever began it is not an operator any more")) };
+    if job.work.lacking(&permissions).is_some() {
+        return Ok(Err("the role of whoever began it does not permit it any more"));
+    }
+    Ok(Ok(Beyond(accounts::all_beyond(config, &permissions))))
 }
 
 /// Stops a job whose author may not go on with it; what was done stays.
@@ -231,6 +250,14 @@ impl Told {
     }
 }
 
+/// What is known while the rows of a turn are done.
+struct Known {
+    config: TenantConfig,
+    /// By [`key_of`] of their names.
+    groups: HashMap<String, GroupId>,
+    beyond: Beyond,
+}
+
 /// One turn of a job.
 async fn turn(house: &House, job: &Job) -> storage::Result<usize> {
     let (db, tenant) = (&house.db, job.tenant);
@@ -243,17 +270,20 @@ async fn turn(house: &House, job: &Job) -> storage::Result<usize> {
             Some(code) => tenants::config(connection, &code).await?,
             None => None,
         };
-        let withdrawn = match &config {
-            Some(config) if !rows.is_empty() => withdrawn(connection, config, job, now).await?,
-            _ => None,
+        let permitted = match &config {
+            Some(config) if !rows.is_empty() => permitted(connection, config, job, now).await?,
+            _ => Ok(Beyond::default()),
         };
-        Ok((rows, config, withdrawn))
+        Ok((rows, config, permitted))
     };
-    let (rows, config, withdrawn) = db.look(question).await?;
-    if let Some(why) = withdrawn {
-        tracing::warn!(job = %job.id, why, "a job was stopped");
-        return stop(house, job, why).await.map(|()| 0);
-    }
+    let (rows, config, permitted) = db.look(question).await?;
+    let beyond = match permitted {
+        Ok(beyond) => beyond,
+        Err(why) => {
+            tracing::warn!(job = %job.id, why, "a job was stopped");
+            return stop(house, job, why).await.map(|()| 0);
+        }
+    };
     let (Some(config), Some(last)) = (config, rows.last().map(|row| row.number)) else {
         return db.write(async |connection| end(house, connection, job).await).await.map(|()| 0);
     };
@@ -262,8 +292,8 @@ async fn turn(house: &House, job: &Job) -> storage::Result<usize> {
         Work::ImportPeople(how) => groups(&desk, &config, &rows, *how).await?,
         Work::People(_) | Work::Tokens(_) | Work::Provision(_) | Work::ImportTokens(_) => HashMap::new(),
     };
-    let together =
-        async |connection: &mut Connection| some(&desk, connection, &config, job, (&rows, last), &groups).await;
+    let known = Known { config, groups, beyond };
+    let together = async |connection: &mut Connection| some(&desk, connection, &known, job, (&rows, last)).await;
     match db.write(together).await {
         Ok(()) => {}
         Err(error) if error.is_passing() => return Err(error),
@@ -272,9 +302,8 @@ async fn turn(house: &House, job: &Job) -> storage::Result<usize> {
             let mut job = job.clone();
             for row in &rows {
                 let one = std::slice::from_ref(row);
-                let alone = async |connection: &mut Connection| {
-                    some(&desk, connection, &config, &job, (one, row.number), &groups).await
-                };
+                let alone =
+                    async |connection: &mut Connection| some(&desk, connection, &known, &job, (one, row.number)).await;
                 let done = match db.write(alone).await {
                     Err(error) if !error.is_passing() => {
                         tracing::warn!(%error, job = %job.id, row = row.number, "a row of a job cannot be done");
@@ -318,10 +347,9 @@ async fn end(house: &House, connection: &mut Connection, job: &Job) -> storage::
 async fn some(
     desk: &Desk<'_>,
     connection: &mut Connection,
-    config: &TenantConfig,
+    known: &Known,
     job: &Job,
     (rows, last): (&[JobRow], i64),
-    groups: &HashMap<String, GroupId>,
 ) -> storage::Result<()> {
     if !jobs::take(connection, job, last).await? {
         return Ok(());
@@ -332,22 +360,22 @@ async fn some(
         .filter_map(|row| Some((row.number, row.input.as_ref()?)))
         .collect();
     let told = match &job.work {
-        Work::ImportPeople(how) => import(desk, connection, config, &open, groups, *how).await?,
+        Work::ImportPeople(how) => import(desk, connection, known, &open, *how).await?,
         Work::People(deed) => {
             let mut told = Vec::with_capacity(open.len());
             for (number, input) in &open {
                 let id = serde_json::from_value::<UserId>((*input).clone()).ok();
-                told.push((*number, person(desk, connection, config, id, deed).await?));
+                told.push((*number, person(desk, connection, known, id, deed).await?));
             }
             told
         }
-        Work::Provision(order) => provision(desk, connection, config, &open, order).await?,
-        Work::ImportTokens(how) => import_tokens(desk, connection, config, &open, how).await?,
+        Work::Provision(order) => provision(desk, connection, known, &open, order).await?,
+        Work::ImportTokens(how) => import_tokens(desk, connection, known, &open, how).await?,
         Work::Tokens(deed) => {
             let mut told = Vec::with_capacity(open.len());
             for (number, input) in &open {
                 let id = serde_json::from_value::<TokenId>((*input).clone()).ok();
-                told.push((*number, token(desk, connection, (job.tenant, id), deed).await?));
+                told.push((*number, token(desk, connection, known, id, deed).await?));
             }
             told
         }
@@ -402,15 +430,18 @@ async fn groups(
 async fn import(
     desk: &Desk<'_>,
     connection: &mut Connection,
-    config: &TenantConfig,
+    known: &Known,
     rows: &[(i64, &serde_json::Value)],
-    groups: &HashMap<String, GroupId>,
     how: Import,
 ) -> storage::Result<Vec<(i64, Told)>> {
     let (mut told, mut numbers, mut wanted) = (Vec::new(), Vec::new(), Vec::new());
     for (number, input) in rows {
         let line = serde_json::from_value::<Line>((*input).clone()).unwrap_or_default();
-        match line.wanted(groups) {
+        if known.beyond.has_named(&line.username) {
+            told.push((*number, Told::failed(BEYOND)));
+            continue;
+        }
+        match line.wanted(&known.groups) {
             Ok(it) => {
                 numbers.push(*number);
                 wanted.push(it);
@@ -420,7 +451,7 @@ async fn import(
     }
     let existing = if how.update { Existing::Update } else { Existing::Keep };
     let storing = if how.dry_run { Storing::Dry } else { Storing::Really };
-    let outcomes = roster::import(desk, connection, config, &wanted, (existing, storing)).await?;
+    let outcomes = roster::import(desk, connection, &known.config, &wanted, (existing, storing)).await?;
     told.extend(numbers.into_iter().zip(outcomes).map(|(number, outcome)| {
         let detail = match &outcome {
             roster::Outcome::Changed(fields) => fields.join(", "),
@@ -484,13 +515,16 @@ fn opened(house: &House, tenant: TenantId, input: &serde_json::Value) -> Option<
 async fn import_tokens(
     desk: &Desk<'_>,
     connection: &mut Connection,
-    config: &TenantConfig,
+    known: &Known,
     rows: &[(i64, &serde_json::Value)],
     how: &ImportTokens,
 ) -> storage::Result<Vec<(i64, Told)>> {
+    let config = &known.config;
+    let is_beyond = |owner: &str| known.beyond.has_named(owner);
     let (mut told, mut numbers, mut wanted) = (Vec::new(), Vec::new(), Vec::new());
     for (number, input) in rows {
         match opened(desk.house, config.tenant.id, input) {
+            Some(it) if it.user.as_deref().is_some_and(is_beyond) => told.push((*number, Told::failed(BEYOND))),
             Some(it) => {
                 numbers.push(*number);
                 wanted.push(it);
@@ -519,16 +553,19 @@ async fn import_tokens(
 async fn person(
     desk: &Desk<'_>,
     connection: &mut Connection,
-    config: &TenantConfig,
+    known: &Known,
     id: Option<UserId>,
     deed: &PeopleDeed,
 ) -> storage::Result<Told> {
-    let tenant = config.tenant.id;
+    let (config, tenant) = (&known.config, known.config.tenant.id);
     let user = match id {
         Some(id) => users::with_id(connection, tenant, id).await?,
         None => None,
     };
     let Some(user) = user else { return Ok(Told::failed("there is no such account any more")) };
+    if known.beyond.has(user.id) {
+        return Ok(Told::failed(BEYOND));
+    }
     let told = |done: bool, outcome: &'static str, already: &str| {
         if done { Told::good(outcome) } else { Told { good: true, outcome: "unchanged", detail: already.to_owned() } }
     };
@@ -571,11 +608,11 @@ async fn person(
 async fn provision(
     desk: &Desk<'_>,
     connection: &mut Connection,
-    config: &TenantConfig,
+    known: &Known,
     rows: &[(i64, &serde_json::Value)],
     order: &Provision,
 ) -> storage::Result<Vec<(i64, Told)>> {
-    let tenant = config.tenant.id;
+    let (config, tenant) = (&known.config, known.config.tenant.id);
     let (mut told, mut found) = (Vec::new(), Vec::new());
     for (number, input) in rows {
         let user = match serde_json::from_value::<UserId>((*input).clone()) {
@@ -583,6 +620,7 @@ async fn provision(
             Err(_) => None,
         };
         match user {
+            Some(user) if known.beyond.has(user.id) => told.push((*number, Told::failed(BEYOND))),
             Some(user) => found.push((*number, user)),
             None => told.push((*number, Told::failed("there is no such account any more"))),
         }
@@ -640,14 +678,18 @@ async fn resend(
 async fn token(
     desk: &Desk<'_>,
     connection: &mut Connection,
-    (tenant, id): (TenantId, Option<TokenId>),
+    known: &Known,
+    id: Option<TokenId>,
     deed: &TokenDeed,
 ) -> storage::Result<Told> {
     let token = match id {
-        Some(id) => tokens::with_id(tenant, id).ask(connection).await?,
+        Some(id) => tokens::with_id(known.config.tenant.id, id).ask(connection).await?,
         None => None,
     };
     let Some(token) = token else { return Ok(Told::failed("there is no such authenticator")) };
+    if token.user.is_some_and(|user| known.beyond.has(user)) {
+        return Ok(Told::failed(BEYOND));
+    }
     let outcome = match deed.step {
         TokenStep::Suspend => "suspended",
         TokenStep::Reactivate => "reactivated",

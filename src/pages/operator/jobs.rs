@@ -7,7 +7,7 @@ use super::shell::{FieldFault, Shell, time, time_or_dash};
 use super::users::id_of;
 use crate::domain::ids::JobId;
 use crate::domain::job::{Import, ImportTokens, Job, State, Work};
-use crate::domain::operator::{Deed, Module};
+use crate::domain::operator::{Deed, Module, Permission};
 use crate::exchange::pskc::{Protection, key_of_hex};
 use crate::flow::administration::jobs as work;
 use crate::http::guard::{Needs, Seat, Table};
@@ -177,6 +177,12 @@ fn import_page(seat: &Seat, wrong: Vec<FieldFault>) -> Answer {
     page::page(&ImportPage { shell, columns: crate::exchange::people::COLUMNS.join(", ") })
 }
 
+/// What is asked for wants more than the role permits.
+fn not_permitted(field: &'static str, lacking: Permission) -> FieldFault {
+    let (module, deed) = (lacking.module.title(), lacking.deed.title());
+    FieldFault::new(field, format!("Your role does not permit it: {module}, {deed}."))
+}
+
 /// `GET …/operator/import`.
 async fn import_form(seat: Seat) -> Answer {
     import_page(&seat, Vec::new())
@@ -259,11 +265,15 @@ async fn import_tokens(seat: Seat, upload: Upload) -> Answer {
     }
     let work = Work::ImportTokens(ImportTokens {
         dry_run: form.text("really") != "yes",
+        assign,
         reserve: form.text("reserve") == "yes",
         reinitialize: form.text("reinitialize") == "yes",
         notes,
     });
+    if let Some(lacking) = work.lacking(&seat.seated.permissions) {
+        return token_page(&seat, vec![not_permitted("assign", lacking)]);
+    }
     let (tenant, address) = (seat.call.realm.tenant(), seat.call.visit.address.to_string());
-    let rows = intake::token_rows(&seat.call.site.house, tenant, records);
+    let rows = intake::token_rows(&seat.call.site.house, &seat.call.realm.config, &seat.seated.permissions, records);
     Ok(began(&seat, work::begin(&seat.desk(), tenant, &address, &work, &rows).await?))
 }
