@@ -260,7 +260,7 @@ pub enum State {
     Done,
     /// An operator stopped it; what was done stays.
     Cancelled,
-    /// Whoever began it may not do it any more: it was stopped by the service, and what was done stays.
+    /// Whoever began it may not do it any more, or it cannot be done: it was stopped by the service, and what was done stays.
     Stopped,
 }
 

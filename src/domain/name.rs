@@ -26,12 +26,15 @@ pub enum NotAName {
     /// Longer than the column holds.
     #[error("has more than {0} characters")]
     TooLong(usize),
+    /// Its [`key_of`] is longer than the column holds: some characters are written as many there.
+    #[error("has characters that stand for more than {0}")]
+    Expands(usize),
     /// Control characters could forge log lines or mail headers (T-26, T-61).
     #[error("has a control character")]
     ControlCharacter,
 }
 
-/// Checks a user name, group name or application name: 1 to 200 characters, no control characters.
+/// Checks a user name, group name or application name: 1 to 200 characters, as typed and as compared, no control characters.
 ///
 /// # Errors
 /// What is wrong with it, as the end of a sentence that begins with the key.
@@ -43,6 +46,9 @@ pub fn checked(name: &str) -> Result<&str, NotAName> {
     }
     if name.chars().count() > MOST {
         return Err(NotAName::TooLong(MOST));
+    }
+    if key_of(name).chars().count() > MOST {
+        return Err(NotAName::Expands(MOST));
     }
     if name.chars().any(char::is_control) {
         return Err(NotAName::ControlCharacter);
@@ -122,6 +128,15 @@ mod tests {
             assert_ne!(key_of(other), julian, "{other}");
         }
         assert_ne!(key_of("straße"), key_of("strasse"));
+    }
+
+    /// a name that would not fit into the column in which names are compared is none.
+    #[test]
+    fn what_is_compared_is_no_longer_than_the_column() {
+        let honorific = "\u{fdfa}";
+        assert_eq!(key_of(honorific).chars().count(), 18);
+        assert_eq!(checked(&honorific.repeat(12)), Err(NotAName::Expands(200)));
+        assert!(checked(&honorific.repeat(11)).is_ok());
     }
 
     /// T-26.

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tokio::sync::Notify;
 
+use super::administration::jobs::Stumbles;
 use super::client_secrets::Guessers;
 use super::realm::{Realm, Realms};
 use crate::clock::{Clock, Entropy};
@@ -81,6 +82,8 @@ pub struct House {
     /// Wakes the one that tells service providers.
     pub saml_notices_wait: Arc<Notify>,
     pub(super) guessers: Guessers,
+    /// Jobs that fail, and since when.
+    pub(super) stumbles: Stumbles,
     realms: Realms,
 }
 
@@ -127,6 +130,7 @@ impl House {
             notices_wait: Arc::new(Notify::new()),
             saml_notices_wait: Arc::new(Notify::new()),
             guessers: Guessers::default(),
+            stumbles: Stumbles::default(),
             realms: Realms::default(),
         })
     }

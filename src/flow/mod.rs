@@ -35,6 +35,7 @@ pub mod recovery;
 pub mod refresh;
 pub mod registration;
 pub mod rollout;
+pub mod round;
 pub mod second_factor;
 pub mod server_pin;
 pub mod session;

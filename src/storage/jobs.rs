@@ -114,14 +114,14 @@ pub fn newest(tenant: TenantId, after: Option<JobId>, limit: u32) -> Question<Ve
     })
 }
 
-/// Every job that goes on, of all virtual servers: they take turns.
+/// Every job that goes on, of all virtual servers: they take turns. One that cannot be read is a fault of its own.
 // every tenant's: the worker asks for all of them
-pub fn running() -> Question<Vec<Job>> {
+pub fn running() -> Question<Vec<Result<Job>>> {
     let statement = Statement::new(
         "SELECT tenant_id, id, actor_kind, actor, actor_name, address, state, options, total, position, done, failed, created_at, ended_at, error \
          FROM job WHERE state = 'running' LIMIT 100",
     );
-    Question::new(statement, |rows| rows.into_iter().map(job).collect())
+    Question::new(statement, |rows| Ok(rows.into_iter().map(job).collect()))
 }
 
 /// The rows of a job after the one with the number `after`.

@@ -3,12 +3,17 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use vestibule::domain::ids::JobId;
+use vestibule::domain::job::{Import, Job, State, Work};
 use vestibule::domain::operator::Role;
-use vestibule::flow::administration::jobs as work;
+use vestibule::flow::administration::jobs::{self as work, NewRow};
+use vestibule::flow::administration::roster::Line;
+use vestibule::storage::jobs;
+use vestibule::storage::jobs::JobRow;
 
 use crate::console::{call, key, staffed};
 use crate::people_console::by_hand;
-use crate::world::{BOTH, World};
+use crate::world::{BOTH, On, World};
 
 /// A key with a role of its own that has these permissions.
 async fn key_with(world: &World, everything: &str, name: &str, permissions: Value) -> String {
@@ -94,6 +99,76 @@ async fn a_selection_leaves_new_operators_alone() {
         let told = results(&world, &everything, &begun).await;
         let outcomes: Vec<&str> = told.iter().map(|(result, _)| result.as_str()).collect();
         assert_eq!(outcomes, ["disabled", "failed"], "{on:?}: {told:?}");
+        world.stop().await;
+    }
+}
+
+const REALLY: Import = Import { dry_run: false, update: false, make_groups: true };
+
+/// A line of a table about somebody in these groups.
+fn line(username: &str, groups: &[&str]) -> NewRow {
+    let groups = Some(groups.iter().map(|name| (*name).to_owned()).collect());
+    NewRow::line(&Line { username: username.to_owned(), groups, ..Line::default() })
+}
+
+async fn begun(world: &World, rows: &[NewRow]) -> JobId {
+    let (tenant, desk) = (world.tenant().await, world.desk("operator"));
+    work::begin(&desk, tenant, "", &Work::ImportPeople(REALLY), rows).await.unwrap()
+}
+
+async fn job(world: &World, id: JobId) -> (Job, Vec<JobRow>) {
+    let tenant = world.tenant().await;
+    let question = async |connection: &mut _| {
+        let job = jobs::one(tenant, id).ask(connection).await?.unwrap();
+        Ok((job, jobs::rows(connection, tenant, id, 0, 1000).await?))
+    };
+    world.site.house.db.read(question).await.unwrap()
+}
+
+/// a job that cannot be done keeps no other waiting, and has an end.
+#[actix_web::test]
+async fn a_job_that_cannot_be_done_keeps_no_other_waiting() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        by_hand(&world).await;
+        let broken = begun(&world, &[line("broken", &[])]).await;
+        world.execute("UPDATE job_row SET input = '{' WHERE name = ?", "broken").await;
+        let unread = begun(&world, &[line("unread", &[])]).await;
+        world.execute("UPDATE job SET options = '{}' WHERE id = ?", &unread.to_string()).await;
+        for turn in 0..3 {
+            let good = begun(&world, &[line(&format!("good{turn}"), &[])]).await;
+            assert_eq!(work::round(&world.site.house).await.unwrap(), 1, "{on:?}");
+            assert!(work::round(&world.site.house).await.is_err(), "{on:?}: nothing but failures is told");
+            assert_eq!(job(&world, good).await.0.state, State::Done, "{on:?}: {turn}");
+            let states = "SELECT COUNT(*) AS n FROM job WHERE state = 'running'";
+            assert_eq!(world.number(states).await, 2, "{on:?}: {turn}");
+            world.advance(240);
+        }
+        assert!(work::round(&world.site.house).await.is_err(), "{on:?}: ten minutes are over");
+        let (seen, rows) = job(&world, broken).await;
+        assert_eq!(seen.state, State::Stopped, "{on:?}");
+        assert!(seen.error.unwrap().contains("again and again") && rows[0].input.is_none(), "{on:?}");
+        assert_eq!(world.events("job_cancelled").await, 1, "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// a group that the database refuses is the failure of the row that names it, and of no other.
+#[actix_web::test]
+async fn a_group_that_cannot_be_made_fails_its_row() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        by_hand(&world).await;
+        // As a table could have it before names were measured as they are compared: MariaDB's columns have a length.
+        let long = "\u{fdfa}".repeat(12);
+        let rows = [line("one", &["physics"]), line("two", &[&long]), line("three", &["chemistry"])];
+        let id = begun(&world, &rows).await;
+        worked(&world).await;
+        let (seen, rows) = job(&world, id).await;
+        let outcomes: Vec<&str> = rows.iter().filter_map(|row| row.outcome.as_deref()).collect();
+        let second = if on == On::Sqlite { "created" } else { "failed" };
+        assert_eq!(seen.state, State::Done, "{on:?}");
+        assert_eq!(outcomes, ["created", second, "created"], "{on:?}");
         world.stop().await;
     }
 }

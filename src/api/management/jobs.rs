@@ -56,7 +56,7 @@ struct JobView {
     created_at: String,
     /// When it ended.
     ended_at: Option<String>,
-    /// Why the service stopped it: whoever began it may not do it any more.
+    /// Why the service stopped it: whoever began it may not do it any more, or it failed again and again.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     /// What is to be said of a file that was read.

@@ -2,6 +2,8 @@
 //! became of it are stored in one transaction, so nothing is done twice, whatever stops in between.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
@@ -23,6 +25,7 @@ use crate::domain::tenant::TenantConfig;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{Status, User};
 use crate::flow::House;
+use crate::flow::round::Round;
 use crate::keys::sealing::Place;
 use crate::storage::jobs::{self, JobRow};
 use crate::storage::statement::insert_all;
@@ -221,16 +224,58 @@ async fn stop(house: &House, job: &Job, why: &'static str) -> storage::Result<()
     house.db.write(work).await
 }
 
-/// Gives every job that goes on one turn. Says how many rows were done.
+/// For how long a job may fail at the same place before the service stops it.
+const PATIENCE: Duration = Duration::from_secs(10 * 60);
+
+/// Where jobs fail, and since when.
+#[derive(Debug, Default)]
+pub struct Stumbles(Mutex<HashMap<JobId, (i64, Timestamp)>>);
+
+impl Stumbles {
+    fn all(&self) -> MutexGuard<'_, HashMap<JobId, (i64, Timestamp)>> {
+        // A panic while it is held cannot leave half an entry.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a job that fails now has been failing at the same place for too long.
+    fn is_enough(&self, job: &Job, now: Timestamp) -> bool {
+        let mut all = self.all();
+        let (place, since) = all.entry(job.id).or_insert((job.position, now));
+        if *place != job.position {
+            (*place, *since) = (job.position, now);
+        }
+        now.since(*since) >= PATIENCE
+    }
+
+    fn forget(&self, job: &Job) {
+        self.all().remove(&job.id);
+    }
+}
+
+/// Gives every job that goes on one turn; what goes wrong with one keeps no other waiting, which may be another virtual server's
+/// . Says how many rows were done.
 ///
 /// # Errors
-/// If the database fails.
+/// If the database fails, or if nothing but failures came of it.
 pub async fn round(house: &House) -> storage::Result<usize> {
-    let mut done = 0;
+    let (mut done, mut round) = (0, Round::default());
     for job in house.db.look(async |connection| jobs::running().ask(connection).await).await? {
-        done += turn(house, &job).await?;
+        let Some(job) = round.of("a job", job) else { continue };
+        let turn = turn(house, &job).await;
+        match &turn {
+            Ok(_) => house.stumbles.forget(&job),
+            Err(error) if error.is_passing() => {}
+            Err(_) if !house.stumbles.is_enough(&job, house.clock.now()) => {}
+            Err(_) => {
+                let why = "it failed at the same place again and again; the log of the service says why";
+                if round.of(job.id, stop(house, &job, why).await).is_some() {
+                    house.stumbles.forget(&job);
+                }
+            }
+        }
+        done += round.of(job.id, turn).unwrap_or(0);
     }
-    Ok(done)
+    if done > 0 { Ok(done) } else { round.end(done) }
 }
 
 /// What became of a row.
@@ -411,20 +456,39 @@ async fn groups(
         });
     }
     if !how.dry_run && !new.is_empty() {
-        let work = async |connection: &mut Connection| {
-            for group in &new {
-                super::tenants::add_group(desk, connection, config.tenant.id, group).await?;
+        match made(desk, config, &new).await {
+            Err(error) if !error.is_passing() => {
+                // One of them cannot be made: each for itself, so that only the rows which name it fail.
+                for group in &new {
+                    match made(desk, config, std::slice::from_ref(group)).await {
+                        Err(error) if !error.is_passing() => {
+                            tracing::warn!(%error, group = group.name, "a group of a table cannot be made");
+                            known.remove(&key_of(&group.name));
+                        }
+                        done => done?,
+                    }
+                }
             }
-            tenants::raise_version(connection, config.tenant.id, desk.now).await
-        };
-        // Somebody else makes one of them at the same moment: they are there at the next turn.
-        desk.house.db.write(work).await.map_err(|error| match error {
-            error if error.is_duplicate() => storage::Error::Contended,
-            error => error,
-        })?;
+            done => done?,
+        }
         desk.house.forget_realms();
     }
     Ok(known)
+}
+
+/// Makes groups, all or none of them.
+async fn made(desk: &Desk<'_>, config: &TenantConfig, groups: &[Group]) -> storage::Result<()> {
+    let work = async |connection: &mut Connection| {
+        for group in groups {
+            super::tenants::add_group(desk, connection, config.tenant.id, group).await?;
+        }
+        tenants::raise_version(connection, config.tenant.id, desk.now).await
+    };
+    // Somebody else makes one of them at the same moment: they are there at the next turn.
+    desk.house.db.write(work).await.map_err(|error| match error {
+        error if error.is_duplicate() => storage::Error::Contended,
+        error => error,
+    })
 }
 
 async fn import(
