@@ -18,6 +18,7 @@ use crate::domain::ids::{CorrelationId, TenantId};
 use crate::domain::tenant::TenantCode;
 use crate::domain::timestamp::Timestamp;
 use crate::flow::audit_trail::{self, Pace};
+use crate::flow::round::Round;
 use crate::http::Site;
 use crate::storage::{self, leases, tenants};
 
@@ -67,12 +68,13 @@ pub async fn seal_once(site: &Site, owner: CorrelationId, sweep: bool) -> anyhow
     if !lease(site, "audit", owner, Duration::from_secs(10)).await? {
         return Ok(());
     }
-    audit_trail::seal(house, now).await?;
+    let mut round = Round::<anyhow::Error>::default();
+    round.of("sealing", audit_trail::seal(house, now).await.map_err(Into::into));
     if sweep {
-        audit_trail::seal_late(house, now, SWEPT).await?;
-        audit_trail::sign_due(house, now).await?;
+        round.of("late events", audit_trail::seal_late(house, now, SWEPT).await.map_err(Into::into));
+        round.of("checkpoints", audit_trail::sign_due(house, now).await.map_err(Into::into));
     }
-    Ok(())
+    round.end(())
 }
 
 async fn lease(site: &Site, name: &str, owner: CorrelationId, span: Duration) -> storage::Result<bool> {
@@ -101,8 +103,10 @@ pub async fn look_once(site: &Site, owner: CorrelationId) -> anyhow::Result<()> 
     if !lease(site, "audit look", owner, LOOK).await? {
         return Ok(());
     }
-    audit_trail::seal_late(house, now, Duration::from_micros(LATEST.unsigned_abs())).await?;
-    let removed = audit_trail::purge_all(house, now).await?;
+    let mut round = Round::<anyhow::Error>::default();
+    let span = Duration::from_micros(LATEST.unsigned_abs());
+    round.of("late events", audit_trail::seal_late(house, now, span).await.map_err(Into::into));
+    let removed = round.of("retention", audit_trail::purge_all(house, now).await.map_err(Into::into)).unwrap_or(0);
     if removed > 0 {
         tracing::info!(removed, "log entries that are older than their virtual servers keep them were removed");
     }
@@ -111,7 +115,7 @@ pub async fn look_once(site: &Site, owner: CorrelationId) -> anyhow::Result<()> 
             tracing::error!(%tenant, %fault, "the audit trail was tampered with");
         }
     }
-    Ok(())
+    round.end(())
 }
 
 /// The virtual server that a command works in.

@@ -13,6 +13,7 @@ use crate::domain::audit::Actor;
 use crate::domain::ids::CorrelationId;
 use crate::exchange::csv::Written;
 use crate::flow::administration::{Desk, jobs as work, keys, schedules};
+use crate::flow::round::Round;
 use crate::flow::{alerts, certificates, watch, webhooks};
 use crate::http::Site;
 use crate::mail::outbox::Worker;
@@ -120,12 +121,14 @@ pub async fn rotate_once(site: &Site, owner: CorrelationId, rotation: Rotation) 
     }
     let codes = house.db.look(async |connection| tenants::codes(connection).await).await?;
     let desk = Desk { house, actor: Actor::System, now };
+    let mut round = Round::default();
     for code in codes {
-        for line in keys::rotate(&desk, &code, rotation.overlap, keys::Which::Due { every: rotation.every }).await? {
+        let due = keys::Which::Due { every: rotation.every };
+        for line in round.of(&code, keys::rotate(&desk, &code, rotation.overlap, due).await).unwrap_or_default() {
             tracing::info!(tenant = %code, "{line}");
         }
     }
-    Ok(())
+    Ok(round.end(())?)
 }
 
 /// How often it is looked whether there is work on many people or tokens.

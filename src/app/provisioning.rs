@@ -9,6 +9,7 @@ use crate::domain::audit::Actor;
 use crate::domain::ids::CorrelationId;
 use crate::flow::Realm;
 use crate::flow::administration::{Desk, provisioning, rules};
+use crate::flow::round::Round;
 use crate::http::Site;
 use crate::storage::{self, Connection, leases, reservations, tenants};
 
@@ -61,7 +62,7 @@ pub async fn once(site: &Site, owner: CorrelationId) -> storage::Result<Done> {
 pub async fn round(site: &Site) -> storage::Result<Done> {
     let house = &site.house;
     let desk = Desk { house, actor: Actor::System, now: house.clock.now() };
-    let mut done = Done::default();
+    let (mut done, mut round) = (Done::default(), Round::default());
     for code in house.db.look(async |connection| tenants::codes(connection).await).await? {
         let realm = match house.realm(&code).await {
             Ok(Some(realm)) => realm,
@@ -71,14 +72,14 @@ pub async fn round(site: &Site) -> storage::Result<Done> {
                 continue;
             }
         };
-        done.reminded += remind(&desk, &realm).await?;
-        done.expired += expire(&desk, &realm).await?;
-        done.provisioned += rules::look_at_all(&desk, &realm).await?;
+        done.reminded += round.of(&code, remind(&desk, &realm).await).unwrap_or(0);
+        done.expired += round.of(&code, expire(&desk, &realm).await).unwrap_or(0);
+        done.provisioned += round.of(&code, rules::look_at_all(&desk, &realm).await).unwrap_or(0);
     }
     if done.reminded > 0 {
         house.mail_waits.notify_one();
     }
-    Ok(done)
+    round.end(done)
 }
 
 async fn remind(desk: &Desk<'_>, realm: &Arc<Realm>) -> storage::Result<usize> {

@@ -21,6 +21,7 @@ use crate::domain::policy::staging::Wave;
 use crate::flow::administration::rollout_told::{EffectTold, FunnelTold, PeopleTold, RolloutTold, parts_table};
 use crate::flow::administration::tally::{self, Asked, Pace};
 use crate::flow::administration::{Desk, rollout};
+use crate::flow::round::Round;
 use crate::http::Site;
 use crate::storage::rollout_funnel::By;
 use crate::storage::{self, Connection, leases, tenants};
@@ -78,7 +79,7 @@ pub async fn once(site: &Site, owner: CorrelationId) -> storage::Result<usize> {
 pub async fn round(site: &Site) -> storage::Result<usize> {
     let house = &site.house;
     let desk = Desk { house, actor: Actor::System, now: house.clock.now() };
-    let mut paused = 0;
+    let (mut paused, mut round) = (0, Round::default());
     for code in house.db.look(async |connection| tenants::codes(connection).await).await? {
         let realm = match house.realm(&code).await {
             Ok(Some(realm)) => realm,
@@ -88,10 +89,10 @@ pub async fn round(site: &Site) -> storage::Result<usize> {
                 continue;
             }
         };
-        paused += rollout::brake(&desk, &realm).await?.len();
-        rollout::tidy(&desk, realm.tenant()).await?;
+        paused += round.of(&code, rollout::brake(&desk, &realm).await).map_or(0, |waves| waves.len());
+        round.of(&code, rollout::tidy(&desk, realm.tenant()).await);
     }
-    Ok(paused)
+    round.end(paused)
 }
 
 /// Carries out a command.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::round::Round;
 use super::{Error, House, Result, watch};
 use crate::domain::audit::chain::{
     CHECKPOINT_TYPE, Checkpoint, Entry, Fault, Found, Hash, Head, LATEST, Link, Verifier, Wrong,
@@ -49,11 +50,11 @@ pub type Verdict = std::result::Result<Found, Fault>;
 pub async fn seal(house: &House, now: Timestamp) -> storage::Result<u64> {
     let until = now.minus(SETTLED);
     let waiting = house.db.look(async |connection| audit_chain::waiting(until).ask(connection).await).await?;
-    let mut sealed = 0;
+    let (mut sealed, mut round) = (0, Round::default());
     for tenant in waiting {
-        sealed += seal_until(house, tenant, until, now).await?;
+        sealed += round.of(tenant, seal_until(house, tenant, until, now).await).unwrap_or(0);
     }
-    Ok(sealed)
+    round.end(sealed)
 }
 
 /// Seals the events of one virtual server up to a time. Says how many.
@@ -87,29 +88,34 @@ pub async fn seal_until(house: &House, tenant: TenantId, until: Timestamp, now: 
 /// If the database fails.
 pub async fn seal_late(house: &House, now: Timestamp, span: Duration) -> storage::Result<u64> {
     let tenants = house.db.look(async |connection| audit_chain::tenants().ask(connection).await).await?;
-    let mut sealed = 0;
+    let (mut sealed, mut round) = (0, Round::default());
     for tenant in tenants {
-        loop {
-            let (state, events) = house
-                .db
-                .look(async |connection| {
-                    let Some(state) = audit_chain::state(tenant).ask(connection).await? else {
-                        return Ok((None, Vec::new()));
-                    };
-                    let from = now.minus(span).micros().max(now.micros().saturating_sub(LATEST));
-                    let events = audit_chain::late(tenant, from, state.seen.0, BATCH).ask(connection).await?;
-                    Ok((Some(state), events))
-                })
-                .await?;
-            let Some(state) = state.filter(|_| !events.is_empty()) else { break };
-            let seen = state.seen.clone();
-            if !append(house, tenant, Some(&state), &events, seen, now).await? {
-                break;
-            }
-            sealed += u64::try_from(events.len()).unwrap_or_default();
-        }
+        sealed += round.of(tenant, seal_late_of(house, tenant, now, span).await).unwrap_or(0);
     }
-    Ok(sealed)
+    round.end(sealed)
+}
+
+async fn seal_late_of(house: &House, tenant: TenantId, now: Timestamp, span: Duration) -> storage::Result<u64> {
+    let mut sealed = 0;
+    loop {
+        let (state, events) = house
+            .db
+            .look(async |connection| {
+                let Some(state) = audit_chain::state(tenant).ask(connection).await? else {
+                    return Ok((None, Vec::new()));
+                };
+                let from = now.minus(span).micros().max(now.micros().saturating_sub(LATEST));
+                let events = audit_chain::late(tenant, from, state.seen.0, BATCH).ask(connection).await?;
+                Ok((Some(state), events))
+            })
+            .await?;
+        let Some(state) = state.filter(|_| !events.is_empty()) else { return Ok(sealed) };
+        let seen = state.seen.clone();
+        if !append(house, tenant, Some(&state), &events, seen, now).await? {
+            return Ok(sealed);
+        }
+        sealed += u64::try_from(events.len()).unwrap_or_default();
+    }
 }
 
 /// Appends events to a chain. `false` if another instance has done so meanwhile.
@@ -185,14 +191,20 @@ pub fn opened(keys: &KeySet, typ: &str, text: &str) -> Option<Value> {
 /// If the database fails or a key does not open.
 pub async fn sign_due(house: &House, now: Timestamp) -> Result<()> {
     let tenants = house.db.look(async |connection| audit_chain::tenants().ask(connection).await).await?;
+    let mut round = Round::default();
     for tenant in tenants {
-        let state = house.db.look(async |connection| audit_chain::state(tenant).ask(connection).await).await?;
-        let Some(state) = state else { continue };
-        let (signed, at) = state.signed;
-        let new = state.head.number - signed;
-        if new >= EVENTS_SIGNED || (new > 0 && now.since(at) >= TIME_SIGNED) {
-            sign(house, tenant, now).await?;
-        }
+        round.of(tenant, sign_if_due(house, tenant, now).await);
+    }
+    round.end(())
+}
+
+async fn sign_if_due(house: &House, tenant: TenantId, now: Timestamp) -> Result<()> {
+    let state = house.db.look(async |connection| audit_chain::state(tenant).ask(connection).await).await?;
+    let Some(state) = state else { return Ok(()) };
+    let (signed, at) = state.signed;
+    let new = state.head.number - signed;
+    if new >= EVENTS_SIGNED || (new > 0 && now.since(at) >= TIME_SIGNED) {
+        sign(house, tenant, now).await?;
     }
     Ok(())
 }
@@ -370,15 +382,17 @@ async fn base(
     })
 }
 
-/// Checks every chain, and remembers what was found for the console. Says what is wrong, by virtual server.
+/// Checks every chain, and remembers what was found for the console. Says what is wrong, by virtual server; a chain that cannot be
+/// checked stands in the log.
 ///
 /// # Errors
-/// If the database fails or a key does not open.
+/// If the database fails.
 pub async fn verify_all(house: &House, now: Timestamp) -> Result<Vec<(TenantId, Fault)>> {
     let tenants = house.db.look(async |connection| audit_chain::tenants().ask(connection).await).await?;
-    let mut wrong = Vec::new();
+    let (mut wrong, mut round) = (Vec::new(), Round::default());
     for tenant in tenants {
-        if let Err(fault) = verify_and_remember(house, tenant, Pace::Gentle, now).await? {
+        let verdict = round.of(tenant, verify_and_remember(house, tenant, Pace::Gentle, now).await);
+        if let Some(Err(fault)) = verdict {
             wrong.push((tenant, fault));
         }
     }

@@ -9,7 +9,7 @@ use vestibule::flow::administration::tally;
 use vestibule::storage::parts::{self, Part};
 use vestibule::storage::rollout_funnel::{By, Filter};
 use vestibule::storage::statement::Statement;
-use vestibule::storage::{rollout_attempts as attempts, rollout_effect, rollout_funnel, rollout_observed};
+use vestibule::storage::{rollout_attempts as attempts, rollout_effect, rollout_funnel, rollout_observed, tallies};
 
 use crate::console::{at_console, call, console, key, staffed};
 use crate::crowd;
@@ -164,4 +164,33 @@ async fn plan(db: &vestibule::storage::Db, on: On, statement: Statement) -> Vec<
         words.collect::<Vec<_>>().join(" ")
     };
     rows.iter().map(words).collect()
+}
+
+/// what cannot be counted for one virtual server keeps no other waiting.
+#[actix_web::test]
+async fn a_count_that_fails_keeps_no_other_waiting() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        world.apply("[[tenant]]\ncode = \"beta\"\nname = \"Beta\"\n").await;
+        let (acme, db) = (world.tenant().await, &world.site.house.db);
+        let beta = world.site.house.realm(&"beta".parse().unwrap()).await.unwrap().unwrap().tenant();
+        world.execute("UPDATE tenant SET settings = '{' WHERE code = ?", "beta").await;
+        let text = serde_json::to_string(&tally::Question::Progress).unwrap();
+        for tenant in [beta, acme] {
+            let begin = async |connection: &mut vestibule::storage::Connection| {
+                let engine = connection.engine();
+                tallies::beginning(engine, (tenant, "x"), &text, world.clock_now()).run(connection).await
+            };
+            db.write(begin).await.unwrap();
+            world.advance(1);
+        }
+        let waits = std::time::Instant::now();
+        while world.number("SELECT COUNT(*) AS n FROM tally WHERE answer IS NOT NULL").await == 0 {
+            assert!(waits.elapsed().as_secs() < 20, "{on:?}: nobody counts for acme");
+            let _ = tally::round(&world.site.house, world.site.house.entropy.id()).await;
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        assert_eq!(world.number("SELECT COUNT(*) AS n FROM tally WHERE begun_at > 0").await, 1, "{on:?}");
+        world.stop().await;
+    }
 }

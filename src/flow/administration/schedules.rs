@@ -16,6 +16,7 @@ use crate::domain::tenant::TenantConfig;
 use crate::domain::timestamp::Timestamp;
 use crate::flow::House;
 use crate::flow::letters::NOTICE;
+use crate::flow::round::Round;
 use crate::storage::operators::{self, Reached};
 use crate::storage::report_schedules::{self as stored, Run};
 use crate::storage::{self, Connection, tenants};
@@ -183,24 +184,35 @@ pub type WritesTable = fn(&[&str], &[Vec<String>]) -> String;
 /// If the database fails.
 pub async fn make_due(house: &House, writes: WritesTable, now: Timestamp) -> storage::Result<usize> {
     let due = house.db.look(async |connection| stored::due(now, BATCH).ask(connection).await).await?;
-    let mut mailed = 0;
+    let (mut mailed, mut round) = (0, Round::default());
     for (tenant, id) in due {
-        let read = house.db.look(async |connection| {
-            let Some(code) = tenants::code_of(tenant).ask(connection).await? else { return Ok(None) };
-            let Some(config) = tenants::config(connection, &code).await? else { return Ok(None) };
-            // Another instance may have moved it on since: then it is not due any more.
-            let schedule = stored::with_id(tenant, id).ask(connection).await?;
-            let due = schedule.filter(|schedule| schedule.paused.is_empty() && schedule.next_at <= now);
-            Ok(due.map(|schedule| (config, schedule)))
-        });
-        if let Some((config, schedule)) = read.await? {
-            mailed += usize::from(make(house, &config, &schedule, writes, now).await?);
-        }
+        mailed += round.of(tenant, make_one(house, (tenant, id), writes, now).await).map_or(0, usize::from);
     }
     if mailed > 0 {
         house.mail_waits.notify_one();
     }
-    Ok(mailed)
+    round.end(mailed)
+}
+
+/// Makes one report, if it is still due. Says whether this instance mailed it.
+async fn make_one(
+    house: &House,
+    (tenant, id): (TenantId, ScheduleId),
+    writes: WritesTable,
+    now: Timestamp,
+) -> storage::Result<bool> {
+    let read = house.db.look(async |connection| {
+        let Some(code) = tenants::code_of(tenant).ask(connection).await? else { return Ok(None) };
+        let Some(config) = tenants::config(connection, &code).await? else { return Ok(None) };
+        // Another instance may have moved it on since: then it is not due any more.
+        let schedule = stored::with_id(tenant, id).ask(connection).await?;
+        let due = schedule.filter(|schedule| schedule.paused.is_empty() && schedule.next_at <= now);
+        Ok(due.map(|schedule| (config, schedule)))
+    });
+    match read.await? {
+        Some((config, schedule)) => make(house, &config, &schedule, writes, now).await,
+        None => Ok(false),
+    }
 }
 
 /// What the author of a report may do now; `None` if they are gone.

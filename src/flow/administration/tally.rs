@@ -18,6 +18,7 @@ use crate::domain::policy::staging::{Staging, Wave};
 use crate::domain::tenant::TenantConfig;
 use crate::domain::timestamp::Timestamp;
 use crate::flow::House;
+use crate::flow::round::Round;
 use crate::storage::parts::{self, Part};
 use crate::storage::rollout_effect::{self, People};
 use crate::storage::rollout_funnel::{self, By, Filter, Members};
@@ -496,13 +497,16 @@ async fn begin(house: &House, tenant: TenantId, question: &Question) -> storage:
     house.db.write_soon(work).await
 }
 
-/// Counts what waits longest, if no other instance counts. Says whether there was anything.
+/// Counts what waits longest, if no other instance counts; what cannot be counted keeps nothing else waiting, which may be another
+/// virtual server's. Says whether there was anything.
 ///
 /// # Errors
-/// If the database fails.
+/// If the database fails, or if nothing could be counted.
 pub async fn round(house: &House, owner: CorrelationId) -> storage::Result<bool> {
     let waiting = house.db.look(async |connection| tallies::begun().ask(connection).await).await?;
-    let Some(tally) = waiting.first() else { return Ok(false) };
+    if waiting.is_empty() {
+        return Ok(false);
+    }
     let mine = async || {
         let now = house.clock.now();
         house.db.write_soon(async |connection| leases::acquire(connection, "tally", owner, now, SHIFT).await).await
@@ -510,10 +514,16 @@ pub async fn round(house: &House, owner: CorrelationId) -> storage::Result<bool>
     if !mine().await? {
         return Ok(false);
     }
-    counted(house, tally, mine).await?;
+    let (mut done, mut round) = (false, Round::default());
+    for tally in &waiting {
+        done = round.of(format_args!("a count of {}", tally.tenant), counted(house, tally, &mine).await).is_some();
+        if done {
+            break;
+        }
+    }
     // Whoever has less to do may go on with the next.
     house.db.write_soon(async |connection| leases::release(connection, "tally", owner).await).await?;
-    Ok(true)
+    if done { Ok(true) } else { round.end(false) }
 }
 
 /// Counts one question, for as long as it is this instance's turn.

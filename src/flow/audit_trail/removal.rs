@@ -13,6 +13,7 @@ use crate::domain::ids::{TenantId, UserId};
 use crate::domain::timestamp::Timestamp;
 use crate::flow::House;
 use crate::flow::administration::Desk;
+use crate::flow::round::Round;
 use crate::storage::audit_chain;
 use crate::storage::{self, Connection, access_log, audit, report_schedules};
 
@@ -70,27 +71,31 @@ pub async fn purge(house: &House, tenant: TenantId, days: u32, now: Timestamp) -
 /// If the database fails.
 pub async fn purge_all(house: &House, now: Timestamp) -> storage::Result<u64> {
     let tenants = house.db.look(async |connection| audit_chain::tenants().ask(connection).await).await?;
-    let mut removed = 0;
+    let (mut removed, mut round) = (0, Round::default());
     for tenant in tenants {
-        let settings =
-            house.db.look(async |connection| storage::tenants::settings_of(tenant).ask(connection).await).await?;
-        let Some(settings) = settings else { continue };
-        removed += purge(house, tenant, settings.logs.audit_days, now).await?;
-        let old = now.minus(Duration::from_secs(u64::from(settings.logs.access_days) * 86_400));
-        loop {
-            let some = house.db.write(async |connection| access_log::remove_before(connection, tenant, old).await);
-            let some = some.await?;
-            removed += some;
-            if some == 0 {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        let old = now.minus(Duration::from_secs(u64::from(settings.logs.report_days) * 86_400));
-        let reports =
-            async |connection: &mut Connection| report_schedules::remove_before(connection, tenant, old).await;
-        removed += house.db.write(reports).await?;
+        removed += round.of(tenant, purge_of(house, tenant, now).await).unwrap_or(0);
     }
+    round.end(removed)
+}
+
+async fn purge_of(house: &House, tenant: TenantId, now: Timestamp) -> storage::Result<u64> {
+    let settings =
+        house.db.look(async |connection| storage::tenants::settings_of(tenant).ask(connection).await).await?;
+    let Some(settings) = settings else { return Ok(0) };
+    let mut removed = purge(house, tenant, settings.logs.audit_days, now).await?;
+    let old = now.minus(Duration::from_secs(u64::from(settings.logs.access_days) * 86_400));
+    loop {
+        let some = house.db.write(async |connection| access_log::remove_before(connection, tenant, old).await);
+        let some = some.await?;
+        removed += some;
+        if some == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let old = now.minus(Duration::from_secs(u64::from(settings.logs.report_days) * 86_400));
+    let reports = async |connection: &mut Connection| report_schedules::remove_before(connection, tenant, old).await;
+    removed += house.db.write(reports).await?;
     Ok(removed)
 }
 
