@@ -69,6 +69,9 @@ pub struct Import {
     pub update: bool,
     /// Groups that are not there are made; else whoever is in one is rejected.
     pub make_groups: bool,
+    /// The table says of somebody which groups they are in.
+    #[serde(default)]
+    pub memberships: bool,
 }
 
 /// What is done to accounts.
@@ -197,8 +200,14 @@ impl Work {
     pub fn needs(&self) -> Vec<Permission> {
         match self {
             Self::ImportPeople(how) => {
-                let groups = how.make_groups.then(|| Module::Groups.needs(Deed::Add));
-                std::iter::once(Module::Users.needs(Deed::Import)).chain(groups).collect()
+                // A table does nothing that its author could not do one by one.
+                let also = [
+                    (how.update, Module::Users.needs(Deed::Edit)),
+                    (how.make_groups, Module::Groups.needs(Deed::Add)),
+                    (how.memberships, Module::Groups.needs(Deed::Edit)),
+                ];
+                let also = also.into_iter().filter_map(|(wanted, permission)| wanted.then_some(permission));
+                [Deed::Import, Deed::Add].map(|deed| Module::Users.needs(deed)).into_iter().chain(also).collect()
             }
             Self::People(deed) => vec![match deed {
                 PeopleDeed::Unlock | PeopleDeed::EndSessions => Module::AccountCare.needs(Deed::Edit),
@@ -322,12 +331,32 @@ pub struct Job {
 mod tests {
     use super::*;
 
+    /// a table of people wants the permissions for what it does, and the built-in role Operator has them.
+    #[test]
+    fn a_table_wants_what_its_deeds_want() {
+        let table = |update, make_groups, memberships| {
+            Work::ImportPeople(Import { dry_run: false, update, make_groups, memberships })
+        };
+        let held = Permissions::of(&[(Module::Users, &[Deed::Access, Deed::Import, Deed::Add])]);
+        assert_eq!(table(false, false, false).lacking(&held), None);
+        for (work, lacking) in [
+            (table(true, false, false), Module::Users.needs(Deed::Edit)),
+            (table(false, true, false), Module::Groups.needs(Deed::Add)),
+            (table(false, false, true), Module::Groups.needs(Deed::Edit)),
+        ] {
+            assert_eq!(work.lacking(&held), Some(lacking));
+            assert_eq!(work.lacking(&Permissions::all()), None);
+        }
+        let import = Permissions::of(&[(Module::Users, &[Deed::Access, Deed::Import])]);
+        assert_eq!(table(false, false, false).lacking(&import), Some(Module::Users.needs(Deed::Add)));
+    }
+
     #[test]
     fn work_reads_back() {
         let group = GroupId::from_bits(7);
         let revoke = TokenDeed { step: TokenStep::Revoke { disposition: Disposition::Lost }, reason: "x".to_owned() };
         for work in [
-            Work::ImportPeople(Import { dry_run: true, update: false, make_groups: true }),
+            Work::ImportPeople(Import { dry_run: true, update: false, make_groups: true, memberships: true }),
             Work::People(PeopleDeed::Unlock),
             Work::People(PeopleDeed::Enter { group }),
             Work::Tokens(revoke),

@@ -103,7 +103,7 @@ async fn a_selection_leaves_new_operators_alone() {
     }
 }
 
-const REALLY: Import = Import { dry_run: false, update: false, make_groups: true };
+const REALLY: Import = Import { dry_run: false, update: false, make_groups: true, memberships: true };
 
 /// A line of a table about somebody in these groups.
 fn line(username: &str, groups: &[&str]) -> NewRow {
@@ -169,6 +169,66 @@ async fn a_group_that_cannot_be_made_fails_its_row() {
         let second = if on == On::Sqlite { "created" } else { "failed" };
         assert_eq!(seen.state, State::Done, "{on:?}");
         assert_eq!(outcomes, ["created", second, "created"], "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// A table of people, handed in by a key: status and answer.
+async fn table(world: &World, key: &str, query: &str, csv: &str) -> (u16, Value) {
+    let url = format!("{}/api/management/v1/import/users?{query}", world.base());
+    let request = reqwest::Client::new().post(url).bearer_auth(key).header("content-type", "text/csv");
+    let answer = request.body(csv.to_owned()).send().await.unwrap();
+    (answer.status().as_u16(), answer.json().await.unwrap())
+}
+
+/// R-012, T-57: a table does nothing that its author could not do one by one: changing accounts, setting passwords and putting people
+/// into groups want what they want elsewhere, when it is handed in and while it goes on.
+#[actix_web::test]
+async fn a_table_of_people_wants_what_it_does() {
+    for on in BOTH {
+        let world = staffed(on).await;
+        by_hand(&world).await;
+        let everything = key(&world, Role::Operator).await;
+        let import = key_with(&world, &everything, "import", json!({ "users": ["access", "import"] })).await;
+        let maker = key_with(&world, &everything, "maker", json!({ "users": ["access", "import", "add"] })).await;
+        let permissions = json!({ "users": ["access", "import", "add", "edit"] });
+        let editor = key_with(&world, &everything, "editor", permissions).await;
+        let plain = "username,email\nada,new@acme.test\nnewton,newton@acme.test\n";
+        let grouped = "username,groups\nada,pilot\n";
+        for (key, query, csv, lacking) in [
+            (&import, "existing=keep", plain, Some("Users, Add")),
+            (&maker, "existing=update", plain, Some("Users, Edit")),
+            (&maker, "existing=keep", grouped, Some("Groups, Edit")),
+            (&editor, "existing=update", grouped, Some("Groups, Edit")),
+            (&editor, "existing=update&groups=create", plain, Some("Groups, Add")),
+            (&maker, "existing=keep", plain, None),
+            (&editor, "existing=update", plain, None),
+            (&everything, "existing=update&groups=create", grouped, None),
+        ] {
+            let (status, answer) = table(&world, key, query, csv).await;
+            match lacking {
+                None => assert_eq!(status, 202, "{on:?}: {query}: {answer}"),
+                Some(lacking) => {
+                    assert_eq!((status, &answer["code"]), (403, &json!("key.not_permitted")), "{on:?}: {answer}");
+                    assert!(answer.to_string().contains(lacking), "{on:?}: {lacking}: {answer}");
+                }
+            }
+        }
+        worked(&world).await;
+
+        // The permission to change accounts is taken away while the job waits for its turn.
+        let (status, begun) = table(&world, &editor, "existing=update", "username,first_name\nada,Eve\n").await;
+        assert_eq!(status, 202, "{on:?}: {begun}");
+        let (_, roles) = call(&world, &everything, Method::GET, "roles", None).await;
+        let role = roles["items"].as_array().unwrap().iter().find(|role| role["name"] == "editor").unwrap();
+        let draft = json!({ "name": "editor", "permissions": { "users": ["access", "import", "add"] } });
+        let path = format!("roles/{}", role["id"].as_str().unwrap());
+        let (status, said) = call(&world, &everything, Method::PUT, &path, Some(draft)).await;
+        assert_eq!(status, 200, "{on:?}: {said}");
+        worked(&world).await;
+        let job = begun["job"].as_str().unwrap();
+        let (_, seen) = call(&world, &everything, Method::GET, &format!("jobs/{job}"), None).await;
+        assert_eq!(seen["state"], "stopped", "{on:?}: {seen}");
         world.stop().await;
     }
 }

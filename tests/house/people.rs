@@ -476,9 +476,9 @@ async fn a_table_of_people_becomes_a_job() {
         rows.push(NewRow { name: "x".to_owned(), input: Err("line 4: the address is not a mail address".to_owned()) });
         rows.extend((0..300).map(|at| line(&format!("person{at}"), &["pilot"])));
         for (how, made, created) in [
-            (Import { dry_run: true, update: true, make_groups: true }, 0, 301),
-            (Import { dry_run: false, update: true, make_groups: false }, 300, 300),
-            (Import { dry_run: false, update: true, make_groups: true }, 301, 1),
+            (Import { dry_run: true, update: true, make_groups: true, memberships: true }, 0, 301),
+            (Import { dry_run: false, update: true, make_groups: false, memberships: true }, 300, 300),
+            (Import { dry_run: false, update: true, make_groups: true, memberships: true }, 301, 1),
         ] {
             let id = work::begin(&desk, tenant, "192.0.2.1", &Work::ImportPeople(how), &rows).await.unwrap();
             let (job, told) = finished(&world, id).await;
@@ -566,7 +566,7 @@ async fn a_job_is_done_once_by_many_and_stops_when_told() {
         let (tenant, desk) = (world.tenant().await, world.desk("operator"));
         let (_, second) = world.second().await;
         let rows: Vec<NewRow> = (0..1200).map(|at| line(&format!("many{at}"), &[])).collect();
-        let how = Import { dry_run: false, update: false, make_groups: false };
+        let how = Import { dry_run: false, update: false, make_groups: false, memberships: true };
         let id = work::begin(&desk, tenant, "", &Work::ImportPeople(how), &rows).await.unwrap();
         let (one, other) = tokio::join!(async { work::round(&world.site.house).await.is_ok() }, async {
             work::round(&second.house).await.is_ok()

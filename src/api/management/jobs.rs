@@ -14,7 +14,7 @@ use crate::domain::operator::{Deed, Module};
 use crate::domain::secret::SecretString;
 use crate::exchange::Unreadable;
 use crate::exchange::pskc::{Protection, key_of_hex};
-use crate::flow::administration::jobs as work;
+use crate::flow::administration::jobs::{self as work, NewRow};
 use crate::http::guard::{Needs, Program};
 use crate::http::{Fault, files, intake, upload};
 use crate::storage::Connection;
@@ -85,7 +85,7 @@ struct ImportHow {
     /// `true`: nothing is stored, it is only looked what would be.
     #[serde(default)]
     dry_run: bool,
-    /// What is done where there is an account: `update` (the default) or `keep`.
+    /// What is done where there is an account: `update` (the default), which wants the permission to change users, or `keep`.
     existing: Option<String>,
     /// What is done with groups that are not there: `refuse` (the default) or `create`.
     groups: Option<String>,
@@ -135,7 +135,8 @@ pub fn routes(api: &mut Api) {
         cancel,
     )
     .gives_nothing();
-    let summary = "Import people from a table (CSV, in the body); the lines become a job";
+    let summary =
+        "Import people from a table (CSV, in the body), with the permissions for what it does; the lines become a job";
     api.route(Method::POST, "import/users", Module::Users.needs(Deed::Import), summary, import)
         .query::<ImportHow>()
         .takes_text("text/csv")
@@ -244,16 +245,15 @@ fn either(field: &str, text: Option<&str>, [usual, other]: [&str; 2]) -> Result<
 async fn import(program: Program, Query(how): Query<ImportHow>, body: web::Payload) -> Answer {
     let keep = either("existing", how.existing.as_deref(), ["update", "keep"])?;
     let create = either("groups", how.groups.as_deref(), ["refuse", "create"])?;
-    if create && !program.permissions.may(Module::Groups.needs(Deed::Add)) {
-        return Err(Problem::new(403, "key.not_permitted", "the role of this key does not permit to make groups"));
-    }
     let octets = upload::whole(body).await?;
     let rows = intake::rows(&octets, &program.call.realm.config, &program.permissions);
     let rows = rows.map_err(|error| Problem::new(422, "unreadable", error.to_string()))?;
     if rows.is_empty() {
         return Err(Problem::new(422, "unreadable", "the table has no lines"));
     }
-    let import = Import { dry_run: how.dry_run, update: !keep, make_groups: create };
+    let memberships = rows.iter().any(NewRow::names_groups);
+    let import = Import { dry_run: how.dry_run, update: !keep, make_groups: create, memberships };
+    permitted(&program, &Work::ImportPeople(import))?;
     let (tenant, address) = (program.call.realm.tenant(), program.call.visit.address.to_string());
     let id = work::begin(&program.desk(), tenant, &address, &Work::ImportPeople(import), &rows).await?;
     Ok(begun(id))

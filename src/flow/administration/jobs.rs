@@ -68,6 +68,12 @@ impl NewRow {
     pub fn line(line: &Line) -> Self {
         Self { name: line.username.clone(), input: serde_json::to_value(line).map_err(|error| error.to_string()) }
     }
+
+    /// Whether it is a line that says which groups somebody is in.
+    #[must_use]
+    pub fn names_groups(&self) -> bool {
+        self.input.as_ref().is_ok_and(|line| line.get("groups").is_some())
+    }
 }
 
 /// Begins a job.

@@ -9,7 +9,7 @@ use crate::domain::ids::JobId;
 use crate::domain::job::{Import, ImportTokens, Job, State, Work};
 use crate::domain::operator::{Deed, Module, Permission};
 use crate::exchange::pskc::{Protection, key_of_hex};
-use crate::flow::administration::jobs as work;
+use crate::flow::administration::jobs::{self as work, NewRow};
 use crate::http::guard::{Needs, Seat, Table};
 use crate::http::upload::Upload;
 use crate::http::{Answer, Fault, Form, files, intake, page};
@@ -204,8 +204,12 @@ async fn import(seat: Seat, upload: Upload) -> Answer {
     let how = Import {
         dry_run: form.text("really") != "yes",
         update: form.text("existing") != "keep",
-        make_groups: form.text("groups") == "create" && seat.may(Module::Groups, Deed::Add),
+        make_groups: form.text("groups") == "create",
+        memberships: rows.iter().any(NewRow::names_groups),
     };
+    if let Some(lacking) = Work::ImportPeople(how).lacking(held) {
+        return import_page(&seat, vec![not_permitted("file", lacking)]);
+    }
     let (tenant, address) = (seat.call.realm.tenant(), seat.call.visit.address.to_string());
     let id = work::begin(&seat.desk(), tenant, &address, &Work::ImportPeople(how), &rows).await?;
     Ok(began(&seat, id))
