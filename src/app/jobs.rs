@@ -86,16 +86,22 @@ async fn purge_forever(site: web::Data<Site>, owner: CorrelationId) {
     }
 }
 
-/// Removes what has expired, if no other instance does. Says how many rows.
+/// Ends jobs that nobody loads any more and removes what has expired, if no other instance does. Says how many rows.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn purge_once(site: &Site, owner: CorrelationId) -> storage::Result<u64> {
     let now = site.house.clock.now();
     let db = &site.house.db;
-    let work =
+    let mine =
         async |connection: &mut storage::Connection| leases::acquire(connection, "purge", owner, now, PURGE).await;
-    if db.write(work).await? { purge::run(db, now).await } else { Ok(0) }
+    if !db.write(mine).await? {
+        return Ok(0);
+    }
+    let mut round = Round::default();
+    round.of("jobs", work::end_abandoned(&site.house).await);
+    let removed = round.of("expired rows", purge::run(db, now).await).unwrap_or(0);
+    round.end(removed)
 }
 
 async fn rotate_forever(site: web::Data<Site>, owner: CorrelationId, rotation: Rotation) {

@@ -124,6 +124,29 @@ pub fn running() -> Question<Vec<Result<Job>>> {
     Question::new(statement, |rows| Ok(rows.into_iter().map(job).collect()))
 }
 
+/// Jobs of all virtual servers that are still being loaded and were begun before a time.
+// every tenant's: the job that ends them asks for all of them
+pub fn loading(before: Timestamp) -> Question<Vec<Result<Job>>> {
+    let statement = Statement::new(
+        "SELECT tenant_id, id, actor_kind, actor, actor_name, address, state, options, total, position, done, failed, created_at, ended_at, error \
+         FROM job WHERE state = 'loading' AND created_at < ? LIMIT 100",
+    );
+    Question::new(statement.bind(before.micros()), |rows| Ok(rows.into_iter().map(job).collect()))
+}
+
+/// Whether a job is still being loaded; nobody stops it until the transaction ends.
+///
+/// # Errors
+/// If the database fails.
+pub async fn hold_loading(connection: &mut Connection, tenant: TenantId, id: JobId) -> Result<bool> {
+    let done = Statement::new("UPDATE job SET state = state WHERE tenant_id = ? AND id = ? AND state = 'loading'")
+        .shown(tenant)
+        .shown(id)
+        .run(connection)
+        .await?;
+    Ok(done == 1)
+}
+
 /// The rows of a job after the one with the number `after`.
 ///
 /// # Errors
@@ -223,19 +246,20 @@ pub async fn set_state(
     Ok(done == 1)
 }
 
-/// Stops a job that goes on, because of `why`. Says whether it went on.
+/// Stops a job that is still in the state in which `job` shows it, because of `why`. Says whether it was.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn stop(connection: &mut Connection, job: &Job, why: &str, now: Timestamp) -> Result<bool> {
     let done = Statement::new(
-        "UPDATE job SET state = ?, error = ?, ended_at = ? WHERE tenant_id = ? AND id = ? AND state = 'running'",
+        "UPDATE job SET state = ?, error = ?, ended_at = ? WHERE tenant_id = ? AND id = ? AND state = ?",
     )
     .bind(State::Stopped.id())
     .bind(why)
     .bind(now.micros())
     .shown(job.tenant)
     .shown(job.id)
+    .bind(job.state.id())
     .run(connection)
     .await?;
     Ok(done == 1)

@@ -232,3 +232,34 @@ async fn a_table_of_people_wants_what_it_does() {
         world.stop().await;
     }
 }
+
+/// T-63, R-604: what was handed in does not stay behind when the service ends in the middle of it; and whoever began it need not wait.
+#[actix_web::test]
+async fn a_job_that_is_not_handed_in_to_its_end_is_stopped() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        by_hand(&world).await;
+        let (tenant, desk) = (world.tenant().await, world.desk("operator"));
+        let (lost, cancelled) = (begun(&world, &[line("lost", &[])]).await, begun(&world, &[line("gone", &[])]).await);
+        // As the service leaves them that ends before the last rows are stored.
+        for id in [lost, cancelled] {
+            world.execute("UPDATE job SET state = 'loading' WHERE id = ?", &id.to_string()).await;
+        }
+        assert!(work::cancel(&desk, tenant, cancelled).await.unwrap(), "{on:?}");
+        let (seen, rows) = job(&world, cancelled).await;
+        assert_eq!((seen.state, &rows[0].input), (State::Cancelled, &None), "{on:?}");
+        assert!(!work::cancel(&desk, tenant, cancelled).await.unwrap(), "{on:?}: once");
+
+        for (minutes, state, ended) in [(10, State::Loading, 1), (6, State::Stopped, 2)] {
+            world.advance(minutes * 60);
+            vestibule::app::jobs::purge_once(&world.site, world.site.house.entropy.id()).await.unwrap();
+            assert_eq!(job(&world, lost).await.0.state, state, "{on:?}");
+            assert_eq!(world.events("job_cancelled").await, ended, "{on:?}");
+        }
+        let (seen, rows) = job(&world, lost).await;
+        assert!(seen.error.unwrap().contains("not handed in") && rows[0].input.is_none(), "{on:?}");
+        worked(&world).await;
+        assert_eq!(world.number("SELECT COUNT(*) AS n FROM user_account WHERE username = 'lost'").await, 0, "{on:?}");
+        world.stop().await;
+    }
+}

@@ -100,7 +100,8 @@ pub async fn begin(
         position: 0,
         done: number(rejected),
         failed: number(rejected),
-        created_at: desk.now,
+        // Not when the request came: what is handed in may have taken long to arrive.
+        created_at: desk.house.clock.now(),
         ended_at: None,
         error: None,
     };
@@ -116,10 +117,21 @@ pub async fn begin(
             jobs::row_insertion(tenant, job.id, &row)
         });
         let statements: Vec<_> = stored.collect();
-        db.write(async |connection| insert_all(connection, statements.clone()).await).await?;
+        let load = async |connection: &mut Connection| {
+            // Once it is stopped nothing more is brought in, which nobody would clear away.
+            if !jobs::hold_loading(connection, tenant, job.id).await? {
+                return Ok(false);
+            }
+            insert_all(connection, statements.clone()).await.map(|()| true)
+        };
+        if !db.write(load).await? {
+            return Ok(job.id);
+        }
     }
     let begun = async |connection: &mut Connection| {
-        jobs::set_state(connection, tenant, job.id, (State::Loading, State::Running), None).await?;
+        if !jobs::set_state(connection, tenant, job.id, (State::Loading, State::Running), None).await? {
+            return Ok(());
+        }
         let detail = json!({ "work": work, "rows": rows.len(), "rejected": rejected });
         desk.record(connection, tenant, Action::JobStarted, ("job", job.id.to_string()), detail).await
     };
@@ -156,8 +168,13 @@ pub async fn results(
 /// If the database fails.
 pub async fn cancel(desk: &Desk<'_>, tenant: TenantId, id: JobId) -> storage::Result<bool> {
     let work = async |connection: &mut Connection| {
-        let states = (State::Running, State::Cancelled);
-        if !jobs::set_state(connection, tenant, id, states, Some(desk.now)).await? {
+        let mut stopped = false;
+        // In this order: what is being loaded goes on next, and not the other way round.
+        for from in [State::Loading, State::Running] {
+            let states = (from, State::Cancelled);
+            stopped = stopped || jobs::set_state(connection, tenant, id, states, Some(desk.now)).await?;
+        }
+        if !stopped {
             return Ok(false);
         }
         jobs::emptied(tenant, id).run(connection).await?;
@@ -228,6 +245,25 @@ async fn stop(house: &House, job: &Job, why: &'static str) -> storage::Result<()
         desk.record(connection, job.tenant, Action::JobCancelled, ("job", job.id.to_string()), detail).await
     };
     house.db.write(work).await
+}
+
+/// For how long a job is loaded: nobody does it any more then.
+const LOADED: Duration = Duration::from_secs(15 * 60);
+
+/// Stops the jobs that nobody loads any more, because the service ended in the middle of it: what they would have done, such as
+/// secrets of tokens, is forgotten. Says how many.
+///
+/// # Errors
+/// If the database fails.
+pub async fn end_abandoned(house: &House) -> storage::Result<usize> {
+    let before = house.clock.now().minus(LOADED);
+    let (mut ended, mut round) = (0, Round::default());
+    for job in house.db.look(async |connection| jobs::loading(before).ask(connection).await).await? {
+        let Some(job) = round.of("a job", job) else { continue };
+        let why = "it was not handed in to its end; begin it again";
+        ended += usize::from(round.of(job.id, stop(house, &job, why).await).is_some());
+    }
+    round.end(ended)
 }
 
 /// For how long a job may fail at the same place before the service stops it.
