@@ -39,22 +39,28 @@ async fn ask(
     Ok(found)
 }
 
-/// The accounts with these names, which are given as [`crate::domain::name::key_of`] has them; by that key.
+/// The accounts with these names, which are given as [`crate::domain::name::key_of`] has them, each with its version (R-040); by
+/// that key.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn people(connection: &mut Connection, tenant: TenantId, keys: &[String]) -> Result<HashMap<String, User>> {
+pub async fn people(
+    connection: &mut Connection,
+    tenant: TenantId,
+    keys: &[String],
+) -> Result<HashMap<String, (User, i64)>> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         listed(
             "SELECT id, tenant_id, username, username_key, email, phone, phone_verified, first_name, last_name, language, \
-             status, security_version, first_enrolled_at, may_enroll_again FROM user_account WHERE tenant_id = ? AND username_key",
+             status, security_version, first_enrolled_at, may_enroll_again, version FROM user_account \
+             WHERE tenant_id = ? AND username_key",
         )
     });
     let rows = ask(connection, &SQL, tenant, keys).await?;
     rows.into_iter()
         .map(|row| {
             let row = Row::of("user_account", row);
-            Ok((row.text("username_key")?, user_of(&row, "id")?))
+            Ok((row.text("username_key")?, (user_of(&row, "id")?, row.integer("version")?)))
         })
         .collect()
 }

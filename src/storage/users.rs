@@ -207,11 +207,17 @@ fn keys(statement: Statement, user: &User) -> Statement {
 }
 
 /// Stores the changeable fields of an account, provided that it has still this version, where one is given (R-040). Says
-/// whether it was so. `security_version` is taken from `user`: the caller raises it when address or status changed (INV-11).
-pub async fn update(connection: &mut Connection, user: &User, version: Option<i64>, now: Timestamp) -> Result<bool> {
+/// whether it was so. The security version is raised where the caller says so, when address or status changed (INV-11), and never
+/// taken from `user`: it may have been raised since that was read.
+pub async fn update(
+    connection: &mut Connection,
+    user: &User,
+    (version, raise): (Option<i64>, bool),
+    now: Timestamp,
+) -> Result<bool> {
     let statement = Statement::new(
         "UPDATE user_account SET username = ?, username_key = ?, email = ?, phone = ?, phone_verified = ?, \
-         first_name = ?, last_name = ?, language = ?, status = ?, security_version = ?, updated_at = ?, email_key = ?, \
+         first_name = ?, last_name = ?, language = ?, status = ?, security_version = security_version + ?, updated_at = ?, email_key = ?, \
          last_name_key = ?, first_name_key = ?, version = version + 1 \
          WHERE tenant_id = ? AND id = ? AND (? < 0 OR version = ?)",
     )
@@ -224,7 +230,7 @@ pub async fn update(connection: &mut Connection, user: &User, version: Option<i6
     .bind(&user.last_name)
     .bind(&user.language)
     .bind(status(user.status))
-    .bind(user.security_version)
+    .bind(i64::from(raise))
     .bind(now.micros());
     let version = version.unwrap_or(-1);
     let statement = keys(statement, user).shown(user.tenant).shown(user.id).bind(version).bind(version);

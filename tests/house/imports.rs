@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 use vestibule::domain::ids::JobId;
 use vestibule::domain::job::{Import, Job, State, Work};
 use vestibule::domain::operator::Role;
+use vestibule::domain::user::{Status, User};
 use vestibule::flow::administration::jobs::{self as work, NewRow};
 use vestibule::flow::administration::roster::Line;
-use vestibule::storage::jobs;
+use vestibule::flow::administration::{accounts, people};
 use vestibule::storage::jobs::JobRow;
+use vestibule::storage::{jobs, users};
 
 use crate::console::{call, key, staffed};
 use crate::people_console::by_hand;
@@ -260,6 +262,72 @@ async fn a_job_that_is_not_handed_in_to_its_end_is_stopped() {
         assert!(seen.error.unwrap().contains("not handed in") && rows[0].input.is_none(), "{on:?}");
         worked(&world).await;
         assert_eq!(world.number("SELECT COUNT(*) AS n FROM user_account WHERE username = 'lost'").await, 0, "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// an import reads hundreds of accounts and then changes them; whoever is disabled meanwhile stays so.
+#[actix_web::test]
+async fn an_import_undoes_no_change_of_somebody_else() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        by_hand(&world).await;
+        let (tenant, desk, db) = (world.tenant().await, world.desk("operator"), &world.site.house.db);
+        let names: Vec<String> = (0..250).map(|at| format!("person{at}")).collect();
+        begun(&world, &names.iter().map(|name| line(name, &[])).collect::<Vec<_>>()).await;
+        worked(&world).await;
+        let renamed = |name: &String| {
+            NewRow::line(&Line { username: name.clone(), first_name: Some("New".to_owned()), ..Line::default() })
+        };
+        let rows: Vec<NewRow> = names.iter().map(renamed).collect();
+        let how = Import { update: true, make_groups: false, memberships: false, ..REALLY };
+        let id = work::begin(&desk, tenant, "", &Work::ImportPeople(how), &rows).await.unwrap();
+        let disable = async {
+            // From the end, towards the import, which goes from the beginning.
+            for name in names.iter().rev().take(60) {
+                let disable = async |connection: &mut _| {
+                    let user = users::named(connection, tenant, name).await?.unwrap();
+                    users::hold(connection, tenant, user.id).await?;
+                    let user = users::named(connection, tenant, name).await?.unwrap();
+                    accounts::set_status(&desk, connection, (&user, None), Status::Disabled).await
+                };
+                db.write(disable).await.unwrap().unwrap();
+            }
+        };
+        tokio::join!(work::round(&world.site.house), disable).0.ok();
+        while job(&world, id).await.0.state == State::Running {
+            let _ = work::round(&world.site.house).await;
+        }
+        let (seen, _) = job(&world, id).await;
+        assert_eq!((seen.state, seen.failed), (State::Done, 0), "{on:?}");
+        let disabled = "SELECT COUNT(*) AS n FROM user_account WHERE status = 'disabled'";
+        assert_eq!(world.number(disabled).await, 60, "{on:?}: R-040");
+        let new = "SELECT COUNT(*) AS n FROM user_account WHERE first_name = 'New'";
+        assert_eq!(world.number(new).await, 250, "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// INV-11, R-040: a change of other fields does not bring back sessions that were ended since the account was read.
+#[actix_web::test]
+async fn a_change_does_not_take_back_the_security_version() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let (tenant, desk, db) = (world.tenant().await, world.desk("operator"), &world.site.house.db);
+        let config = world.site.house.realm(&"acme".parse().unwrap()).await.unwrap().unwrap().config.clone();
+        let read = async |connection: &mut _| Ok(users::named(connection, tenant, "ada").await?.unwrap());
+        let before = db.read(read).await.unwrap();
+        db.write(async |connection| people::end_sessions(&desk, connection, &before).await).await.unwrap();
+        let after = User { first_name: "Augusta".to_owned(), ..before.clone() };
+        let change =
+            async |connection: &mut _| people::change_if(&desk, connection, &config, (&before, None), &after).await;
+        assert!(db.write(change).await.unwrap(), "{on:?}");
+        let seen = db.read(read).await.unwrap();
+        assert_eq!(
+            (seen.security_version, seen.first_name.as_str()),
+            (before.security_version + 1, "Augusta"),
+            "{on:?}"
+        );
         world.stop().await;
     }
 }

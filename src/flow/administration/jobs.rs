@@ -665,7 +665,11 @@ async fn person(
 ) -> storage::Result<Told> {
     let (config, tenant) = (&known.config, known.config.tenant.id);
     let user = match id {
-        Some(id) => users::with_id(connection, tenant, id).await?,
+        Some(id) => {
+            // So that nobody changes it between the look and the deed.
+            users::hold(connection, tenant, id).await?;
+            users::with_id(connection, tenant, id).await?
+        }
         None => None,
     };
     let Some(user) = user else { return Ok(Told::failed("there is no such account any more")) };

@@ -79,9 +79,7 @@ async fn store(
 ) -> storage::Result<bool> {
     let moved = before.email != after.email;
     let sensitive = moved || before.status != after.status;
-    let raised = before.security_version + i64::from(sensitive);
-    let stored = User { security_version: raised, ..after.clone() };
-    if !users::update(connection, &stored, version, desk.now).await? {
+    if !users::update(connection, after, (version, sensitive), desk.now).await? {
         return Ok(false);
     }
     if sensitive {

@@ -132,6 +132,8 @@ impl Outcome {
 /// An account that is to be changed.
 struct Change<'a> {
     before: &'a User,
+    /// The version that it had.
+    version: i64,
     after: User,
     fields: Vec<&'static str>,
     groups: Option<&'a [GroupId]>,
@@ -142,7 +144,8 @@ struct Change<'a> {
 /// hundredths of a second. No two of `wanted` may have the same name. Says what became of each, in the same order.
 ///
 /// # Errors
-/// If the database fails; a duplicate if somebody else made an account at the same moment: then try again.
+/// If the database fails; a duplicate if somebody else made an account at the same moment, [`storage::Error::Contended`] if
+/// somebody else changed one: then try again.
 pub async fn import(
     desk: &Desk<'_>,
     connection: &mut Connection,
@@ -153,7 +156,7 @@ pub async fn import(
     let tenant = config.tenant.id;
     let keys: Vec<String> = wanted.iter().map(|it| key_of(&it.username)).collect();
     let known = roster::people(connection, tenant, &keys).await?;
-    let ids: Vec<_> = known.values().map(|user| user.id).collect();
+    let ids: Vec<_> = known.values().map(|(user, _)| user.id).collect();
     let groups = roster::groups(connection, tenant, &ids).await?;
     let hashes = match wanted.iter().any(|it| it.hash.is_some()) {
         true => roster::password_hashes(connection, tenant, &ids).await?,
@@ -163,7 +166,7 @@ pub async fn import(
     let mut inserts = Vec::new();
     let mut entered: HashMap<GroupId, i64> = HashMap::new();
     for (it, key) in wanted.iter().zip(&keys) {
-        let Some(before) = known.get(key) else {
+        let Some((before, version)) = known.get(key) else {
             created(desk, &mut inserts, config, it);
             for group in it.groups.iter().flatten().copied().collect::<HashSet<_>>() {
                 *entered.entry(group).or_default() += 1;
@@ -175,7 +178,7 @@ pub async fn import(
             outcomes.push(Outcome::Kept);
             continue;
         }
-        let change = change(it, before, groups.get(&before.id), hashes.get(&before.id));
+        let change = change(it, (before, *version), groups.get(&before.id), hashes.get(&before.id));
         if change.fields.is_empty() {
             outcomes.push(Outcome::Unchanged);
             continue;
@@ -221,7 +224,7 @@ fn created(desk: &Desk<'_>, inserts: &mut Vec<Statement>, config: &TenantConfig,
 /// What is different.
 fn change<'a>(
     wanted: &'a Wanted,
-    before: &'a User,
+    (before, version): (&'a User, i64),
     groups: Option<&HashSet<GroupId>>,
     hash: Option<&String>,
 ) -> Change<'a> {
@@ -261,7 +264,7 @@ fn change<'a>(
     if hash.is_some() {
         fields.push("password");
     }
-    Change { before, after, fields, groups, hash }
+    Change { before, version, after, fields, groups, hash }
 }
 
 /// Stores what is different: sessions end, and the old address is told, as for every other change (INV-11, R-582).
@@ -273,7 +276,11 @@ async fn changed(
 ) -> storage::Result<()> {
     let tenant = config.tenant.id;
     if *change.before != change.after {
-        people::change(desk, connection, config, change.before, &change.after).await?;
+        let before = (change.before, Some(change.version));
+        if !people::change_if(desk, connection, config, before, &change.after).await? {
+            // Somebody else changed the account since it was read: what they did must not be undone, so all of it is looked at anew.
+            return Err(storage::Error::Contended);
+        }
     }
     if let Some(groups) = change.groups {
         let groups: HashSet<GroupId> = groups.iter().copied().collect();

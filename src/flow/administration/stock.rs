@@ -95,7 +95,7 @@ pub async fn import(
         let owner = match &it.user {
             None => None,
             Some(name) => match people.get(&key_of(name)) {
-                Some(owner) => Some(owner),
+                Some((owner, _)) => Some(owner),
                 None => {
                     outcomes.push(Outcome::Refused(NOBODY));
                     continue;
