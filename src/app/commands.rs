@@ -25,7 +25,12 @@ use crate::storage::{Db, installation, restored, signing_keys, tenants};
 /// The desk of whoever is at the shell; the audit trail names the system account.
 #[must_use]
 pub fn desk(site: &Site) -> Desk<'_> {
-    Desk { house: &site.house, actor: Actor::Shell(account::name()), now: site.house.clock.now() }
+    Desk {
+        house: &site.house,
+        actor: Actor::Shell(account::name()),
+        address: String::new(),
+        now: site.house.clock.now(),
+    }
 }
 
 /// The virtual server that a command is about: the named one, or the only one.

@@ -126,7 +126,7 @@ pub async fn rotate_once(site: &Site, owner: CorrelationId, rotation: Rotation) 
         return Ok(());
     }
     let codes = house.db.look(async |connection| tenants::codes(connection).await).await?;
-    let desk = Desk { house, actor: Actor::System, now };
+    let desk = Desk { house, actor: Actor::System, address: String::new(), now };
     let mut round = Round::default();
     for code in codes {
         let due = keys::Which::Due { every: rotation.every };
@@ -276,7 +276,7 @@ pub async fn look_once(site: &Site, owner: CorrelationId) -> anyhow::Result<()> 
     if !mine.await? {
         return Ok(());
     }
-    feeds::refresh(&Desk { house, actor: Actor::System, now }).await?;
+    feeds::refresh(&Desk { house, actor: Actor::System, address: String::new(), now }).await?;
     watch::certificates(house, now).await?;
     for dated in certificates::all(&house.db, now).await? {
         if dated.is_ending(now) {

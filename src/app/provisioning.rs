@@ -61,7 +61,7 @@ pub async fn once(site: &Site, owner: CorrelationId) -> storage::Result<Done> {
 /// If the database fails.
 pub async fn round(site: &Site) -> storage::Result<Done> {
     let house = &site.house;
-    let desk = Desk { house, actor: Actor::System, now: house.clock.now() };
+    let desk = Desk { house, actor: Actor::System, address: String::new(), now: house.clock.now() };
     let (mut done, mut round) = (Done::default(), Round::default());
     for code in house.db.look(async |connection| tenants::codes(connection).await).await? {
         let realm = match house.realm(&code).await {

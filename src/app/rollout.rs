@@ -78,7 +78,7 @@ pub async fn once(site: &Site, owner: CorrelationId) -> storage::Result<usize> {
 /// If the database fails.
 pub async fn round(site: &Site) -> storage::Result<usize> {
     let house = &site.house;
-    let desk = Desk { house, actor: Actor::System, now: house.clock.now() };
+    let desk = Desk { house, actor: Actor::System, address: String::new(), now: house.clock.now() };
     let (mut paused, mut round) = (0, Round::default());
     for code in house.db.look(async |connection| tenants::codes(connection).await).await? {
         let realm = match house.realm(&code).await {

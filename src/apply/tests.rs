@@ -152,7 +152,7 @@ impl Fixture {
 
     async fn apply_with(&self, file: &str, run: Run, prune: Prune) -> anyhow::Result<Vec<String>> {
         let now = self.house.clock.now();
-        let desk = Desk { house: &self.house, actor: Actor::Shell("test".to_owned()), now };
+        let desk = Desk { house: &self.house, actor: Actor::Shell("test".to_owned()), address: String::new(), now };
         let reports = text(&desk, ("acme.toml", file), Path::new(""), run, prune).await?;
         Ok(reports.into_iter().flat_map(|report| report.changes).collect())
     }
@@ -351,7 +351,8 @@ async fn the_key_encryption_key_is_rotated_without_losing_a_secret() {
     assert!(opened(&fixture.folder, &new).await.is_err(), "the new key alone opens nothing yet");
 
     let house = opened(&fixture.folder, &both).await.expect("opens under both");
-    let desk = Desk { house: &house, actor: Actor::Shell("test".to_owned()), now: house.clock.now() };
+    let desk =
+        Desk { house: &house, actor: Actor::Shell("test".to_owned()), address: String::new(), now: house.clock.now() };
     // The root, six signing keys and one authenticator.
     assert_eq!(reseal::all(&desk).await.expect("moves"), 8);
     assert_eq!(reseal::all(&desk).await.expect("again"), 0, "K23: it may be run again and again");

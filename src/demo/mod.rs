@@ -150,7 +150,7 @@ pub async fn run(listen: SocketAddr, data: &Path) -> anyhow::Result<()> {
     std::fs::write(&file, tenant(&outside))?;
     let running = Service::start(&settings, listener, Schema::Migrate, Nature::default()).await?;
     let house = &running.site.house;
-    let desk = Desk { house, actor: Actor::Shell("demo".to_owned()), now: house.clock.now() };
+    let desk = Desk { house, actor: Actor::Shell("demo".to_owned()), address: String::new(), now: house.clock.now() };
     apply::run::files(&desk, &[file], Run::Real, Prune::Keep).await?;
     house.forget_realms();
     let others = applications_server(&service, &outside, applications, mailbox)?;

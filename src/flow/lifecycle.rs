@@ -29,7 +29,7 @@ impl By {
     /// An operator at `desk`.
     #[must_use]
     pub fn desk(desk: &Desk<'_>) -> Self {
-        Self { actor: desk.actor.clone(), address: String::new(), now: desk.now, correlation: None }
+        Self { actor: desk.actor.clone(), address: desk.address.clone(), now: desk.now, correlation: None }
     }
 
     /// Somebody who came by the network.

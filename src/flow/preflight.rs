@@ -3,7 +3,7 @@
 use super::administration::Desk;
 use super::{House, certificates, test_cases};
 use crate::clock::Clock;
-use crate::domain::audit::{Action, Event};
+use crate::domain::audit::Action;
 use crate::domain::ids::{TenantId, UserId};
 use crate::domain::oidc_client::OidcClient;
 use crate::domain::preflight::{Finding, Light, groups_in_use, of_config};
@@ -188,7 +188,7 @@ pub async fn mail_tested(
 ) -> storage::Result<()> {
     let domain = to.rsplit_once('@').map_or("", |(_, domain)| domain);
     let taken = finding.is_some_and(|finding| finding.light == Light::Green);
-    let event = Event::new(desk.now, tenant, desk.actor.clone(), Action::MailTested);
+    let event = desk.event(tenant, Action::MailTested);
     let event = event.with(serde_json::json!({ "domain": domain, "taken": taken }));
     desk.house.db.write(async |connection| desk.house.record(connection, event.clone()).await).await
 }

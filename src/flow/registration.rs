@@ -9,7 +9,7 @@ use super::administration::{Desk, tenants};
 use super::house::text;
 use super::{Error, House, Realm, Result, Visit};
 use crate::domain::application::{Application, Protocol};
-use crate::domain::audit::{Action, Actor, Event};
+use crate::domain::audit::{Action, Actor};
 use crate::domain::ids::{ApplicationId, TenantId};
 use crate::domain::oidc_client::SecretDigest;
 use crate::domain::secret::{ExposeSecret as _, SecretString};
@@ -38,7 +38,7 @@ pub async fn permit(desk: &Desk<'_>, tenant: TenantId, uses: i64, life: Duration
         .db
         .write(async |connection| {
             registrations::initial(tenant, &hash, uses, desk.now.plus(life), desk.now).run(connection).await?;
-            let event = Event::new(desk.now, tenant, desk.actor.clone(), Action::RegistrationPermitted);
+            let event = desk.event(tenant, Action::RegistrationPermitted);
             house.record(connection, event.with(json!({ "uses": uses, "seconds": life.as_secs() }))).await
         })
         .await?;
@@ -59,7 +59,7 @@ pub async fn register(
     let tenant = realm.tenant();
     let managing = house.new_cookie();
     let (presented, kept) = (hash(house, tenant, token), hash(house, tenant, &managing));
-    let desk = Desk { house, actor: Actor::Stranger, now: visit.now };
+    let desk = Desk { house, actor: Actor::Stranger, address: visit.address.to_string(), now: visit.now };
     let registered = house.db.write(async |connection| {
         if !registrations::take(connection, tenant, &presented, visit.now).await? {
             return Ok(Err(Error::Forbidden));
@@ -134,7 +134,7 @@ pub async fn change<T, E>(
 ) -> Result<std::result::Result<(Application, T), E>> {
     let tenant = realm.tenant();
     let hash = hash(house, tenant, token);
-    let desk = Desk { house, actor: Actor::Stranger, now: visit.now };
+    let desk = Desk { house, actor: Actor::Stranger, address: visit.address.to_string(), now: visit.now };
     let changed = house.db.write(async |connection| {
         let (version, before) = match own(connection, realm, &hash, id).await? {
             Ok(own) => own,
@@ -206,7 +206,7 @@ pub async fn remove(
 ) -> Result<()> {
     let tenant = realm.tenant();
     let hash = hash(house, tenant, token);
-    let desk = Desk { house, actor: Actor::Stranger, now: visit.now };
+    let desk = Desk { house, actor: Actor::Stranger, address: visit.address.to_string(), now: visit.now };
     let removed = house.db.write(async |connection| {
         let version = match own(connection, realm, &hash, id).await? {
             Ok((version, _)) => version,

@@ -65,7 +65,7 @@ pub(super) async fn all_ended(
 /// If the database fails.
 pub async fn ended_by(desk: &Desk<'_>, connection: &mut Connection, session: &Session) -> storage::Result<()> {
     one_ended(connection, session, "ended by an operator", desk.now).await?;
-    let event = Event::new(desk.now, session.tenant, desk.actor.clone(), Action::SessionEnded);
+    let event = desk.event(session.tenant, Action::SessionEnded);
     desk.house.record(connection, event.on("session", session.id)).await
 }
 

@@ -180,7 +180,8 @@ impl Seat {
     pub fn desk(&self) -> Desk<'_> {
         let operator = &self.seated.operator;
         let actor = Actor::Operator(operator.user, operator.username.clone());
-        Desk { house: &self.call.site.house, actor, now: self.call.visit.now }
+        let visit = &self.call.visit;
+        Desk { house: &self.call.site.house, actor, address: visit.address.to_string(), now: visit.now }
     }
 
     /// The hidden field of the forms of the console.
@@ -261,7 +262,8 @@ impl Program {
     #[must_use]
     pub fn desk(&self) -> Desk<'_> {
         let actor = Actor::Key(self.key.id, self.key.name.clone());
-        Desk { house: &self.call.site.house, actor, now: self.call.visit.now }
+        let visit = &self.call.visit;
+        Desk { house: &self.call.site.house, actor, address: visit.address.to_string(), now: visit.now }
     }
 
     /// When the request came.

@@ -120,7 +120,12 @@ async fn raw(
 
 /// A configuration that must be refused; what is said about it.
 async fn refused(world: &World, file: &str) -> String {
-    let desk = Desk { house: &world.site.house, actor: Actor::Shell("test".to_owned()), now: world.clock_now() };
+    let desk = Desk {
+        house: &world.site.house,
+        actor: Actor::Shell("test".to_owned()),
+        address: String::new(),
+        now: world.clock_now(),
+    };
     let done = text(&desk, ("test.toml", file), std::path::Path::new("."), Run::Real, Prune::Keep).await;
     done.map(|_| ()).map_err(|error| format!("{error:#}")).expect_err("a fault")
 }

@@ -316,7 +316,8 @@ async fn personal_data_is_removed_without_breaking_the_chain() {
         let id = world.text("SELECT id AS t FROM user_account WHERE username = 'ada'").await;
         let (tenant, now) = (world.tenant().await, world.clock_now());
         let names = ["ada".to_owned(), "ada@acme.test".to_owned(), "Lovelace".to_owned()];
-        let desk = Desk { house: &world.site.house, actor: Actor::Shell("tester".to_owned()), now };
+        let desk =
+            Desk { house: &world.site.house, actor: Actor::Shell("tester".to_owned()), address: String::new(), now };
         let rows = audit_trail::pseudonymize(&desk, tenant, id.parse().unwrap(), &names).await.unwrap();
         assert!(rows > 2, "{on:?}: {rows}");
         assert_eq!(world.number(about).await, 0, "{on:?}");

@@ -1,7 +1,11 @@
 //! What operators change is written down with what was there before (R-037, R-077, R-455, R-561), without secrets (R-563).
 
-use serde_json::Value;
+use reqwest::Method;
+use serde_json::{Value, json};
+use vestibule::domain::operator::Role;
+use vestibule::flow::administration::jobs;
 
+use crate::console::{call, key, staffed};
 use crate::world::{ACME, BOTH, World};
 
 /// The detail of the newest event of one kind.
@@ -46,6 +50,45 @@ async fn changes_are_recorded_with_old_and_new_values() {
         for text in world.column("SELECT detail AS it FROM audit_event").await {
             assert!(!text.contains("secret of notes") && !text.contains(&digest), "{on:?}: {text}");
         }
+        world.stop().await;
+    }
+}
+
+/// R-561: what an operator or a program does has the address it came from: settings, the life of a token and rows of a job; what
+/// the shell and the service do has none. The list and the file show it.
+#[actix_web::test]
+async fn deeds_of_operators_have_an_address() {
+    const HERE: &str = "127.0.0.1";
+    for on in BOTH {
+        let world = staffed(on).await;
+        let key = key(&world, Role::Operator).await;
+        let serials = "SELECT serial AS it FROM token JOIN user_account ON user_account.id = token.user_id \
+             WHERE username = 'audra'";
+        let serial = world.column(serials).await.remove(0);
+        let tenant = world.tenant().await;
+        let found = async |connection: &mut _| vestibule::storage::users::named(connection, tenant, "linus").await;
+        let linus = world.site.house.db.read(found).await.unwrap().unwrap().id;
+        let post = async |path: &str, body: Value| {
+            let (status, said) = call(&world, &key, Method::POST, path, Some(body)).await;
+            assert!(status < 300, "{on:?}: {path}: {status} {said}");
+            said
+        };
+        post("groups", json!({ "name": "Navy" })).await;
+        post(&format!("tokens/{serial}/suspend"), json!({ "reason": "lost?" })).await;
+        post("user-jobs/disable", json!({ "users": [linus] })).await;
+        while jobs::round(&world.site.house).await.unwrap() > 0 {}
+
+        let without = "SELECT action AS it FROM audit_event WHERE actor_kind IN ('operator', 'api_key') \
+             AND address <> '127.0.0.1'";
+        assert_eq!(world.column(without).await, [""; 0], "{on:?}");
+        for action in ["api_key_created", "group_created", "token_suspended", "job_started", "user_changed"] {
+            let (status, page) = call(&world, &key, Method::GET, &format!("audit-log?action={action}"), None).await;
+            assert_eq!((status, &page["items"][0]["address"]), (200, &json!(HERE)), "{on:?}: {action}: {page}");
+        }
+        let (_, file) = call(&world, &key, Method::GET, "audit-log/export/csv?action=token_suspended", None).await;
+        assert!(file.as_str().unwrap().contains(HERE), "{on:?}: {file}");
+        let others = "SELECT action AS it FROM audit_event WHERE actor_kind IN ('shell', 'system') AND address <> ''";
+        assert_eq!(world.column(others).await, [""; 0], "{on:?}");
         world.stop().await;
     }
 }

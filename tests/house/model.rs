@@ -275,7 +275,12 @@ impl Walk {
     /// An operator lets the person and the token go on.
     async fn help(&self, realm: &Realm, name: &str, model: &mut Model) {
         let house = &self.world.site.house;
-        let desk = Desk { house, actor: Actor::Shell("model".to_owned()), now: self.world.clock_now() };
+        let desk = Desk {
+            house,
+            actor: Actor::Shell("model".to_owned()),
+            address: String::new(),
+            now: self.world.clock_now(),
+        };
         let token = self.token(realm, name).await;
         let done = house.db.write(async |connection| {
             let user = users::named(connection, realm.tenant(), name).await?.unwrap();

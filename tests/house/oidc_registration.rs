@@ -25,7 +25,12 @@ async fn register(world: &World, token: &str, metadata: &Value) -> Told {
 
 /// What `vestibule client permit` prints, by the test's clock.
 async fn permit(world: &World, uses: i64) -> String {
-    let desk = Desk { house: &world.site.house, actor: Actor::Shell("test".to_owned()), now: world.clock_now() };
+    let desk = Desk {
+        house: &world.site.house,
+        actor: Actor::Shell("test".to_owned()),
+        address: String::new(),
+        now: world.clock_now(),
+    };
     let week = Duration::from_secs(7 * 86_400);
     let token = registration::permit(&desk, world.tenant().await, uses, week).await.unwrap();
     token.expose_secret().to_owned()

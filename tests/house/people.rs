@@ -480,7 +480,7 @@ async fn a_table_of_people_becomes_a_job() {
             (Import { dry_run: false, update: true, make_groups: false, memberships: true }, 300, 300),
             (Import { dry_run: false, update: true, make_groups: true, memberships: true }, 301, 1),
         ] {
-            let id = work::begin(&desk, tenant, "192.0.2.1", &Work::ImportPeople(how), &rows).await.unwrap();
+            let id = work::begin(&desk, tenant, &Work::ImportPeople(how), &rows).await.unwrap();
             let (job, told) = finished(&world, id).await;
             let missing = i64::from(!how.make_groups);
             assert_eq!((job.state, job.done, job.failed), (State::Done, 303, 1 + missing), "{on:?}: {how:?}");
@@ -518,7 +518,7 @@ async fn a_selection_has_a_result_for_each() {
             NewRow::person(UserId::from_bits(1), "nobody"),
         ];
         let outcomes = async |work: Work, rows: &[NewRow]| {
-            let id = work::begin(&desk, tenant, "", &work, rows).await.unwrap();
+            let id = work::begin(&desk, tenant, &work, rows).await.unwrap();
             let (_, told) = finished(&world, id).await;
             told.into_iter().map(|row| row.outcome.unwrap_or_default()).collect::<Vec<_>>()
         };
@@ -567,7 +567,7 @@ async fn a_job_is_done_once_by_many_and_stops_when_told() {
         let (_, second) = world.second().await;
         let rows: Vec<NewRow> = (0..1200).map(|at| line(&format!("many{at}"), &[])).collect();
         let how = Import { dry_run: false, update: false, make_groups: false, memberships: true };
-        let id = work::begin(&desk, tenant, "", &Work::ImportPeople(how), &rows).await.unwrap();
+        let id = work::begin(&desk, tenant, &Work::ImportPeople(how), &rows).await.unwrap();
         let (one, other) = tokio::join!(async { work::round(&world.site.house).await.is_ok() }, async {
             work::round(&second.house).await.is_ok()
         },);
@@ -578,7 +578,7 @@ async fn a_job_is_done_once_by_many_and_stops_when_told() {
         assert_eq!(world.events("user_created").await, 1203, "{on:?}: each once");
 
         let later: Vec<NewRow> = (0..1200).map(|at| line(&format!("later{at}"), &[])).collect();
-        let id = work::begin(&desk, tenant, "", &Work::ImportPeople(how), &later).await.unwrap();
+        let id = work::begin(&desk, tenant, &Work::ImportPeople(how), &later).await.unwrap();
         assert!(work::cancel(&desk, tenant, id).await.unwrap(), "{on:?}");
         assert!(!work::cancel(&desk, tenant, id).await.unwrap(), "{on:?}: once");
         let (job, told) = finished(&world, id).await;

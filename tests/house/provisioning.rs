@@ -20,7 +20,7 @@ const DAY: u64 = 86_400;
 async fn order(world: &World, names: &[&str], token_type: TokenType) -> Created {
     let house = &world.site.house;
     let realm = house.realm(&"acme".parse().unwrap()).await.unwrap().unwrap();
-    let desk = Desk { house, actor: Actor::Shell("test".to_owned()), now: world.clock_now() };
+    let desk = Desk { house, actor: Actor::Shell("test".to_owned()), address: String::new(), now: world.clock_now() };
     let order = Order {
         token_type,
         stop_at: realm.config.settings.enrollment_mail.stop_at(desk.now, None),
@@ -286,7 +286,7 @@ async fn a_link_belongs_to_its_virtual_server() {
 async fn resend(world: &World, created: &Created) {
     let house = &world.site.house;
     let realm = house.realm(&"acme".parse().unwrap()).await.unwrap().unwrap();
-    let desk = Desk { house, actor: Actor::Shell("test".to_owned()), now: world.clock_now() };
+    let desk = Desk { house, actor: Actor::Shell("test".to_owned()), address: String::new(), now: world.clock_now() };
     let current = place(world, created).await;
     let stop_at = realm.config.settings.enrollment_mail.stop_at(desk.now, None);
     let sent = house
@@ -363,7 +363,7 @@ async fn links_end_and_say_why() {
 
 async fn remove(world: &World, number: TaskNumber) {
     let house = &world.site.house;
-    let desk = Desk { house, actor: Actor::Shell("test".to_owned()), now: world.clock_now() };
+    let desk = Desk { house, actor: Actor::Shell("test".to_owned()), address: String::new(), now: world.clock_now() };
     let tenant = world.tenant().await;
     let removed = house.db.write(async |connection| provisioning::remove(&desk, connection, tenant, number).await);
     assert_eq!(removed.await.unwrap(), Some(1));
@@ -683,7 +683,8 @@ async fn a_rule_replaces_no_authenticator() {
         assert_eq!(job::round(&world.site).await.unwrap().provisioned, 1, "{on:?} R-193: Ada; Linus has one");
         let linus = user(&world, "linus").await;
         let house = &world.site.house;
-        let desk = Desk { house, actor: Actor::Shell("test".to_owned()), now: world.clock_now() };
+        let desk =
+            Desk { house, actor: Actor::Shell("test".to_owned()), address: String::new(), now: world.clock_now() };
         revoke_all(&desk, &linus).await;
         assert_eq!(job::round(&world.site).await.unwrap().provisioned, 0, "{on:?}: not by mail alone");
         assert!(world.mail.to("linus@acme.test").is_empty());

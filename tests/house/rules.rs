@@ -948,6 +948,7 @@ async fn groups_that_settings_name_stay() {
     let desk = vestibule::flow::administration::Desk {
         house: &world.site.house,
         actor: vestibule::domain::audit::Actor::Shell("test".to_owned()),
+        address: String::new(),
         now: world.clock_now(),
     };
     use vestibule::apply::plan::Prune;
@@ -995,6 +996,7 @@ async fn what_is_not_asked_and_what_is_said() {
     let desk = vestibule::flow::administration::Desk {
         house: &world.site.house,
         actor: vestibule::domain::audit::Actor::Shell("test".to_owned()),
+        address: String::new(),
         now: world.clock_now(),
     };
     let file = format!("[[tenant]]\ncode = \"acme\"\n{unwise}");

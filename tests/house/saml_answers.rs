@@ -222,7 +222,12 @@ async fn keys_roll_over_and_one_may_lag_behind() {
     let mut linus = Visitor::new(&world.url);
     log_in(&world, &mut linus, &redirect(&world, &request(&world, "", ""))).await;
     let rotate = async || {
-        let desk = Desk { house: &world.site.house, actor: Actor::Shell("test".to_owned()), now: world.clock_now() };
+        let desk = Desk {
+            house: &world.site.house,
+            actor: Actor::Shell("test".to_owned()),
+            address: String::new(),
+            now: world.clock_now(),
+        };
         keys::rotate(&desk, &"acme".parse().unwrap(), Overlap::default(), keys::Which::All).await.unwrap();
         world.advance(3);
     };

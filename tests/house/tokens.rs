@@ -161,7 +161,7 @@ async fn locks_have_reasons() {
         world.command(&["user", "unlock", "linus"]);
         assert_eq!(json(&world, &["token", "show", &serial])["state"], "active", "R-336 {on:?}");
         let (house, tenant) = (&world.site.house, world.tenant().await);
-        let desk = Desk { house, actor: Actor::System, now: world.clock_now() };
+        let desk = Desk { house, actor: Actor::System, address: String::new(), now: world.clock_now() };
         let by = By::desk(&desk);
         let token = house.db.read(async |connection| tokens::with_serial(connection, tenant, &serial).await).await;
         let token = token.unwrap().unwrap();
@@ -192,7 +192,7 @@ async fn a_token_is_moved_once_at_a_time() {
         let moves = [Move::Suspend, Move::Lock(LockReason::Operator), Move::Revoke(Disposition::Faulty)];
         let tries = (0..16).map(|number| {
             let (house, token) = (if number % 2 == 0 { first } else { &second.house }, &token);
-            let by = By::desk(&Desk { house, actor: Actor::System, now: world.clock_now() });
+            let by = By::desk(&Desk { house, actor: Actor::System, address: String::new(), now: world.clock_now() });
             let step = moves[number % moves.len()];
             async move {
                 let work = async |connection: &mut Connection| {

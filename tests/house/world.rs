@@ -95,7 +95,12 @@ impl World {
 
     /// Applies a file, or says what is wrong with it.
     pub async fn try_apply(&self, file: &str) -> Result<(), String> {
-        let desk = Desk { house: &self.site.house, actor: Actor::Shell("test".to_owned()), now: self.clock_now() };
+        let desk = Desk {
+            house: &self.site.house,
+            actor: Actor::Shell("test".to_owned()),
+            address: String::new(),
+            now: self.clock_now(),
+        };
         let applied = text(&desk, ("test.toml", file), std::path::Path::new("."), Run::Real, Prune::Keep).await;
         self.site.house.forget_realms();
         applied.map(|_| ()).map_err(|error| format!("{error:#}"))
@@ -189,7 +194,12 @@ impl World {
 
     /// The desk of an operator. At the shell the kernel says who somebody is, so a test cannot be two people there.
     pub fn desk(&self, operator: &str) -> Desk<'_> {
-        Desk { house: &self.site.house, actor: Actor::Shell(operator.to_owned()), now: self.clock_now() }
+        Desk {
+            house: &self.site.house,
+            actor: Actor::Shell(operator.to_owned()),
+            address: String::new(),
+            now: self.clock_now(),
+        }
     }
 
     pub async fn apply(&self, file: &str) {

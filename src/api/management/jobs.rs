@@ -254,8 +254,8 @@ async fn import(program: Program, Query(how): Query<ImportHow>, body: web::Paylo
     let memberships = rows.iter().any(NewRow::names_groups);
     let import = Import { dry_run: how.dry_run, update: !keep, make_groups: create, memberships };
     permitted(&program, &Work::ImportPeople(import))?;
-    let (tenant, address) = (program.call.realm.tenant(), program.call.visit.address.to_string());
-    let id = work::begin(&program.desk(), tenant, &address, &Work::ImportPeople(import), &rows).await?;
+    let tenant = program.call.realm.tenant();
+    let id = work::begin(&program.desk(), tenant, &Work::ImportPeople(import), &rows).await?;
     Ok(begun(id))
 }
 
@@ -301,8 +301,8 @@ async fn import_tokens(program: Program, payload: web::Payload) -> Answer {
         notes,
     });
     permitted(&program, &work)?;
-    let (tenant, address) = (program.call.realm.tenant(), program.call.visit.address.to_string());
+    let tenant = program.call.realm.tenant();
     let rows = intake::token_rows(&program.call.site.house, &program.call.realm.config, &program.permissions, records);
-    let job = work::begin(&program.desk(), tenant, &address, &work, &rows).await?;
+    let job = work::begin(&program.desk(), tenant, &work, &rows).await?;
     Ok(begun(job))
 }

@@ -319,8 +319,7 @@ async fn make(program: Program, Body(draft): Body<TaskDraft>) -> Answer {
         comment: draft.comment,
         issue_duplicates: draft.issue_duplicates,
     });
-    let address = program.call.visit.address.to_string();
-    Ok(begun(jobs::begin(&desk, tenant, &address, &work, &rows).await?))
+    Ok(begun(jobs::begin(&desk, tenant, &work, &rows).await?))
 }
 
 async fn set_stop(program: Program, Named(number): Named<TaskNumber>, Body(wanted): Body<StopWanted>) -> Answer {

@@ -404,8 +404,7 @@ async fn selection(program: Program, Body(wanted): Body<Selection>, what: &'stat
         Ok(rows)
     };
     let rows = program.call.site.house.db.look(question).await?;
-    let address = program.call.visit.address.to_string();
-    let job = jobs::begin(&program.desk(), tenant, &address, &Work::Tokens(deed), &rows).await?;
+    let job = jobs::begin(&program.desk(), tenant, &Work::Tokens(deed), &rows).await?;
     Ok(begun(job))
 }
 

@@ -682,7 +682,7 @@ async fn selection(program: Program, Body(wanted): Body<Selection>, deed: &'stat
         _ => PeopleDeed::Resend,
     };
     let rows = rows(&program, &wanted.users).await?;
-    let (tenant, address) = (program.call.realm.tenant(), program.call.visit.address.to_string());
-    let job = jobs::begin(&program.desk(), tenant, &address, &Work::People(deed), &rows).await?;
+    let tenant = program.call.realm.tenant();
+    let job = jobs::begin(&program.desk(), tenant, &Work::People(deed), &rows).await?;
     Ok(begun(job))
 }

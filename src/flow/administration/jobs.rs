@@ -80,13 +80,7 @@ impl NewRow {
 ///
 /// # Errors
 /// If the database fails.
-pub async fn begin(
-    desk: &Desk<'_>,
-    tenant: TenantId,
-    address: &str,
-    work: &Work,
-    rows: &[NewRow],
-) -> storage::Result<JobId> {
+pub async fn begin(desk: &Desk<'_>, tenant: TenantId, work: &Work, rows: &[NewRow]) -> storage::Result<JobId> {
     let rejected = rows.iter().filter(|row| row.input.is_err()).count();
     let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
     let job = Job {
@@ -94,7 +88,7 @@ pub async fn begin(
         tenant,
         work: work.clone(),
         actor: desk.actor.clone(),
-        address: address.to_owned(),
+        address: desk.address.clone(),
         state: State::Loading,
         total: number(rows.len()),
         position: 0,
@@ -234,7 +228,7 @@ async fn permitted(
 
 /// Stops a job whose author may not go on with it; what was done stays.
 async fn stop(house: &House, job: &Job, why: &'static str) -> storage::Result<()> {
-    let desk = Desk { house, actor: Actor::System, now: house.clock.now() };
+    let desk = Desk { house, actor: Actor::System, address: String::new(), now: house.clock.now() };
     let work = async |connection: &mut Connection| {
         if !jobs::stop(connection, job, why, desk.now).await? {
             return Ok(());
@@ -374,7 +368,7 @@ async fn turn(house: &House, job: &Job) -> storage::Result<usize> {
     let (Some(config), Some(last)) = (config, rows.last().map(|row| row.number)) else {
         return db.write(async |connection| end(house, connection, job).await).await.map(|()| 0);
     };
-    let desk = Desk { house, actor: job.actor.clone(), now: house.clock.now() };
+    let desk = Desk { house, actor: job.actor.clone(), address: job.address.clone(), now: house.clock.now() };
     let groups = match &job.work {
         Work::ImportPeople(how) => groups(&desk, &config, &rows, *how).await?,
         Work::People(_) | Work::Tokens(_) | Work::Provision(_) | Work::ImportTokens(_) => HashMap::new(),
@@ -423,7 +417,7 @@ async fn turn(house: &House, job: &Job) -> storage::Result<usize> {
 async fn end(house: &House, connection: &mut Connection, job: &Job) -> storage::Result<()> {
     let now = house.clock.now();
     if jobs::set_state(connection, job.tenant, job.id, (State::Running, State::Done), Some(now)).await? {
-        let desk = Desk { house, actor: Actor::System, now };
+        let desk = Desk { house, actor: Actor::System, address: String::new(), now };
         let detail = json!({ "rows": job.total, "failed": job.failed });
         desk.record(connection, job.tenant, Action::JobEnded, ("job", job.id.to_string()), detail).await?;
     }

@@ -42,18 +42,25 @@ use crate::domain::timestamp::Timestamp;
 use crate::flow::House;
 use crate::storage::{self, Connection};
 
-/// Who acts, and when.
+/// Who acts, from where and when.
 #[derive(Debug, Clone)]
 pub struct Desk<'a> {
     /// Everything that use cases need.
     pub house: &'a House,
     /// Who acts.
     pub actor: Actor,
+    /// From which address; empty for the service itself and the shell.
+    pub address: String,
     /// When.
     pub now: Timestamp,
 }
 
 impl Desk<'_> {
+    /// The event of a deed, with time, operator and address.
+    pub(super) fn event(&self, tenant: TenantId, action: Action) -> Event {
+        Event::new(self.now, tenant, self.actor.clone(), action).from_address(&self.address)
+    }
+
     /// Writes down what was done.
     pub(super) async fn record(
         &self,
@@ -63,7 +70,7 @@ impl Desk<'_> {
         object: (&'static str, String),
         detail: serde_json::Value,
     ) -> storage::Result<()> {
-        let event = Event::new(self.now, tenant, self.actor.clone(), action).on(object.0, object.1).with(detail);
+        let event = self.event(tenant, action).on(object.0, object.1).with(detail);
         self.house.record(connection, event).await
     }
 }

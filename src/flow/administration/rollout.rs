@@ -153,7 +153,7 @@ async fn pull(
         return Ok(false);
     }
     let detail = json!({ "wave": wave.name, "reason": pulled.reason(), "numbers": numbers });
-    let system = Desk { actor: Actor::System, ..desk.clone() };
+    let system = Desk { actor: Actor::System, address: String::new(), ..desk.clone() };
     system.record(connection, tenant, Action::RolloutPaused, ("wave", wave.id.to_string()), detail).await?;
     let alert = Alert {
         kind: Kind::RolloutPaused,

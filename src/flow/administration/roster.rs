@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Desk, people};
-use crate::domain::audit::{Action, Event};
+use crate::domain::audit::Action;
 use crate::domain::ids::GroupId;
 use crate::domain::name::key_of;
 use crate::domain::tenant::TenantConfig;
@@ -217,7 +217,7 @@ fn created(desk: &Desk<'_>, inserts: &mut Vec<Statement>, config: &TenantConfig,
     let groups: HashSet<GroupId> = wanted.groups.iter().flatten().copied().collect();
     inserts.extend(groups.into_iter().map(|group| roster::membership(tenant, group, user.id)));
     inserts.extend(wanted.hash.iter().map(|hash| roster::first_password(tenant, user.id, hash, now)));
-    let event = Event::new(now, tenant, desk.actor.clone(), Action::UserCreated).on("user", user.id);
+    let event = desk.event(tenant, Action::UserCreated).on("user", user.id);
     inserts.push(house.entry(&event.with(json!({ "username": user.username, "by": "import" }))));
 }
 

@@ -241,7 +241,7 @@ async fn make(
 ) -> storage::Result<bool> {
     let (tenant, says) = (config.tenant.id, &schedule.says);
     let attach = says.attach && config.settings.logs.report_attachments;
-    let desk = Desk { house, actor: Actor::System, now };
+    let desk = Desk { house, actor: Actor::System, address: String::new(), now };
     let looked = house.db.look(async |connection| {
         let held = held(connection, config, schedule.author, now).await?;
         Ok((held, operators::reached(tenant).ask(connection).await?))

@@ -159,7 +159,7 @@ fn token(desk: &Desk<'_>, tenant: TenantId, wanted: &Wanted, id: Option<TokenId>
 }
 
 fn event(desk: &Desk<'_>, token: &Token, action: Action) -> Event {
-    let event = Event::new(desk.now, token.tenant, desk.actor.clone(), action).on("token", token.id);
+    let event = desk.event(token.tenant, action).on("token", token.id);
     event.with(json!({ "serial": token.serial }))
 }
 

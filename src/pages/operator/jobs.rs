@@ -210,8 +210,8 @@ async fn import(seat: Seat, upload: Upload) -> Answer {
     if let Some(lacking) = Work::ImportPeople(how).lacking(held) {
         return import_page(&seat, vec![not_permitted("file", lacking)]);
     }
-    let (tenant, address) = (seat.call.realm.tenant(), seat.call.visit.address.to_string());
-    let id = work::begin(&seat.desk(), tenant, &address, &Work::ImportPeople(how), &rows).await?;
+    let tenant = seat.call.realm.tenant();
+    let id = work::begin(&seat.desk(), tenant, &Work::ImportPeople(how), &rows).await?;
     Ok(began(&seat, id))
 }
 
@@ -277,7 +277,7 @@ async fn import_tokens(seat: Seat, upload: Upload) -> Answer {
     if let Some(lacking) = work.lacking(&seat.seated.permissions) {
         return token_page(&seat, vec![not_permitted("assign", lacking)]);
     }
-    let (tenant, address) = (seat.call.realm.tenant(), seat.call.visit.address.to_string());
+    let tenant = seat.call.realm.tenant();
     let rows = intake::token_rows(&seat.call.site.house, &seat.call.realm.config, &seat.seated.permissions, records);
-    Ok(began(&seat, work::begin(&seat.desk(), tenant, &address, &work, &rows).await?))
+    Ok(began(&seat, work::begin(&seat.desk(), tenant, &work, &rows).await?))
 }

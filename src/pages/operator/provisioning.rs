@@ -199,8 +199,7 @@ async fn provision(seat: Seat, LongForm(form): LongForm) -> Answer {
         comment: comment.to_owned(),
         issue_duplicates: form.text("again") == "yes",
     });
-    let address = seat.call.visit.address.to_string();
-    let job = jobs::begin(&desk, seat.call.realm.tenant(), &address, &work, &rows).await?;
+    let job = jobs::begin(&desk, seat.call.realm.tenant(), &work, &rows).await?;
     Ok(began(&seat, job))
 }
 
@@ -392,9 +391,8 @@ async fn resend(seat: Seat, path: web::Path<(String, String)>, LongForm(form): L
     if rows.is_empty() {
         return Ok(page::see(&seat.path(&format!("provisioning/{}?done=nobody", task.number))));
     }
-    let address = seat.call.visit.address.to_string();
     let work = Work::People(PeopleDeed::Resend);
-    let job = jobs::begin(&seat.desk(), task.tenant, &address, &work, &rows).await?;
+    let job = jobs::begin(&seat.desk(), task.tenant, &work, &rows).await?;
     Ok(began(&seat, job))
 }
 

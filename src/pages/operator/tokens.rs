@@ -297,8 +297,7 @@ async fn selection(seat: Seat, request: HttpRequest, LongForm(form): LongForm, w
     if rows.is_empty() {
         return Ok(page::see(&seat.path("tokens?done=nobody")));
     }
-    let address = seat.call.visit.address.to_string();
-    let job = jobs::begin(&seat.desk(), tenant, &address, &Work::Tokens(deed), &rows).await?;
+    let job = jobs::begin(&seat.desk(), tenant, &Work::Tokens(deed), &rows).await?;
     Ok(began(&seat, job))
 }
 

@@ -292,8 +292,8 @@ async fn selection(seat: Seat, LongForm(form): LongForm, deed: &'static str) -> 
     if rows.is_empty() {
         return Ok(page::see(&seat.path("users?done=nobody")));
     }
-    let (tenant, address) = (seat.call.realm.tenant(), seat.call.visit.address.to_string());
-    let job = jobs::begin(&seat.desk(), tenant, &address, &Work::People(deed), &rows).await?;
+    let tenant = seat.call.realm.tenant();
+    let job = jobs::begin(&seat.desk(), tenant, &Work::People(deed), &rows).await?;
     Ok(began(&seat, job))
 }
 
