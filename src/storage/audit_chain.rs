@@ -4,7 +4,7 @@
 use super::row::Row;
 use super::statement::{Question, Record, Statement};
 use super::{Connection, Result, statement};
-use crate::domain::audit::chain::{Entry, Hash, Head, Link};
+use crate::domain::audit::chain::{Entry, Hash, Head, Link, REMOVAL_ACTION};
 use crate::domain::ids::TenantId;
 use crate::domain::timestamp::Timestamp;
 
@@ -422,6 +422,26 @@ pub fn numbers_between(tenant: TenantId, from: i64, before: i64) -> Question<Opt
         let Some(row) = rows.into_iter().next() else { return Ok(None) };
         let row = Row::of("audit_link", row);
         Ok(row.integer_or_none("low")?.zip(row.integer_or_none("high")?))
+    })
+}
+
+/// Notes of removed personal data after one number, at most `most`: the number and the detail of each.
+pub fn notes(tenant: TenantId, after: i64, most: i64) -> Question<Vec<(i64, String)>> {
+    let statement = Statement::new(
+        // CROSS: SQLite would begin at the links, which are everything.
+        "SELECT number, detail FROM audit_mark CROSS JOIN audit_link ON audit_link.tenant_id = audit_mark.tenant_id \
+         AND audit_link.at = audit_mark.at AND audit_link.event_id = audit_mark.event_id \
+         CROSS JOIN audit_event ON audit_event.tenant_id = audit_mark.tenant_id \
+         AND audit_event.at = audit_mark.at AND audit_event.id = audit_mark.event_id \
+         WHERE audit_mark.tenant_id = ? AND mark = ? AND number > ? ORDER BY number LIMIT ?",
+    );
+    let statement = statement.shown(tenant).bind(action_mark(REMOVAL_ACTION)).bind(after).bind(most);
+    Question::new(statement, |rows| {
+        let read = |row| {
+            let row = Row::of("audit_event", row);
+            Ok((row.integer("number")?, row.text("detail")?))
+        };
+        rows.into_iter().map(read).collect()
     })
 }
 

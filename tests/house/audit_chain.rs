@@ -332,3 +332,53 @@ async fn personal_data_is_removed_without_breaking_the_chain() {
         world.stop().await;
     }
 }
+
+/// somebody is erased long after the part that is exported; the part has the notes that explain what is missing, and
+/// is whole. Without them it is not, and neither is an event that is changed.
+#[actix_web::test]
+async fn a_part_from_before_an_erasure_is_whole() {
+    for on in BOTH {
+        let world = World::at_this_time(on).await;
+        sealed(&world).await;
+        world.advance(60);
+        let from = world.clock_now().rfc3339();
+        let mut ada = Visitor::new(&world.url);
+        after_password(&world, &mut ada, "ada", "correct horse battery staple").await;
+        sealed(&world).await;
+        world.advance(60);
+        let to = world.clock_now().rfc3339();
+        world.apply(&ACME.replace("Acme Corporation", "Acme Company")).await;
+        sealed(&world).await;
+        world.advance(120 * 86_400);
+        let id = world.text("SELECT id AS t FROM user_account WHERE username = 'ada'").await;
+        let names = ["ada".to_owned(), "ada@acme.test".to_owned(), "Lovelace".to_owned()];
+        let tenant = world.tenant().await;
+        let removed = audit_trail::pseudonymize(&world.desk("tester"), tenant, id.parse().unwrap(), &names).await;
+        assert!(removed.unwrap() > 2, "{on:?}");
+        sealed(&world).await;
+        world.apply(&ACME.replace("Acme Corporation", "Acme again")).await;
+        let last = sealed(&world).await;
+
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("part.jsonl");
+        let verdict = |lines: &[String]| {
+            std::fs::write(&file, lines.join("\n")).unwrap();
+            let run = verified(&file, &[]);
+            (run.status.code(), String::from_utf8_lossy(&run.stdout).into_owned())
+        };
+        let lines = exported(&world, &["--from", &from, "--to", &to]);
+        let (code, said) = verdict(&lines);
+        assert_eq!(code, Some(0), "{on:?}: {said}");
+        let count = |words: &str| lines.iter().filter(|line| line.contains(words)).count();
+        assert_eq!((count("audit_pseudonymized"), count("tenant_changed")), (1, 0), "{on:?}: {lines:?}");
+        assert!(
+            count("\"number\":") < usize::try_from(last).unwrap(),
+            "{on:?}: it ends where nothing is to be explained"
+        );
+        let changed: Vec<String> =
+            lines.iter().map(|line| line.replace("\"password_accepted\"", "\"password_rejected\"")).collect();
+        let (code, said) = verdict(&changed);
+        assert!(code == Some(1) && said.contains("changed after it was sealed"), "{on:?}: {said}");
+        world.stop().await;
+    }
+}

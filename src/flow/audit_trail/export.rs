@@ -1,17 +1,17 @@
 //! The trail as lines that can be checked without us.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{PAGE, SETTLED, keys, opened, seal_until, sign};
 use crate::domain::audit::Action;
-use crate::domain::audit::chain::{CHECKPOINT_TYPE, Checkpoint, FORM, Head, Line};
+use crate::domain::audit::chain::{CHECKPOINT_TYPE, Checkpoint, FORM, Head, Line, REMOVAL_TYPE, Removal, RemovalNote};
 use crate::domain::ids::TenantId;
 use crate::domain::tenant::TenantCode;
 use crate::domain::timestamp::Timestamp;
-use crate::flow::Error;
 use crate::flow::administration::Desk;
+use crate::flow::{Error, House};
 use crate::keys::jose::KeySet;
 use crate::storage;
 use crate::storage::audit_chain::{self, Signed, State};
@@ -38,7 +38,8 @@ impl From<storage::Error> for ExportError {
 
 /// Writes the trail of a virtual server, line by line, so that it can be checked without us. `from` and `to` narrow the
 /// events by time; the chain is written from the checkpoint before the first of them to the one after the last, where events
-/// outside of that time are links only. Says how many events.
+/// outside of that time are links only. Notes that tell which of the events had personal data removed later are written
+/// whole, however much later. Says how many events.
 ///
 /// # Errors
 /// [`ExportError`].
@@ -59,13 +60,16 @@ pub async fn export(
     let keys = KeySet::parse_published(&public.to_string()).unwrap_or_default();
     let open = |typ: &str, text: &str| opened(&keys, typ, text);
     let (from, to) = (from.map_or(i64::MIN, Timestamp::micros), to.map_or(i64::MAX, Timestamp::micros));
+    let range = house.db.look(async |connection| audit_chain::numbers_between(tenant, from, to).ask(connection).await);
+    let (low, high) = range.await?.unwrap_or((state.head.number + 1, state.head.number));
+    // Without the note of it, an event that somebody's name was taken out of looks like one that was tampered with.
+    let notes = notes(house, tenant, (low, high), &open).await?;
+    let last = notes.last().map_or(high, |note| high.max(*note));
     let (start, up_to) = house
         .db
         .look(async |connection| {
-            let range = audit_chain::numbers_between(tenant, from, to).ask(connection).await?;
-            let (low, high) = range.unwrap_or((state.head.number + 1, state.head.number));
             let start = audit_chain::checkpoint_before(tenant, low - 1).ask(connection).await?;
-            let end = audit_chain::checkpoints(tenant, high - 1, i64::MAX, 1).ask(connection).await?;
+            let end = audit_chain::checkpoints(tenant, last - 1, i64::MAX, 1).ask(connection).await?;
             Ok((start, end.first().map_or(state.head.number, |signed| signed.number)))
         })
         .await?;
@@ -100,7 +104,7 @@ pub async fn export(
         for row in links {
             match row.event {
                 // An event that is gone is told by whoever checks: a link without it says it was left out on purpose.
-                Some(event) if (from..to).contains(&event.at) => {
+                Some(event) if (from..to).contains(&event.at) || notes.contains(&row.link.number) => {
                     events += 1;
                     write(&Line::Event { link: row.link, event })?;
                 }
@@ -123,6 +127,32 @@ pub async fn export(
         })
         .await?;
     Ok(events)
+}
+
+/// The numbers of the notes that tell of rows of a range.
+async fn notes(
+    house: &House,
+    tenant: TenantId,
+    (low, high): (i64, i64),
+    open: &(dyn Fn(&str, &str) -> Option<Value> + '_),
+) -> storage::Result<BTreeSet<i64>> {
+    /// A note names some hundred rows.
+    const SOME: i64 = 50;
+    let (mut telling, mut after) = (BTreeSet::new(), low);
+    loop {
+        let some =
+            house.db.look(async |connection| audit_chain::notes(tenant, after, SOME).ask(connection).await).await?;
+        let Some((last, _)) = some.last() else { return Ok(telling) };
+        after = *last;
+        for (number, detail) in some {
+            let note = serde_json::from_str::<RemovalNote>(&detail).ok();
+            let claims = note.and_then(|note| open(REMOVAL_TYPE, &note.note));
+            let removal = claims.and_then(|claims| serde_json::from_value::<Removal>(claims).ok());
+            if removal.is_some_and(|removal| removal.rows.range(low..=high).next().is_some()) {
+                telling.insert(number);
+            }
+        }
+    }
 }
 
 fn bound(micros: i64) -> Option<String> {
