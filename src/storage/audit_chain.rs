@@ -15,7 +15,7 @@ pub struct State {
     pub head: Head,
     /// The key of the last event that was sealed in the order of time.
     pub seen: (i64, String),
-    /// Links up to this number were purged.
+    /// Links up to this number were purged, or are just being removed.
     pub base: i64,
     /// The number of the last checkpoint, and when it was signed.
     pub signed: (i64, Timestamp),
@@ -475,12 +475,36 @@ pub async fn strip(connection: &mut Connection, tenant: TenantId, left: &Entry) 
     Ok(())
 }
 
-/// Removes links, their events and marks, and moves the base of the chain; the caller has a checkpoint for `base`.
+/// Moves the base of the chain to a number that has a checkpoint, and forgets the checkpoints before. `false` if it is there
+/// already. What lies before it is not part of the chain any more, and can be removed without haste.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn cut(connection: &mut Connection, tenant: TenantId, cut: &[Linked], base: i64) -> Result<()> {
-    for gone in cut {
+pub async fn cut(connection: &mut Connection, tenant: TenantId, base: i64) -> Result<bool> {
+    let moved = Statement::new("UPDATE audit_chain SET base = ? WHERE tenant_id = ? AND base < ?")
+        .bind(base)
+        .shown(tenant)
+        .bind(base)
+        .run(&mut *connection)
+        .await?;
+    if moved == 0 {
+        return Ok(false);
+    }
+    Statement::new("DELETE FROM audit_checkpoint WHERE tenant_id = ? AND number < ?")
+        .shown(tenant)
+        .bind(base)
+        .run(connection)
+        .await?;
+    Ok(true)
+}
+
+/// Removes links that the chain was cut behind, with their events and marks.
+///
+/// # Errors
+/// If the database fails.
+pub async fn remove(connection: &mut Connection, tenant: TenantId, gone: &[Linked]) -> Result<()> {
+    let Some(last) = gone.last() else { return Ok(()) };
+    for gone in gone {
         if let Some(event) = &gone.event {
             for mark in marks(event) {
                 Statement::new("DELETE FROM audit_mark WHERE tenant_id = ? AND mark = ? AND at = ? AND event_id = ?")
@@ -501,26 +525,7 @@ pub async fn cut(connection: &mut Connection, tenant: TenantId, cut: &[Linked], 
     }
     Statement::new("DELETE FROM audit_link WHERE tenant_id = ? AND number <= ?")
         .shown(tenant)
-        .bind(base)
-        .run(&mut *connection)
-        .await?;
-    Statement::new("UPDATE audit_chain SET base = ? WHERE tenant_id = ? AND base < ?")
-        .bind(base)
-        .shown(tenant)
-        .bind(base)
-        .run(&mut *connection)
-        .await?;
-    Ok(())
-}
-
-/// Removes checkpoints before the one that stands for what was purged.
-///
-/// # Errors
-/// If the database fails.
-pub async fn forget_checkpoints(connection: &mut Connection, tenant: TenantId, before: i64) -> Result<()> {
-    Statement::new("DELETE FROM audit_checkpoint WHERE tenant_id = ? AND number < ?")
-        .shown(tenant)
-        .bind(before)
+        .bind(last.link.number)
         .run(connection)
         .await?;
     Ok(())

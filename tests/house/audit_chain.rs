@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use vestibule::domain::audit::chain::{Fault, Found, Wrong};
+use vestibule::domain::audit::chain::{Fault, Found, Line, Wrong};
 use vestibule::domain::audit::{Action, Actor, Event};
 use vestibule::flow::administration::Desk;
 use vestibule::flow::audit_trail::{self, Pace};
@@ -379,6 +379,59 @@ async fn a_part_from_before_an_erasure_is_whole() {
             lines.iter().map(|line| line.replace("\"password_accepted\"", "\"password_rejected\"")).collect();
         let (code, said) = verdict(&changed);
         assert!(code == Some(1) && said.contains("changed after it was sealed"), "{on:?}: {said}");
+        world.stop().await;
+    }
+}
+
+/// a purge that is interrupted in its midst leaves a chain that is whole, in the database and exported; the next
+/// purge removes the rest.
+#[actix_web::test]
+async fn an_interrupted_purge_leaves_a_whole_chain() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let (house, tenant, now) = (&world.site.house, world.tenant().await, world.clock_now());
+        let event = Event::new(now, tenant, Actor::System, Action::TenantChanged);
+        let many = async |connection: &mut vestibule::storage::Connection| {
+            for _ in 0..600 {
+                audit::record(connection, house.new_id(now), &event).await?;
+            }
+            Ok(())
+        };
+        house.db.write(many).await.unwrap();
+        let first = sealed(&world).await;
+        world.advance(35 * 86_400);
+        world.apply(&ACME.replace("Acme Corporation", "Acme Company")).await;
+        sealed(&world).await;
+        let left = async || world.number("SELECT COUNT(*) AS n FROM audit_link WHERE number < 600").await;
+        let some_are_gone = async {
+            while left().await == 599 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::select! {
+            done = audit_trail::purge(house, tenant, 30, world.clock_now()) => panic!("{on:?}: {done:?}"),
+            () = some_are_gone => {}
+        }
+        assert!((1..599).contains(&left().await), "{on:?}: the purge was not in its midst");
+        let found = verdict(&world).await.unwrap();
+        assert_eq!(found.first, first + 1, "{on:?}");
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("rest.jsonl");
+        // The shell has the time of today, which is long ago here.
+        let (mut lines, code) = (Vec::new(), "acme".parse().unwrap());
+        let mut write = |line: &Line| {
+            lines.push(serde_json::to_string(line)?);
+            Ok(())
+        };
+        let desk = world.desk("tester");
+        audit_trail::export(&desk, (tenant, &code), (None, None), &mut write).await.unwrap();
+        std::fs::write(&file, lines.join("\n")).unwrap();
+        let run = verified(&file, &[]);
+        assert!(run.status.success(), "{on:?}: {}", String::from_utf8_lossy(&run.stdout));
+
+        assert!(audit_trail::purge(house, tenant, 30, world.clock_now()).await.unwrap() > 0, "{on:?}");
+        assert_eq!((left().await, world.events("audit_purged").await), (0, 1), "{on:?}");
+        assert_eq!(verdict(&world).await.unwrap().first, first + 1, "{on:?}");
         world.stop().await;
     }
 }

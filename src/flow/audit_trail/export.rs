@@ -61,7 +61,9 @@ pub async fn export(
     let open = |typ: &str, text: &str| opened(&keys, typ, text);
     let (from, to) = (from.map_or(i64::MIN, Timestamp::micros), to.map_or(i64::MAX, Timestamp::micros));
     let range = house.db.look(async |connection| audit_chain::numbers_between(tenant, from, to).ask(connection).await);
-    let (low, high) = range.await?.unwrap_or((state.head.number + 1, state.head.number));
+    // What was cut off is not part of the chain any more, although some of it may still be there.
+    let range = range.await?.filter(|(_, high)| *high > state.base).map(|(low, high)| (low.max(state.base + 1), high));
+    let (low, high) = range.unwrap_or((state.head.number + 1, state.head.number));
     // Without the note of it, an event that somebody's name was taken out of looks like one that was tampered with.
     let notes = notes(house, tenant, (low, high), &open).await?;
     let last = notes.last().map_or(high, |note| high.max(*note));

@@ -14,7 +14,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::flow::House;
 use crate::flow::administration::Desk;
 use crate::flow::round::Round;
-use crate::storage::audit_chain;
+use crate::storage::audit_chain::{self, State};
 use crate::storage::{self, Connection, access_log, audit, report_schedules};
 
 /// How many rows one note tells of.
@@ -36,32 +36,31 @@ pub async fn purge(house: &House, tenant: TenantId, days: u32, now: Timestamp) -
             Ok((state, audit_chain::checkpoint_at(tenant, old).ask(connection).await?))
         })
         .await?;
-    let (Some(state), Some(signed)) = (state, signed) else { return Ok(0) };
-    let (mut base, mut removed) = (state.base, 0);
-    while base < signed.number {
-        let links = house
-            .db
-            .look(async |connection| audit_chain::links(tenant, base, signed.number, BATCH).ask(connection).await);
-        let links = links.await?;
-        let Some(last) = links.last() else { break };
-        base = last.link.number;
-        let through = base == signed.number;
-        house
-            .db
-            .write(async |connection| {
-                audit_chain::cut(connection, tenant, &links, base).await?;
-                if through {
-                    audit_chain::forget_checkpoints(connection, tenant, base).await?;
-                    let event = Event::new(now, tenant, Actor::System, Action::AuditPurged).on("tenant", tenant);
-                    house.record(connection, event.with(json!({ "through": base, "days": days }))).await?;
-                }
-                Ok(())
-            })
-            .await?;
-        removed += u64::try_from(links.len()).unwrap_or_default();
+    let Some(State { mut base, .. }) = state else { return Ok(0) };
+    if let Some(signed) = signed.filter(|signed| signed.number > base) {
+        base = signed.number;
+        // The chain begins behind the checkpoint from here on, whether or not what lies before it is gone yet: whoever checks it
+        // while the rows are removed, or after that was interrupted, does not miss them.
+        let cut = async |connection: &mut Connection| {
+            if audit_chain::cut(connection, tenant, base).await? {
+                let event = Event::new(now, tenant, Actor::System, Action::AuditPurged).on("tenant", tenant);
+                house.record(connection, event.with(json!({ "through": base, "days": days }))).await?;
+            }
+            Ok(())
+        };
+        house.db.write(cut).await?;
+    }
+    let mut removed = 0;
+    loop {
+        let rows = house.db.look(async |connection| audit_chain::links(tenant, 0, base, BATCH).ask(connection).await);
+        let rows = rows.await?;
+        if rows.is_empty() {
+            return Ok(removed);
+        }
+        house.db.write(async |connection| audit_chain::remove(connection, tenant, &rows).await).await?;
+        removed += u64::try_from(rows.len()).unwrap_or_default();
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    Ok(removed)
 }
 
 /// Removes what is older than each virtual server keeps it: audit events and entries of the access log, and what is kept
