@@ -293,17 +293,19 @@ pub fn counted(
 /// Of operators, keys and shell accounts: kind, identifier, what they were called, what they did, how often.
 pub type ByOperators = Vec<(String, String, Option<String>, String, i64)>;
 
-/// What operators, keys and shell accounts have done since a time.
-pub fn by_operators(tenant: TenantId, from: Timestamp) -> Question<ByOperators> {
+/// What operators, keys and shell accounts have done from a time on, before another where one is given.
+pub fn by_operators(tenant: TenantId, from: Timestamp, until: Option<Timestamp>) -> Question<ByOperators> {
     let statement = Statement::new(
         // CROSS: SQLite would begin at the events, which are everybody's.
         "SELECT actor_kind, actor, actor_name, action, COUNT(*) AS n \
          FROM audit_mark CROSS JOIN audit_event ON audit_event.tenant_id = audit_mark.tenant_id \
          AND audit_event.at = audit_mark.at AND audit_event.id = audit_mark.event_id \
          WHERE audit_mark.tenant_id = ? AND mark IN ('as:operator', 'as:api_key', 'as:shell') AND audit_mark.at >= ? \
+         AND audit_mark.at < ? \
          GROUP BY actor_kind, actor, actor_name, action",
     );
-    Question::new(statement.shown(tenant).bind(from.micros()), |rows| {
+    let until = until.map_or(i64::MAX, Timestamp::micros);
+    Question::new(statement.shown(tenant).bind(from.micros()).bind(until), |rows| {
         let read = |row| {
             let row = Row::of("audit_event", row);
             let who = (row.text("actor_kind")?, row.text("actor")?, row.text_or_none("actor_name")?);

@@ -189,6 +189,43 @@ async fn a_report_ends_with_the_permission() {
     }
 }
 
+/// R-570: a report of what operators did counts its span, and not what came between its end and the mail.
+#[actix_web::test]
+async fn a_report_of_operators_ends_with_its_span() {
+    for on in BOTH {
+        let world = staffed(on).await;
+        let admin = key(&world, Role::Operator).await;
+        let draft = json!({
+            "name": "Deeds", "report": "operator_activity", "every": "day", "hour": 6, "receivers": ["oona"],
+        });
+        let (status, body) = call(&world, &admin, Method::POST, "report-schedules", Some(draft)).await;
+        assert_eq!((status, &body["next_at"]), (201, &json!("2027-01-16T06:00:00Z")), "{on:?}: {body}");
+        let deeds = "SELECT action AS it FROM audit_event WHERE actor_kind IN ('operator', 'api_key', 'shell') \
+             GROUP BY actor_kind, actor, actor_name, action";
+        let first = world.column(deeds).await.len();
+        // It is some minutes past eight when it begins, so an hour past midnight is this far away.
+        world.advance(17 * 3600);
+        let (status, body) = call(&world, &admin, Method::POST, "groups", Some(json!({ "name": "Navy" }))).await;
+        assert_eq!(status, 201, "{on:?}: {body}");
+        let mut told = Vec::new();
+        for wait in [5 * 3600, DAY] {
+            world.advance(3);
+            let (house, tenant, now) = (&world.site.house, world.tenant().await, world.clock_now());
+            while world.number("SELECT COUNT(*) AS n FROM audit_event").await
+                > world.number("SELECT COUNT(*) AS n FROM audit_link").await
+            {
+                audit_trail::seal_until(house, tenant, now, now).await.unwrap();
+            }
+            world.advance(wait);
+            make_due(&world).await;
+            let (_, runs) = call(&world, &admin, Method::GET, "report-runs", None).await;
+            told.push(runs["items"][0]["rows"].as_u64().unwrap());
+        }
+        assert_eq!(told, [first as u64, 1], "{on:?}");
+        world.stop().await;
+    }
+}
+
 /// R-571: what is kept of reports is removed after as many days as the virtual server says, 1 to 1826 and 365 if it says nothing; what
 /// they told of stays.
 #[actix_web::test]

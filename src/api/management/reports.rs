@@ -17,7 +17,7 @@ use crate::flow::administration::reports::{self, Activity, Asked, Kind, Wrong};
 use crate::flow::audit_trail::{self, Pace};
 use crate::http::files;
 use crate::http::guard::Program;
-use crate::storage::audit_chain;
+use crate::storage::{Connection, audit_chain};
 
 /// An entry: the columns of the table by their stable names; times are RFC 3339, and what is not known is empty.
 type Entry = BTreeMap<String, String>;
@@ -342,6 +342,7 @@ async fn tokens(program: Program) -> Answer {
 async fn operators(program: Program) -> Answer {
     let (tenant, from) =
         (program.call.realm.tenant(), program.now().minus(std::time::Duration::from_secs(30 * 86_400)));
-    let read = program.call.site.house.db.look(async |connection| reports::operators(connection, tenant, from).await);
+    let question = async |connection: &mut Connection| reports::operators(connection, tenant, (from, None)).await;
+    let read = program.call.site.house.db.look(question);
     Ok(ok(&named(&["who", "kind", "action", "times"], read.await?)))
 }

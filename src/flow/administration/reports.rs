@@ -504,7 +504,7 @@ pub async fn report(
     const DAY: Duration = Duration::from_secs(86_400);
     match report.id {
         "tokens" => tokens_by_state(connection, tenant).await,
-        "operators" => operators(connection, tenant, now.minus(DAY * 30)).await,
+        "operators" => operators(connection, tenant, (now.minus(DAY * 30), None)).await,
         _ => {
             let activity = activity(connection, tenant, (DAY, 30), now).await?;
             let row = |(at, day): (usize, &Timestamp)| {
@@ -587,17 +587,17 @@ pub async fn tokens_by_state(connection: &mut Connection, tenant: TenantId) -> s
     Ok(counts.into_iter().map(row).collect())
 }
 
-/// What each operator and key has done in a span of time: who, what, how often.
+/// What each operator and key has done from a time on, before another where one is given: who, what, how often.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn operators(
     connection: &mut Connection,
     tenant: TenantId,
-    from: Timestamp,
+    (from, until): (Timestamp, Option<Timestamp>),
 ) -> storage::Result<Vec<Vec<String>>> {
     let mut counted: BTreeMap<(String, String, String), i64> = BTreeMap::new();
-    for (kind, actor, name, action, n) in audit_list::by_operators(tenant, from).ask(connection).await? {
+    for (kind, actor, name, action, n) in audit_list::by_operators(tenant, from, until).ask(connection).await? {
         let who = name.unwrap_or(actor);
         *counted.entry((who, kind, action)).or_default() += n;
     }

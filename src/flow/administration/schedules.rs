@@ -358,7 +358,7 @@ async fn table(
     }
     let read = house.db.look(async |connection| match says.report {
         Report::TokenCounts => reports::tokens_by_state(connection, tenant).await,
-        _ => reports::operators(connection, tenant, from).await,
+        _ => reports::operators(connection, tenant, (from, Some(to))).await,
     });
     let columns = match says.report {
         Report::TokenCounts => vec!["type", "state", "tokens"],
