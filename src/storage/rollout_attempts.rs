@@ -5,6 +5,7 @@ use super::statement::Question;
 use super::statement::Statement;
 use super::{Connection, Engine, Result};
 use crate::domain::ids::{LoginId, MailId, TenantId, UserId, WaveId};
+use crate::domain::login::LONGEST_EXTENDED;
 use crate::domain::policy::platform::Platform;
 use crate::domain::policy::staging::Trouble;
 use crate::domain::timestamp::Timestamp;
@@ -158,9 +159,20 @@ pub fn outdated(tenant: TenantId, now: Timestamp) -> Statement {
     Statement::new("DELETE FROM rollout_attempt WHERE tenant_id = ? AND at < ?").shown(tenant).bind(old.micros())
 }
 
-/// How it went with the people of a wave whose attempts began after `since`; what was begun before `abandoned` and has not
-/// come to an end is a failure.
-pub fn trouble(tenant: TenantId, wave: WaveId, since: Timestamp, abandoned: Timestamp) -> Question<Trouble> {
+/// What the brake looks at.
+#[derive(Debug, Clone, Copy)]
+pub struct Window {
+    /// People who were asked from this time on …
+    pub since: Timestamp,
+    /// … and those who began from this time on …
+    pub hour_since: Timestamp,
+    /// … and before this: their time to finish ended in the window. Who has not finished by then has failed.
+    pub over: Timestamp,
+}
+
+/// How it went with the people of a wave. Whether somebody walked away is known only when their time is over; so those count whose
+/// time ended in the window, whoever finished of them as well, or only failures would be found so late.
+pub fn trouble(tenant: TenantId, wave: WaveId, window: Window) -> Question<Trouble> {
     // Sorted by people it would be found without sorting, by reading every attempt that there ever was.
     let statement = Statement::new(
         "SELECT COUNT(*) AS asked, COUNT(CASE WHEN done = 1 THEN 1 END) AS completed, \
@@ -170,10 +182,14 @@ pub fn trouble(tenant: TenantId, wave: WaveId, since: Timestamp, abandoned: Time
          THEN 1 ELSE 0 END) AS failed, \
          MAX(CASE WHEN p.helped_at >= ? THEN 1 ELSE 0 END) AS helped \
          FROM rollout_attempt a LEFT JOIN rollout_place p ON p.tenant_id = a.tenant_id AND p.user_id = a.user_id \
-         WHERE a.tenant_id = ? AND a.at >= ? AND a.wave_id = ? GROUP BY +a.user_id) people",
+         WHERE a.tenant_id = ? AND a.at >= ? AND (a.at >= ? OR (a.started_at >= ? AND a.started_at < ?)) AND a.wave_id = ? \
+         GROUP BY +a.user_id) people",
     );
-    let statement =
-        statement.bind(abandoned.micros()).bind(since.micros()).shown(tenant).bind(since.micros()).shown(wave);
+    let over = window.over.micros();
+    // Somebody begins in the login in which they are asked, which ends.
+    let earliest = window.hour_since.minus(LONGEST_EXTENDED);
+    let statement = statement.bind(over).bind(window.since.micros()).shown(tenant).bind(earliest.micros());
+    let statement = statement.bind(window.since.micros()).bind(window.hour_since.micros()).bind(over).shown(wave);
     Question::new(statement, |rows| {
         let Some(row) = rows.into_iter().next() else { return Ok(Trouble::default()) };
         let row = Row::of("rollout_attempt", row);

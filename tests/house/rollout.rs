@@ -389,6 +389,49 @@ async fn the_brake_pauses_a_wave_and_an_operator_lets_it_go_on() {
     }
 }
 
+/// Issue 6, part 3: people who walk away in the midst of it pull the brake when their hour is over, even if it looks back for less
+/// than that, and do not pull it again once an operator has let the wave go on.
+#[actix_web::test]
+async fn people_who_walk_away_pull_the_brake() {
+    use vestibule::app::rollout::round;
+    use vestibule::flow::administration::rollout::resume;
+    for on in BOTH {
+        let world = World::new(on).await;
+        people(&world, 4).await;
+        wave(&world, &in_hours(&world, -1), "[tenant.self_provisioning.brake]\nat_least = 3\nwindow_minutes = 10\n")
+            .await;
+        let walk_away = async |number: usize| {
+            let (mut visitor, seen) = log_in(&world, &format!("person{number}"), PASSWORD).await;
+            assert_eq!(seen.title(), OFFER, "{on:?}: {}", seen.body);
+            visitor.press(&seen, "add-authenticator", &[]).await;
+        };
+        for number in 0..3 {
+            walk_away(number).await;
+        }
+        assert_eq!(round(&world.site).await.unwrap(), 0, "{on:?}: they may still finish");
+        world.advance(58 * 60);
+        assert_eq!(round(&world.site).await.unwrap(), 0, "{on:?}: they may still finish");
+        walk_away(3).await;
+        world.advance(3 * 60);
+        assert_eq!(round(&world.site).await.unwrap(), 1, "{on:?}");
+        assert_eq!(world.text("SELECT reason AS t FROM rollout_pause").await, "enrollments_failed", "{on:?}");
+
+        let desk = world.desk("test");
+        let go_on = async |connection: &mut vestibule::storage::Connection| {
+            let code = "acme".parse().unwrap();
+            let config = vestibule::storage::tenants::config(connection, &code).await?.unwrap();
+            let wave = &config.settings.self_provisioning.staging.wave[0];
+            resume(&desk, connection, config.tenant.id, wave).await
+        };
+        assert!(world.site.house.db.write(go_on).await.unwrap(), "{on:?}");
+        for _ in 0..3 {
+            world.advance(20 * 60);
+            assert_eq!(round(&world.site).await.unwrap(), 0, "{on:?}: what was before does not count again");
+        }
+        world.stop().await;
+    }
+}
+
 /// Issue 6, part 3: a wave pauses as well when the help desk has to help too many people.
 #[actix_web::test]
 async fn the_help_desk_pulls_the_brake_as_well() {

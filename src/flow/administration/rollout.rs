@@ -77,18 +77,6 @@ pub async fn resume(
     Ok(resumed)
 }
 
-/// From when on the trouble of a wave counts: the window of the brake, and not before it was resumed.
-async fn looks_back_to(
-    connection: &mut Connection,
-    config: &TenantConfig,
-    wave: WaveId,
-    now: Timestamp,
-) -> storage::Result<Timestamp> {
-    let window = config.settings.self_provisioning.staging.brake.window();
-    let resumed = pauses::resumed_at(config.tenant.id, wave).ask(connection).await?;
-    Ok(resumed.map_or_else(|| now.minus(window), |resumed| resumed.max(now.minus(window))))
-}
-
 /// How it goes with the people of a wave, as the brake sees it.
 async fn trouble(
     connection: &mut Connection,
@@ -96,8 +84,14 @@ async fn trouble(
     wave: WaveId,
     now: Timestamp,
 ) -> storage::Result<Trouble> {
-    let since = looks_back_to(connection, config, wave, now).await?;
-    attempts::trouble(config.tenant.id, wave, since, now.minus(LONGEST)).ask(connection).await
+    let window = config.settings.self_provisioning.staging.brake.window();
+    // What went wrong before it was resumed does not count again, not even if it shows only now.
+    let resumed = pauses::resumed_at(config.tenant.id, wave).ask(connection).await?;
+    let back_to = |at: Timestamp| resumed.map_or(at, |resumed| resumed.max(at));
+    let over = now.minus(LONGEST);
+    let looked_at =
+        attempts::Window { since: back_to(now.minus(window)), hour_since: back_to(over.minus(window)), over };
+    attempts::trouble(config.tenant.id, wave, looked_at).ask(connection).await
 }
 
 /// Looks at every wave that goes on, and pauses those in which too many people got stuck: once, with an alert and an audit
