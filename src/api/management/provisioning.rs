@@ -16,7 +16,6 @@ use crate::domain::operator::{Deed, Module};
 use crate::domain::provisioning_rule::ProvisioningRule;
 use crate::domain::provisioning_task::{Task, TaskNumber, TokenType};
 use crate::domain::reservation::Status;
-use crate::domain::tenant::TenantConfig;
 use crate::domain::timestamp::Timestamp;
 use crate::flow::administration::accounts;
 use crate::flow::administration::jobs::{self, NewRow};
@@ -397,11 +396,6 @@ async fn list_rules(program: Program) -> Answer {
     Ok(versioned(config.version, &Page { items, next: None }))
 }
 
-/// What is configured, as the program has seen it.
-fn as_seen(program: &Program, request: &HttpRequest) -> Result<TenantConfig, Problem> {
-    Ok(TenantConfig { version: if_match(request)?, ..program.call.realm.config.clone() })
-}
-
 fn refusal(refused: Refused) -> Problem {
     match refused {
         Refused::Name(fault) => Problem::field("name", fault.to_string()),
@@ -413,7 +407,7 @@ fn refusal(refused: Refused) -> Problem {
     }
 }
 
-async fn store(program: &Program, seen: &TenantConfig, id: RuleId, draft: RuleDraft) -> Result<RuleView, Problem> {
+async fn store(program: &Program, seen: i64, id: RuleId, draft: RuleDraft) -> Result<RuleView, Problem> {
     let rule = ProvisioningRule {
         id,
         name: draft.name,
@@ -423,13 +417,13 @@ async fn store(program: &Program, seen: &TenantConfig, id: RuleId, draft: RuleDr
         issue_duplicates: draft.issue_duplicates,
         auto_revoke: draft.auto_revoke,
     };
-    rules::put(&program.desk(), seen, &rule).await?.map_err(refusal)?;
+    rules::put(&program.desk(), program.call.realm.code(), seen, &rule).await?.map_err(refusal)?;
     Ok(rule_view(&rule))
 }
 
 async fn make_rule(program: Program, request: HttpRequest, Body(draft): Body<RuleDraft>) -> Answer {
-    let (seen, id) = (as_seen(&program, &request)?, program.call.site.house.entropy.id());
-    Ok(created(&store(&program, &seen, id, draft).await?))
+    let (seen, id) = (if_match(&request)?, program.call.site.house.entropy.id());
+    Ok(created(&store(&program, seen, id, draft).await?))
 }
 
 async fn put_rule(
@@ -442,12 +436,12 @@ async fn put_rule(
     if rules.iter().all(|rule| rule.id != id) {
         return Err(Problem::not_found());
     }
-    let seen = as_seen(&program, &request)?;
-    Ok(ok(&store(&program, &seen, id, draft).await?))
+    let seen = if_match(&request)?;
+    Ok(ok(&store(&program, seen, id, draft).await?))
 }
 
 async fn remove_rule(program: Program, request: HttpRequest, Named(id): Named<RuleId>) -> Answer {
-    let seen = as_seen(&program, &request)?;
-    rules::remove(&program.desk(), &seen, id).await?.map_err(refusal)?;
+    let seen = if_match(&request)?;
+    rules::remove(&program.desk(), program.call.realm.code(), seen, id).await?.map_err(refusal)?;
     Ok(done())
 }

@@ -14,7 +14,7 @@ use crate::domain::authenticator::lifecycle::{Disposition, Move};
 use crate::domain::ids::{RuleId, TenantId, UserId};
 use crate::domain::name::{NotAName, checked, key_of};
 use crate::domain::provisioning_rule::{Facts, Outcome, ProvisioningRule, Verdict, decide};
-use crate::domain::tenant::TenantConfig;
+use crate::domain::tenant::{TenantCode, TenantConfig};
 use crate::domain::user::{Member, Status};
 use crate::flow::Realm;
 use crate::flow::lifecycle::{self, By, Ending};
@@ -60,63 +60,81 @@ pub enum Refused {
     Overtaken,
 }
 
-/// Stores a rule, new or changed, provided that what is configured is still what `config` shows.
+/// Stores a rule, new or changed, provided that what is configured is still what was `seen`: its version.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn put(
     desk: &Desk<'_>,
-    config: &TenantConfig,
+    code: &TenantCode,
+    seen: i64,
     rule: &ProvisioningRule,
 ) -> storage::Result<Result<(), Refused>> {
     let name = match checked(&rule.name) {
         Ok(name) => name.to_owned(),
         Err(fault) => return Ok(Err(Refused::Name(fault))),
     };
-    let rules = &config.settings.provisioning_rules;
-    if rules.iter().any(|other| other.id != rule.id && key_of(&other.name) == key_of(&name)) {
-        return Ok(Err(Refused::Taken));
-    }
-    if rule.groups.is_empty() {
-        return Ok(Err(Refused::NoGroup));
-    }
-    if rule.groups.iter().any(|group| config.group_name(*group).is_none()) {
-        return Ok(Err(Refused::UnknownGroup));
-    }
     let rule = ProvisioningRule { name, ..rule.clone() };
-    let mut after = config.clone();
-    let rules = &mut after.settings.provisioning_rules;
-    match rules.iter_mut().find(|other| other.id == rule.id) {
-        Some(before) => *before = rule,
-        None => rules.push(rule),
-    }
-    store(desk, config, &after).await
+    store(desk, code, seen, |before| {
+        let mut rules = before.settings.provisioning_rules.clone();
+        if rules.iter().any(|other| other.id != rule.id && key_of(&other.name) == key_of(&rule.name)) {
+            return Err(Refused::Taken);
+        }
+        if rule.groups.is_empty() {
+            return Err(Refused::NoGroup);
+        }
+        if rule.groups.iter().any(|group| before.group_name(*group).is_none()) {
+            return Err(Refused::UnknownGroup);
+        }
+        match rules.iter_mut().find(|other| other.id == rule.id) {
+            Some(before) => *before = rule.clone(),
+            None => rules.push(rule.clone()),
+        }
+        Ok(rules)
+    })
+    .await
 }
 
 /// Removes a rule, on the same condition; what it has issued stays.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn remove(desk: &Desk<'_>, config: &TenantConfig, rule: RuleId) -> storage::Result<Result<(), Refused>> {
-    let mut after = config.clone();
-    after.settings.provisioning_rules.retain(|other| other.id != rule);
-    if after.settings.provisioning_rules.len() == config.settings.provisioning_rules.len() {
-        return Ok(Err(Refused::Unknown));
-    }
-    store(desk, config, &after).await
+pub async fn remove(
+    desk: &Desk<'_>,
+    code: &TenantCode,
+    seen: i64,
+    rule: RuleId,
+) -> storage::Result<Result<(), Refused>> {
+    store(desk, code, seen, |before| {
+        let mut rules = before.settings.provisioning_rules.clone();
+        rules.retain(|other| other.id != rule);
+        if rules.len() == before.settings.provisioning_rules.len() { Err(Refused::Unknown) } else { Ok(rules) }
+    })
+    .await
 }
 
-async fn store(desk: &Desk<'_>, before: &TenantConfig, after: &TenantConfig) -> storage::Result<Result<(), Refused>> {
-    let work = async |connection: &mut Connection| -> storage::Result<bool> {
-        match virtual_servers::change(desk, connection, before, after).await {
-            // Here it does not help to try again: somebody must look at it again.
-            Err(storage::Error::Contended) => Ok(false),
-            done => done.map(|()| true),
+/// Stores the rules that `draft` makes of what is configured. That is read here: what this instance remembers may be older than
+/// what was seen at another one, and would be stored with the rules.
+async fn store(
+    desk: &Desk<'_>,
+    code: &TenantCode,
+    seen: i64,
+    draft: impl Fn(&TenantConfig) -> Result<Vec<ProvisioningRule>, Refused>,
+) -> storage::Result<Result<(), Refused>> {
+    let work = async |connection: &mut Connection| {
+        let Some(before) = tenants::config(connection, code).await?.filter(|config| config.version == seen) else {
+            return Ok(Err(Refused::Overtaken));
+        };
+        let mut after = before.clone();
+        match draft(&before) {
+            Ok(rules) => after.settings.provisioning_rules = rules,
+            Err(refused) => return Ok(Err(refused)),
         }
+        virtual_servers::change(desk, connection, &before, &after).await.map(Ok)
     };
     let done = desk.house.db.write(work).await?;
     desk.house.forget_realms();
-    Ok(if done { Ok(()) } else { Err(Refused::Overtaken) })
+    Ok(done)
 }
 
 /// Looks at everybody, in steps of `BATCH` people. Says how many mails were written.

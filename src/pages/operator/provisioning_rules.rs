@@ -11,7 +11,6 @@ use crate::domain::ids::{GroupId, RuleId};
 use crate::domain::operator::{Deed, Module};
 use crate::domain::provisioning_rule::ProvisioningRule;
 use crate::domain::provisioning_task::TokenType;
-use crate::domain::tenant::TenantConfig;
 use crate::flow::administration::rules::{self, Refused};
 use crate::http::guard::{Seat, Table};
 use crate::http::{Answer, Fault, Form, page};
@@ -144,15 +143,14 @@ fn typed(form: &Form, before: &ProvisioningRule) -> ProvisioningRule {
     }
 }
 
-/// What is configured, as the form has seen it.
-fn as_seen(seat: &Seat, form: &Form) -> TenantConfig {
-    let version = form.text("version").parse().unwrap_or(-1);
-    TenantConfig { version, ..seat.call.realm.config.clone() }
+/// The version of what is configured that the form has seen.
+fn seen(form: &Form) -> i64 {
+    form.text("version").parse().unwrap_or(-1)
 }
 
 async fn put(seat: &Seat, rule: ProvisioningRule, form: &Form, new: bool, title: &str) -> Answer {
-    let seen = as_seen(seat, form);
-    let (field, message) = match rules::put(&seat.desk(), &seen, &rule).await? {
+    let seen = seen(form);
+    let (field, message) = match rules::put(&seat.desk(), seat.call.realm.code(), seen, &rule).await? {
         Ok(()) => return Ok(page::see(&seat.path("provisioning-rules?done=saved"))),
         Err(Refused::Name(fault)) => ("name", format!("The name {fault}.")),
         Err(Refused::Taken) => ("name", "There is a rule of this name already.".to_owned()),
@@ -165,7 +163,7 @@ async fn put(seat: &Seat, rule: ProvisioningRule, form: &Form, new: bool, title:
         }
     };
     let shell = Shell::titled(seat, Module::ProvisioningRules, title);
-    rule_page(seat, shell.with_faults(vec![FieldFault::new(field, message)]), rule, new, seen.version)
+    rule_page(seat, shell.with_faults(vec![FieldFault::new(field, message)]), rule, new, seen)
 }
 
 /// `POST …/operator/provisioning-rules/new`.
@@ -200,7 +198,7 @@ async fn change(seat: Seat, path: web::Path<(String, String)>, form: Form) -> An
 async fn remove(seat: Seat, path: web::Path<(String, String)>, form: Form) -> Answer {
     seat.check(&form)?;
     let before = rule(&seat, path)?;
-    match rules::remove(&seat.desk(), &as_seen(&seat, &form), before.id).await? {
+    match rules::remove(&seat.desk(), seat.call.realm.code(), seen(&form), before.id).await? {
         Ok(()) => Ok(page::see(&seat.path("provisioning-rules?done=removed"))),
         Err(_) => {
             let words = "Somebody else changed the settings meanwhile. Nothing was removed: look at it again.";
