@@ -152,7 +152,7 @@ impl Change {
             }
             Self::SetPolicies { policies, .. } => tenants::set_policies(desk, connection, tenant, policies).await,
             Self::PutRole(role) => {
-                done(operators::put_role(desk, connection, tenant, &Permissions::all(), role).await?)
+                done(operators::put_role(desk, connection, tenant, &Permissions::all(), role, None).await?)
             }
             Self::RemoveRole(role) => {
                 match operators::remove_role(desk, connection, tenant, &Permissions::all(), role.id).await? {

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use actix_web::HttpRequest;
 use actix_web::http::Method;
 use serde::{Deserialize, Serialize};
 
-use super::io::{Body, Named, Page, created, done, ok};
+use super::io::{Body, Named, Page, created, done, if_match, ok, versioned};
 use super::problem::Problem;
 use super::{Answer, Api};
 use crate::domain::ids::{RoleId, UserId};
@@ -87,9 +88,11 @@ pub fn routes(api: &mut Api) {
     api.route(Method::POST, "roles", needs(Deed::Add), "Make a role", make_role)
         .takes::<RoleDraft>()
         .gives::<RoleView>(201);
+    api.get("roles/{role}", needs(Deed::Access), "One role", show_role).gives::<RoleView>(200).versioned();
     api.route(Method::PUT, "roles/{role}", needs(Deed::Edit), "Change an own role", put_role)
         .takes::<RoleDraft>()
-        .gives::<RoleView>(200);
+        .gives::<RoleView>(200)
+        .versioned();
     api.route(Method::DELETE, "roles/{role}", needs(Deed::Delete), "Remove an own role that nobody holds", remove_role)
         .gives_nothing();
 }
@@ -135,27 +138,45 @@ async fn roles(program: Program) -> Answer {
     Ok(ok(&Page { items: items.collect(), next: None }))
 }
 
-async fn make_role(program: Program, Body(draft): Body<RoleDraft>) -> Answer {
-    let id = program.call.site.house.entropy.id();
-    store(&program, id, draft).await.map(|view| created(&view))
+/// A role with its mark as entity tag.
+fn marked(view: &RoleView) -> Answer {
+    Ok(versioned(operators::mark(&view.name, &view.permissions), view))
 }
 
-async fn put_role(program: Program, Named(role): Named<Role>, Body(draft): Body<RoleDraft>) -> Answer {
+async fn show_role(program: Program, Named(role): Named<Role>) -> Answer {
+    let config = &program.call.realm.config;
+    let permissions = config.permissions(role).ok_or_else(Problem::not_found)?;
+    marked(&role_view(role, config.role_name(role), permissions))
+}
+
+async fn make_role(program: Program, Body(draft): Body<RoleDraft>) -> Answer {
+    let id = program.call.site.house.entropy.id();
+    store(&program, id, draft, None).await.map(|view| created(&view))
+}
+
+async fn put_role(
+    program: Program,
+    request: HttpRequest,
+    Named(role): Named<Role>,
+    Body(draft): Body<RoleDraft>,
+) -> Answer {
     let Role::Own(id) = role else { return Err(crate::domain::operator::Refused::BuiltIn.into()) };
     if !program.call.realm.config.roles.iter().any(|own| own.id == id) {
         return Err(Problem::not_found());
     }
-    store(&program, id, draft).await.map(|view| ok(&view))
+    let read = if_match(&request)?;
+    marked(&store(&program, id, draft, Some(read)).await?)
 }
 
-async fn store(program: &Program, id: RoleId, draft: RoleDraft) -> Result<RoleView, Problem> {
+async fn store(program: &Program, id: RoleId, draft: RoleDraft, read: Option<i64>) -> Result<RoleView, Problem> {
     let name = draft.name.trim().to_owned();
     if !(1..=100).contains(&name.chars().count()) {
         return Err(Problem::field("name", "1 to 100 characters"));
     }
     let role = OwnRole { id, name, permissions: draft.permissions };
     let (desk, tenant, held) = (program.desk(), program.call.realm.tenant(), &program.permissions);
-    let work = async |connection: &mut Connection| operators::put_role(&desk, connection, tenant, held, &role).await;
+    let work =
+        async |connection: &mut Connection| operators::put_role(&desk, connection, tenant, held, &role, read).await;
     desk.house.db.write(work).await??;
     desk.house.forget_realms();
     Ok(role_view(Role::Own(id), &role.name, role.permissions.clone()))

@@ -166,6 +166,7 @@ impl From<Refused> for Problem {
             Refused::BuiltIn => (409, "role.built_in"),
             Refused::InUse => (409, "role.in_use"),
             Refused::NameTaken => (409, "role.name_taken"),
+            Refused::Overtaken => return Self::changed_meanwhile(),
             Refused::Unknown => return Self::not_found(),
         };
         Self::new(status, code, refused.to_string())

@@ -152,6 +152,9 @@ pub enum Refused {
     /// Another role has the name.
     #[error("there is a role of this name already")]
     NameTaken,
+    /// Somebody else changed the role since it was read.
+    #[error("somebody else changed it meanwhile")]
+    Overtaken,
     /// There is no such operator, role, user or key.
     #[error("there is none like this")]
     Unknown,

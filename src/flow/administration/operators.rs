@@ -5,6 +5,7 @@
 
 use serde_json::json;
 
+use super::configuration::mark_of;
 use super::{Desk, tenants as kept};
 use crate::domain::alert::{self, Alert};
 use crate::domain::audit::Action;
@@ -122,7 +123,14 @@ async fn keep_alerts(
     if renamed.settings == config.settings { Ok(()) } else { kept::change(desk, connection, &config, &renamed).await }
 }
 
-/// Stores a role, new or changed.
+/// The mark of a role as it is now, see [`mark_of`].
+#[must_use]
+pub fn mark(name: &str, permissions: &Permissions) -> i64 {
+    mark_of(&(name, permissions))
+}
+
+/// Stores a role, new or changed; changed only if it is still as it was `read`, where its [`mark`] is given: a permission
+/// that somebody took out of it meanwhile must not come back with an old page.
 ///
 /// # Errors
 /// If the database fails. Inside: [`Refused`].
@@ -132,10 +140,17 @@ pub async fn put_role(
     tenant: TenantId,
     held: &Permissions,
     role: &OwnRole,
+    read: Option<i64>,
 ) -> Changed {
     first(desk, connection, tenant).await?;
     let roles = operators::roles(tenant).ask(connection).await?;
     let before = roles.iter().find(|other| other.id == role.id);
+    if let Some(read) = read {
+        let Some(before) = before else { return Ok(Err(Refused::Unknown)) };
+        if mark(&before.name, &before.permissions) != read {
+            return Ok(Err(Refused::Overtaken));
+        }
+    }
     let same = |name: &str| crate::domain::name::key_of(name) == crate::domain::name::key_of(&role.name);
     let taken = roles.iter().any(|other| other.id != role.id && same(&other.name))
         || Role::BUILT_IN.iter().any(|built_in| built_in.built_in_name().is_some_and(same));

@@ -3,10 +3,12 @@
 use actix_web::{HttpRequest, web};
 use askama::Template;
 
+use super::saved::refused;
 use super::shell::{FieldFault, Shell, time};
 use super::step_up;
 use crate::domain::ids::{RoleId, UserId};
 use crate::domain::operator::{Deed, Module, OwnRole, Permissions, Refused, Role};
+use crate::flow::administration::configuration::Unsaved;
 use crate::flow::administration::operators;
 use crate::http::guard::{Seat, Table};
 use crate::http::{Answer, Fault, Form, page};
@@ -209,6 +211,8 @@ struct ModuleRow {
 struct RolePage {
     shell: Shell,
     name: String,
+    /// The mark of the role as it was read; 0 for a new one.
+    version: i64,
     deeds: Vec<&'static str>,
     rows: Vec<ModuleRow>,
     /// Where it is saved; empty if it cannot be.
@@ -244,7 +248,13 @@ fn ticked(form: &Form) -> Permissions {
     form.all("permission").filter_map(find).collect()
 }
 
-fn role_page(seat: &Seat, shell: Shell, role: Option<Role>, name: &str, permissions: &Permissions) -> RolePage {
+fn role_page(
+    seat: &Seat,
+    shell: Shell,
+    (role, version): (Option<Role>, i64),
+    name: &str,
+    permissions: &Permissions,
+) -> RolePage {
     let own = match role {
         Some(Role::Own(id)) => Some(id),
         _ => None,
@@ -254,6 +264,7 @@ fn role_page(seat: &Seat, shell: Shell, role: Option<Role>, name: &str, permissi
     let address = role.map_or_else(|| "roles/new".to_owned(), |role| format!("roles/{role}"));
     RolePage {
         name: name.to_owned(),
+        version,
         deeds: Deed::ALL.into_iter().map(Deed::title).collect(),
         rows: rows(seat, permissions),
         save: if free && seat.may(Module::Operators, deed) { seat.path(&address) } else { String::new() },
@@ -270,7 +281,7 @@ fn role_page(seat: &Seat, shell: Shell, role: Option<Role>, name: &str, permissi
 /// `GET …/operator/roles/new`.
 async fn new_role(seat: Seat) -> Answer {
     let shell = Shell::titled(&seat, Module::Operators, "New role");
-    page::page(&role_page(&seat, shell, None, "", &Permissions::default()))
+    page::page(&role_page(&seat, shell, (None, 0), "", &Permissions::default()))
 }
 
 /// `POST …/operator/roles/new`.
@@ -287,7 +298,8 @@ async fn show_role(seat: Seat, request: HttpRequest, path: web::Path<(String, Ro
     let name = config.role_name(role).to_owned();
     let shell = Shell::titled(&seat, Module::Operators, &format!("Role: {name}"));
     let shell = shell.with_done(request.query_string(), &DONE);
-    page::page(&role_page(&seat, shell, Some(role), &name, &permissions))
+    let version = operators::mark(&name, &permissions);
+    page::page(&role_page(&seat, shell, (Some(role), version), &name, &permissions))
 }
 
 /// `POST …/operator/roles/{role}`.
@@ -305,22 +317,27 @@ async fn put(seat: &Seat, request: &HttpRequest, role: Option<Role>, before: Own
     }
     let name: String = form.text("name").trim().chars().take(100).collect();
     let after = OwnRole { id: before.id, name: name.clone(), permissions: ticked(form) };
+    let title = if role.is_some() { format!("Role: {}", before.name) } else { "New role".to_owned() };
+    let shell = Shell::titled(seat, Module::Operators, &title);
+    let version = form.text("version").parse().unwrap_or(-1);
     let complaint = if name.is_empty() {
         "Give the role a name.".to_owned()
     } else {
         let (desk, tenant, held) = (seat.desk(), seat.call.realm.tenant(), &seat.seated.permissions);
         let work = async |connection: &mut crate::storage::Connection| {
-            operators::put_role(&desk, connection, tenant, held, &after).await
+            operators::put_role(&desk, connection, tenant, held, &after, role.map(|_| version)).await
         };
         match desk.house.db.write(work).await? {
             Ok(()) => return came_of(seat, Ok(()), "role", "", ""),
+            Err(Refused::Overtaken) => {
+                let (shell, _) = refused(shell, Unsaved::ChangedMeanwhile)?;
+                return page::page(&role_page(seat, shell, (role, version), &name, &after.permissions));
+            }
             Err(refused) => format!("{refused}."),
         }
     };
-    let title = if role.is_some() { format!("Role: {}", before.name) } else { "New role".to_owned() };
-    let shell = Shell::titled(seat, Module::Operators, &title);
     let shell = shell.with_faults(vec![FieldFault::new("name", complaint)]);
-    page::page(&role_page(seat, shell, role, &name, &after.permissions))
+    page::page(&role_page(seat, shell, (role, version), &name, &after.permissions))
 }
 
 /// `POST …/operator/roles/{role}/remove`.
