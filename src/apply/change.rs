@@ -24,7 +24,7 @@ pub(super) enum Change {
     CreateGroup(Group),
     RemoveGroup(Group),
     CreateUser { user: Box<User>, hash: Option<String>, groups: Vec<GroupId> },
-    UpdateUser { before: Box<User>, after: Box<User>, what: Vec<&'static str> },
+    UpdateUser { before: Box<User>, after: Box<User>, version: i64, what: Vec<&'static str> },
     SetPassword { user: Box<User>, hash: String },
     SetGroups { user: Box<User>, groups: Vec<GroupId> },
     RemoveUser(Box<User>),
@@ -123,7 +123,13 @@ impl Change {
                     people::set_groups(desk, connection, tenant, user.id, groups).await
                 }
             }
-            Self::UpdateUser { before, after, .. } => people::change(desk, connection, config, before, after).await,
+            Self::UpdateUser { before, after, version, .. } => {
+                // All of the row is written, as it was when the plan was made: that may be minutes ago.
+                match people::change_if(desk, connection, config, (before, Some(*version)), after).await? {
+                    true => Ok(()),
+                    false => Err(storage::Error::Contended),
+                }
+            }
             Self::SetPassword { user, hash } => people::set_password(desk, connection, tenant, user.id, hash).await,
             Self::SetGroups { user, groups } => people::set_groups(desk, connection, tenant, user.id, groups).await,
             Self::RemoveUser(user) => people::remove(desk, connection, tenant, user.id).await,

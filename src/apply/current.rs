@@ -16,6 +16,8 @@ pub(super) struct Current {
     pub(super) config: TenantConfig,
     /// Its people by the form in which names are compared.
     pub(super) people: HashMap<String, User>,
+    /// The version of each account: a change is good only for what it was made from.
+    pub(super) versions: HashMap<UserId, i64>,
     /// Who is in which groups.
     pub(super) memberships: HashMap<UserId, HashSet<GroupId>>,
     /// The cases that its policies are held against.
@@ -25,19 +27,21 @@ pub(super) struct Current {
 impl Current {
     /// A virtual server that does not exist yet.
     pub(super) fn new(config: TenantConfig) -> Self {
-        Self { config, people: HashMap::new(), memberships: HashMap::new(), test_cases: Vec::new() }
+        let (people, versions) = (HashMap::new(), HashMap::new());
+        Self { config, people, versions, memberships: HashMap::new(), test_cases: Vec::new() }
     }
 
     /// The virtual server with this code, if there is one.
     pub(super) async fn of(connection: &mut Connection, code: &TenantCode) -> storage::Result<Option<Self>> {
         let Some(config) = tenants::config(connection, code).await? else { return Ok(None) };
-        let people = users::all(connection, config.tenant.id).await?;
-        let people = people.into_iter().map(|user| (key_of(&user.username), user)).collect();
+        let all = users::all_versions(connection, config.tenant.id).await?;
+        let versions = all.iter().map(|(user, version)| (user.id, *version)).collect();
+        let people = all.into_iter().map(|(user, _)| (key_of(&user.username), user)).collect();
         let mut memberships: HashMap<UserId, HashSet<GroupId>> = HashMap::new();
         for (user, group) in users::memberships(connection, config.tenant.id).await? {
             memberships.entry(user).or_default().insert(group);
         }
         let test_cases = test_cases::all(config.tenant.id).ask(connection).await?;
-        Ok(Some(Self { config, people, memberships, test_cases }))
+        Ok(Some(Self { config, people, versions, memberships, test_cases }))
     }
 }

@@ -75,6 +75,7 @@ pub(super) async fn plan(
                     changes.push(Change::UpdateUser {
                         before: Box::new(before.clone()),
                         after: Box::new(after.clone()),
+                        version: current.versions.get(&before.id).copied().unwrap_or_default(),
                         what,
                     });
                 }

@@ -8,8 +8,9 @@ use crate::apply::export;
 use crate::clock::{Clock, Entropy};
 use crate::domain::audit::Actor;
 use crate::domain::secret::{ExposeSecret as _, SecretBytes, SecretString};
+use crate::domain::user::Status;
 use crate::egress::Egress;
-use crate::flow::administration::reseal;
+use crate::flow::administration::{accounts, people, reseal};
 use crate::flow::{House, HouseSettings};
 use crate::keys::password::{HashingSettings, PasswordHasher};
 use crate::keys::sealing::{Place, Sealer};
@@ -265,6 +266,38 @@ async fn prune_removes_what_is_not_named_any_more_and_nothing_else() {
     fixture.apply(&watched).await;
     let refused = fixture.apply_with(small, Run::Real, Prune::Remove).await.expect_err("refused").to_string();
     assert!(refused.contains("\"Watch\" is not named and would be removed, but ada has it"), "{refused}");
+}
+
+/// INV-11: what was planned minutes ago changes no account that somebody else changed since: it would be enabled
+/// again, with the security version that it had. Sessions that were ended meanwhile stay ended, too.
+#[tokio::test]
+async fn an_account_that_was_disabled_since_the_plan_was_made_stays_disabled() {
+    let fixture = Fixture::new().await;
+    fixture.apply(ACME).await;
+    let (house, file) =
+        (&fixture.house, "[[tenant]]\ncode = \"acme\"\n[[tenant.user]]\nusername = \"ada\"\nlast_name = \"King\"\n");
+    let desk = Desk { house, actor: Actor::Shell("test".to_owned()), now: house.clock.now() };
+    let tenant = house.realm(&"acme".parse().expect("a code")).await.expect("reads").expect("is there").tenant();
+    let named = async |connection: &mut storage::Connection| users::named(connection, tenant, "ada").await;
+    let ada = async || house.db.read(named).await.expect("reads").expect("is there");
+    let planned =
+        async || plans_of(&desk, "a.toml", file, Path::new(""), Prune::Keep).await.expect("reads").expect("good");
+    let (plans, before) = (planned().await, ada().await);
+    let disabled = house
+        .db
+        .write(async |connection| accounts::set_status(&desk, connection, (&before, None), Status::Disabled).await);
+    assert_eq!(disabled.await.expect("is stored"), Ok(true));
+    let refused = carry_out(&desk, plans, Run::Real).await.expect_err("is refused");
+    assert!(format!("{refused:#}").contains("somebody else changed it at the same moment"), "{refused:#}");
+    let after = ada().await;
+    assert_eq!((after.status, after.last_name.as_str()), (Status::Disabled, "Lovelace"));
+    let plans = planned().await;
+    let ended = house.db.write(async |connection| people::end_sessions(&desk, connection, &after).await);
+    ended.await.expect("is stored");
+    carry_out(&desk, plans, Run::Real).await.expect("applies");
+    let last = ada().await;
+    assert_eq!((last.status, last.last_name.as_str()), (Status::Disabled, "King"));
+    assert_eq!(last.security_version, after.security_version + 1);
 }
 
 #[tokio::test]

@@ -75,14 +75,24 @@ pub async fn with_id(connection: &mut Connection, tenant: TenantId, id: UserId) 
 
 /// All accounts of a virtual server, by name; for export, help desk lists and the demo.
 pub async fn all(connection: &mut Connection, tenant: TenantId) -> Result<Vec<User>> {
+    Ok(all_versions(connection, tenant).await?.into_iter().map(|(user, _)| user).collect())
+}
+
+/// As [`all`], each with its version (R-040).
+pub async fn all_versions(connection: &mut Connection, tenant: TenantId) -> Result<Vec<(User, i64)>> {
     let rows = Statement::new(
         "SELECT id, tenant_id, username, email, phone, phone_verified, first_name, last_name, language, status, \
-         security_version, first_enrolled_at, may_enroll_again FROM user_account WHERE tenant_id = ? ORDER BY username_key",
+         security_version, first_enrolled_at, may_enroll_again, version FROM user_account WHERE tenant_id = ? \
+         ORDER BY username_key",
     )
     .shown(tenant)
     .rows(connection)
     .await?;
-    rows.into_iter().map(user).collect()
+    let read = |row| {
+        let row = Row::of("user_account", row);
+        Ok((user_of(&row, "id")?, row.integer("version")?))
+    };
+    rows.into_iter().map(read).collect()
 }
 
 /// A part of the accounts whose user name begins with `start`, by name, after the place that an earlier part gave; and where
