@@ -80,6 +80,16 @@ impl Change {
         }
     }
 
+    /// The account that it changes, where it was there before.
+    pub(super) fn account(&self) -> Option<UserId> {
+        match self {
+            Self::UpdateUser { after: user, .. } | Self::SetPassword { user, .. } | Self::SetGroups { user, .. } => {
+                Some(user.id)
+            }
+            _ => None,
+        }
+    }
+
     /// Whether it changes the configuration, whose version the caches of all instances compare.
     pub(super) const fn is_of_configuration(&self) -> bool {
         matches!(
@@ -126,13 +136,17 @@ impl Change {
             Self::UpdateUser { before, after, version, .. } => {
                 // All of the row is written, as it was when the plan was made: that may be minutes ago.
                 match people::change_if(desk, connection, config, (before, Some(*version)), after).await? {
-                    true => Ok(()),
-                    false => Err(storage::Error::Contended),
+                    Ok(true) => Ok(()),
+                    // The plan has looked at operators, too.
+                    Ok(false) | Err(_) => Err(storage::Error::Contended),
                 }
             }
             Self::SetPassword { user, hash } => people::set_password(desk, connection, tenant, user.id, hash).await,
             Self::SetGroups { user, groups } => people::set_groups(desk, connection, tenant, user.id, groups).await,
-            Self::RemoveUser(user) => people::remove(desk, connection, tenant, user.id).await,
+            Self::RemoveUser(user) => {
+                let removed = people::remove(desk, connection, tenant, user.id).await?;
+                removed.map_err(|_| storage::Error::Contended)
+            }
             Self::ImportToken { token, secret, .. } => {
                 people::import_token(desk, connection, (**token).clone(), secret).await.map(drop)
             }

@@ -1,5 +1,7 @@
 //! The operators and roles of an apply file.
 
+use std::collections::HashSet;
+
 use super::change::Change;
 use super::file;
 use super::plan::find_all;
@@ -11,13 +13,21 @@ use crate::domain::name::{checked, key_of};
 use crate::domain::operator::{OwnRole, Role};
 use crate::domain::tenant::TenantConfig;
 
+/// The accounts that cannot be used.
+pub(super) struct Idle {
+    /// As it is.
+    pub(super) before: HashSet<UserId>,
+    /// After what the file changes about people.
+    pub(super) after: HashSet<UserId>,
+}
+
 /// What changes in the operators and roles of a virtual server.
 pub(super) fn plan(
     document: &mut Document<'_>,
     path: &str,
     typed: &file::Tenant,
     current: &TenantConfig,
-    users: &Names<UserId>,
+    (users, idle): (&Names<UserId>, &Idle),
     entropy: &Entropy,
     remove: bool,
 ) -> Vec<Change> {
@@ -82,9 +92,23 @@ pub(super) fn plan(
             operators.retain(|(other, _)| *other != user);
         }
     }
-    let has = |role| current.operators.iter().any(|operator| operator.role == role);
-    if has(Role::Operator) && !operators.iter().any(|(_, role)| *role == Role::Operator) {
-        document.fault(&format!("{path}.operator"), "somebody must keep the role `Operator`");
+    let before: Vec<(UserId, Role)> = current.operators.iter().map(|operator| (operator.user, operator.role)).collect();
+    let some = |operators: &[(UserId, Role)], idle: &HashSet<UserId>| {
+        operators.iter().any(|(user, role)| *role == Role::Operator && !idle.contains(user))
+    };
+    let nobody = HashSet::new();
+    let lost = |was: &HashSet<UserId>, is: &HashSet<UserId>| some(&before, was) && !some(&operators, is);
+    if lost(&idle.before, &idle.after) || lost(&nobody, &nobody) {
+        let is_operator = |name: &str| {
+            let mut operators = current.operators.iter().filter(|operator| operator.role == Role::Operator);
+            operators.any(|operator| key_of(&operator.username) == key_of(name))
+        };
+        let disabled = |entry: &file::User| entry.enabled == Some(false) && is_operator(&entry.username);
+        let place = match typed.user.iter().position(disabled) {
+            Some(index) => format!("{path}.user[{index}].enabled"),
+            None => format!("{path}.operator"),
+        };
+        document.fault(&place, "somebody who can log in must keep the role `Operator`");
     }
     for role in current.roles.iter().filter(|_| remove) {
         let gone = typed.role.iter().all(|entry| key_of(&entry.name) != key_of(&role.name));
@@ -99,6 +123,8 @@ pub(super) fn plan(
             document.fault(&format!("{path}.role"), fault);
         }
     }
+    // Whoever becomes one comes first: one is left at every moment (AC-51).
+    changes.sort_by_key(|change| !matches!(change, Change::SetOperator { role: Some(Role::Operator), .. }));
     changes.extend(removals);
     changes
 }

@@ -96,6 +96,28 @@ pub(super) async fn plan(
     Ok(People { changes, names })
 }
 
+/// The accounts that could not be used after these changes.
+pub(super) fn idle<'a>(current: &Current, changes: impl IntoIterator<Item = &'a Change>) -> HashSet<UserId> {
+    let disabled = |user: &&User| user.status == Status::Disabled;
+    let mut idle: HashSet<UserId> = current.people.values().filter(disabled).map(|user| user.id).collect();
+    for change in changes {
+        match change {
+            Change::CreateUser { user, .. } | Change::UpdateUser { after: user, .. } => {
+                if disabled(&&**user) {
+                    idle.insert(user.id);
+                } else {
+                    idle.remove(&user.id);
+                }
+            }
+            Change::RemoveUser(user) => {
+                idle.insert(user.id);
+            }
+            _ => {}
+        }
+    }
+    idle
+}
+
 /// The people that the file does not name, for `--prune`.
 pub(super) fn unnamed<'a>(typed: &[file::User], current: &'a Current) -> Vec<&'a User> {
     let named: HashSet<String> = typed.iter().map(|entry| key_of(&entry.username)).collect();

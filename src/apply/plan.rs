@@ -125,7 +125,19 @@ pub(super) async fn plan(
             removals.push(Change::RemoveUser(Box::new(user.clone())));
         }
     }
-    let of_operators = operators::plan(document, path, typed, &current.config, &users, &desk.house.entropy, remove);
+    let idle = operators::Idle {
+        before: people::idle(&current, []),
+        after: people::idle(&current, crowd.changes.iter().chain(&removals)),
+    };
+    let of_operators =
+        operators::plan(document, path, typed, &current.config, (&users, &idle), &desk.house.entropy, remove);
+    // Whoever is an operator, and is disabled, goes after others have become operators: one is left at every moment (AC-51).
+    let (of_leaving, of_people): (Vec<_>, Vec<_>) = crowd.changes.into_iter().partition(|change| {
+        let is_operator = |user| current.config.permissions_of(user).is_some();
+        change
+            .account()
+            .is_some_and(|user| is_operator(user) && !idle.before.contains(&user) && idle.after.contains(&user))
+    });
     let fetched = applications::fetched(desk, &typed.application).await;
     let resources = after.settings.resources.clone();
     let known =
@@ -157,8 +169,9 @@ pub(super) async fn plan(
         let (before, after) = (Box::new(current.config.clone()), Box::new(after.clone()));
         changes.push(Change::UpdateTenant { before, after, what });
     }
-    changes.extend(crowd.changes);
+    changes.extend(of_people);
     changes.extend(of_operators);
+    changes.extend(of_leaving);
     changes.extend(put);
     changes.extend(policies::change(&current.config.policies, after.policies));
     changes.extend(cases);

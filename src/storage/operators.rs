@@ -31,6 +31,22 @@ pub fn all(tenant: TenantId) -> Question<Vec<Operator>> {
     })
 }
 
+/// Everybody who has this role, each with whether the account may be used.
+pub fn with_role(tenant: TenantId, role: Role) -> Question<Vec<(UserId, bool)>> {
+    let statement = Statement::new(
+        "SELECT user_id, CASE WHEN status = 'enabled' THEN 1 ELSE 0 END AS enabled FROM operator \
+         CROSS JOIN user_account ON user_account.tenant_id = operator.tenant_id AND user_account.id = user_id \
+         WHERE operator.tenant_id = ? AND role = ?",
+    );
+    Question::new(statement.shown(tenant).shown(role), |rows| {
+        let read = |row| {
+            let row = Row::of("operator", row);
+            Ok((row.parsed("user_id")?, row.flag("enabled")?))
+        };
+        rows.into_iter().map(read).collect()
+    })
+}
+
 /// An operator who can be written to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reached {

@@ -57,7 +57,10 @@ pub async fn import(settings: &Settings, asked: &UserImport) -> anyhow::Result<S
             Storing::Really => batch(db, work).await?,
             Storing::Dry => db.look(work).await?,
         };
-        told.extend(some.iter().zip(outcomes).map(|((spot, it), outcome)| (*spot, Ok((it.username.clone(), outcome)))));
+        told.extend(some.iter().zip(outcomes).map(|((spot, it), outcome)| match outcome {
+            Outcome::Refused(why) => (*spot, Err(Rejected::new(*spot, &it.username, why))),
+            outcome => (*spot, Ok((it.username.clone(), outcome))),
+        }));
         done += some.len();
         progress.at(done);
     }

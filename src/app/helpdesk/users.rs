@@ -103,19 +103,21 @@ async fn change(settings: &Settings, named: &Named, change: Change) -> anyhow::R
     let place = Place::of(settings, named.tenant.tenant.as_deref()).await?;
     let user = place.user(&named.username).await?;
     let desk = place.desk();
-    let work = async |connection: &mut Connection| -> storage::Result<()> {
+    let work = async |connection: &mut Connection| -> storage::Result<Result<(), &'static str>> {
         match change {
-            Change::Unlock => people::unlock(&desk, connection, &user).await,
+            Change::Unlock => people::unlock(&desk, connection, &user).await.map(Ok),
             Change::Enable => people::set_status(&desk, connection, &user, Status::Enabled).await,
             Change::Disable => people::set_status(&desk, connection, &user, Status::Disabled).await,
             Change::Delete => people::remove(&desk, connection, place.tenant, user.id).await,
             Change::Enrollment(allowed) => {
                 let (by, whose) = (place.by(), (place.tenant, user.id));
-                lifecycle::set_may_enroll_again(connection, desk.house, &by, whose, allowed).await
+                lifecycle::set_may_enroll_again(connection, desk.house, &by, whose, allowed).await.map(Ok)
             }
         }
     };
-    place.site.house.db.write(work).await?;
+    if let Err(why) = place.site.house.db.write(work).await? {
+        anyhow::bail!("{} {why}", user.username);
+    }
     if named.shape.json {
         let whole = json!({ "username": user.username, "done": change.done() });
         return Ok(Said::lines(told::printed(&whole)));

@@ -203,8 +203,10 @@ pub async fn edit(
         people::change_if(desk, connection, config, (&before, Some(version)), &after).await
     };
     match desk.house.db.write(work).await {
-        Ok(true) => Ok(Outcome::Done),
-        Ok(false) => Ok(Outcome::Overtaken),
+        Ok(Ok(true)) => Ok(Outcome::Done),
+        Ok(Ok(false)) => Ok(Outcome::Overtaken),
+        // No form of these fields disables anybody.
+        Ok(Err(why)) => Ok(Outcome::Wrong(vec![Fault::new("username", why)])),
         Err(error) if error.is_duplicate() => Ok(Outcome::Wrong(vec![taken()])),
         Err(error) => Err(error.into()),
     }
@@ -291,9 +293,6 @@ pub fn all_beyond(config: &TenantConfig, held: &Permissions) -> Vec<(UserId, Str
     beyond.map(|operator| (operator.user, key_of(&operator.username))).collect()
 }
 
-/// Why somebody is not erased or disabled.
-pub const LAST_OPERATOR: &str = "is the last operator with the role Operator: make another one first";
-
 /// Erases a person (R-603): what the audit trail calls the person, then the account with everything that could log in for it, and
 /// whatever is kept of the person beside it. What stays is what the organization must be able to prove: that an authenticator
 /// with this serial number was revoked. If it ends half-way it can be done again.
@@ -303,7 +302,7 @@ pub const LAST_OPERATOR: &str = "is the last operator with the role Operator: ma
 pub async fn erase(desk: &Desk<'_>, user: &User) -> flow::Result<Result<(), String>> {
     let last = async |connection: &mut Connection| people::is_last_operator(connection, user.tenant, user.id).await;
     if desk.house.db.look(last).await? {
-        return Ok(Err(LAST_OPERATOR.to_owned()));
+        return Ok(Err(people::LAST_OPERATOR.to_owned()));
     }
     let phone = user.phone.as_ref().map(|phone| phone.number.clone());
     let mut names = vec![user.username.clone(), user.first_name.clone(), user.last_name.clone()];
@@ -314,10 +313,9 @@ pub async fn erase(desk: &Desk<'_>, user: &User) -> flow::Result<Result<(), Stri
         Err(error) => return Ok(Err(format!("still stands in the audit trail: {error}"))),
     }
     let work = async |connection: &mut Connection| {
-        if people::is_last_operator(connection, user.tenant, user.id).await? {
-            return Ok(Err(LAST_OPERATOR.to_owned()));
+        if let Err(why) = people::remove(desk, connection, user.tenant, user.id).await? {
+            return Ok(Err(why.to_owned()));
         }
-        people::remove(desk, connection, user.tenant, user.id).await?;
         for statement in users::traces_erased(user.tenant, user.id) {
             statement.run(connection).await?;
         }
@@ -341,8 +339,5 @@ pub async fn set_status(
     (user, version): (&User, Option<i64>),
     status: Status,
 ) -> storage::Result<Result<bool, &'static str>> {
-    if status == Status::Disabled && people::is_last_operator(connection, user.tenant, user.id).await? {
-        return Ok(Err(LAST_OPERATOR));
-    }
-    people::set_status_if(desk, connection, (user, version), status).await.map(Ok)
+    people::set_status_if(desk, connection, (user, version), status).await
 }

@@ -554,6 +554,7 @@ async fn import(
     let outcomes = roster::import(desk, connection, &known.config, &wanted, (existing, storing)).await?;
     told.extend(numbers.into_iter().zip(outcomes).map(|(number, outcome)| {
         let detail = match &outcome {
+            roster::Outcome::Refused(why) => return (number, Told::failed(*why)),
             roster::Outcome::Changed(fields) => fields.join(", "),
             _ => String::new(),
         };

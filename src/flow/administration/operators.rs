@@ -6,7 +6,7 @@
 use serde_json::json;
 
 use super::configuration::mark_of;
-use super::{Desk, tenants as kept};
+use super::{Desk, people, tenants as kept};
 use crate::domain::alert::{self, Alert};
 use crate::domain::audit::Action;
 use crate::domain::ids::{ApiKeyId, RoleId, TenantId, UserId};
@@ -25,7 +25,7 @@ pub type Changed<T = ()> = storage::Result<Result<T, Refused>>;
 
 /// Takes the virtual server's row before anything is read: of two operators who take each other's role away at the same moment,
 /// one sees what the other did.
-async fn first(desk: &Desk<'_>, connection: &mut Connection, tenant: TenantId) -> storage::Result<()> {
+pub(super) async fn first(desk: &Desk<'_>, connection: &mut Connection, tenant: TenantId) -> storage::Result<()> {
     raise_version(connection, tenant, desk.now).await
 }
 
@@ -73,8 +73,7 @@ pub async fn set_operator(
     if let Err(refused) = may_give(held, old.as_ref(), new.as_ref()) {
         return Ok(Err(refused));
     }
-    let others = everybody.iter().any(|other| other.role == Role::Operator && other.user != user);
-    if before == Some(Role::Operator) && !others {
+    if people::is_last_operator(connection, tenant, user).await? {
         return Ok(Err(Refused::LastOperator));
     }
     let (statement, action) = match (before, role) {

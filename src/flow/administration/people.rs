@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::operators::first;
 use super::{Desk, provisioning, rules};
 use crate::domain::audit::Action;
 use crate::domain::authenticator::lifecycle::{Disposition, Move, State};
@@ -23,6 +24,9 @@ use crate::storage::{
     operators, recovery_codes, rollout, rollout_attempts, rollout_observed, rollout_places, tokens, users,
 };
 
+/// Why somebody is not removed or disabled.
+pub const LAST_OPERATOR: &str = "is the last operator with the role Operator: make another one first";
+
 /// Stores a new account.
 ///
 /// # Errors
@@ -37,38 +41,39 @@ pub async fn create(desk: &Desk<'_>, connection: &mut Connection, user: &User) -
 /// told to the one before, and may keep enrollment waiting.
 ///
 /// # Errors
-/// If the database fails.
+/// If the database fails. Inside: why this account cannot be disabled.
 pub async fn change(
     desk: &Desk<'_>,
     connection: &mut Connection,
     config: &TenantConfig,
     before: &User,
     after: &User,
-) -> storage::Result<()> {
-    change_if(desk, connection, config, (before, None), after).await.map(drop)
+) -> storage::Result<Result<(), &'static str>> {
+    Ok(change_if(desk, connection, config, (before, None), after).await?.map(drop))
 }
 
 /// As [`change`], provided that the account has still the version, where one is given. Says whether it was so; if not,
 /// nothing is changed.
 ///
 /// # Errors
-/// If the database fails; a duplicate if the name is taken.
+/// If the database fails; a duplicate if the name is taken. Inside: why this account cannot be disabled.
 pub async fn change_if(
     desk: &Desk<'_>,
     connection: &mut Connection,
     config: &TenantConfig,
     (before, version): (&User, Option<i64>),
     after: &User,
-) -> storage::Result<bool> {
-    if !store(desk, connection, (before, version), after).await? {
-        return Ok(false);
+) -> storage::Result<Result<bool, &'static str>> {
+    let stored = store(desk, connection, (before, version), after).await?;
+    if stored != Ok(true) {
+        return Ok(stored);
     }
     if before.email != after.email {
         address_changes::remember(connection, after.tenant, after.id, desk.now).await?;
         tell_old_address(desk, connection, config, before, after).await?;
     }
     rules::look(desk, connection, after.tenant, after.id).await?;
-    Ok(true)
+    Ok(Ok(true))
 }
 
 async fn store(
@@ -76,11 +81,17 @@ async fn store(
     connection: &mut Connection,
     (before, version): (&User, Option<i64>),
     after: &User,
-) -> storage::Result<bool> {
+) -> storage::Result<Result<bool, &'static str>> {
+    if before.status != after.status
+        && after.status == Status::Disabled
+        && let Err(why) = may_go(desk, connection, after.tenant, after.id).await?
+    {
+        return Ok(Err(why));
+    }
     let moved = before.email != after.email;
     let sensitive = moved || before.status != after.status;
     if !users::update(connection, after, (version, sensitive), desk.now).await? {
-        return Ok(false);
+        return Ok(Ok(false));
     }
     if sensitive {
         session::all_ended(connection, after.tenant, after.id, "account changed", desk.now).await?;
@@ -89,7 +100,7 @@ async fn store(
     let detail =
         json!({ "username": after.username, "sensitive": sensitive, "email_changed": moved, "old": old, "new": new });
     desk.record(connection, after.tenant, Action::UserChanged, ("user", after.id.to_string()), detail).await?;
-    Ok(true)
+    Ok(Ok(true))
 }
 
 /// The fields that differ, before and after, as the audit trail shows them: of an address the first character and the domain
@@ -200,13 +211,16 @@ pub async fn set_groups(
 /// void.
 ///
 /// # Errors
-/// If the database fails.
+/// If the database fails. Inside: why this account cannot go.
 pub async fn remove(
     desk: &Desk<'_>,
     connection: &mut Connection,
     tenant: TenantId,
     user: UserId,
-) -> storage::Result<()> {
+) -> storage::Result<Result<(), &'static str>> {
+    if let Err(why) = may_go(desk, connection, tenant, user).await? {
+        return Ok(Err(why));
+    }
     let by = By::desk(desk);
     for token in tokens::of_user(tenant, user).ask(connection).await? {
         // What was only reserved for the person was never given out.
@@ -234,7 +248,7 @@ pub async fn remove(
         account_locks::forgotten(tenant, &account.username).run(connection).await?;
     }
     users::remove(connection, tenant, user).await?;
-    desk.record(connection, tenant, Action::UserRemoved, ("user", user.to_string()), json!({})).await
+    desk.record(connection, tenant, Action::UserRemoved, ("user", user.to_string()), json!({})).await.map(Ok)
 }
 
 /// Forgets all failures of a person: of the name, in every browser that the person is known in, and of mail codes.
@@ -284,31 +298,31 @@ pub async fn is_name_locked(
 /// Disables or enables an account.
 ///
 /// # Errors
-/// If the database fails.
+/// If the database fails. Inside: why this account cannot be disabled.
 pub async fn set_status(
     desk: &Desk<'_>,
     connection: &mut Connection,
     user: &User,
     status: Status,
-) -> storage::Result<()> {
-    set_status_if(desk, connection, (user, None), status).await.map(drop)
+) -> storage::Result<Result<(), &'static str>> {
+    Ok(set_status_if(desk, connection, (user, None), status).await?.map(drop))
 }
 
 /// As [`set_status`], provided that the account has still the version, where one is given. Says whether it was so.
 ///
 /// # Errors
-/// If the database fails.
+/// If the database fails. Inside: why this account cannot be disabled.
 pub async fn set_status_if(
     desk: &Desk<'_>,
     connection: &mut Connection,
     (user, version): (&User, Option<i64>),
     status: Status,
-) -> storage::Result<bool> {
-    if !store(desk, connection, (user, version), &User { status, ..user.clone() }).await? {
-        return Ok(false);
+) -> storage::Result<Result<bool, &'static str>> {
+    let stored = store(desk, connection, (user, version), &User { status, ..user.clone() }).await?;
+    if stored == Ok(true) {
+        rules::look(desk, connection, user.tenant, user.id).await?;
     }
-    rules::look(desk, connection, user.tenant, user.id).await?;
-    Ok(true)
+    Ok(stored)
 }
 
 /// Ends every session and every open login of a person.
@@ -322,14 +336,34 @@ pub async fn end_sessions(desk: &Desk<'_>, connection: &mut Connection, user: &U
     desk.record(connection, user.tenant, Action::SessionEnded, ("user", user.id.to_string()), detail).await
 }
 
-/// Whether this is the only account that may do everything: without it nobody could use the console any more (AC-51).
+/// Whether this account may do everything and no other one that may be used can: without it nobody could use the console any more
+/// (AC-51).
 ///
 /// # Errors
 /// If the database fails.
 pub async fn is_last_operator(connection: &mut Connection, tenant: TenantId, user: UserId) -> storage::Result<bool> {
-    let everybody = operators::all(tenant).ask(connection).await?;
-    let mut full = everybody.iter().filter(|operator| operator.role == Role::Operator).map(|operator| operator.user);
-    Ok(full.next() == Some(user) && full.next().is_none())
+    let full = operators::with_role(tenant, Role::Operator).ask(connection).await?;
+    let has = full.iter().any(|(operator, _)| *operator == user);
+    Ok(has && !full.iter().any(|(operator, enabled)| *enabled && *operator != user))
+}
+
+/// Whether an account may be disabled or removed, or why not. Of two operators who end each other at the same moment one is the
+/// last: the virtual server's row is taken before they are counted, but only for operators, since it makes every instance read
+/// the configuration anew.
+async fn may_go(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    tenant: TenantId,
+    user: UserId,
+) -> storage::Result<Result<(), &'static str>> {
+    let full = operators::with_role(tenant, Role::Operator).ask(connection).await?;
+    if full.iter().any(|(operator, _)| *operator == user) {
+        first(desk, connection, tenant).await?;
+        if is_last_operator(connection, tenant, user).await? {
+            return Ok(Err(LAST_OPERATOR));
+        }
+    }
+    Ok(Ok(()))
 }
 
 /// Puts a person into a group, or takes the person out of it. Says whether that changed anything.

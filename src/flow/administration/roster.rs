@@ -114,6 +114,8 @@ pub enum Outcome {
     Unchanged,
     /// There is an account that was to be kept as it is.
     Kept,
+    /// The account cannot be disabled, for this reason; nothing of it was changed.
+    Refused(&'static str),
 }
 
 impl Outcome {
@@ -125,6 +127,7 @@ impl Outcome {
             Self::Changed(_) => "changed",
             Self::Unchanged => "unchanged",
             Self::Kept => "kept",
+            Self::Refused(_) => "rejected",
         }
     }
 }
@@ -183,10 +186,11 @@ pub async fn import(
             outcomes.push(Outcome::Unchanged);
             continue;
         }
-        if storing == Storing::Really {
-            changed(desk, connection, config, &change).await?;
-        }
-        outcomes.push(Outcome::Changed(change.fields));
+        let done = match storing {
+            Storing::Really => changed(desk, connection, config, &change).await?,
+            Storing::Dry => would(connection, &change).await?,
+        };
+        outcomes.push(done.map_or_else(Outcome::Refused, |()| Outcome::Changed(change.fields)));
     }
     if storing == Storing::Really {
         insert_all(connection, inserts).await?;
@@ -267,19 +271,29 @@ fn change<'a>(
     Change { before, version, after, fields, groups, hash }
 }
 
+/// Whether what is different could be stored: the last operator is not disabled (AC-51).
+async fn would(connection: &mut Connection, change: &Change<'_>) -> storage::Result<Result<(), &'static str>> {
+    let (before, after) = (change.before, &change.after);
+    let disabled = before.status != after.status && after.status == Status::Disabled;
+    let last = disabled && people::is_last_operator(connection, after.tenant, after.id).await?;
+    Ok(if last { Err(people::LAST_OPERATOR) } else { Ok(()) })
+}
+
 /// Stores what is different: sessions end, and the old address is told, as for every other change (INV-11, R-582).
 async fn changed(
     desk: &Desk<'_>,
     connection: &mut Connection,
     config: &TenantConfig,
     change: &Change<'_>,
-) -> storage::Result<()> {
+) -> storage::Result<Result<(), &'static str>> {
     let tenant = config.tenant.id;
     if *change.before != change.after {
         let before = (change.before, Some(change.version));
-        if !people::change_if(desk, connection, config, before, &change.after).await? {
+        match people::change_if(desk, connection, config, before, &change.after).await? {
+            Ok(true) => {}
             // Somebody else changed the account since it was read: what they did must not be undone, so all of it is looked at anew.
-            return Err(storage::Error::Contended);
+            Ok(false) => return Err(storage::Error::Contended),
+            Err(why) => return Ok(Err(why)),
         }
     }
     if let Some(groups) = change.groups {
@@ -290,5 +304,5 @@ async fn changed(
     if let Some(hash) = change.hash {
         people::set_password(desk, connection, tenant, change.before.id, hash).await?;
     }
-    Ok(())
+    Ok(Ok(()))
 }
