@@ -59,8 +59,8 @@ pub(super) fn plan(
         let unnamed = |role: &&OwnRole| typed.role.iter().all(|entry| key_of(&entry.name) != key_of(&role.name));
         removals.extend(current.roles.iter().filter(unnamed).map(|role| Change::RemoveRole(Box::new(role.clone()))));
     }
-    let mut operators: Vec<(UserId, Role)> =
-        current.operators.iter().map(|operator| (operator.user, operator.role)).collect();
+    let before: Vec<(UserId, Role)> = current.operators.iter().map(|operator| (operator.user, operator.role)).collect();
+    let mut operators = before.clone();
     let mut named = Vec::new();
     for (index, entry) in typed.operator.iter().enumerate() {
         let place = format!("{path}.operator[{index}]");
@@ -92,7 +92,6 @@ pub(super) fn plan(
             operators.retain(|(other, _)| *other != user);
         }
     }
-    let before: Vec<(UserId, Role)> = current.operators.iter().map(|operator| (operator.user, operator.role)).collect();
     let some = |operators: &[(UserId, Role)], idle: &HashSet<UserId>| {
         operators.iter().any(|(user, role)| *role == Role::Operator && !idle.contains(user))
     };

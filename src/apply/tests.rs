@@ -300,6 +300,40 @@ async fn an_account_that_was_disabled_since_the_plan_was_made_stays_disabled() {
     assert_eq!(last.security_version, after.security_version + 1);
 }
 
+/// AC-51, D4: no file leaves nobody who may do everything: not by disabling, not by pruning; but one that puts somebody else in the
+/// place does so in whatever order it says it.
+#[tokio::test]
+async fn a_file_leaves_somebody_who_may_do_everything() {
+    let fixture = Fixture::new().await;
+    let boss = "[[tenant.operator]]\nusername = \"grace\"\nrole = \"Operator\"\n";
+    fixture.apply(&format!("{ACME}{boss}")).await;
+    let acme = "[[tenant]]\ncode = \"acme\"\n[[tenant.group]]\nname = \"pilot\"\n";
+    let user = |name: &str, enabled| format!("[[tenant.user]]\nusername = \"{name}\"\nenabled = {enabled}\n");
+    let words = "somebody who can log in must keep the role `Operator`";
+    let disabled = fixture.faults(&format!("{acme}{}", user("grace", false))).await;
+    assert!(disabled.contains(&format!("line 7: tenant.user.enabled: {words}")), "{disabled}");
+    let pruned = format!("{acme}{}", user("ada", true));
+    let pruned = fixture.apply_with(&pruned, Run::Real, Prune::Remove).await.expect_err("faults").to_string();
+    assert!(pruned.contains(&format!("line 1: tenant.operator: {words}")), "{pruned}");
+    let idle = format!("{acme}{}{}", user("ada", false), boss.replace("grace", "ada"));
+    let idle = fixture.apply_with(&idle, Run::Real, Prune::Remove).await.expect_err("faults").to_string();
+    assert!(idle.contains(words), "{idle}");
+    // Grace goes and Ada comes, in one file.
+    let role = |name: &str, role: &str| format!("[[tenant.operator]]\nusername = \"{name}\"\nrole = \"{role}\"\n");
+    let (grace, ada) = (role("grace", "Auditor"), role("ada", "Operator"));
+    let changed = fixture.apply(&format!("{acme}{}{grace}{ada}", user("grace", false))).await;
+    assert_eq!(
+        changed,
+        ["make ada an operator: Operator", "make grace an operator: Auditor", "change user grace: enabled"]
+    );
+    // Grace is an operator again, and cannot log in: Ada stays.
+    fixture.apply(&format!("{acme}{}", role("grace", "Operator"))).await;
+    let last = fixture.faults(&format!("{acme}{}", user("ada", false))).await;
+    assert!(last.contains(words), "{last}");
+    let changed = fixture.apply(&format!("{acme}{}{}", user("ada", false), user("grace", true))).await;
+    assert_eq!(changed, ["change user grace: enabled", "change user ada: enabled"]);
+}
+
 #[tokio::test]
 async fn all_faults_of_a_file_come_at_once_with_their_lines() {
     let fixture = Fixture::new().await;

@@ -90,7 +90,19 @@ pub async fn call_with(
     body: Option<Value>,
     if_match: Option<&str>,
 ) -> (u16, String, Value) {
-    let url = format!("{}/api/management/v1/{path}", world.base());
+    call_at(&world.url, key, method, path, body, if_match).await
+}
+
+/// The same, at an instance of one's choice.
+pub async fn call_at(
+    server: &str,
+    key: &str,
+    method: Method,
+    path: &str,
+    body: Option<Value>,
+    if_match: Option<&str>,
+) -> (u16, String, Value) {
+    let url = format!("{server}/t/acme/api/management/v1/{path}");
     let mut request = reqwest::Client::new().request(method, url);
     if !key.is_empty() {
         request = request.bearer_auth(key);

@@ -82,6 +82,7 @@ mod saml_trust;
 mod schema;
 mod story;
 mod tallies;
+mod together;
 mod tokens;
 mod visitor;
 mod webhooks;
