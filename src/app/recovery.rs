@@ -73,7 +73,7 @@ pub async fn pass(settings: &Settings, code: Option<&str>, name: &str) -> anyhow
         );
     }
     let work = async |connection: &mut Connection| recovery::pass(&desk, connection, &place.config, &user).await;
-    let pass = place.site.house.db.write(work).await?;
+    let pass = place.site.house.db.write(work).await??;
     let (name, until) = (&user.username, pass.expires_at.rfc3339());
     let code = pass.code.expose_secret();
     let second = if pass.waits {
@@ -97,7 +97,7 @@ pub async fn confirm_pass(settings: &Settings, code: Option<&str>, name: &str) -
     let desk = desk(&place.site);
     let work =
         async |connection: &mut Connection| recovery::confirm_pass(&desk, connection, &place.config, &user).await;
-    let until = place.site.house.db.write(work).await?;
+    let until = place.site.house.db.write(work).await??;
     let name = &user.username;
     let Some(until) = until else {
         anyhow::bail!("no pass of {name} waits for you: none was made, its time is over, or you made it yourself");

@@ -1,7 +1,9 @@
 //! The gates of enrollment at first login (T-01): who has a stolen password and even the mailbox gets nowhere where one is
 //! closed; the help desk opens it.
 
-use vestibule::flow::administration::recovery::confirm_pass;
+use vestibule::domain::audit::Actor;
+use vestibule::flow::administration::Desk;
+use vestibule::flow::administration::recovery::{self, Nameless, confirm_pass};
 use vestibule::storage::{Connection, tenants, users};
 
 use crate::story::{PASSWORD, after_password, code_of, oathtool};
@@ -237,7 +239,7 @@ async fn a_second_operator_confirms_a_pass() {
                 let ada = users::named(connection, config.tenant.id, "ada").await?.unwrap();
                 confirm_pass(&henry, connection, &config, &ada).await
             };
-            world.site.house.db.write(work).await.unwrap()
+            world.site.house.db.write(work).await.unwrap().unwrap()
         };
         assert!(confirm().await.is_some(), "{on:?}");
         assert!(confirm().await.is_none(), "{on:?}: nothing waits any more");
@@ -245,6 +247,54 @@ async fn a_second_operator_confirms_a_pass() {
         assert_eq!(seen.title(), "Add an authenticator", "{on:?}: {}", seen.body);
         let by = world.text("SELECT confirmed_by AS t FROM help_desk_code").await;
         assert_eq!((by.as_str(), world.events("help_desk_pass_confirmed").await), ("henry", 1), "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// T-62: where a pass takes two operators, a key and an account without a name are neither of them: not in its making, and not in
+/// its confirmation. One name is one person, at the shell and at the console.
+#[actix_web::test]
+async fn a_key_is_no_second_operator() {
+    for on in BOTH {
+        let world = crate::console::staffed(on).await;
+        let key = crate::console::key(&world, vestibule::domain::operator::Role::Operator).await;
+        let tenant = world.tenant().await;
+        let found = async |connection: &mut Connection| {
+            let (ada, oona) =
+                (users::named(connection, tenant, "ada").await?, users::named(connection, tenant, "oona"));
+            Ok((ada.unwrap(), oona.await?.unwrap()))
+        };
+        let (ada, oona) = world.site.house.db.read(found).await.unwrap();
+        let post = async |what: &str| {
+            let path = format!("users/{}/{what}", ada.id);
+            crate::console::call(&world, &key, reqwest::Method::POST, &path, None).await
+        };
+        set(&world, "help_desk_pass = \"required\"").await;
+        assert_eq!(post("pass").await.0, 201, "{on:?}: one is enough");
+        set(&world, "help_desk_pass = \"required\"\nhelp_desk_pass_confirmed = true").await;
+        let (status, said) = post("pass").await;
+        assert_eq!((status, &said["code"]), (409, &serde_json::json!("pass.two_operators")), "{on:?}: {said}");
+        assert_eq!(world.events("help_desk_pass_made").await, 1, "{on:?}");
+
+        let config = async |connection: &mut Connection| tenants::config(connection, &"acme".parse().unwrap()).await;
+        let config = world.site.house.db.read(config).await.unwrap().unwrap();
+        let by = |actor: Actor| Desk { actor, ..world.desk("") };
+        let at_console = by(Actor::Operator(oona.id, "oona".to_owned()));
+        let make = async |connection: &mut Connection| recovery::pass(&at_console, connection, &config, &ada).await;
+        assert!(world.site.house.db.write(make).await.unwrap().unwrap().waits, "{on:?}");
+        let (status, said) = post("pass-confirmation").await;
+        assert_eq!((status, &said["code"]), (409, &serde_json::json!("pass.two_operators")), "{on:?}: {said}");
+        for (actor, expected) in [
+            (Actor::Shell(" ".to_owned()), Err(Nameless)),
+            (Actor::System, Err(Nameless)),
+            (Actor::Shell("Oona".to_owned()), Ok(false)),
+            (Actor::Shell("henry".to_owned()), Ok(true)),
+        ] {
+            let desk = by(actor);
+            let confirm = async |connection: &mut Connection| confirm_pass(&desk, connection, &config, &ada).await;
+            let done = world.site.house.db.write(confirm).await.unwrap();
+            assert_eq!(done.map(|until| until.is_some()), expected, "{on:?}: {:?}", desk.actor);
+        }
         world.stop().await;
     }
 }

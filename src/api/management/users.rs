@@ -282,12 +282,19 @@ pub fn routes(api: &mut Api) {
     api.route(Method::POST, "users/{user}/data", user(Deed::Export), "Export what is kept of a person", data)
         .gives::<serde_json::Value>(200);
     api.route(Method::POST, "users/{user}/reopen", codes(Deed::Add), "Open enrollment again", reopen).gives_nothing();
-    api.route(Method::POST, "users/{user}/pass", codes(Deed::Add), "Make a one-time pass", pass).gives::<Codes>(201);
+    api.route(
+        Method::POST,
+        "users/{user}/pass",
+        codes(Deed::Add),
+        "Make a one-time pass; refused where a second operator must confirm it: a key is no operator",
+        pass,
+    )
+    .gives::<Codes>(201);
     api.route(
         Method::POST,
         "users/{user}/pass-confirmation",
         codes(Deed::Add),
-        "Confirm a pass of somebody else",
+        "Confirm a pass of somebody else; refused: a key is no second operator",
         confirm,
     )
     .gives_nothing();
@@ -604,7 +611,7 @@ async fn pass(program: Program, Named(id): Named<UserId>) -> Answer {
         return Err(Problem::new(409, "pass.off", "passes are switched off in the self-provisioning settings"));
     }
     let work = async |connection: &mut Connection| recovery::pass(&desk, connection, config, &user).await;
-    let made = desk.house.db.write(work).await?;
+    let made = desk.house.db.write(work).await?.map_err(two_operators)?;
     let codes = vec![made.code.expose_secret().to_owned()];
     Ok(created(&Codes { codes, expires_at: made.expires_at.rfc3339(), waits: made.waits }))
 }
@@ -614,8 +621,13 @@ async fn confirm(program: Program, Named(id): Named<UserId>) -> Answer {
     let (desk, config) = (program.desk(), &program.call.realm.config);
     let work = async |connection: &mut Connection| recovery::confirm_pass(&desk, connection, config, &user).await;
     let none = || Problem::new(409, "pass.none", "there is no pass that this key may confirm");
-    desk.house.db.write(work).await?.ok_or_else(none)?;
+    desk.house.db.write(work).await?.map_err(two_operators)?.ok_or_else(none)?;
     Ok(done())
+}
+
+/// Somebody with a key and an account is one person (T-62).
+fn two_operators(why: recovery::Nameless) -> Problem {
+    Problem::new(409, "pass.two_operators", why.to_string())
 }
 
 async fn temporary(program: Program, Named(id): Named<UserId>, Body(wanted): Body<CodesWanted>) -> Answer {

@@ -61,6 +61,17 @@ impl Desk<'_> {
         Event::new(self.now, tenant, self.actor.clone(), action).from_address(&self.address)
     }
 
+    /// The account that acts, by which two operators are told apart; `None` if it has no name. A key is nobody: whoever holds
+    /// two of them, or one beside an account, is not two people.
+    fn account(&self) -> Option<String> {
+        match &self.actor {
+            Actor::Shell(account) if !account.trim().is_empty() => Some(account.trim().to_lowercase()),
+            Actor::Operator(_, username) => Some(username.trim().to_lowercase()),
+            Actor::User(id) => Some(id.to_string()),
+            _ => None,
+        }
+    }
+
     /// Writes down what was done.
     pub(super) async fn record(
         &self,

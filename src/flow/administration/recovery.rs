@@ -50,7 +50,15 @@ pub struct Pass {
     pub expires_at: Timestamp,
 }
 
-/// Makes a pass, in place of an earlier one, and tells the person.
+/// Whoever acts cannot be told from a second operator, and a pass needs two (T-62).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "two operators are needed for a pass, and a key or an account without a name is none: use the console, or a login of your own"
+)]
+pub struct Nameless;
+
+/// Makes a pass, in place of an earlier one, and tells the person. [`Nameless`] where another operator must confirm it and nobody
+/// could say who made it; nothing changes then.
 ///
 /// # Errors
 /// If the database fails.
@@ -59,22 +67,27 @@ pub async fn pass(
     connection: &mut Connection,
     config: &TenantConfig,
     user: &User,
-) -> storage::Result<Pass> {
+) -> storage::Result<Result<Pass, Nameless>> {
     let gates = &config.settings.self_provisioning.gates;
     let (kind, waits) = (HelpDeskCode::Pass, gates.help_desk_pass_confirmed);
+    let by = match desk.account() {
+        Some(account) => account,
+        None if waits => return Ok(Err(Nameless)),
+        None => desk.actor.name(),
+    };
     let expires_at = desk.now.plus(gates.pass_lifetime());
     codes::void_of(user.tenant, user.id, kind).run(connection).await?;
-    let code = give(desk, connection, user, kind, waits, expires_at).await?;
+    let code = give(desk, connection, user, (kind, waits), &by, expires_at).await?;
     let detail = json!({ "username": user.username, "waits": waits, "expires": expires_at.rfc3339() });
     let object = ("user", user.id.to_string());
     desk.record(connection, user.tenant, Action::HelpDeskPassMade, object, detail).await?;
     rollout_places::helped(user.tenant, user.id, desk.now).run(connection).await?;
     tell(desk, connection, config, user).await?;
-    Ok(Pass { code, waits, expires_at })
+    Ok(Ok(Pass { code, waits, expires_at }))
 }
 
 /// Confirms a pass that another operator has made. Its time begins now. Says until when it works, or `None` if none waits
-/// that this operator may confirm.
+/// that this operator may confirm; [`Nameless`] if nobody could say who that is.
 ///
 /// # Errors
 /// If the database fails.
@@ -83,16 +96,16 @@ pub async fn confirm_pass(
     connection: &mut Connection,
     config: &TenantConfig,
     user: &User,
-) -> storage::Result<Option<Timestamp>> {
+) -> storage::Result<Result<Option<Timestamp>, Nameless>> {
     let expires_at = desk.now.plus(config.settings.self_provisioning.gates.pass_lifetime());
-    let by = desk.actor.name();
-    if by.is_empty() || !codes::confirm(connection, user.tenant, user.id, &by, expires_at, desk.now).await? {
-        return Ok(None);
+    let Some(by) = desk.account() else { return Ok(Err(Nameless)) };
+    if !codes::confirm(connection, user.tenant, user.id, &by, expires_at, desk.now).await? {
+        return Ok(Ok(None));
     }
     let detail = json!({ "username": user.username, "expires": expires_at.rfc3339() });
     let object = ("user", user.id.to_string());
     desk.record(connection, user.tenant, Action::HelpDeskPassConfirmed, object, detail).await?;
-    Ok(Some(expires_at))
+    Ok(Ok(Some(expires_at)))
 }
 
 /// Makes temporary codes for somebody without an authenticator that works, in place of earlier ones, and tells the person
@@ -112,7 +125,7 @@ pub async fn temporary(
     codes::void_of(user.tenant, user.id, kind).run(connection).await?;
     let mut made = Vec::new();
     for _ in 0..count.min(MOST_CODES) {
-        made.push(give(desk, connection, user, kind, false, expires_at).await?);
+        made.push(give(desk, connection, user, (kind, false), &desk.actor.name(), expires_at).await?);
     }
     let detail = json!({ "username": user.username, "codes": made.len(), "expires": expires_at.rfc3339() });
     let object = ("user", user.id.to_string());
@@ -126,15 +139,14 @@ async fn give(
     desk: &Desk<'_>,
     connection: &mut Connection,
     user: &User,
-    kind: HelpDeskCode,
-    waits: bool,
+    (kind, waits): (HelpDeskCode, bool),
+    by: &str,
     expires_at: Timestamp,
 ) -> storage::Result<SecretString> {
     let code = recovery_code::draw_digits(|bound| desk.house.entropy.below(bound));
     let typed = recovery_code::normalized(code.expose_secret());
     let hash = help_desk_hash(desk.house, user.tenant, user.id, kind, &typed);
-    let by = desk.actor.name();
-    let new = New { user: user.id, hash: &hash, kind, waits, by: &by, expires_at };
+    let new = New { user: user.id, hash: &hash, kind, waits, by, expires_at };
     help_desk_codes::insert(connection, user.tenant, &new, desk.now).await?;
     Ok(code)
 }

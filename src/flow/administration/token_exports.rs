@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::Desk;
-use crate::domain::audit::{Action, Actor};
+use crate::domain::audit::Action;
 use crate::domain::ids::{TenantId, TokenExportId};
 use crate::storage::token_exports::{self, Export};
 use crate::storage::{self, Connection};
@@ -42,15 +42,9 @@ pub enum Refusal {
     Foreign(String),
 }
 
-/// The account that acts, by which two operators are told apart.
+/// The account that acts.
 fn name(desk: &Desk<'_>) -> Result<String, Refusal> {
-    match &desk.actor {
-        Actor::Shell(account) if !account.trim().is_empty() => Ok(account.trim().to_lowercase()),
-        Actor::Operator(_, username) => Ok(username.trim().to_lowercase()),
-        Actor::User(id) => Ok(id.to_string()),
-        // A key is nobody: whoever holds two of them is not two people.
-        _ => Err(Refusal::Nameless),
-    }
+    desk.account().ok_or(Refusal::Nameless)
 }
 
 async fn record(

@@ -514,8 +514,10 @@ async fn pass(seat: Seat, path: web::Path<(String, String)>, form: Form) -> Answ
         return complain(&seat, user.id, "Passes are switched off in the self-provisioning settings.").await;
     }
     let work = async |connection: &mut Connection| recovery::pass(&desk, connection, config, &user).await;
-    let made = desk.house.db.write(work).await?;
-    show_codes(&seat, &user, vec![made.code], time(made.expires_at), made.waits).await
+    match desk.house.db.write(work).await? {
+        Ok(made) => show_codes(&seat, &user, vec![made.code], time(made.expires_at), made.waits).await,
+        Err(why) => complain(&seat, user.id, &why.to_string()).await,
+    }
 }
 
 /// `POST …/operator/users/{user}/pass/confirm`: by another operator than the one who made it.
@@ -525,7 +527,7 @@ async fn confirm_pass(seat: Seat, path: web::Path<(String, String)>, form: Form)
     let (desk, config) = (seat.desk(), &seat.call.realm.config);
     let work = async |connection: &mut Connection| recovery::confirm_pass(&desk, connection, config, &user).await;
     let confirmed = desk.house.db.write(work).await?;
-    done(&seat, user.id, if confirmed.is_some() { "confirmed" } else { "not-confirmed" })
+    done(&seat, user.id, if matches!(confirmed, Ok(Some(_))) { "confirmed" } else { "not-confirmed" })
 }
 
 /// `POST …/operator/users/{user}/codes`: temporary codes.
