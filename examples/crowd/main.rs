@@ -103,7 +103,7 @@ async fn make(folder: &str, people: u64, seed: u64, database: Option<&String>) -
         anyhow::bail!("there is a virtual server in this database already; make a new one");
     }
     let began = Instant::now();
-    let desk = Desk { house, actor: Actor::Shell("crowd".to_owned()), now: house.clock.now() };
+    let desk = Desk { house, actor: Actor::Shell("crowd".to_owned()), address: String::new(), now: house.clock.now() };
     run::text(&desk, ("acme.toml", &file(desk.now)), folder, Run::Real, Prune::Keep).await?;
     let config = house.db.read(async |connection| tenants::config(connection, &code).await).await?;
     let config = config.context("the virtual server is there")?;

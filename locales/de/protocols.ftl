@@ -1,5 +1,6 @@
 post-title = Sie sind angemeldet
 post-text = Sie werden zur Anwendung zurückgeleitet. Wenn nichts geschieht, drücken Sie auf „Weiter“.
+post-back-title = Zurück zur Anwendung
 error-oidc-client-title = Diese Anmeldeanfrage kann nicht verwendet werden
 error-oidc-client-text = Die Anwendung, von der Sie kommen, ist diesem Dienst nicht bekannt. Gehen Sie zurück zur Anwendung und versuchen Sie es erneut oder informieren Sie Ihren Helpdesk.
 error-oidc-redirect-title = Diese Anmeldeanfrage kann nicht verwendet werden

@@ -1,5 +1,6 @@
 post-title = You are logged in
 post-text = You are on your way back to the application. If nothing happens, press Continue.
+post-back-title = Back to the application
 error-oidc-client-title = This login request cannot be used
 error-oidc-client-text = The application that sent you here is not known to this service. Go back to the application and try again, or tell your help desk.
 error-oidc-redirect-title = This login request cannot be used

@@ -1,5 +1,6 @@
 post-title = Ha iniciado sesión
 post-text = Está volviendo a la aplicación. Si no ocurre nada, pulse «Continuar».
+post-back-title = De vuelta a la aplicación
 error-oidc-client-title = No se puede procesar esta solicitud de inicio de sesión
 error-oidc-client-text = Este servicio no conoce la aplicación desde la que ha llegado aquí. Vuelva a la aplicación e inténtelo de nuevo, o avise a su servicio de asistencia.
 error-oidc-redirect-title = No se puede procesar esta solicitud de inicio de sesión

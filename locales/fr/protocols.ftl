@@ -1,5 +1,6 @@
 post-title = Connexion réussie
 post-text = Retour à l’application en cours. Si rien ne se passe, appuyez sur « Continuer ».
+post-back-title = Retour à l’application
 error-oidc-client-title = Cette demande de connexion ne peut pas être traitée
 error-oidc-client-text = L’application dont vous venez n’est pas connue de ce service. Retournez à l’application et réessayez, ou prévenez votre service d’assistance.
 error-oidc-redirect-title = Cette demande de connexion ne peut pas être traitée

@@ -1,5 +1,6 @@
 post-title = Accesso effettuato
 post-text = Ritorno all’applicazione in corso. Se non succede nulla, premere «Continua».
+post-back-title = Ritorno all’applicazione
 error-oidc-client-title = Questa richiesta di accesso non può essere elaborata
 error-oidc-client-text = L’applicazione di provenienza non è nota a questo servizio. Tornare all’applicazione e riprovare oppure avvisare il servizio di assistenza.
 error-oidc-redirect-title = Questa richiesta di accesso non può essere elaborata

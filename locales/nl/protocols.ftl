@@ -1,5 +1,6 @@
 post-title = U bent ingelogd
 post-text = U gaat terug naar de applicatie. Als er niets gebeurt, druk dan op ‘Doorgaan’.
+post-back-title = Terug naar de applicatie
 error-oidc-client-title = Dit inlogverzoek kan niet worden verwerkt
 error-oidc-client-text = De applicatie waar u vandaan komt, is niet bekend bij deze dienst. Ga terug naar de applicatie en probeer het opnieuw, of meld dit bij uw helpdesk.
 error-oidc-redirect-title = Dit inlogverzoek kan niet worden verwerkt

@@ -1,5 +1,6 @@
 post-title = 您已登录
 post-text = 正在返回应用。如果没有反应，请点击“继续”。
+post-back-title = 返回应用
 error-oidc-client-title = 无法使用此登录请求
 error-oidc-client-text = 此服务无法识别将您引导至此的应用。请返回应用并重试，或告知技术支持人员。
 error-oidc-redirect-title = 无法使用此登录请求

@@ -1,5 +1,6 @@
 post-title = 您已登入
 post-text = 正在返回應用程式。如果沒有反應，請按「繼續」。
+post-back-title = 返回應用程式
 error-oidc-client-title = 無法使用此登入要求
 error-oidc-client-text = 此服務無法識別將您導向此處的應用程式。請返回應用程式並再試一次，或告知技術支援中心。
 error-oidc-redirect-title = 無法使用此登入要求

@@ -276,7 +276,7 @@ async fn an_account_that_was_disabled_since_the_plan_was_made_stays_disabled() {
     fixture.apply(ACME).await;
     let (house, file) =
         (&fixture.house, "[[tenant]]\ncode = \"acme\"\n[[tenant.user]]\nusername = \"ada\"\nlast_name = \"King\"\n");
-    let desk = Desk { house, actor: Actor::Shell("test".to_owned()), now: house.clock.now() };
+    let desk = Desk { house, actor: Actor::Shell("test".to_owned()), address: String::new(), now: house.clock.now() };
     let tenant = house.realm(&"acme".parse().expect("a code")).await.expect("reads").expect("is there").tenant();
     let named = async |connection: &mut storage::Connection| users::named(connection, tenant, "ada").await;
     let ada = async || house.db.read(named).await.expect("reads").expect("is there");

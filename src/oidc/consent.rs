@@ -137,18 +137,19 @@ fn purpose(call: &Call, id: LoginId) -> [Vec<u8>; 3] {
 }
 
 /// `POST {base}/oidc/consent/{login}`: what the person says.
-pub(super) async fn post(call: Call, path: web::Path<(String, LoginId)>, form: Form) -> Answer {
+pub(super) async fn post(mut call: Call, path: web::Path<(String, LoginId)>, form: Form) -> Answer {
     let id = path.into_inner().1;
     let purpose = purpose(&call, id);
     form.check(&call.site, &purpose.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
     let (case, stored) = login_of(&call, id).await?;
+    call.speak_for(&case);
     let (Step::Granted, Some(user), Some((application, client))) =
         (&case.step, case.user(), respond::application_of(&case))
     else {
         return Ok(page::see(&desk_path(call.realm.code(), id)));
     };
     if form.text("answer") != "allow" {
-        return respond::denied(&call, id, &stored).await;
+        return respond::denied(&call, id, &case, &stored).await;
     }
     let asked = asked(&call, &stored.request, client).words();
     consent::give(&call.site.house, &call.realm, &call.visit, user, application.id, &asked).await?;

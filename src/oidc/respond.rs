@@ -42,6 +42,31 @@ fn deliver(call: &Call, answer: Answer) -> http::Answer {
     }
 }
 
+/// An answer that follows on forms of ours. Chromium and WebKit hold every redirect that the application makes behind its
+/// address against the policy of the page with the form, which names the application's own addresses and no others (T-22): an
+/// application that leads on to another host would leave the person on our last page. A page in between begins anew. Programs
+/// on the person's own device, and pages that keep no secret, get their answer at once: what opens them by an address wants the
+/// person's touch behind it, and they lead on nowhere.
+fn behind_forms(call: &Call, client: Option<&OidcClient>, title: &str, answer: Answer) -> http::Answer {
+    match answer {
+        Answer::Redirect(to) if to.starts_with("https://") && client.is_some_and(|client| !client.is_public()) => {
+            post::passage(call, (title, "post-text"), &to)
+        }
+        answer => deliver(call, answer),
+    }
+}
+
+/// As [`error`], behind forms of ours.
+fn late_error(
+    call: &Call,
+    client: Option<&OidcClient>,
+    to: &ReturnAddress,
+    error: &AuthorizationError,
+) -> http::Answer {
+    let issuer = call.site.urls.base(call.realm.code());
+    behind_forms(call, client, "post-back-title", to.error(&issuer, error))
+}
+
 /// The login with this identifier, if it is this door's and this browser's, and what was asked for.
 pub(super) async fn login_of(call: &Call, id: LoginId) -> Result<(Case, Stored), Fault> {
     let case = case::look(&call.site.house, &call.realm, &call.visit, &call.browser, id).await?;
@@ -85,6 +110,7 @@ pub(super) async fn resume(mut call: Call, path: web::Path<(String, LoginId)>) -
                 call.speak_for(&case);
                 return consent::page(&call, &case, client, &stored.request);
             }
+            call.speak_for(&case);
             finish(&call, id, &case, &stored).await
         }
         Step::Ended(ending) => {
@@ -94,8 +120,11 @@ pub(super) async fn resume(mut call: Call, path: web::Path<(String, LoginId)>) -
                 Ending::AccountChanged => "the account changed during the login",
                 Ending::Refused(_) | Ending::Enrolled => "the person has no access",
             };
-            let error = error(&call, &stored.request.return_to, &AuthorizationError::new(Code::AccessDenied, why))?;
-            done(&call, id, error)
+            call.speak_for(&case);
+            let client = application_of(&case).map(|(_, client)| client);
+            let error = AuthorizationError::new(Code::AccessDenied, why);
+            let response = late_error(&call, client, &stored.request.return_to, &error)?;
+            done(&call, id, response)
         }
         _ => Ok(page::see(&desk_path(call.realm.code(), id))),
     }
@@ -117,23 +146,27 @@ pub(super) async fn finish(call: &Call, id: LoginId, case: &Case, stored: &Store
     if !answered(call, id, receipt).await? {
         return Ok(page::see(&desk_path(call.realm.code(), id)));
     }
+    let client = application_of(case).map(|(_, client)| client);
     let response = if wanted {
-        code(call, &stored.request.return_to, &new)?
+        let answer = stored.request.return_to.code(&call.site.urls.base(call.realm.code()), new.code.expose_secret());
+        behind_forms(call, client, "post-title", answer)?
     } else {
         let why = "another person logged in than the application asked for";
-        error(call, &stored.request.return_to, &AuthorizationError::new(Code::LoginRequired, why))?
+        late_error(call, client, &stored.request.return_to, &AuthorizationError::new(Code::LoginRequired, why))?
     };
     done(call, id, response)
 }
 
 /// Answers a granted login with the person's no.
-pub(super) async fn denied(call: &Call, id: LoginId, stored: &Stored) -> http::Answer {
+pub(super) async fn denied(call: &Call, id: LoginId, case: &Case, stored: &Stored) -> http::Answer {
     if !answered(call, id, |_| Receipt::Nothing).await? {
         return Ok(page::see(&desk_path(call.realm.code(), id)));
     }
     let why = "the person does not want the application to learn this";
-    let error = error(call, &stored.request.return_to, &AuthorizationError::new(Code::AccessDenied, why))?;
-    done(call, id, error)
+    let client = application_of(case).map(|(_, client)| client);
+    let error = AuthorizationError::new(Code::AccessDenied, why);
+    let response = late_error(call, client, &stored.request.return_to, &error)?;
+    done(call, id, response)
 }
 
 /// Takes a granted login for its one answer. `false` if another request was faster.

@@ -218,8 +218,11 @@ async fn end(call: &Call, request: &LogoutRequest) -> Answer {
             // person in them: only a browser of that person is sent there (T-45).
             if mine.is_some() || flow::knows(house, realm, &call.browser, session.user).await? {
                 let way = call.site.urls.single_logout(realm.code(), begun.id);
-                let mut answer =
-                    if frames.is_empty() { walk(call, begun.id).await? } else { logins::after(call, Some(&way), &frames)? };
+                let mut answer = if frames.is_empty() {
+                    walk(call, begun.id).await?
+                } else {
+                    logins::after(call, Some(&way), &frames)?
+                };
                 logins::on_its_way(call, &mut answer, &begun)?;
                 answer
             } else {

@@ -147,7 +147,10 @@ fn escape(out: &mut String, text: &str, attribute: bool) {
         out.push_str(plain);
         let mut characters = from.chars();
         if let Some(c) = characters.next() {
-            escaped(c, attribute).map_or_else(|| out.push(c), |written| out.push_str(written));
+            match escaped(c, attribute) {
+                Some(written) => out.push_str(written),
+                None => out.push(c),
+            }
         }
         rest = characters.as_str();
     }

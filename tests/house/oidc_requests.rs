@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::relying_party::{CALLBACK, Rp, SECRET, Told, answer, application, challenge, encoded, linus, log_in};
+use crate::story::{authorize, passcode_of_linus};
 use crate::visitor::Visitor;
 use crate::world::{BOTH, On, World};
 
@@ -513,6 +514,37 @@ async fn keys_are_replaced_at_once_in_an_emergency() {
         let page = linus.get(&format!("{}/oidc/logout?id_token_hint={hint}", world.base())).await;
         assert_eq!(page.status, 400, "{on:?}: signed with a key that may be stolen");
         assert_eq!(app.tokens(&mut linus, "openid", "").await.status, 200, "{on:?}: people go on");
+        world.stop().await;
+    }
+}
+
+/// R-503, T-22: browsers hold what an application does behind its address against the policy of the page with the last form.
+/// So a page in between leads to an application on another host, and only there: programs on the person's own device get
+/// their answer at once.
+#[actix_web::test]
+async fn a_page_in_between_leads_to_an_application_on_another_host() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let far = "[[tenant]]\ncode = \"acme\"\n[[tenant.application]]\nname = \"Far\"\nassigned_to = \"everyone\"\n\
+            [tenant.application.oidc]\nclient_id = \"far\"\nclient_secret = \"a secret of far\"\n\
+            redirect_uris = [\"https://far.test/callback\"]\n";
+        world.apply(far).await;
+        let address = authorize(&world, "")
+            .replace("client_id=notes", "client_id=far")
+            .replace("http%3A%2F%2F127.0.0.1%3A9000%2Fcallback", "https%3A%2F%2Ffar.test%2Fcallback");
+        let mut linus = Visitor::new(&world.url);
+        let seen = linus.get(&address).await;
+        let seen = linus.press(&seen, "continue", &[("username", "linus")]).await;
+        let seen = linus.press(&seen, "continue", &[("password", "has a token already")]).await;
+        let seen = linus.press(&seen, "continue", &[("code", &passcode_of_linus(&world))]).await;
+        assert_eq!((seen.status, seen.title().as_str(), &seen.leaves_to), (200, "You are logged in", &None), "{on:?}");
+        let to = seen.link("continue");
+        assert!(to.starts_with("https://far.test/callback?") && to.contains("code="), "{on:?}: {to}");
+        assert_eq!(seen.headers["refresh"].to_str().unwrap(), format!("0; url={to}"), "{on:?}");
+        assert_eq!(seen.headers["cache-control"].to_str().unwrap(), "no-store", "{on:?}");
+        // Once it is known who is there, no form comes before: the redirect leads there by itself.
+        let seen = linus.get(&address).await;
+        assert!(seen.leaves_to.is_some_and(|to| to.starts_with("https://far.test/callback?")), "{on:?}");
         world.stop().await;
     }
 }
