@@ -115,7 +115,7 @@ fn line(username: &str, groups: &[&str]) -> NewRow {
 
 async fn begun(world: &World, rows: &[NewRow]) -> JobId {
     let (tenant, desk) = (world.tenant().await, world.desk("operator"));
-    work::begin(&desk, tenant, "", &Work::ImportPeople(REALLY), rows).await.unwrap()
+    work::begin(&desk, tenant, &Work::ImportPeople(REALLY), rows).await.unwrap()
 }
 
 async fn job(world: &World, id: JobId) -> (Job, Vec<JobRow>) {
@@ -281,7 +281,7 @@ async fn an_import_undoes_no_change_of_somebody_else() {
         };
         let rows: Vec<NewRow> = names.iter().map(renamed).collect();
         let how = Import { update: true, make_groups: false, memberships: false, ..REALLY };
-        let id = work::begin(&desk, tenant, "", &Work::ImportPeople(how), &rows).await.unwrap();
+        let id = work::begin(&desk, tenant, &Work::ImportPeople(how), &rows).await.unwrap();
         let disable = async {
             // From the end, towards the import, which goes from the beginning.
             for name in names.iter().rev().take(60) {
@@ -321,7 +321,7 @@ async fn a_change_does_not_take_back_the_security_version() {
         let after = User { first_name: "Augusta".to_owned(), ..before.clone() };
         let change =
             async |connection: &mut _| people::change_if(&desk, connection, &config, (&before, None), &after).await;
-        assert!(db.write(change).await.unwrap(), "{on:?}");
+        assert_eq!(db.write(change).await.unwrap(), Ok(true), "{on:?}");
         let seen = db.read(read).await.unwrap();
         assert_eq!(
             (seen.security_version, seen.first_name.as_str()),

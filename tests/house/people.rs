@@ -434,7 +434,7 @@ async fn groups_are_kept_by_hand() {
         // Who is removed is no member any more.
         let linus = user(&world, "linus").await;
         let remove = async |connection: &mut _| desk_of_people::remove(&desk, connection, tenant, linus.id).await;
-        db.write(remove).await.unwrap();
+        db.write(remove).await.unwrap().unwrap();
         assert_eq!(seen(pilot).await.members, 1, "{on:?}");
         world.stop().await;
     }
