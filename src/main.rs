@@ -141,7 +141,7 @@ enum Command {
         #[arg(required_unless_present = "loaded")]
         file: Option<PathBuf>,
         /// Replace a database that is there.
-        #[arg(long, requires = "file")]
+        #[arg(long, conflicts_with = "loaded")]
         replace: bool,
         /// A dump was loaded by hand, as MySQL and MariaDB need it: end what it brought back.
         #[arg(long, conflicts_with = "file")]

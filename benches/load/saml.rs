@@ -14,7 +14,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use vestibule::clock::Entropy;
 use vestibule::domain::application::{Application, Assignment, Protocol};
 use vestibule::domain::ids::{ApplicationId, SigningKeyId};
-use vestibule::domain::service_provider::ServiceProviderDraft;
+use vestibule::domain::service_provider::{AcsUrl, ServiceProviderDraft};
 use vestibule::domain::signing_key::SignatureAlgorithm;
 use vestibule::domain::timestamp::Timestamp;
 use vestibule::http::Form;
@@ -130,7 +130,7 @@ pub fn measure(repeats: usize) -> Result<Saml> {
 fn application(entity: &str, peer: &Peer) -> Result<Application> {
     let draft = ServiceProviderDraft {
         entity_id: Some(entity.to_owned()),
-        acs_urls: vec!["https://wiki.example.com/acs".to_owned()],
+        acs_urls: vec![AcsUrl::Plain("https://wiki.example.com/acs".to_owned())],
         certificates: vec![peer.certificate()],
         require_signed_requests: Some(true),
         ..ServiceProviderDraft::default()

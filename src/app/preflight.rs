@@ -67,6 +67,8 @@ pub async fn check(settings: &Settings, mail_to: Option<&str>) -> Vec<Checked> {
         Some(db) => db.migrations().await.is_ok_and(|(known, applied)| known == applied),
         None => false,
     };
+    // Before the first start there is nothing to look at.
+    let first = opens && db.is_none();
     if let Some(db) = db {
         db.close().await;
     }
@@ -78,7 +80,7 @@ pub async fn check(settings: &Settings, mail_to: Option<&str>) -> Vec<Checked> {
                 checked.push(Checked { tenant: None, finding });
             }
         }
-    } else {
+    } else if !first {
         let found = "clock, public address and virtual servers were not looked at";
         let finding = Finding::amber("service", found, "mend what stands above, or start it once, and run this again");
         checked.push(Checked { tenant: None, finding });

@@ -13,7 +13,7 @@ use vestibule::flow::administration::{accounts, people};
 use vestibule::storage::jobs::JobRow;
 use vestibule::storage::{jobs, users};
 
-use crate::console::{call, key, staffed};
+use crate::console::{call, call_with, key, staffed};
 use crate::people_console::by_hand;
 use crate::world::{BOTH, On, World};
 
@@ -225,7 +225,8 @@ async fn a_table_of_people_wants_what_it_does() {
         let role = roles["items"].as_array().unwrap().iter().find(|role| role["name"] == "editor").unwrap();
         let draft = json!({ "name": "editor", "permissions": { "users": ["access", "import", "add"] } });
         let path = format!("roles/{}", role["id"].as_str().unwrap());
-        let (status, said) = call(&world, &everything, Method::PUT, &path, Some(draft)).await;
+        let (_, tag, _) = call_with(&world, &everything, Method::GET, &path, None, None).await;
+        let (status, _, said) = call_with(&world, &everything, Method::PUT, &path, Some(draft), Some(&tag)).await;
         assert_eq!(status, 200, "{on:?}: {said}");
         worked(&world).await;
         let job = begun["job"].as_str().unwrap();

@@ -8,7 +8,8 @@ use vestibule::domain::reservation::Reservation;
 use vestibule::domain::user::User;
 use vestibule::flow::administration::Desk;
 use vestibule::flow::administration::provisioning::{self, Created, Order};
-use vestibule::storage::{reservations, users};
+use vestibule::flow::administration::synchronize::synchronize;
+use vestibule::storage::{reservations, tokens, users};
 
 use crate::story::{self, PASSWORD, after_password, code_of, oathtool, to_platforms};
 use crate::visitor::{Seen, Visitor};
@@ -206,10 +207,13 @@ async fn every_first_use_completes_the_task() {
         let first = oathtool(&world, &secret, "--totp=sha1", "6");
         world.advance(30);
         let second = oathtool(&world, &secret, "--totp=sha1", "6");
-        let serial = world.text("SELECT serial AS t FROM token WHERE enrolled_by = 'email'").await;
-        let typed = format!("{first}\n{second}\n");
-        let (good, said) = world.tried_with(&["token", "resync", &serial, "--tenant", "acme"], &typed);
-        assert!(good, "{on:?}: {said}");
+        let (tenant, owner) = (world.tenant().await, user(&world, "barbara").await.id);
+        let db = &world.site.house.db;
+        let tokens = db.read(async |connection| tokens::of_user(tenant, owner).ask(connection).await).await.unwrap();
+        let realm = world.site.house.realm(&"acme".parse().unwrap()).await.unwrap().unwrap();
+        let desk = world.desk("olga");
+        let done = synchronize(&desk, &realm.config, &tokens[0], (&first, &second)).await.unwrap();
+        assert!(done, "{on:?}");
         assert_eq!(place(&world, &created).await.status.id(), "completed", "{on:?} R-184: the help desk");
         world.stop().await;
     }

@@ -388,7 +388,7 @@ async fn letters_speak_the_language_of_their_login() {
         ada.press(&seen, "add-authenticator", &[]).await;
         world.code("ada@acme.test", before).await;
         let mails = world.mail.to("ada@acme.test");
-        let mail = mails.iter().filter(|mail| mail.code().is_some()).next_back().unwrap();
+        let mail = mails.iter().rfind(|mail| mail.code().is_some()).unwrap();
         assert!(mail.subject().contains(subject), "{page}: {}", mail.subject());
         world.advance(3601);
     }
