@@ -133,9 +133,11 @@ impl Told {
     }
 }
 
-/// A parameter of the answer that a browser is sent back with; empty if there is none.
+/// A parameter of the answer that a browser is sent back with, by a redirect or by a page in between; empty if there is none.
 pub fn answer(seen: &Seen, name: &str) -> String {
-    let url = seen.leaves_to.as_deref().unwrap_or_else(|| panic!("no redirect: {} {}", seen.status, seen.body));
+    let refresh = seen.headers.get("refresh").and_then(|value| value.to_str().ok()?.strip_prefix("0; url="));
+    let url = seen.leaves_to.as_deref().or(refresh);
+    let url = url.unwrap_or_else(|| panic!("no way back: {} {}", seen.status, seen.body));
     let url = url::Url::parse(url).unwrap();
     url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned()).unwrap_or_default()
 }
