@@ -95,15 +95,16 @@ impl Case {
         self.member.as_ref().map(|member| member.user.id)
     }
 
-    /// The login's cookie after a step up at `now`.
-    pub(super) fn next_cookie(&self, house: &House, now: Timestamp) -> SecretString {
-        next_cookie(house, self.login(), &self.row.cookie_hash, now)
+    /// The login's cookie after a step up by this visit.
+    pub(super) fn next_cookie(&self, house: &House, visit: &Visit) -> SecretString {
+        next_cookie(house, self.login(), &self.row.cookie_hash, visit.now, visit)
     }
 
-    /// The login's cookie, as long as it can be made again: no browser has shown it yet.
-    pub(super) fn unseen_cookie(&self, house: &House, now: Timestamp) -> Option<SecretString> {
-        let (before, at) = self.row.previous_cookie.as_ref().filter(|(_, at)| now.since(*at) < LOST_ANSWER)?;
-        let cookie = next_cookie(house, self.login(), before, *at);
+    /// The login's cookie, as long as it can be made again: no browser has shown it yet, and this is the one that it was made
+    /// for, as far as can be told.
+    pub(super) fn unseen_cookie(&self, house: &House, visit: &Visit) -> Option<SecretString> {
+        let (before, at) = self.row.previous_cookie.as_ref().filter(|(_, at)| visit.now.since(*at) < LOST_ANSWER)?;
+        let cookie = next_cookie(house, self.login(), before, *at, visit);
         let hash = login_cookie_hash(house, self.login().tenant, self.login().id, &cookie);
         (hash == self.row.cookie_hash).then_some(cookie)
     }
@@ -134,11 +135,15 @@ pub(super) fn login_cookie_hash(house: &House, tenant: TenantId, login: LoginId,
 }
 
 /// The cookie that follows the one with this hash at the step up of `at`. It is made and not drawn, so that an answer that was
-/// lost can be given again, the same to every tab that asks (K03); without our key nobody makes it.
-fn next_cookie(house: &House, login: &Login, before: &str, at: Timestamp) -> SecretString {
-    let (tenant, id) = (login.tenant.to_bytes(), login.id.to_bytes());
-    let parts: [&[u8]; 5] = [b"next login", &tenant, &id, before.as_bytes(), &at.micros().to_be_bytes()];
-    SecretString::from(text(&house.derived.cookies.of(&parts)))
+/// lost can be given again, the same to every tab that asks (K03); without our key nobody makes it. Address and browser are part
+/// of it: whoever has planted or read the cookie before and asks from elsewhere, in the moment before the answer arrives, makes
+/// another one, which opens nothing (T-21).
+fn next_cookie(house: &House, login: &Login, before: &str, at: Timestamp, visit: &Visit) -> SecretString {
+    let (tenant, id, address) = (login.tenant.to_bytes(), login.id.to_bytes(), visit.address.to_string());
+    let moment = at.micros().to_be_bytes();
+    let of_login: [&[u8]; 5] = [b"next login", &tenant, &id, before.as_bytes(), &moment];
+    let of_visit: [&[u8]; 2] = [address.as_bytes(), visit.user_agent.as_bytes()];
+    SecretString::from(text(&house.derived.cookies.of(&[of_login.as_slice(), &of_visit].concat())))
 }
 
 /// The keyed hash of the cookie of a request that waits.

@@ -262,7 +262,7 @@ pub async fn submit_password(
 /// The statements that write down that something was proven and give the login a new cookie.
 pub(super) fn stepped_up(house: &House, realm: &Realm, visit: &Visit, case: &Case, proven: Proven) -> Vec<Statement> {
     let id = case.login().id;
-    let hash = login_cookie_hash(house, realm.tenant(), id, &case.next_cookie(house, visit.now));
+    let hash = login_cookie_hash(house, realm.tenant(), id, &case.next_cookie(house, visit));
     let deadline = page_deadline(visit.now, true, case.login().absolute_expires_at);
     let mut writes = vec![logins::stepped_up(realm.tenant(), id, &hash, visit.now, deadline)];
     writes.extend(logins::proven(realm.tenant(), id, proven, visit.now));
@@ -270,8 +270,8 @@ pub(super) fn stepped_up(house: &House, realm: &Realm, visit: &Visit, case: &Cas
 }
 
 /// What a browser that looks at its login is told of the cookie: whoever came with the one from before a step up, because the
-/// answer was lost, gets the new one once more (K03, R-114). Once a browser has shown the new one it is given to nobody any
-/// more: somebody else with the old one has what is left of its half minute, and no more.
+/// answer was lost, gets the new one once more (K03, R-114), if they come from where it was made for. Once a browser has shown it
+/// from there it is given to nobody any more: somebody else with the old one has what is left of its half minute, and no more.
 ///
 /// # Errors
 /// If the database fails.
@@ -280,7 +280,7 @@ pub async fn cookie_again(house: &House, realm: &Realm, visit: &Visit, case: &Ca
     if case.login().stage != Stage::Open || !case.late && case.step == Step::Complete {
         return Ok(None);
     }
-    let Some(cookie) = case.unseen_cookie(house, visit.now) else { return Ok(None) };
+    let Some(cookie) = case.unseen_cookie(house, visit) else { return Ok(None) };
     if case.late {
         return Ok(Some(cookie));
     }

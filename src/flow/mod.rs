@@ -95,7 +95,7 @@ pub struct Posted {
 impl Posted {
     /// Accepted, with the login's new cookie.
     fn stepped_up(house: &House, visit: &Visit, case: &case::Case) -> Self {
-        Self { complaint: None, login_cookie: Some(case.next_cookie(house, visit.now)) }
+        Self { complaint: None, login_cookie: Some(case.next_cookie(house, visit)) }
     }
 
     /// Accepted, nothing else to do.
