@@ -23,6 +23,7 @@ pub async fn refresh(desk: &Desk<'_>) -> anyhow::Result<()> {
         let Some(config) = db.look(async |connection| tenants::config(connection, &code).await).await? else {
             continue;
         };
+        let mut version = config.version;
         for application in &config.applications {
             let Protocol::Saml(provider) = &application.protocol else { continue };
             if provider.feed.is_none() {
@@ -31,8 +32,10 @@ pub async fn refresh(desk: &Desk<'_>) -> anyhow::Result<()> {
             match newer(desk, provider).await {
                 Ok(Some(newer)) => {
                     let changed = Application { protocol: Protocol::Saml(Box::new(newer)), ..application.clone() };
-                    store(desk, &code, config.version, &changed).await?;
-                    tracing::info!(tenant = %code, application = application.name, "newer metadata counts from now on");
+                    if store(desk, &code, version, &changed).await? {
+                        version += 1;
+                        tracing::info!(tenant = %code, application = application.name, "newer metadata counts from now on");
+                    }
                 }
                 Ok(None) => {}
                 Err(error) => {
@@ -64,28 +67,30 @@ async fn newer(desk: &Desk<'_>, provider: &ServiceProvider) -> anyhow::Result<Op
     Ok((newer != *provider).then_some(newer))
 }
 
-async fn store(desk: &Desk<'_>, code: &TenantCode, version: i64, application: &Application) -> anyhow::Result<()> {
+/// Says whether it was stored, which makes the version of the virtual server the next one. An operator who changes something at
+/// this moment is right; the next look finds what is left to do.
+async fn store(desk: &Desk<'_>, code: &TenantCode, version: i64, application: &Application) -> anyhow::Result<bool> {
     let stored = desk.house.db.write(async |connection| {
-        // An operator who changes something at this moment is right; the next look finds what is left to do.
         let Some(config) = tenants::config(connection, code).await?.filter(|config| config.version >= version) else {
-            return Ok(());
+            return Ok(false);
         };
         let tenant = config.tenant.id;
         if config.application(application.id).is_none_or(|known| known.protocol.key() != application.protocol.key()) {
-            return Ok(());
+            return Ok(false);
         }
         if config.version != version {
             return Err(storage::Error::Contended);
         }
         administration::put_application(desk, connection, tenant, application, false).await?;
-        tenants::raise_version(connection, tenant, desk.now).await
+        tenants::raise_version(connection, tenant, desk.now).await?;
+        Ok(true)
     });
-    match stored.await {
-        Err(storage::Error::Contended) => Ok(()),
-        result => {
-            result?;
-            desk.house.forget_realms();
-            Ok(())
-        }
+    let stored = match stored.await {
+        Err(storage::Error::Contended) => false,
+        stored => stored?,
+    };
+    if stored {
+        desk.house.forget_realms();
     }
+    Ok(stored)
 }
