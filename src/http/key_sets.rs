@@ -46,8 +46,8 @@ impl Known {
 }
 
 /// The sets in memory.
-#[derive(Debug, Default)]
-pub struct KeySets(Mutex<HashMap<String, Known>>);
+#[derive(Debug, Clone, Default)]
+pub struct KeySets(Arc<Mutex<HashMap<String, Known>>>);
 
 impl KeySets {
     /// The set at `address`, which should have the key `kid`. `None` if it cannot be had.
@@ -57,31 +57,39 @@ impl KeySets {
         if known.has(kid) && known.was_tried(FRESH, now) {
             return known.keys();
         }
-        let _turn = known.turn.lock().await;
+        let turn = Arc::clone(&known.turn).lock_owned().await;
         // Whoever had the turn before may have brought it, or has found that it cannot be had.
         let known = self.known(address);
         if known.was_tried(if known.has(kid) { FRESH } else { SOONEST }, now) {
             return known.keys();
         }
-        // Written down beforehand: whoever hangs up in the middle has tried as well.
-        let set = known.set.filter(|(_, fetched_at)| now.since(*fetched_at) < STALE);
-        let known = Known { set, tried_at: Some(now), turn: known.turn };
-        self.keep(address, known.clone());
-        let fetched = match egress.get(address).await {
+        // Whoever hangs up in the middle has tried as well, and keeps nobody from the answer.
+        let (sets, egress, address) = (self.clone(), egress.clone(), address.to_owned());
+        let fetching = actix_web::rt::spawn(async move {
+            let fetched = sets.fetched(&egress, &address, known, now).await;
+            drop(turn);
+            fetched
+        });
+        fetching.await.ok().flatten()
+    }
+
+    /// Fetches the set at `address`, of which this much is `known`.
+    async fn fetched(&self, egress: &Egress, address: &str, known: Known, now: Timestamp) -> Option<Arc<KeySet>> {
+        let old = known.set.filter(|(_, fetched_at)| now.since(*fetched_at) < STALE);
+        let set = match egress.get(address).await {
             Ok(text) => KeySet::parse_published(&text).map_err(|fault| fault.to_string()),
             Err(error) => Err(error.to_string()),
         };
-        match fetched {
-            Ok(keys) => {
-                let known = Known { set: Some((Arc::new(keys), now)), ..known };
-                self.keep(address, known.clone());
-                known.keys()
-            }
+        let set = match set {
+            Ok(keys) => Some((Arc::new(keys), now)),
             Err(reason) => {
                 tracing::warn!(address, reason, "a client's key set cannot be fetched");
-                known.keys()
+                old
             }
-        }
+        };
+        let known = Known { set, tried_at: Some(now), turn: known.turn };
+        self.keep(address, known.clone());
+        known.keys()
     }
 
     /// What is known of an address, which has its place from now on.
@@ -154,6 +162,11 @@ mod tests {
         assert_eq!(ask(&kid, 1359).await, (16, 3));
         assert_eq!(ask(&kid, 1360).await, (16, 4), "one call when it is old");
         assert_eq!(ask(&kid, 9000).await, (16, 5), "what is too old counts for nobody, who all wait");
+        // Whoever hangs up has made us ask, and whoever comes after that has the answer.
+        let mut hangs_up = Box::pin(sets.at(&egress, &address, Some(&kid), Timestamp::from_seconds(20_000)));
+        assert!(tokio::time::timeout(Duration::from_millis(50), &mut hangs_up).await.is_err());
+        drop(hangs_up);
+        assert_eq!(ask(&kid, 20_001).await, (16, 6));
         running.abort();
     }
 }
