@@ -404,11 +404,13 @@ fn wanted_acr(
     let conditions: Vec<Level> = wanted.iter().filter_map(|value| acr::level_of(value)).collect();
     let essential_level = if acr.essential && !wanted.is_empty() {
         // The weakest that satisfies the application; the policy may ask for more.
-        let Some(level) = conditions.into_iter().min() else {
+        let Some(level) = conditions.iter().copied().min() else {
             let why = "none of the essential acr values can be reached here";
             return Err(AuthorizationError::new(Code::UnmetAuthenticationRequirements, why));
         };
-        Some(level)
+        // Whoever takes one factor or the other gets the one that the policy asks for.
+        let either = conditions.contains(&Level::Password) && conditions.contains(&Level::Passcode);
+        Some(level).filter(|_| !either)
     } else {
         None
     };
