@@ -184,8 +184,10 @@ fn ask(call: &Call, checked: &Checked<'_>, session: &Session) -> Answer {
         action: format!("/t/{}/oidc/logout/confirm", call.realm.code()),
         stay: call.site.urls.portal(call.realm.code()),
     })?;
+    // Browsers hold what the application does behind its address against this policy, and service providers that are told on
+    // the way may lead anywhere. There is no secret on the page.
     let target = checked.target.as_deref().and_then(page::policy_source);
-    Ok(page::leading_to(response, target.into_iter().collect()))
+    Ok(page::leading_to(response, target.into_iter().chain(["https:".to_owned()]).collect()))
 }
 
 /// `POST {base}/oidc/logout/confirm`: the person wants it.
