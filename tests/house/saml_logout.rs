@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use vestibule::saml::logout::Marks;
 use vestibule::saml::message::inflated;
 use vestibule::saml::verify::{self, RawQuery};
 
@@ -254,7 +255,10 @@ async fn a_logout_goes_through_its_browser_only() {
     let (asked, _) = sent(&world, &first).await;
     let (this, other) = if first.starts_with(WIKI) { (WIKI, SHOP) } else { (SHOP, WIKI) };
     // Unsigned, in the name of the other one, to what its request may be called.
-    let guessed = answer(other, "_g1", &id_of(&asked).replace(".0", ".1"));
+    let marks = Marks { tenant: world.tenant().await, keys: &world.site.house.derived };
+    let (logout, at) = marks.stop_of_id(&id_of(&asked)).unwrap();
+    assert_eq!(at, 0);
+    let guessed = answer(other, "_g1", &marks.id_of_stop(logout, 1));
     let unsigned = url::form_urlencoded::byte_serialize(deflated(&guessed).as_bytes()).collect::<String>();
     let refused = linus.clone().get(&format!("{slo}?SAMLResponse={unsigned}")).await;
     assert_eq!((refused.status, refused.title().as_str()), (400, "This logout request cannot be used"));

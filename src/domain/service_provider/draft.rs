@@ -341,6 +341,10 @@ impl ServiceProviderDraft {
         for endpoint in &acs {
             faults.check_address("acs_urls", &endpoint.url);
         }
+        let numbers: std::collections::BTreeSet<_> = acs.iter().map(|endpoint| endpoint.index).collect();
+        if !self.acs_urls.is_empty() && numbers.len() < acs.len() {
+            faults.add("acs_urls", "must not have the same index twice");
+        }
         acs
     }
 
