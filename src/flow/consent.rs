@@ -6,7 +6,7 @@ use super::{House, Realm, Result, Visit};
 use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::ids::{ApplicationId, UserId};
 use crate::storage::consents::{self, Consent};
-use crate::storage::{grants, statement};
+use crate::storage::{self, Connection, grants, statement};
 
 /// Whether the person has allowed all of this before.
 ///
@@ -37,21 +37,32 @@ pub async fn give(
     application: ApplicationId,
     scopes: &BTreeSet<String>,
 ) -> Result<()> {
-    let tenant = realm.tenant();
-    let given = house.db.write(async |connection| {
-        let before = consents::to(tenant, user, application).ask(connection).await?;
-        let before = before.map(|consent| consent.scopes).unwrap_or_default();
-        let before = before.split(' ').filter(|word| !word.is_empty());
-        let all: BTreeSet<&str> = before.chain(scopes.iter().map(String::as_str)).collect();
-        let words = all.into_iter().collect::<Vec<_>>().join(" ");
-        let event = Event::new(visit.now, tenant, Actor::User(user), Action::ConsentGiven);
-        let detail = serde_json::json!({ "scopes": words });
-        let event = event.on("application", application).from_address(visit.address).with(detail);
-        let mut writes = consents::given(tenant, user, &Consent { application, scopes: words, given_at: visit.now });
-        writes.push(house.entry(&event));
-        statement::run_all(connection, writes).await
-    });
+    let given =
+        house.db.write(async |connection| given(connection, house, realm, visit, (user, application), scopes).await);
     Ok(given.await?)
+}
+
+/// As [`give`], in a transaction that does more.
+pub(super) async fn given(
+    connection: &mut Connection,
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    (user, application): (UserId, ApplicationId),
+    scopes: &BTreeSet<String>,
+) -> storage::Result<()> {
+    let tenant = realm.tenant();
+    let before = consents::to(tenant, user, application).ask(connection).await?;
+    let before = before.map(|consent| consent.scopes).unwrap_or_default();
+    let before = before.split(' ').filter(|word| !word.is_empty());
+    let all: BTreeSet<&str> = before.chain(scopes.iter().map(String::as_str)).collect();
+    let words = all.into_iter().collect::<Vec<_>>().join(" ");
+    let event = Event::new(visit.now, tenant, Actor::User(user), Action::ConsentGiven);
+    let detail = serde_json::json!({ "scopes": words });
+    let event = event.on("application", application).from_address(visit.address).with(detail);
+    let mut writes = consents::given(tenant, user, &Consent { application, scopes: words, given_at: visit.now });
+    writes.push(house.entry(&event));
+    statement::run_all(connection, writes).await
 }
 
 /// Takes back what a person allowed an application, and with it everything that was granted to it for this person, also

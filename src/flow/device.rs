@@ -1,11 +1,12 @@
 //! Letting in a device that has no browser (RFC 8628): it shows a short code, and a person who is logged in elsewhere types
 //! it and says yes or no.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::federation::{self, Proven, Receipt};
 use super::house::{text, window_start};
-use super::{Browser, Error, House, Realm, Result, Visit};
+use super::{Browser, Error, House, Realm, Result, Visit, consent};
 use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::ids::{ApplicationId, GrantId, LoginId, TenantId};
 use crate::domain::login::origin::Origin;
@@ -148,7 +149,7 @@ pub async fn waiting(house: &House, realm: &Realm, hash: &str, now: Timestamp) -
 }
 
 /// Writes down what the person says, once, and in the same breath gives out what is granted by a yes, and ends the login in
-/// which it was said. Says `false` if it was said before, the time is over, or the login is not enough any more; then nothing
+/// which it was said. `allowed` is what the person allows, if it is a yes. Says `false` if it was said before, the time is over, or the login is not enough any more; then nothing
 /// was written.
 ///
 /// # Errors
@@ -158,12 +159,12 @@ pub async fn decide(
     realm: &Realm,
     visit: &Visit,
     (browser, login): (&Browser, LoginId),
-    (device, allowed): (&Device, bool),
+    (device, allowed): (&Device, Option<&BTreeSet<String>>),
     receipt: impl Fn(&Proven, &str) -> Receipt,
 ) -> Result<bool> {
     let tenant = realm.tenant();
     let (state, action) =
-        if allowed { (State::Allowed, Action::DeviceAllowed) } else { (State::Denied, Action::DeviceDenied) };
+        if allowed.is_some() { (State::Allowed, Action::DeviceAllowed) } else { (State::Denied, Action::DeviceDenied) };
     let from = (browser, Origin::Oidc, login);
     let decided = house.db.write(async |connection| {
         let (proven, _) = match federation::answer(connection, house, realm, visit, from, &receipt).await? {
@@ -178,6 +179,11 @@ pub async fn decide(
         let event = Event::new(visit.now, tenant, user, action).on("application", device.application);
         let detail = serde_json::json!({ "device_address": device.address });
         house.record(connection, event.from_address(visit.address).with(detail)).await?;
+        if let Some(scopes) = allowed {
+            // So that it stands in the portal and can be taken back there, as the page has said.
+            let whose = (proven.member.user.id, device.application);
+            consent::given(connection, house, realm, visit, whose, scopes).await?;
+        }
         Ok(Ok(()))
     });
     match decided.await {

@@ -18,12 +18,13 @@ use super::respond::application_of;
 use super::{access_token, consent, request};
 use crate::domain::ids::LoginId;
 use crate::domain::login::origin::Origin;
+use crate::domain::login::outcome::Unanswered;
 use crate::domain::login::step::Step;
 use crate::domain::login::wishes::Wishes;
 use crate::domain::secret::ExposeSecret as _;
 use crate::flow::case::{self, Case};
-use crate::flow::federation::{Proven, Receipt};
 use crate::flow::{self, device};
+use crate::flow::federation::{Proven, Receipt};
 use crate::http::page::{Frame, Marked};
 use crate::http::{Answer, Call, Fault, Form, cookies, form, page};
 use crate::storage::devices::Device;
@@ -231,7 +232,7 @@ pub(super) async fn confirm(mut call: Call, path: web::Path<(String, LoginId)>, 
     let case = case::look(&call.site.house, &call.realm, &call.visit, &call.browser, id).await?;
     let hash = device_of(&case).ok_or(Fault::NotThisBrowser)?;
     call.speak_for(&case);
-    let (Step::Granted, Some(user), Some((application, _))) = (&case.step, case.user(), application_of(&case)) else {
+    let (Step::Granted, Some(_)) = (&case.step, application_of(&case)) else {
         return Ok(page::see(&desk_path(call.realm.code(), id)));
     };
     let (house, realm) = (&call.site.house, &call.realm);
@@ -248,7 +249,7 @@ pub(super) async fn confirm(mut call: Call, path: web::Path<(String, LoginId)>, 
     let expires_at = device.expires_at.max(call.visit.now.plus(code::LIFETIME));
     let receipt = |proven: &Proven, _: &str| {
         if !allowed {
-            return Receipt::Nothing;
+            return Receipt::Refused(Unanswered::Declined);
         }
         let details = details(proven, &asked);
         Receipt::Code {
@@ -259,12 +260,9 @@ pub(super) async fn confirm(mut call: Call, path: web::Path<(String, LoginId)>, 
             ends_at: expires_at.plus(access_token::LIFETIME),
         }
     };
-    let given = device::decide(house, realm, &call.visit, (&call.browser, id), (&device, allowed), receipt).await?;
-    if allowed && given {
-        // So that it stands in the portal and can be taken back there, as the page has said.
-        let words = asked.wanted(&call).words();
-        flow::consent::give(house, realm, &call.visit, user, application.id, &words).await?;
-    }
+    let words = allowed.then(|| asked.wanted(&call).words());
+    let said = (&device, words.as_ref());
+    let given = device::decide(house, realm, &call.visit, (&call.browser, id), said, receipt).await?;
     done_page(&call, id, allowed && given)
 }
 

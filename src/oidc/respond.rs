@@ -159,7 +159,7 @@ pub(super) async fn finish(call: &Call, id: LoginId, case: &Case, stored: &Store
 
 /// Answers a granted login with the person's no.
 pub(super) async fn denied(call: &Call, id: LoginId, case: &Case, stored: &Stored) -> http::Answer {
-    if !answered(call, id, |_| Receipt::Nothing).await? {
+    if !answered(call, id, |_| Receipt::Refused(Unanswered::Declined)).await? {
         return Ok(page::see(&desk_path(call.realm.code(), id)));
     }
     let why = "the person does not want the application to learn this";

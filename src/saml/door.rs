@@ -414,6 +414,7 @@ fn assert(call: &Call, request: &AuthnRequest, provider: &ServiceProvider, prove
             let (status, why) = match unanswered {
                 Unanswered::AnotherPerson => (Status::UnknownPrincipal, "the person is not the one who was asked for"),
                 Unanswered::NoName => (Status::InvalidNameIdPolicy, "the person has no name identifier in this format"),
+                Unanswered::Declined => (Status::RequestDenied, "the person does not want it"),
                 Unanswered::Context => (Status::NoAuthnContext, "the wanted authentication context was not reached"),
             };
             return refuse(call, request, status, why);

@@ -97,11 +97,13 @@ pub enum Unanswered {
     NoName,
     /// What was proven cannot be told in the words that it asked for.
     Context,
+    /// The person does not want it.
+    Declined,
 }
 
 impl Unanswered {
     /// Every one.
-    pub const ALL: [Self; 3] = [Self::AnotherPerson, Self::NoName, Self::Context];
+    pub const ALL: [Self; 4] = [Self::AnotherPerson, Self::NoName, Self::Context, Self::Declined];
 
     /// The stable name in the logs.
     #[must_use]
@@ -110,6 +112,7 @@ impl Unanswered {
             Self::AnotherPerson => "another_person",
             Self::NoName => "no_name_identifier",
             Self::Context => "context_not_reached",
+            Self::Declined => "declined",
         }
     }
 }
