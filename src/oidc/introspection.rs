@@ -12,7 +12,7 @@ use super::endpoint::{broken, failed, json, needed, one, read, refusal};
 use super::error::{TokenError, TokenErrorCode as Code};
 use super::id_token::AuthenticatorClaim;
 use super::refresh_token::RefreshToken;
-use super::standing::{is_good, may_refresh, still};
+use super::standing::{is_good, may_refresh, still, still_of_apis};
 use super::target;
 use crate::domain::application::{Application, Protocol};
 use crate::domain::ids::GrantId;
@@ -144,8 +144,9 @@ impl Asking<'_> {
         }
         let details = details(&standing)?;
         let scopes = still(&details.scopes, self.client);
+        let more = still_of_apis(&details.more_scopes, &details.resources, &self.call.realm, self.client);
         let words = scopes.iter().map(|scope| scope.name());
-        let words = words.chain(details.more_scopes.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
+        let words = words.chain(more.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
         let mut answer = self.about(&standing, self.client)?;
         answer.insert("scope".to_owned(), value!(words));
         answer.insert("exp".to_owned(), value!(family.idle_until.min(family.ends_at).seconds()));

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::target;
 use crate::domain::application::Application;
 use crate::domain::oidc_client::{OidcClient, Scope};
 use crate::domain::session::SessionSettings;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::Status;
+use crate::flow::Realm;
 use crate::storage::grants::{Family, Standing};
 
 /// Whether a grant to this application is still good: its code was redeemed, it was not taken back, and the account is
@@ -31,6 +33,18 @@ pub(super) fn is_unchanged(standing: &Standing, application: &Application) -> bo
 /// What of the granted scopes the client may still have; `openid` is everybody's.
 pub(super) fn still(scopes: &BTreeSet<Scope>, client: &OidcClient) -> BTreeSet<Scope> {
     scopes.iter().copied().filter(|scope| *scope == Scope::Openid || client.may_have(*scope)).collect()
+}
+
+/// What of the granted scopes of APIs there still is: those that one of the granted APIs has, as far as the client may still have
+/// tokens for it.
+pub(super) fn still_of_apis(
+    scopes: &BTreeSet<String>,
+    resources: &[String],
+    realm: &Realm,
+    client: &OidcClient,
+) -> BTreeSet<String> {
+    let apis = || resources.iter().filter_map(|identifier| target::resource(realm, client, identifier));
+    scopes.iter().filter(|scope| apis().any(|api| api.scopes.contains(*scope))).cloned().collect()
 }
 
 /// Whether refresh tokens of this family may still be used. They end with the session, by logout or by its longest

@@ -19,7 +19,7 @@ use super::endpoint::{broken, failed, json, read, refusal, unproven};
 use super::error::{TokenError, TokenErrorCode as Code};
 use super::id_token::{self, AuthenticatorClaim, IdTokenClaims, at_hash};
 use super::refresh_token::RefreshToken;
-use super::standing::{is_unchanged, may_refresh, still};
+use super::standing::{is_unchanged, may_refresh, still, still_of_apis};
 use super::token_request::{GrantRequest, verifier_fits};
 use super::{acr, person, target};
 use crate::domain::application::Application;
@@ -28,7 +28,7 @@ use crate::domain::resource::{Resource, TokenFormat};
 use crate::domain::secret::{ExposeSecret as _, SecretString};
 use crate::flow::device::Polled;
 use crate::flow::refresh::{Shown, Turn};
-use crate::flow::{device, federation, refresh};
+use crate::flow::{Realm, device, federation, refresh};
 use crate::http::Call;
 use crate::storage::grants::{self, Family, Standing};
 
@@ -172,7 +172,7 @@ impl Asking<'_> {
             ));
         }
         let resource = self.resource(&details.resources)?;
-        let (scopes, more) = narrowed(details, self.client, None)?;
+        let (scopes, more) = narrowed(details, &self.call.realm, self.client, None)?;
         let family = self.family(&scopes);
         let redeemed = federation::redeem(house, tenant, &self.call.visit, &standing.grant, family.as_ref());
         if !redeemed.await.map_err(failed)? {
@@ -224,7 +224,7 @@ impl Asking<'_> {
         }
         let details = details(&standing)?;
         let resource = self.resource(&details.resources)?;
-        let (scopes, more) = narrowed(&details, self.client, scope)?;
+        let (scopes, more) = narrowed(&details, &self.call.realm, self.client, scope)?;
         let named = self.resources.join(" ");
         let request =
             [scope.unwrap_or_default().as_bytes(), named.as_bytes(), self.jkt().unwrap_or_default().as_bytes()];
@@ -399,10 +399,12 @@ fn details(standing: &Standing) -> Result<Details, TokenError> {
 /// the client since.
 fn narrowed(
     details: &Details,
+    realm: &Realm,
     client: &OidcClient,
     asked: Option<&str>,
 ) -> Result<(BTreeSet<Scope>, BTreeSet<String>), TokenError> {
-    let Some(asked) = asked else { return Ok((still(&details.scopes, client), details.more_scopes.clone())) };
+    let now = |more: &BTreeSet<String>| still_of_apis(more, &details.resources, realm, client);
+    let Some(asked) = asked else { return Ok((still(&details.scopes, client), now(&details.more_scopes))) };
     let (mut scopes, mut more) = (BTreeSet::new(), BTreeSet::new());
     for word in asked.split(' ').filter(|word| !word.is_empty()) {
         match word.parse::<Scope>() {
@@ -411,7 +413,7 @@ fn narrowed(
             _ => return Err(TokenError::new(Code::InvalidScope, "scope names something that was not granted")),
         }
     }
-    let scopes = still(&scopes, client);
+    let (scopes, more) = (still(&scopes, client), now(&more));
     if scopes.is_empty() && more.is_empty() {
         return Err(TokenError::new(Code::InvalidScope, "scope is empty"));
     }
