@@ -130,9 +130,8 @@ pub async fn page(
     let pin = if first.is_some() { Beside::of_enrollment(call, case).await? } else { Beside::of_login(call, case) };
     let login = Login::of(call, case, title, step, complaint);
     let recover = first.is_none() && recovery::is_open(call, case).await?;
-    let templates = &call.realm.config.settings.token_templates;
-    let usual = [&templates.app, &templates.oath_app].into_iter().all(|template| template.alphabet.is_decimal());
-    let digits = (told || usual) && owned().all(|token| token.template.alphabet.is_decimal());
+    // A keyboard without letters is for whoever is known to need none.
+    let digits = told && owned().all(|token| token.template.alphabet.is_decimal());
     let nonce = call.site.house.entropy.id::<of::Login>().to_string();
     page::page(&Page {
         frame: login.frame.clone(),
