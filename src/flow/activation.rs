@@ -141,10 +141,11 @@ pub async fn claim(
             Err(error) => return Ok(Err(error)),
         };
         if !claim_is_right(base, hello, &secret, mac) {
+            // A place in a task that is shut takes its activation with it, and is told of by itself.
+            mailed::device_failed(connection, house, realm, visit, &activation).await?;
             if activations::fail(connection, tenant, activation.id, MOST_FAILURES).await? {
                 locked(connection, house, realm, visit, &activation).await?;
             }
-            mailed::device_failed(connection, house, realm, visit, &activation).await?;
             return refuse(connection, house, realm, visit, &activation, Refused::Secret).await;
         }
         // A device that was sent back to claim anew is the only one that may.
@@ -224,10 +225,11 @@ pub async fn confirm(
         };
         use subtle::ConstantTimeEq as _;
         if !bool::from(kept.device_mac.as_slice().ct_eq(mac)) {
+            // A place in a task that is shut takes its activation with it, and is told of by itself.
+            mailed::device_failed(connection, house, realm, visit, &activation).await?;
             if activations::fail(connection, tenant, id, MOST_FAILURES).await? {
                 locked(connection, house, realm, visit, &activation).await?;
             }
-            mailed::device_failed(connection, house, realm, visit, &activation).await?;
             return refuse(connection, house, realm, visit, &activation, Refused::Confirm).await;
         }
         // The answer was lost on the way; the same device asks again.

@@ -259,13 +259,16 @@ pub async fn keep(connection: &mut Connection, tenant: TenantId, id: ActivationI
     Ok(())
 }
 
-/// Counts a failed presentation; at `most` the activation locks (R-168). Says whether it is locked now.
+/// Counts a failed presentation; at `most` the activation locks (R-168) and forgets what was agreed with a device. Says whether it
+/// is locked now.
 pub async fn fail(connection: &mut Connection, tenant: TenantId, id: ActivationId, most: i64) -> Result<bool> {
     // MySQL assigns from left to right: the state is decided on the count before this failure.
     Statement::new(
-        "UPDATE activation SET state = CASE WHEN tries + 1 >= ? THEN 'locked' ELSE state END, tries = tries + 1 \
+        "UPDATE activation SET handshake_sealed = CASE WHEN tries + 1 >= ? THEN NULL ELSE handshake_sealed END, \
+         state = CASE WHEN tries + 1 >= ? THEN 'locked' ELSE state END, tries = tries + 1 \
          WHERE tenant_id = ? AND id = ? AND state IN ('issued', 'claimed')",
     )
+    .bind(most)
     .bind(most)
     .shown(tenant)
     .shown(id)
