@@ -17,7 +17,7 @@ use crate::exchange::pskc::{self, Protection};
 use crate::exchange::token::{self, Method};
 use crate::exchange::{Read, Rejected, Spot, Unreadable, oath_csv};
 use crate::flow::House;
-use crate::flow::administration::accounts::all_beyond;
+use crate::flow::administration::accounts::Beyond;
 use crate::flow::administration::jobs::NewRow;
 use crate::flow::administration::roster::Line;
 use crate::flow::administration::stock::Wanted;
@@ -78,9 +78,9 @@ fn line(person: Described) -> Read<(Spot, Line)> {
 /// # Errors
 /// If it is no table of people at all.
 pub fn rows(octets: &[u8], config: &TenantConfig, held: &Permissions) -> Result<Vec<NewRow>, Unreadable> {
-    let beyond = all_beyond(config, held);
+    let beyond = Beyond::of(config, held);
     let row = |read: Read<(Spot, Line)>| match read {
-        Ok((_, line)) if beyond.iter().any(|(_, name)| *name == key_of(&line.username)) => {
+        Ok((_, line)) if beyond.has_named(&line.username) => {
             NewRow { name: line.username, input: Err("is an operator with more permissions than yours".to_owned()) }
         }
         Ok((_, line)) => NewRow::line(&line),
@@ -201,10 +201,9 @@ pub fn token_rows(
     held: &Permissions,
     records: Vec<Read<(Spot, Wanted)>>,
 ) -> Vec<NewRow> {
-    let beyond = all_beyond(config, held);
-    let is_beyond = |owner: &str| beyond.iter().any(|(_, name)| *name == key_of(owner));
+    let beyond = Beyond::of(config, held);
     let row = |record: Read<(Spot, Wanted)>| match record {
-        Ok((_, wanted)) if wanted.user.as_deref().is_some_and(is_beyond) => {
+        Ok((_, wanted)) if wanted.user.as_deref().is_some_and(|owner| beyond.has_named(owner)) => {
             NewRow { name: wanted.serial, input: Err("is for an operator with more permissions than yours".to_owned()) }
         }
         Ok((_, wanted)) => NewRow::wanted(house, config.tenant.id, &wanted),

@@ -286,11 +286,30 @@ pub fn is_beyond(config: &TenantConfig, held: &Permissions, user: UserId) -> boo
     config.permissions_of(user).is_some_and(|(_, its)| !its.within(held))
 }
 
-/// The operators with more permissions than `held`, each with the [`key_of`] the user name, by which files name people (T-57).
-#[must_use]
-pub fn all_beyond(config: &TenantConfig, held: &Permissions) -> Vec<(UserId, String)> {
-    let beyond = config.operators.iter().filter(|operator| is_beyond(config, held, operator.user));
-    beyond.map(|operator| (operator.user, key_of(&operator.username))).collect()
+/// Operators with more permissions than somebody has: nothing is done to their accounts and authenticators (T-57).
+#[derive(Debug, Default)]
+pub struct Beyond(Vec<(UserId, String)>);
+
+impl Beyond {
+    /// Those with more than `held`.
+    #[must_use]
+    pub fn of(config: &TenantConfig, held: &Permissions) -> Self {
+        let beyond = config.operators.iter().filter(|operator| is_beyond(config, held, operator.user));
+        Self(beyond.map(|operator| (operator.user, key_of(&operator.username))).collect())
+    }
+
+    /// Whether this account is one of theirs.
+    #[must_use]
+    pub fn has(&self, user: UserId) -> bool {
+        self.0.iter().any(|(id, _)| *id == user)
+    }
+
+    /// Whether a file that names somebody so names one of them.
+    #[must_use]
+    pub fn has_named(&self, username: &str) -> bool {
+        let key = key_of(username);
+        self.0.iter().any(|(_, name)| *name == key)
+    }
 }
 
 /// Erases a person: what the audit trail calls the person, then the account with everything that could log in for it, and

@@ -9,10 +9,11 @@ use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::accounts::{self, Beyond};
 use super::provisioning::{self, Order};
 use super::roster::{self, Existing, Line, Storing};
 use super::stock::{self, How, Outcome, Wanted};
-use super::{Desk, accounts, people, token_states};
+use super::{Desk, people, token_states};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::authenticator::template::TokenTemplate;
 use crate::domain::group::Group;
@@ -178,20 +179,6 @@ pub async fn cancel(desk: &Desk<'_>, tenant: TenantId, id: JobId) -> storage::Re
     desk.house.db.write(work).await
 }
 
-/// Operators with more permissions than whoever began a job: nothing is done to their accounts and authenticators (T-57).
-#[derive(Default)]
-struct Beyond(Vec<(UserId, String)>);
-
-impl Beyond {
-    fn has(&self, user: UserId) -> bool {
-        self.0.iter().any(|(id, _)| *id == user)
-    }
-
-    fn has_named(&self, username: &str) -> bool {
-        self.0.iter().any(|(_, name)| *name == key_of(username))
-    }
-}
-
 /// Whom whoever began a job may not touch, or why they may not go on with it. Roles, keys and accounts are taken away at once,
 /// and work that goes on by itself must not outlive them (T-57).
 async fn permitted(
@@ -223,7 +210,7 @@ async fn permitted(
     if job.work.lacking(&permissions).is_some() {
         return Ok(Err("the role of whoever began it does not permit it any more"));
     }
-    Ok(Ok(Beyond(accounts::all_beyond(config, &permissions))))
+    Ok(Ok(Beyond::of(config, &permissions)))
 }
 
 /// Stops a job whose author may not go on with it; what was done stays.
@@ -286,6 +273,11 @@ impl Stumbles {
     fn forget(&self, job: &Job) {
         self.all().remove(&job.id);
     }
+
+    /// Forgets all but the jobs that still go on.
+    fn keep(&self, running: &[JobId]) {
+        self.all().retain(|id, _| running.contains(id));
+    }
 }
 
 /// Gives every job that goes on one turn; what goes wrong with one keeps no other waiting, which may be another virtual server's
@@ -295,7 +287,9 @@ impl Stumbles {
 /// If the database fails, or if nothing but failures came of it.
 pub async fn round(house: &House) -> storage::Result<usize> {
     let (mut done, mut round) = (0, Round::default());
-    for job in house.db.look(async |connection| jobs::running().ask(connection).await).await? {
+    let running = house.db.look(async |connection| jobs::running().ask(connection).await).await?;
+    house.stumbles.keep(&running.iter().flatten().map(|job| job.id).collect::<Vec<_>>());
+    for job in running {
         let Some(job) = round.of("a job", job) else { continue };
         let turn = turn(house, &job).await;
         match &turn {
