@@ -14,6 +14,7 @@ use crate::flow::administration::{accounts, people, reseal};
 use crate::flow::{House, HouseSettings};
 use crate::keys::password::{HashingSettings, PasswordHasher};
 use crate::keys::sealing::{Place, Sealer};
+use crate::storage::statement::Statement;
 use crate::storage::{Db, restored, tokens, users};
 
 const ACME: &str = r#"
@@ -443,7 +444,28 @@ async fn a_restored_copy_accepts_no_passcode_that_may_have_been_used() {
     fixture.apply(&event).await;
     let house = &fixture.house;
     let now = house.clock.now();
+    let left = [
+        "INSERT INTO ocra_challenge (tenant_id, owner_id, challenge, asked, used, expires_at) SELECT id, id, '12345678', 0, 0, 0 \
+         FROM tenant",
+        "INSERT INTO help_desk_code (tenant_id, user_id, code_hash, kind, state, created_by, created_at, expires_at) \
+         SELECT tenant_id, id, 'x', 'pass', 'open', 'x', 0, 0 FROM user_account",
+        "INSERT INTO recovery_sheet (tenant_id, id, user_id, codes_sealed, expires_at) SELECT id, id, id, x'00', 0 FROM tenant",
+    ];
+    for statement in left {
+        let made = house.db.write(async |connection| Statement::new(statement).run(connection).await).await;
+        assert!(made.expect("is made") > 0, "{statement}");
+    }
     let suspended = house.db.write(async |connection| restored::settle(connection, now).await).await.expect("settles");
+    for (question, expected) in [
+        ("SELECT COUNT(*) AS n FROM ocra_challenge", 0),
+        ("SELECT COUNT(*) AS n FROM help_desk_code WHERE state <> 'void'", 0),
+        ("SELECT COUNT(*) AS n FROM recovery_sheet", 0),
+        ("SELECT COUNT(*) AS n FROM user_account WHERE security_version < 2", 0),
+    ] {
+        let found = house.db.read(async |connection| Statement::new(question).rows(connection).await).await;
+        let found = found.expect("reads").first().and_then(|row| row.number("n").ok()?);
+        assert_eq!(found, Some(expected), "{question}");
+    }
     assert_eq!(suspended, 1, "what an event-based token has shown since cannot be known");
     let all = secrets(house).await;
     let (time, _) = all.iter().find(|(token, _)| token.state == tokens::State::Active).expect("the other one");

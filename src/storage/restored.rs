@@ -27,6 +27,7 @@ pub async fn settle(connection: &mut Connection, now: Timestamp) -> Result<u64> 
         "DELETE FROM email_code",
         "DELETE FROM activation",
         "DELETE FROM ocra_challenge",
+        "DELETE FROM recovery_sheet",
         "UPDATE help_desk_code SET state = 'void' WHERE state IN ('waiting', 'open')",
         "DELETE FROM logout_notice",
         "DELETE FROM oidc_pushed",
