@@ -263,3 +263,31 @@ async fn a_yes_that_gives_nothing_is_not_written_down() {
         world.stop().await;
     }
 }
+
+/// RFC 8628 3.3, INV-7: of two who say yes to one device at the same moment, in two browsers, one is believed, and the other one
+/// has given nothing out and lost nothing.
+#[actix_web::test]
+async fn of_two_who_say_yes_one_counts() {
+    for on in BOTH {
+        let world = with_device(on).await;
+        let tv = Rp::new(&world, "tv");
+        let told = begin(&tv).await;
+        let mut browsers = vec![linus(&world).await];
+        world.advance(31);
+        browsers.push(linus(&world).await);
+        let mut pages = Vec::new();
+        for browser in &mut browsers {
+            let page = browser.get(&told.text("verification_uri")).await;
+            pages.push(browser.press(&page, "continue", &[("code", &told.text("user_code"))]).await);
+        }
+        let [one, other] = browsers.as_mut_slice() else { unreachable!("two") };
+        let yes: &[(&str, &str)] = &[("mine", "yes")];
+        let (first, second) = tokio::join!(one.press(&pages[0], "allow", yes), other.press(&pages[1], "allow", yes));
+        let connected = [&first, &second].iter().filter(|seen| seen.title() == "The device is connected").count();
+        assert_eq!(connected, 1, "{on:?}: {} / {}", first.body, second.body);
+        assert_eq!(world.events("device_allowed").await, 1, "{on:?}");
+        assert_eq!(world.number("SELECT COUNT(*) AS n FROM oidc_grant").await, 1, "{on:?}");
+        assert_eq!(poll(&tv, &told).await.status, 200, "{on:?}");
+        world.stop().await;
+    }
+}

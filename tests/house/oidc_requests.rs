@@ -340,6 +340,11 @@ async fn a_passcode_alone_has_its_own_level() {
     let essential = encoded(r#"{"id_token":{"acr":{"essential":true,"value":"urn:vestibule:acr:password"}}}"#);
     let silent = linus.get(&app.url("openid", &format!("&prompt=none&claims={essential}"))).await;
     assert!(!answer(&silent, "error").is_empty());
+    let values = r#"["urn:vestibule:acr:password","urn:vestibule:acr:otp"]"#;
+    let either = encoded(&format!(r#"{{"id_token":{{"acr":{{"essential":true,"values":{values}}}}}}}"#));
+    let silent = linus.get(&app.url("openid", &format!("&prompt=none&claims={either}"))).await;
+    let claims = app.redeem(&answer(&silent, "code")).await.claims();
+    assert_eq!(claims["acr"], json!("urn:vestibule:acr:otp"), "either will do");
     let seen = linus.get(&app.url("openid", &format!("&claims={essential}"))).await;
     let seen = linus.press(&seen, "continue", &[("password", "has a token already")]).await;
     let claims = app.redeem(&answer(&seen, "code")).await.claims();

@@ -272,15 +272,18 @@ async fn keys_roll_over_and_one_may_lag_behind() {
 #[actix_web::test]
 async fn metadata_at_an_address_is_followed_if_it_is_signed() {
     use std::sync::{Arc, Mutex};
-    let served: Arc<Mutex<String>> = Arc::default();
-    let shown = Arc::clone(&served);
+    let [served, beside]: [Arc<Mutex<String>>; 2] = Default::default();
+    let shown = [Arc::clone(&served), Arc::clone(&beside)];
     let server = actix_web::HttpServer::new(move || {
-        let shown = Arc::clone(&shown);
-        let text = move || {
-            let shown = Arc::clone(&shown);
-            async move { shown.lock().unwrap().clone() }
+        let text = |shown: &Arc<Mutex<String>>| {
+            let shown = Arc::clone(shown);
+            move || {
+                let shown = Arc::clone(&shown);
+                async move { shown.lock().unwrap().clone() }
+            }
         };
-        actix_web::App::new().route("/md", actix_web::web::get().to(text))
+        let app = actix_web::App::new().route("/md", actix_web::web::get().to(text(&shown[0])));
+        app.route("/md2", actix_web::web::get().to(text(&shown[1])))
     });
     let server = server.workers(1).disable_signals().bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/md", server.addrs()[0]);
@@ -306,11 +309,16 @@ async fn metadata_at_an_address_is_followed_if_it_is_signed() {
     };
     let good = describe(&first.certificate, "https://wiki.example.com/acs");
     *served.lock().unwrap() = signed(&federation, &good);
+    let second_of = |xml: &str| xml.replace("wiki.example.com/sp", "second.example.com/sp");
+    *beside.lock().unwrap() = signed(&federation, &second_of(&good));
     let world = World::new(On::Sqlite).await;
     let file = |certificate: &str| {
         ACME.replace(
             "entity_id = \"https://wiki.example.com/sp\"\nacs_urls = [\"https://wiki.example.com/acs\"]",
             &format!("metadata_url = \"{url}\"\nmetadata_certificate = \"{certificate}\""),
+        ) + &format!(
+            "\n[[tenant.application]]\nname = \"Second\"\nassigned_to = \"everyone\"\n[tenant.application.saml]\n\
+             metadata_url = \"{url}2\"\nmetadata_certificate = \"{certificate}\"\n"
         )
     };
     let refused = world.try_apply(&file(&stranger.certificate)).await.unwrap_err();
@@ -340,7 +348,10 @@ async fn metadata_at_an_address_is_followed_if_it_is_signed() {
     let newer =
         describe(&second.certificate, "https://wiki.example.com/acs2").replace("AuthnRequestsSigned=\"true\" ", "");
     *served.lock().unwrap() = signed(&federation, &newer);
+    *beside.lock().unwrap() = signed(&federation, &second_of(&newer));
     look().await;
+    let other = world.text("SELECT protocol AS t FROM application WHERE name = 'Second'").await;
+    assert!(other.contains(&second.certificate), "both are stored in one round: {other}");
     let known = known().await;
     assert!(known.contains(&second.certificate) && known.contains("acs2"), "{known}");
     assert!(known.contains("\"require_signed_requests\":true"), "T-42: {known}");
