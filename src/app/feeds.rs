@@ -8,6 +8,7 @@ use crate::domain::service_provider::ServiceProvider;
 use crate::domain::tenant::TenantCode;
 use crate::flow::administration::applications::fetch;
 use crate::flow::administration::{Desk, tenants as administration};
+use crate::flow::round::Round;
 use crate::keys::x509::Certificate;
 use crate::saml::{described, encrypt};
 use crate::storage::{self, tenants};
@@ -18,30 +19,35 @@ use crate::storage::{self, tenants};
 /// # Errors
 /// If the database fails.
 pub async fn refresh(desk: &Desk<'_>) -> anyhow::Result<()> {
-    let db = &desk.house.db;
-    for code in db.look(async |connection| tenants::codes(connection).await).await? {
-        let Some(config) = db.look(async |connection| tenants::config(connection, &code).await).await? else {
+    let codes = desk.house.db.look(async |connection| tenants::codes(connection).await).await?;
+    let mut round = Round::default();
+    for code in codes {
+        round.of(&code, refresh_of(desk, &code).await);
+    }
+    round.end(())
+}
+
+async fn refresh_of(desk: &Desk<'_>, code: &TenantCode) -> anyhow::Result<()> {
+    let found = desk.house.db.look(async |connection| tenants::config(connection, code).await).await?;
+    let Some(config) = found else { return Ok(()) };
+    let mut version = config.version;
+    for application in &config.applications {
+        let Protocol::Saml(provider) = &application.protocol else { continue };
+        if provider.feed.is_none() {
             continue;
-        };
-        let mut version = config.version;
-        for application in &config.applications {
-            let Protocol::Saml(provider) = &application.protocol else { continue };
-            if provider.feed.is_none() {
-                continue;
+        }
+        match newer(desk, provider).await {
+            Ok(Some(newer)) => {
+                let changed = Application { protocol: Protocol::Saml(Box::new(newer)), ..application.clone() };
+                if store(desk, code, version, &changed).await? {
+                    version += 1;
+                    tracing::info!(tenant = %code, application = application.name, "newer metadata counts from now on");
+                }
             }
-            match newer(desk, provider).await {
-                Ok(Some(newer)) => {
-                    let changed = Application { protocol: Protocol::Saml(Box::new(newer)), ..application.clone() };
-                    if store(desk, &code, version, &changed).await? {
-                        version += 1;
-                        tracing::info!(tenant = %code, application = application.name, "newer metadata counts from now on");
-                    }
-                }
-                Ok(None) => {}
-                Err(error) => {
-                    let error = format!("{error:#}");
-                    tracing::warn!(tenant = %code, application = application.name, error, "metadata was not taken");
-                }
+            Ok(None) => {}
+            Err(error) => {
+                let error = format!("{error:#}");
+                tracing::warn!(tenant = %code, application = application.name, error, "metadata was not taken");
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::domain::ids::CorrelationId;
 use crate::exchange::csv::Written;
 use crate::flow::administration::{Desk, jobs as work, keys, schedules};
 use crate::flow::round::Round;
-use crate::flow::{alerts, certificates, watch, webhooks};
+use crate::flow::{alerts, watch, webhooks};
 use crate::http::Site;
 use crate::mail::outbox::Worker;
 use crate::mail::transport::Transport;
@@ -212,9 +212,10 @@ pub async fn watch_once(site: &Site, owner: CorrelationId) -> storage::Result<()
     if !house.db.write_soon(mine).await? {
         return Ok(());
     }
-    watch::mail(house, now).await?;
-    alerts::gather(house, now).await?;
-    Ok(())
+    let mut round = Round::default();
+    round.of("mails", watch::mail(house, now).await);
+    round.of("alerts", alerts::gather(house, now).await);
+    round.end(())
 }
 
 /// How often it is looked whether a report is due.
@@ -276,14 +277,10 @@ pub async fn look_once(site: &Site, owner: CorrelationId) -> anyhow::Result<()> 
     if !mine.await? {
         return Ok(());
     }
-    feeds::refresh(&Desk { house, actor: Actor::System, address: String::new(), now }).await?;
-    watch::certificates(house, now).await?;
-    for dated in certificates::all(&house.db, now).await? {
-        if dated.is_ending(now) {
-            tracing::warn!("{}", dated.words(now));
-        }
-    }
-    Ok(())
+    let mut round = Round::default();
+    round.of("feeds", feeds::refresh(&Desk { house, actor: Actor::System, address: String::new(), now }).await);
+    round.of("certificates", watch::certificates(house, now).await.map_err(Into::into));
+    round.end(())
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::case::Case;
 use super::house::{text, window_start};
 use super::letters::NOTICE;
+use super::round::Round;
 use super::{House, Visit};
 use crate::domain::alert::{Alert, Kind};
 use crate::domain::audit::{Action, Actor, Event};
@@ -214,27 +215,31 @@ async fn mail(
 /// # Errors
 /// If the database fails.
 pub async fn gather(house: &House, now: Timestamp) -> storage::Result<u64> {
-    let (from, before) = (now.minus(STALE), window_start(now, GATHERED));
     let tenants = house.db.read(async |connection| audit_chain::tenants().ask(connection).await).await?;
-    let mut told = 0;
+    let (mut told, mut round) = (0, Round::default());
     for tenant in tenants {
-        let held =
-            house.db.read(async |connection| alerts::held_back(tenant, from, before).ask(connection).await).await?;
-        if held.is_empty() {
-            continue;
-        }
-        let found = house.db.read(async |connection| match tenants::code_of(tenant).ask(connection).await? {
-            Some(code) => tenants::config(connection, &code).await,
-            None => Ok(None),
-        });
-        let Some(config) = found.await? else { continue };
-        for held in held {
-            told +=
-                house.db.write(async |connection| tell_together(connection, house, &config, &held, now).await).await?;
-        }
+        told += round.of(tenant, gather_of(house, tenant, now).await).unwrap_or(0);
     }
     if told > 0 {
         house.mail_waits.notify_one();
+    }
+    round.end(told)
+}
+
+async fn gather_of(house: &House, tenant: TenantId, now: Timestamp) -> storage::Result<u64> {
+    let (from, before) = (now.minus(STALE), window_start(now, GATHERED));
+    let held = house.db.read(async |connection| alerts::held_back(tenant, from, before).ask(connection).await).await?;
+    if held.is_empty() {
+        return Ok(0);
+    }
+    let found = house.db.read(async |connection| match tenants::code_of(tenant).ask(connection).await? {
+        Some(code) => tenants::config(connection, &code).await,
+        None => Ok(None),
+    });
+    let Some(config) = found.await? else { return Ok(0) };
+    let mut told = 0;
+    for held in held {
+        told += house.db.write(async |connection| tell_together(connection, house, &config, &held, now).await).await?;
     }
     Ok(told)
 }

@@ -8,7 +8,7 @@ use crate::domain::signing_key::{KeyPurpose, KeyStage};
 use crate::domain::tenant::TenantConfig;
 use crate::domain::timestamp::Timestamp;
 use crate::keys::x509::Certificate;
-use crate::storage::{self, Connection, Db, signing_keys, tenants};
+use crate::storage::{self, Connection, signing_keys};
 
 /// How long before its end a certificate is told of.
 const WARNING: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -36,24 +36,6 @@ impl Dated {
         let state = if self.not_after <= now { "expired on" } else { "expires on" };
         format!("{} {state} {day}", self.what)
     }
-}
-
-/// Every certificate of every virtual server: our own that are published, and those of service providers; and their metadata
-/// that has run out.
-///
-/// # Errors
-/// If the database fails.
-pub async fn all(db: &Db, now: Timestamp) -> storage::Result<Vec<Dated>> {
-    db.read(async |connection| {
-        let mut found = Vec::new();
-        for code in tenants::codes(connection).await? {
-            let Some(config) = tenants::config(connection, &code).await? else { continue };
-            let of = of_tenant(connection, &config, now).await?;
-            found.extend(of.into_iter().map(|dated| Dated { what: format!("{code}: {}", dated.what), ..dated }));
-        }
-        Ok(found)
-    })
-    .await
 }
 
 /// Every certificate of a virtual server, and metadata that has run out.

@@ -7,13 +7,15 @@ use serde_json::json;
 
 use super::certificates::{self, Dated};
 use super::house::{text, window_start};
+use super::round::Round;
 use super::{House, alerts};
 use crate::domain::alert::{Alert, Kind};
 use crate::domain::audit::chain::Fault;
 use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::ids::TenantId;
-use crate::domain::tenant::TenantConfig;
+use crate::domain::tenant::{TenantCode, TenantConfig};
 use crate::domain::timestamp::Timestamp;
+use crate::storage::outbox::Lost;
 use crate::storage::{self, Connection, outbox, tenants, throttle};
 
 /// Mail that was given up longer ago than this is not told of any more.
@@ -55,41 +57,50 @@ async fn is_new(
 /// If the database fails.
 pub async fn mail(house: &House, now: Timestamp) -> storage::Result<usize> {
     let lost = house.db.read(async |connection| outbox::untold(now.minus(STALE), BATCH).ask(connection).await).await?;
+    let mut round = Round::default();
     for mail in &lost {
-        let Some(config) = config_of(house, mail.tenant).await? else { continue };
-        let tell = house.db.write(async |connection| {
-            if outbox::told(mail.tenant, mail.id).run(connection).await? != 1 {
-                return Ok(());
-            }
-            let event = Event::new(now, mail.tenant, Actor::System, Action::MailFailed).on("mail", mail.id);
-            let reason = without_addresses(&mail.error);
-            let detail = json!({ "kind": mail.kind, "domain": mail.domain, "reason": reason });
-            house.record(connection, event.with(detail)).await?;
-            // A mail about a mail that does not arrive would not arrive, either, and be told of again.
-            if mail.kind.starts_with("alert") {
-                return Ok(());
-            }
-            let words = format!("{} to {}: {reason}", mail.kind, mail.domain);
-            alerts::raise(connection, house, &config, &Alert::of_the_service(Kind::MailFailure, now, words)).await
-        });
-        tell.await?;
+        round.of(mail.tenant, given_up(house, mail, now).await);
     }
     let late = house.db.read(async |connection| outbox::late(now.minus(LATE)).ask(connection).await).await?;
     for (tenant, since) in late {
-        let Some(config) = config_of(house, tenant).await? else { continue };
-        let tell = house.db.write(async |connection| {
-            if !is_new(connection, house, tenant, "late mail", (LATE_QUIET, now)).await? {
-                return Ok(());
-            }
-            let words = format!("mails have been waiting since {}", since.rfc3339());
-            alerts::raise(connection, house, &config, &Alert::of_the_service(Kind::MailFailure, now, words)).await
-        });
-        tell.await?;
+        round.of(tenant, waiting(house, tenant, since, now).await);
     }
     if !lost.is_empty() {
         house.mail_waits.notify_one();
     }
-    Ok(lost.len())
+    round.end(lost.len())
+}
+
+async fn given_up(house: &House, mail: &Lost, now: Timestamp) -> storage::Result<()> {
+    let Some(config) = config_of(house, mail.tenant).await? else { return Ok(()) };
+    let tell = house.db.write(async |connection| {
+        if outbox::told(mail.tenant, mail.id).run(connection).await? != 1 {
+            return Ok(());
+        }
+        let event = Event::new(now, mail.tenant, Actor::System, Action::MailFailed).on("mail", mail.id);
+        let reason = without_addresses(&mail.error);
+        let detail = json!({ "kind": mail.kind, "domain": mail.domain, "reason": reason });
+        house.record(connection, event.with(detail)).await?;
+        // A mail about a mail that does not arrive would not arrive, either, and be told of again.
+        if mail.kind.starts_with("alert") {
+            return Ok(());
+        }
+        let words = format!("{} to {}: {reason}", mail.kind, mail.domain);
+        alerts::raise(connection, house, &config, &Alert::of_the_service(Kind::MailFailure, now, words)).await
+    });
+    tell.await
+}
+
+async fn waiting(house: &House, tenant: TenantId, since: Timestamp, now: Timestamp) -> storage::Result<()> {
+    let Some(config) = config_of(house, tenant).await? else { return Ok(()) };
+    let tell = house.db.write(async |connection| {
+        if !is_new(connection, house, tenant, "late mail", (LATE_QUIET, now)).await? {
+            return Ok(());
+        }
+        let words = format!("mails have been waiting since {}", since.rfc3339());
+        alerts::raise(connection, house, &config, &Alert::of_the_service(Kind::MailFailure, now, words)).await
+    });
+    tell.await
 }
 
 /// What a mail server said without the mail addresses in it: it may repeat the receiver's.
@@ -104,16 +115,25 @@ fn without_addresses(answer: &str) -> String {
 /// If the database fails.
 pub async fn certificates(house: &House, now: Timestamp) -> storage::Result<()> {
     let codes = house.db.read(async |connection| tenants::codes(connection).await).await?;
+    let mut round = Round::default();
     for code in codes {
-        let read = house.db.read(async |connection| {
-            let Some(config) = tenants::config(connection, &code).await? else { return Ok(None) };
-            let dated = certificates::of_tenant(connection, &config, now).await?;
-            Ok(Some((config, dated)))
-        });
-        let Some((config, dated)) = read.await? else { continue };
-        for dated in dated {
-            ending(house, &config, &dated, now).await?;
+        round.of(&code, ending_of(house, &code, now).await);
+    }
+    round.end(())
+}
+
+async fn ending_of(house: &House, code: &TenantCode, now: Timestamp) -> storage::Result<()> {
+    let read = house.db.read(async |connection| {
+        let Some(config) = tenants::config(connection, code).await? else { return Ok(None) };
+        let dated = certificates::of_tenant(connection, &config, now).await?;
+        Ok(Some((config, dated)))
+    });
+    let Some((config, dated)) = read.await? else { return Ok(()) };
+    for dated in dated {
+        if dated.is_ending(now) {
+            tracing::warn!("{code}: {}", dated.words(now));
         }
+        ending(house, &config, &dated, now).await?;
     }
     Ok(())
 }
@@ -124,13 +144,14 @@ pub async fn certificates(house: &House, now: Timestamp) -> storage::Result<()> 
 /// If the database fails.
 pub async fn own_certificate(house: &House, dated: &Dated, now: Timestamp) -> storage::Result<()> {
     let codes = house.db.read(async |connection| tenants::codes(connection).await).await?;
+    let mut round = Round::default();
     for code in codes {
-        let config = house.db.read(async |connection| tenants::config(connection, &code).await).await?;
-        if let Some(config) = config {
-            ending(house, &config, dated, now).await?;
+        let config = house.db.read(async |connection| tenants::config(connection, &code).await).await;
+        if let Some(config) = round.of(&code, config).flatten() {
+            round.of(&code, ending(house, &config, dated, now).await);
         }
     }
-    Ok(())
+    round.end(())
 }
 
 async fn ending(house: &House, config: &TenantConfig, dated: &Dated, now: Timestamp) -> storage::Result<()> {

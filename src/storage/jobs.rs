@@ -119,7 +119,7 @@ pub fn newest(tenant: TenantId, after: Option<JobId>, limit: u32) -> Question<Ve
 pub fn running() -> Question<Vec<Result<Job>>> {
     let statement = Statement::new(
         "SELECT tenant_id, id, actor_kind, actor, actor_name, address, state, options, total, position, done, failed, created_at, ended_at, error \
-         FROM job WHERE state = 'running' LIMIT 100",
+         FROM job WHERE state = 'running' ORDER BY id LIMIT 100",
     );
     Question::new(statement, |rows| Ok(rows.into_iter().map(job).collect()))
 }
@@ -129,7 +129,7 @@ pub fn running() -> Question<Vec<Result<Job>>> {
 pub fn loading(before: Timestamp) -> Question<Vec<Result<Job>>> {
     let statement = Statement::new(
         "SELECT tenant_id, id, actor_kind, actor, actor_name, address, state, options, total, position, done, failed, created_at, ended_at, error \
-         FROM job WHERE state = 'loading' AND created_at < ? LIMIT 100",
+         FROM job WHERE state = 'loading' AND created_at < ? ORDER BY id LIMIT 100",
     );
     Question::new(statement.bind(before.micros()), |rows| Ok(rows.into_iter().map(job).collect()))
 }

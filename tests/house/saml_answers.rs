@@ -357,8 +357,13 @@ async fn metadata_at_an_address_is_followed_if_it_is_signed() {
     assert!(known.contains("\"require_signed_requests\":true"), "T-42: {known}");
     // Metadata 2.3.1: what is fetched is good until it says; when nothing newer comes, somebody is told, and logins go on.
     let over = async || {
-        let all = vestibule::flow::certificates::all(&world.site.house.db, world.clock_now()).await.unwrap();
-        all.iter().any(|dated| dated.what == "acme: the metadata of Wiki" && dated.is_ending(world.clock_now()))
+        let realm = world.site.house.realm(&"acme".parse().unwrap()).await.unwrap().unwrap();
+        let (db, now) = (&world.site.house.db, world.clock_now());
+        let all = db
+            .read(async |connection| vestibule::flow::certificates::of_tenant(connection, &realm.config, now).await)
+            .await
+            .unwrap();
+        all.iter().any(|dated| dated.what == "the metadata of Wiki" && dated.is_ending(now))
     };
     let until = world.clock_now().plus(std::time::Duration::from_secs(3 * 86_400)).rfc3339();
     *served.lock().unwrap() =

@@ -180,6 +180,30 @@ async fn a_burst_is_gathered() {
     }
 }
 
+/// R-002: a virtual server whose settings cannot be read keeps no operator of another from hearing.
+#[actix_web::test]
+async fn what_cannot_be_read_keeps_no_other_from_hearing() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        world.apply("[[tenant]]\ncode = \"beta\"\nname = \"Beta\"\n").await;
+        world.execute("UPDATE tenant SET settings = '{' WHERE code = ?", "acme").await;
+        let (house, now) = (&world.site.house, world.clock_now());
+        let mails = "INSERT INTO outbox (tenant_id, id, kind, domain, state, tries, next_try_at, useful_until, leased_until, error, \
+                     created_at) SELECT id, id, 'verification_code', 'acme.test', 'failed', 1, \
+                     CASE code WHEN 'acme' THEN 1 ELSE 2 END, 0, 0, '550 no', ? FROM tenant";
+        world.execute(mails, &now.micros().to_string()).await;
+        let alerts = "INSERT INTO alert (tenant_id, id, at, kind, username, serial, application, address, told, mails) \
+                      SELECT id, id, ?, 'passcode_reuse', '', '', '', '', 'withheld', '[]' FROM tenant";
+        world.execute(alerts, &now.micros().to_string()).await;
+        world.advance(2 * 3600);
+        assert!(watch::mail(house, world.clock_now()).await.is_err(), "{on:?}: acme's fault is told");
+        assert_eq!(world.events("mail_failed").await, 1, "{on:?}");
+        assert!(alerts::gather(house, world.clock_now()).await.is_err(), "{on:?}: acme's fault is told");
+        assert_eq!(world.number("SELECT COUNT(*) AS n FROM alert WHERE told = 'gathered'").await, 1, "{on:?}");
+        world.stop().await;
+    }
+}
+
 /// R-569: a call that fails is made again with the same identifier and a new time; a webhook that fails too long is switched off,
 /// and operators hear of it by mail; switched on again, it works.
 #[actix_web::test]
