@@ -301,6 +301,26 @@ async fn an_account_that_was_disabled_since_the_plan_was_made_stays_disabled() {
     assert_eq!(last.security_version, after.security_version + 1);
 }
 
+/// whoever is disabled by somebody who looked the account up a moment ago keeps what was changed since.
+#[tokio::test]
+async fn a_status_is_given_to_the_account_as_it_stands() {
+    let fixture = Fixture::new().await;
+    fixture.apply(ACME).await;
+    let house = &fixture.house;
+    let desk = Desk { house, actor: Actor::Shell("test".to_owned()), address: String::new(), now: house.clock.now() };
+    let tenant = house.realm(&"acme".parse().expect("a code")).await.expect("reads").expect("is there").tenant();
+    let named = async |connection: &mut storage::Connection| users::named(connection, tenant, "ada").await;
+    let ada = async || house.db.read(named).await.expect("reads").expect("is there");
+    let before = ada().await;
+    fixture.apply("[[tenant]]\ncode = \"acme\"\n[[tenant.user]]\nusername = \"ada\"\nlast_name = \"King\"\n").await;
+    let work = async |connection: &mut storage::Connection| {
+        accounts::set_status(&desk, connection, (&before, None), Status::Disabled).await
+    };
+    assert_eq!(house.db.write(work).await.expect("is stored"), Ok(true));
+    let after = ada().await;
+    assert_eq!((after.status, after.last_name.as_str()), (Status::Disabled, "King"));
+}
+
 /// AC-51, D4: no file leaves nobody who may do everything: not by disabling, not by pruning; but one that puts somebody else in the
 /// place does so in whatever order it says it.
 #[tokio::test]

@@ -318,6 +318,14 @@ pub async fn set_status_if(
     (user, version): (&User, Option<i64>),
     status: Status,
 ) -> storage::Result<Result<bool, &'static str>> {
+    // Without a version it is the account as it stands now that gets the status, and not as it was when it was looked up.
+    let now = if version.is_none() {
+        users::hold(connection, user.tenant, user.id).await?;
+        users::with_id(connection, user.tenant, user.id).await?
+    } else {
+        None
+    };
+    let user = now.as_ref().unwrap_or(user);
     let stored = store(desk, connection, (user, version), &User { status, ..user.clone() }).await?;
     if stored == Ok(true) {
         rules::look(desk, connection, user.tenant, user.id).await?;
