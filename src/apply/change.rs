@@ -165,7 +165,10 @@ impl Change {
                     false => Err(storage::Error::Contended),
                 }
             }
-            Self::RemoveTestCase(case) => test_cases::take_away(desk, connection, config, case.id).await.map(drop),
+            Self::RemoveTestCase(case) => match test_cases::take_away(desk, connection, config, case).await? {
+                true => Ok(()),
+                false => Err(storage::Error::Contended),
+            },
             Self::PutMessage(message) => messages::put(desk, connection, config, message).await,
             Self::RemoveMessage(message) => {
                 messages::remove(desk, connection, config, &message.language, &message.name).await

@@ -75,7 +75,7 @@ pub async fn update(connection: &mut Connection, tenant: TenantId, case: &TestCa
 ///
 /// # Errors
 /// If the database fails.
-pub async fn remove(connection: &mut Connection, tenant: TenantId, id: TestCaseId) -> Result<bool> {
-    let statement = Statement::new("DELETE FROM policy_test_case WHERE tenant_id = ? AND id = ?");
-    Ok(statement.shown(tenant).shown(id).run(connection).await? == 1)
+pub async fn remove(connection: &mut Connection, tenant: TenantId, id: TestCaseId, version: i64) -> Result<bool> {
+    let statement = Statement::new("DELETE FROM policy_test_case WHERE tenant_id = ? AND id = ? AND version = ?");
+    Ok(statement.shown(tenant).shown(id).bind(version).run(connection).await? == 1)
 }

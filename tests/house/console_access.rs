@@ -205,6 +205,19 @@ async fn applications_at_the_console() {
     assert_eq!(oona.get(&crm).await.status, 404);
     assert!(has(&at(&world, &mut oona, "policies").await, "There are none"), "its policy went with it");
 
+    // a test case is removed as it was seen, or not at all.
+    let form = at(&world, &mut oona, "explain/cases/new").await;
+    let typed = [("name", "To go"), ("user", "ada"), ("application", "Notes"), ("decision", "deny")];
+    let list = submit(&mut oona, &form, "save-case", &typed).await;
+    assert!(has(&list, "The test case was saved"), "{}", list.body);
+    let address = world.text("SELECT id AS t FROM policy_test_case WHERE name = 'To go'").await;
+    let stale = at(&world, &mut oona, &format!("explain/cases/{address}")).await;
+    submit(&mut oona, &stale, "save-case", &[("name", "To stay")]).await;
+    let seen = submit(&mut oona, &stale, "remove-case", &[]).await;
+    assert!(has(&seen, "Nothing was removed: somebody else") && has(&seen, "To stay"), "{}", seen.body);
+    let seen = submit(&mut oona, &seen, "remove-case", &[]).await;
+    assert!(has(&seen, "The test case was removed") && !has(&seen, "To stay"), "{}", seen.body);
+
     let seen = at(&world, &mut oona, "preflight").await;
     assert!(has(&seen, "every group that something refers to has members"), "{}", seen.body);
     let seen = submit(&mut oona, &seen, "send-test-mail", &[("address", "ops@acme.test")]).await;
@@ -323,7 +336,10 @@ async fn programs_do_what_the_console_does() {
         assert_eq!((status, &sent["light"]), (200, &json!("green")), "{on:?}: {sent}");
         let (_, _, cases) = call(Method::GET, "test-cases", None, None).await;
         let case = format!("test-cases/{}", cases["items"][0]["id"].as_str().unwrap());
-        assert_eq!(call(Method::DELETE, &case, None, None).await.0, 204, "{on:?}");
+        assert_eq!(call(Method::DELETE, &case, None, None).await.0, 428, "{on:?}: R-040");
+        assert_eq!(call(Method::DELETE, &case, None, Some("\"99\"")).await.0, 412, "{on:?}: R-040");
+        let (_, tag, _) = call(Method::GET, &case, None, None).await;
+        assert_eq!(call(Method::DELETE, &case, None, Some(&tag)).await.0, 204, "{on:?}");
         world.stop().await;
     }
 }

@@ -83,7 +83,9 @@ pub fn routes(api: &mut Api) {
         .takes::<TestCaseDraft>()
         .gives::<TestCaseView>(200)
         .versioned();
-    api.route(Method::DELETE, "test-cases/{case}", needs(Deed::Delete), "Remove a test case", remove).gives_nothing();
+    api.route(Method::DELETE, "test-cases/{case}", needs(Deed::Delete), "Remove a test case", remove)
+        .gives_nothing()
+        .versioned();
     api.get("preflight", Module::Preflight.needs(Deed::Access), "Whether everything is right", before)
         .gives::<PreflightView>(200);
     api.route(
@@ -177,8 +179,9 @@ async fn put(
     Ok(versioned(case.version, &view(&program, case).await?))
 }
 
-async fn remove(program: Program, Named(id): Named<TestCaseId>) -> Answer {
-    test_cases::remove(&program.desk(), &configured(&program).await?, id).await?;
+async fn remove(program: Program, request: HttpRequest, Named(id): Named<TestCaseId>) -> Answer {
+    let target = (id, if_match(&request)?);
+    test_cases::remove(&program.desk(), &configured(&program).await?, target).await?;
     Ok(done())
 }
 

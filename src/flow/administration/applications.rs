@@ -489,7 +489,7 @@ pub async fn remove(
         let tenant = after.tenant.id;
         for case in test_cases::all(tenant).ask(connection).await? {
             if case.says.application == id {
-                super::test_cases::take_away(desk, connection, before, case.id).await?;
+                super::test_cases::take_away(desk, connection, before, &case).await?;
             }
         }
         if before.policies != after.policies {

@@ -134,16 +134,22 @@ pub async fn put(
     Ok(true)
 }
 
-/// Removes a case.
+/// Removes a case of which one version was seen.
 ///
 /// # Errors
 /// [`Unsaved`].
-pub async fn remove(desk: &Desk<'_>, config: &TenantConfig, id: TestCaseId) -> Saved<()> {
-    let removed = desk.house.db.write(async |connection| take_away(desk, connection, config, id).await);
-    if removed.await? { Ok(()) } else { Err(Unsaved::Gone) }
+pub async fn remove(desk: &Desk<'_>, config: &TenantConfig, (id, version): (TestCaseId, i64)) -> Saved<()> {
+    let removed = desk.house.db.write(async |connection| {
+        let Some(case) = test_cases::with_id(config.tenant.id, id).ask(connection).await? else {
+            return Ok(Err(Unsaved::Gone));
+        };
+        let removed = take_away(desk, connection, config, &TestCase { version, ..case }).await?;
+        Ok(if removed { Ok(()) } else { Err(Unsaved::ChangedMeanwhile) })
+    });
+    removed.await?
 }
 
-/// Removes a case in the transaction of `connection`. Says `false` if it is not there.
+/// Removes a case in the transaction of `connection`. Says `false` if it is not what it was in `case.version` any more.
 ///
 /// # Errors
 /// If the database fails.
@@ -151,16 +157,15 @@ pub async fn take_away(
     desk: &Desk<'_>,
     connection: &mut Connection,
     config: &TenantConfig,
-    id: TestCaseId,
+    case: &TestCase,
 ) -> storage::Result<bool> {
     let tenant = config.tenant.id;
-    let Some(before) = test_cases::with_id(tenant, id).ask(connection).await? else { return Ok(false) };
-    let draft = draft_of(connection, config, &before).await?;
-    if !test_cases::remove(connection, tenant, id).await? {
+    let draft = draft_of(connection, config, case).await?;
+    if !test_cases::remove(connection, tenant, case.id, case.version).await? {
         return Ok(false);
     }
-    let detail = json!({ "name": before.name, "old": draft, "new": null });
-    record(desk, connection, tenant, Action::TestCaseRemoved, id, detail).await?;
+    let detail = json!({ "name": case.name, "old": draft, "new": null });
+    record(desk, connection, tenant, Action::TestCaseRemoved, case.id, detail).await?;
     Ok(true)
 }
 

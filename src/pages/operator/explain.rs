@@ -277,7 +277,12 @@ async fn make_case(seat: Seat, form: Form) -> Answer {
 
 /// `GET …/operator/explain/cases/{case}`.
 async fn show_case(seat: Seat, path: web::Path<(String, TestCaseId)>) -> Answer {
-    let (id, config) = (path.into_inner().1, configured(&seat).await?);
+    case_as_it_is(&seat, path.into_inner().1, |shell| shell).await
+}
+
+/// The page of a case as it is stored now.
+async fn case_as_it_is(seat: &Seat, id: TestCaseId, say: impl FnOnce(Shell) -> Shell) -> Answer {
+    let config = configured(seat).await?;
     let question =
         async |connection: &mut Connection| match stored::with_id(config.tenant.id, id).ask(connection).await? {
             Some(case) => Ok(Some((test_cases::draft_of(connection, &config, &case).await?, case.version))),
@@ -285,8 +290,8 @@ async fn show_case(seat: Seat, path: web::Path<(String, TestCaseId)>) -> Answer 
         };
     let found = seat.call.site.house.db.look(question).await?;
     let (draft, version) = found.ok_or(Fault::NotFound)?;
-    let shell = Shell::titled(&seat, Module::Explain, &format!("Test case: {}", draft.name));
-    case_page(&seat, shell, draft, Some((id, version))).await
+    let shell = Shell::titled(seat, Module::Explain, &format!("Test case: {}", draft.name));
+    case_page(seat, say(shell), draft, Some((id, version))).await
 }
 
 /// `POST …/operator/explain/cases/{case}`.
@@ -308,9 +313,13 @@ async fn change_case(seat: Seat, path: web::Path<(String, TestCaseId)>, form: Fo
 /// `POST …/operator/explain/cases/{case}/remove`.
 async fn remove_case(seat: Seat, path: web::Path<(String, TestCaseId)>, form: Form) -> Answer {
     seat.check(&form)?;
-    let config = configured(&seat).await?;
-    match test_cases::remove(&seat.desk(), &config, path.into_inner().1).await {
+    let (id, version) = (path.into_inner().1, form.text("version").parse().unwrap_or(0));
+    match test_cases::remove(&seat.desk(), &configured(&seat).await?, (id, version)).await {
         Ok(()) => Ok(page::see(&format!("{}?done=removed", seat.path("explain/cases")))),
+        Err(Unsaved::ChangedMeanwhile) => {
+            let words = "Nothing was removed: somebody else changed this meanwhile. It says now what you see below.";
+            case_as_it_is(&seat, id, |shell| shell.with_complaint(words)).await
+        }
         Err(unsaved) => {
             saved::refused(Shell::of(&seat, Module::Explain), unsaved)?;
             Ok(page::see(&seat.path("explain/cases")))
