@@ -225,7 +225,10 @@ fn replaces(facts: &Facts<'_>) -> bool {
 /// The questions about the account and its password; `None` when all are answered.
 fn account_step(facts: &Facts<'_>, requirements: &[Requirement], password_lacking: bool) -> Option<Step> {
     // A denial has no requirements, but is told only to somebody who proved to be that person.
-    let denial_unproven = requirements.is_empty() && facts.evidence.password.is_none();
+    // What the application wishes is a requirement too, so it is the verdict that counts: whoever asks for a passcode in the name
+    // of an application would be told who may not use it (R-093, AC-32).
+    let denied = facts.decision.verdict == Verdict::Deny || requirements.is_empty();
+    let denial_unproven = denied && facts.evidence.password.is_none();
     // A lock is told to somebody who has given a password, right or wrong: not to whoever types a name.
     let knocks = (password_lacking || denial_unproven) && facts.evidence.knocked.is_none();
     match facts.account {
@@ -247,7 +250,12 @@ fn account_step(facts: &Facts<'_>, requirements: &[Requirement], password_lackin
             if !unchanged {
                 return Some(Step::Ended(Ending::AccountChanged));
             }
-            (status == Status::Disabled).then_some(Step::Refused(Refusal::Disabled))
+            // Where a passcode is all that is asked for, a stranger who types a name sees what one that does not exist shows.
+            match status {
+                Status::Disabled if !facts.evidence.of_anybody() => Some(Step::Passcode),
+                Status::Disabled => Some(Step::Refused(Refusal::Disabled)),
+                Status::Enabled => None,
+            }
         }
     }
 }
@@ -529,8 +537,25 @@ mod tests {
                 }
             }
         }
+        // Nor does an application's wish make a difference: the request is anybody's to write.
+        let wishes = Wishes { methods: vec![Method::Otp], ..Wishes::default() };
+        let wishing = Login { wishes, ..login.clone() };
+        for (account, decision) in [(KNOWN, &denied), (disabled, &needed), (disabled, &denied)] {
+            let facts = Facts { account, evidence: Evidence::default(), ..new_user(&wishing, decision) };
+            assert_eq!(next_step(&facts), Step::Password, "{facts:?}");
+        }
         let facts = Facts { account: disabled, ..new_user(&login, &needed) };
         assert_eq!(next_step(&facts), Step::Ended(Ending::AccountChanged));
+        // Where a passcode is all that is asked for, nobody learns either from a name who is disabled.
+        let passcode = decision(only(Method::Otp));
+        let unchanged = Account::Known { status: Status::Disabled, lock: Lock::Open, unchanged: true };
+        for tokens in [Tokens::None, Tokens::Usable, Tokens::Blocked] {
+            let facts =
+                Facts { account: unchanged, tokens, evidence: Evidence::default(), ..new_user(&login, &passcode) };
+            assert_eq!(next_step(&facts), Step::Passcode, "{facts:?}");
+            let proven = Evidence { otp: PROVEN, ..Evidence::default() };
+            assert_eq!(next_step(&Facts { evidence: proven, ..facts }), Step::Refused(Refusal::Disabled));
+        }
     }
 
     /// AC-02, AC-03, T-01, T-09: a closed gate asks for a pass; a pass replaces an authenticator that is lost, a mailbox does
