@@ -103,10 +103,7 @@ impl Case {
     /// The login's cookie, as long as it can be made again: no browser has shown it yet, and this is the one that it was made
     /// for, as far as can be told.
     pub(super) fn unseen_cookie(&self, house: &House, visit: &Visit) -> Option<SecretString> {
-        let (before, at) = self.row.previous_cookie.as_ref().filter(|(_, at)| visit.now.since(*at) < LOST_ANSWER)?;
-        let cookie = next_cookie(house, self.login(), before, *at, visit);
-        let hash = login_cookie_hash(house, self.login().tenant, self.login().id, &cookie);
-        (hash == self.row.cookie_hash).then_some(cookie)
+        unseen(house, &self.row, visit)
     }
 
     /// The platforms on which this person may enroll now: those that are allowed and, by mail, of the type that the task
@@ -144,6 +141,13 @@ fn next_cookie(house: &House, login: &Login, before: &str, at: Timestamp, visit:
     let of_login: [&[u8]; 5] = [b"next login", &tenant, &id, before.as_bytes(), &moment];
     let of_visit: [&[u8]; 2] = [address.as_bytes(), visit.user_agent.as_bytes()];
     SecretString::from(text(&house.derived.cookies.of(&[of_login.as_slice(), &of_visit].concat())))
+}
+
+/// The login's cookie, if this visit can make it again.
+fn unseen(house: &House, row: &LoginRow, visit: &Visit) -> Option<SecretString> {
+    let (before, at) = row.previous_cookie.as_ref().filter(|(_, at)| visit.now.since(*at) < LOST_ANSWER)?;
+    let cookie = next_cookie(house, &row.login, before, *at, visit);
+    (login_cookie_hash(house, row.login.tenant, row.login.id, &cookie) == row.cookie_hash).then_some(cookie)
 }
 
 /// The keyed hash of the cookie of a request that waits.
@@ -206,7 +210,7 @@ pub async fn load(
 ) -> std::result::Result<Option<Case>, storage::Error> {
     let tenant = realm.tenant();
     let Some(row) = logins::with_id(connection, tenant, id).await? else { return Ok(None) };
-    let Some(late) = belongs(house, &row, browser.login.as_ref(), visit.now) else { return Ok(None) };
+    let Some(late) = belongs(house, &row, browser.login.as_ref(), visit) else { return Ok(None) };
     of_row(connection, house, realm, visit, browser, (row, late)).await.map(Some)
 }
 
@@ -234,7 +238,7 @@ pub async fn unanswered(
         for (id, cookie) in logins {
             let Some(row) = logins::with_id(connection, realm.tenant(), *id).await? else { continue };
             let waits = matches!(row.login.stage, Stage::Open | Stage::Granted { .. }) && !row.login.expired(visit.now);
-            if waits && belongs(house, &row, Some(cookie), visit.now).is_some() && wanted(&row.login) {
+            if waits && belongs(house, &row, Some(cookie), visit).is_some() && wanted(&row.login) {
                 return Ok(Some(*id));
             }
         }
@@ -243,16 +247,18 @@ pub async fn unanswered(
     Ok(found.await?)
 }
 
-/// Whether the cookie is this login's and, if so, whether it is the one from before the last step up.
-fn belongs(house: &House, row: &LoginRow, cookie: Option<&SecretString>, now: Timestamp) -> Option<bool> {
+/// Whether the cookie is this login's and, if so, whether it is the one from before the last step up. That one opens the login only
+/// to whom the answer with the new one may have been lost (K03), and who gets it now: to anybody else it is worth nothing, or
+/// whoever had planted or read it would go on with what the person has just proven (T-21, AC-35).
+fn belongs(house: &House, row: &LoginRow, cookie: Option<&SecretString>, visit: &Visit) -> Option<bool> {
     let cookie = cookie?;
     let hash = login_cookie_hash(house, row.login.tenant, row.login.id, cookie);
-    let previous = row.previous_cookie.as_ref();
     // Hashes under a key that nobody outside has: comparing them leaks nothing about the cookie.
     if hash == row.cookie_hash {
         return Some(false);
     }
-    previous.is_some_and(|(old, at)| hash == *old && now.since(*at) < LOST_ANSWER).then_some(true)
+    let old = row.previous_cookie.as_ref().is_some_and(|(old, _)| hash == *old);
+    (old && unseen(house, row, visit).is_some()).then_some(true)
 }
 
 async fn of_row(

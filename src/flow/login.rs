@@ -271,7 +271,7 @@ pub(super) fn stepped_up(house: &House, realm: &Realm, visit: &Visit, case: &Cas
 
 /// What a browser that looks at its login is told of the cookie: whoever came with the one from before a step up, because the
 /// answer was lost, gets the new one once more (K03, R-114), if they come from where it was made for. Once a browser has shown it
-/// from there it is given to nobody any more: somebody else with the old one has what is left of its half minute, and no more.
+/// from there it is given to nobody any more, and the old one opens nothing.
 ///
 /// # Errors
 /// If the database fails.
