@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::case::Case;
 use super::login::{event, hold, one_by_one, stepped_up};
-use super::second_factor::{about, finished, may_end, refused, token, used};
+use super::second_factor::{about, finished, forgiven, may_end, refused, token, used};
 use super::server_pin::has_pin;
 use super::{Browser, Error, House, Posted, Realm, Result, Visit, attempts};
 use crate::clock::Entropy;
@@ -249,6 +249,7 @@ async fn existing(
             let mut writes = stepped_up(house, realm, visit, &case, Proven::Otp(token.id));
             writes.push(house.entry(&about(&case, visit, token, Action::PasscodeAccepted)));
             writes.extend(used(token, visit.now));
+            writes.extend(forgiven(&case, token));
             statement::run_all(connection, writes).await?;
             return Ok(Ok(Posted::stepped_up(house, visit, &case)));
         }

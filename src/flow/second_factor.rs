@@ -125,6 +125,7 @@ async fn sent_twice(
     let new = identifiers::first_use(connection, tenant, &subject(this), visit.now.plus(TWICE * 2)).await?;
     Ok(!new)
 }
+
 /// What a passcode of `template` counts.
 const fn moving(template: &TokenTemplate, drift_steps: i64) -> Moving {
     match template.synchronization {
@@ -135,6 +136,7 @@ const fn moving(template: &TokenTemplate, drift_steps: i64) -> Moving {
         }
     }
 }
+
 /// A token, as far as judging its passcodes needs it.
 pub(super) const fn judged<'a>(
     template: &TokenTemplate,
@@ -153,6 +155,7 @@ pub(super) const fn judged<'a>(
         pending,
     }
 }
+
 /// Characters that people type who put spaces into a passcode or miss a digit get a hint that costs nothing.
 fn wrong_length<'t>(typed: Typed<'_>, templates: impl Iterator<Item = &'t TokenTemplate> + Clone) -> Option<Complaint> {
     // How long the PIN beside it is, nobody is told.
@@ -168,11 +171,20 @@ fn wrong_length<'t>(typed: Typed<'_>, templates: impl Iterator<Item = &'t TokenT
         _ => None,
     }
 }
+
 /// The statements that write down what the use of an authenticator is to its enrollment, whatever showed that it works: a
 /// login, its owner at the portal, the help desk.
 pub(super) fn used(token: &Token, now: Timestamp) -> impl Iterator<Item = Statement> {
     mailed::first_use(token, now).into_iter().chain(rollout::returned(token, now))
 }
+
+/// What is to be forgotten of the person's other authenticators when this one was used.
+pub(super) fn forgiven(case: &Case, used: &Token) -> Option<Statement> {
+    let count = |token: &Token| token.id != used.id && token.state == State::Active && token.failed_count > 0;
+    let user = case.user().filter(|_| case.tokens.iter().any(count))?;
+    Some(tokens::forgive(case.login().tenant, user))
+}
+
 /// A passcode of an authenticator that exists (A14, A15). All that are active are tried.
 async fn passcode(
     house: &House,
@@ -229,6 +241,7 @@ async fn passcode(
                 let mut writes = stepped_up(house, realm, visit, &case, proven);
                 writes.push(house.entry(&about(&case, visit, token, Action::PasscodeAccepted)));
                 writes.extend(used(token, visit.now));
+                writes.extend(forgiven(&case, token));
                 statement::run_all(connection, writes).await?;
                 Ok(Ok(Posted::stepped_up(house, visit, &case)))
             }
@@ -287,6 +300,7 @@ async fn tell_of_reuse(
     };
     letters::send(connection, house, realm, visit, case, letter).await
 }
+
 /// What the typed passcode is to the token that likes it best.
 pub(super) fn best<'a>(
     house: &House,
@@ -321,6 +335,7 @@ pub(super) fn best<'a>(
     }
     Ok(found)
 }
+
 /// Counts a passcode that was not accepted, for the name, the address and the authenticators (A16).
 pub(super) async fn refused(
     connection: &mut Connection,
@@ -344,9 +359,11 @@ pub(super) async fn refused(
     }
     Ok(Posted::complaint(Complaint::PasscodeWrong))
 }
+
 pub(super) fn about(case: &Case, visit: &Visit, token: &Token, action: Action) -> crate::domain::audit::Event {
     event(case, visit, action).on("token", token.id).with(serde_json::json!({ "serial": token.serial }))
 }
+
 /// The first passcode of a new authenticator, in the login that began the enrollment: only now a token is
 /// made (R-111, architecture.md rule 7). Failures here do not count for the account: there is nothing yet
 /// that a stranger could guess at.
@@ -515,6 +532,7 @@ pub(super) fn token(
         ..Token::blank(id, enrollment.tenant, kind, ready.serial.clone(), ready.template.clone())
     }
 }
+
 /// Makes the token of an enrollment, once, and tells its owner.
 pub(super) async fn enrolled(
     connection: &mut Connection,

@@ -72,6 +72,7 @@ impl GrantRequest {
         }
     }
 }
+
 /// Whether `verifier` fits `challenge` by S256 (RFC 7636, 4.6). Both must be there, or neither: a
 /// verifier without a challenge is an attempt to redeem somebody else's code (T-48, AC-47).
 #[must_use]

@@ -334,6 +334,16 @@ pub async fn responded(connection: &mut Connection, tenant: TenantId, id: TokenI
     Ok(done == 1)
 }
 
+/// The statement that forgets the wrong passcodes of a person's active tokens, as one of them was used: those that lie in a drawer
+/// would collect them over the years (AC-25: a hundred, one after the other).
+pub fn forgive(tenant: TenantId, user: UserId) -> Statement {
+    Statement::new(
+        "UPDATE token SET failed_count = 0 WHERE tenant_id = ? AND user_id = ? AND +state = 'active' AND failed_count > 0",
+    )
+    .shown(tenant)
+    .shown(user)
+}
+
 /// Counts a wrong passcode against the active tokens of a person; at `most` a token locks, and only recovery
 /// helps (AC-25). Says how many are locked by this.
 pub async fn fail(

@@ -1346,6 +1346,26 @@ async fn a_hundred_wrong_passcodes_end_a_token() {
     world.stop().await;
 }
 
+/// AC-25: only wrong passcodes one after the other count: an authenticator in a drawer does not collect those of a whole life.
+#[actix_web::test]
+async fn one_authenticator_that_works_clears_the_others() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let same = "user_id, kind, name, state, state_reason, state_at, template, template_version, last_position, drift_steps, \
+                    device, device_counter, enrolled_by, enrolled_address, enrolled_at, renew_before, updated_at";
+        let drawer = format!(
+            "INSERT INTO token (tenant_id, id, serial, failed_count, {same}) SELECT tenant_id, ?, 'DRAWER1', 99, {same} FROM token"
+        );
+        world.execute(drawer.leak(), "aaaaaaaaaaaaaaaaaaaaaaaaaa").await;
+        let mut linus = Visitor::new(&world.url);
+        let page = after_password(&world, &mut linus, "linus", LINUS).await;
+        linus.press(&page, "continue", &[("code", &passcode_of_linus(&world))]).await;
+        assert_eq!(world.events("passcode_accepted").await, 1, "{on:?}");
+        assert_eq!(world.number("SELECT SUM(failed_count) AS n FROM token").await, 0, "{on:?}");
+        world.stop().await;
+    }
+}
+
 /// AC-26, T-12: one counter for every entrance: what was wrong at one door counts at the others.
 #[actix_web::test]
 async fn every_door_counts_the_same_failures() {
