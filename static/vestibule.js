@@ -11,6 +11,13 @@ for (const select of document.querySelectorAll("select[data-submit]")) {
     location.assign(address);
   });
 }
+// The answer to a form becomes a page of its own: whoever loads it again asks for it anew and does not send once more what was
+// typed, which would count as another wrong password or make another key. Its form of languages knows where the page is.
+const place = document.querySelector("[data-page]")?.dataset.page ?? document.querySelector("form.languages")?.action;
+if (place) {
+  const page = new URL(place, location.href);
+  history.replaceState(history.state, "", page.pathname === location.pathname ? location.href : page);
+}
 for (const button of document.querySelectorAll("[data-reveal]")) {
   const field = document.getElementById(button.dataset.reveal);
   button.hidden = false;
