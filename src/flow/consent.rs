@@ -6,7 +6,7 @@ use super::{House, Realm, Result, Visit};
 use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::ids::{ApplicationId, UserId};
 use crate::storage::consents::{self, Consent};
-use crate::storage::{self, Connection, grants, statement};
+use crate::storage::{self, Connection, grants, statement, users};
 
 /// Whether the person has allowed all of this before.
 ///
@@ -52,6 +52,9 @@ pub(super) async fn given(
     scopes: &BTreeSet<String>,
 ) -> storage::Result<()> {
     let tenant = realm.tenant();
+    // Where nothing was allowed before, there is no row that a second yes at this moment would wait for; and what it allows must
+    // be read after it is written.
+    users::hold(connection, tenant, user).await?;
     let before = consents::to(tenant, user, application).ask(connection).await?;
     let before = before.map(|consent| consent.scopes).unwrap_or_default();
     let before = before.split(' ').filter(|word| !word.is_empty());
@@ -79,6 +82,8 @@ pub async fn withdraw(
 ) -> Result<()> {
     let tenant = realm.tenant();
     let withdrawn = house.db.write(async |connection| {
+        // A yes at this moment must not bring back what it has read before.
+        users::hold(connection, tenant, user).await?;
         let given = consents::withdraw(connection, tenant, user, application).await?;
         let grants = grants::revoke_for(connection, tenant, user, application, visit.now).await?;
         if given || grants > 0 {

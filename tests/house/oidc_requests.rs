@@ -1,5 +1,6 @@
 //! Authorization requests in every form, what is answered to them, and consent.
 
+use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::relying_party::{CALLBACK, Rp, SECRET, Told, answer, application, challenge, encoded, linus, log_in};
@@ -182,6 +183,32 @@ async fn consent_is_asked_remembered_and_taken_back() {
         assert_eq!(app.refresh(&tokens.text("refresh_token")).await.error(), "invalid_grant", "{on:?}");
         assert_eq!(answer(&linus.get(&app.url("openid", "&prompt=none")).await, "error"), "consent_required");
         assert_eq!((world.events("consent_given").await, world.events("consent_withdrawn").await), (1, 1), "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// OIDC Core 3.1.2.4, ASVS 10.7: a person who says the first yes in several windows at the same moment gets on in each of them, and
+/// everything that was allowed is remembered.
+#[actix_web::test]
+async fn several_first_consents_at_once_all_count() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        world.apply(&application("app", &format!("{SECRET}consent = \"ask\"\n"))).await;
+        let (app, mut linus) = (Rp::new(&world, "app"), linus(&world).await);
+        let mut pages = Vec::new();
+        for scope in ["email", "profile", "groups", "phone"] {
+            pages.push(linus.get(&app.url(&format!("openid {scope}"), "")).await);
+        }
+        let yeses = pages.iter().map(|page| {
+            let mut window = linus.clone();
+            async move { window.press(page, "allow", &[]).await }
+        });
+        for seen in join_all(yeses).await {
+            assert!(!answer(&seen, "code").is_empty(), "{on:?}: {} {}", seen.status, seen.body);
+        }
+        let all = linus.get(&app.url("openid email profile groups phone", "&prompt=none")).await;
+        assert_eq!((answer(&all, "error").as_str(), answer(&all, "code").is_empty()), ("", false), "{on:?}");
+        assert_eq!(world.number("SELECT COUNT(*) AS n FROM oidc_consent").await, 1, "{on:?}");
         world.stop().await;
     }
 }
