@@ -36,7 +36,9 @@ pub(super) async fn ended(
     if !sessions::end(connection, tenant, session.id, "logout", visit.now).await? {
         return Ok(false);
     }
-    logout_notices::of_session(tenant, session.user, session.id, visit.now).run(connection).await?;
+    logout_notices::of_session(connection.engine(), tenant, session.user, session.id, visit.now)
+        .run(connection)
+        .await?;
     grants::revoke_in_session(connection, tenant, (session.user, session.id), visit.now).await?;
     let event = Event::new(visit.now, tenant, Actor::User(session.user), Action::SessionEnded);
     house.record(connection, event.on("session", session.id).from_address(visit.address)).await?;
@@ -52,7 +54,7 @@ pub(super) async fn all_ended(
     reason: &str,
     now: Timestamp,
 ) -> storage::Result<()> {
-    logout_notices::of_user(tenant, user, now).run(connection).await?;
+    logout_notices::of_user(connection.engine(), tenant, user, now).run(connection).await?;
     saml_notices::of_user(tenant, user, now).run(connection).await?;
     sessions::end_all_of(connection, tenant, user, reason, now).await?;
     grants::revoke_all_of(connection, tenant, user, now).await?;
@@ -78,7 +80,7 @@ pub(super) async fn one_ended(
 ) -> storage::Result<()> {
     let Session { tenant, id, user, .. } = *session;
     if sessions::end(connection, tenant, id, reason, now).await? {
-        logout_notices::of_session(tenant, user, id, now).run(connection).await?;
+        logout_notices::of_session(connection.engine(), tenant, user, id, now).run(connection).await?;
         saml_notices::of_session(tenant, id, now).run(connection).await?;
         grants::revoke_in_session(connection, tenant, (user, id), now).await?;
     }

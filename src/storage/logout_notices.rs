@@ -2,7 +2,7 @@
 
 use super::row::Row;
 use super::statement::{Question, Record, Statement};
-use super::{Connection, Result};
+use super::{Connection, Engine, Result};
 use crate::domain::ids::{ApplicationId, SessionId, TenantId, UserId};
 use crate::domain::timestamp::Timestamp;
 
@@ -35,29 +35,34 @@ fn notice(row: Record) -> Result<Notice> {
     })
 }
 
+/// Whoever notes the same at the same moment, for a logout that is not written down yet, has done it: nothing fails by that.
+fn noting(engine: Engine, found: &'static str) -> Statement {
+    const INTO: &str = "INTO logout_notice (tenant_id, session_id, application_id, user_id, tries, next_try_at) ";
+    Statement::composed(&match engine {
+        Engine::Sqlite => ["INSERT ", INTO, found, " ON CONFLICT DO NOTHING"],
+        Engine::MySql => ["INSERT IGNORE ", INTO, found, ""],
+    })
+}
+
 /// The statement that notes who is to be told of the end of a session: every application that was granted something in
 /// it. Whether it wants to be told is seen when it is its turn.
-pub fn of_session(tenant: TenantId, user: UserId, session: SessionId, now: Timestamp) -> Statement {
-    let statement = Statement::new(
-        "INSERT INTO logout_notice (tenant_id, session_id, application_id, user_id, tries, next_try_at) \
-         SELECT DISTINCT tenant_id, session_id, application_id, user_id, 0, ? FROM oidc_grant \
-         WHERE tenant_id = ? AND user_id = ? AND session_id = ? AND NOT EXISTS (SELECT 1 FROM logout_notice AS known WHERE \
-         known.tenant_id = oidc_grant.tenant_id AND known.session_id = oidc_grant.session_id \
-         AND known.application_id = oidc_grant.application_id)",
+pub fn of_session(engine: Engine, tenant: TenantId, user: UserId, session: SessionId, now: Timestamp) -> Statement {
+    let statement = noting(
+        engine,
+        "SELECT DISTINCT tenant_id, session_id, application_id, user_id, 0, ? FROM oidc_grant \
+         WHERE tenant_id = ? AND user_id = ? AND session_id = ?",
     );
     statement.bind(now.micros()).shown(tenant).shown(user).shown(session)
 }
 
 /// The statement that does the same for every living session of a person; to be run before they are ended.
-pub fn of_user(tenant: TenantId, user: UserId, now: Timestamp) -> Statement {
-    let statement = Statement::new(
-        "INSERT INTO logout_notice (tenant_id, session_id, application_id, user_id, tries, next_try_at) \
-         SELECT DISTINCT oidc_grant.tenant_id, oidc_grant.session_id, oidc_grant.application_id, oidc_grant.user_id, 0, ? \
+pub fn of_user(engine: Engine, tenant: TenantId, user: UserId, now: Timestamp) -> Statement {
+    let statement = noting(
+        engine,
+        "SELECT DISTINCT oidc_grant.tenant_id, oidc_grant.session_id, oidc_grant.application_id, oidc_grant.user_id, 0, ? \
          FROM oidc_grant JOIN sso_session ON sso_session.tenant_id = oidc_grant.tenant_id \
          AND sso_session.id = oidc_grant.session_id WHERE oidc_grant.tenant_id = ? AND oidc_grant.user_id = ? \
-         AND sso_session.ended_at IS NULL AND NOT EXISTS (SELECT 1 FROM logout_notice AS known WHERE \
-         known.tenant_id = oidc_grant.tenant_id AND known.session_id = oidc_grant.session_id \
-         AND known.application_id = oidc_grant.application_id)",
+         AND sso_session.ended_at IS NULL",
     );
     statement.bind(now.micros()).shown(tenant).shown(user)
 }

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use vestibule::domain::user::Status;
+use vestibule::flow::administration::people;
+use vestibule::storage::{Connection, logout_notices, sessions, users};
 
 use crate::relying_party::{Rp, SECRET, answer, application, encoded, linus};
 use crate::visitor::Visitor;
@@ -234,6 +237,48 @@ async fn applications_are_told_server_to_server() {
         world.command(&["user", "disable", "linus"]);
         world.advance(6);
         listener.heard(3).await;
+        world.stop().await;
+    }
+}
+
+/// R-513, T-11: an operator disables an account while its owner's logout is being written down: both note whom to tell, and
+/// neither fails by the other.
+#[actix_web::test]
+async fn a_logout_at_the_same_moment_does_not_save_an_account() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        world.apply(&application("app", SECRET)).await;
+        let (app, mut linus) = (Rp::new(&world, "app"), linus(&world).await);
+        app.tokens(&mut linus, "openid", "").await;
+        let (db, tenant, now) = (&world.site.house.db, world.tenant().await, world.clock_now());
+        let found = async |connection: &mut Connection| {
+            let user = users::named(connection, tenant, "linus").await?.unwrap();
+            let living = sessions::living_of(tenant, user.id).ask(connection).await?;
+            Ok((user, living))
+        };
+        let (user, living) = db.read(found).await.unwrap();
+        let (session, noted) = (living[0].id, tokio::sync::Notify::new());
+        let logout = async |connection: &mut Connection| {
+            assert!(sessions::end(connection, tenant, session, "logout", now).await?);
+            let notices = logout_notices::of_session(connection.engine(), tenant, user.id, session, now);
+            assert_eq!(notices.run(connection).await?, 1);
+            noted.notify_one();
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            Ok(())
+        };
+        let desk = world.desk("operator");
+        let disable =
+            async |connection: &mut Connection| people::set_status(&desk, connection, &user, Status::Disabled).await;
+        let disabled = async {
+            noted.notified().await;
+            db.write(disable).await
+        };
+        let (logged_out, disabled) = tokio::join!(db.write(logout), disabled);
+        logged_out.unwrap();
+        assert_eq!(disabled.unwrap(), Ok(()), "{on:?}");
+        assert_eq!(world.number("SELECT COUNT(*) AS n FROM sso_session WHERE ended_at IS NULL").await, 0, "{on:?}");
+        let status = world.text("SELECT status AS t FROM user_account WHERE username = 'linus'").await;
+        assert_eq!(status, "disabled", "{on:?}");
         world.stop().await;
     }
 }
