@@ -78,15 +78,6 @@ fn taken<T>(result: storage::Result<T>) -> Result<T> {
     result.map_err(|error| if error.is_duplicate() { Error::Used } else { error.into() })
 }
 
-/// The application that a token manages.
-///
-/// # Errors
-/// If the database fails.
-pub async fn managed(house: &House, tenant: TenantId, token: &SecretString) -> Result<Option<ApplicationId>> {
-    let hash = hash(house, tenant, token);
-    Ok(house.db.read(async |connection| registrations::managed(tenant, &hash).ask(connection).await).await?)
-}
-
 /// The application that a token manages, as it is stored at this moment, and the version of the configuration that says so.
 /// What the request was checked against at its beginning may be long over: its body comes when its sender pleases.
 async fn own(
@@ -106,6 +97,17 @@ async fn own(
         (Some(_), Some(_)) => Err(Error::WrongMoment),
         _ => Err(Error::Forbidden),
     })
+}
+
+/// The application that a token manages, as it is stored at this moment: what is in memory knows nothing of those that an operator
+/// has stopped.
+///
+/// # Errors
+/// As [`change`].
+pub async fn managed(house: &House, realm: &Realm, token: &SecretString, id: ApplicationId) -> Result<Application> {
+    let hash = hash(house, realm.tenant(), token);
+    let own = house.db.read(async |connection| own(connection, realm, &hash, id).await).await?;
+    Ok(own?.1)
 }
 
 /// Makes the version the next one; whatever somebody else changed since it was read, this is tried again after it.

@@ -279,21 +279,9 @@ async fn register(call: &Call, request: &HttpRequest, body: &[u8]) -> Result<Htt
 }
 
 /// The application at this address, if the token is its own.
-async fn own<'a>(
-    call: &'a Call,
-    request: &HttpRequest,
-    id: ApplicationId,
-) -> Result<(&'a Application, &'a OidcClient), Refused> {
+async fn own(call: &Call, request: &HttpRequest, id: ApplicationId) -> Result<Application, Refused> {
     let token = bearer(request)?;
-    let managed = registration::managed(&call.site.house, call.realm.tenant(), &token).await?;
-    if managed != Some(id) {
-        return Err(Refused::Token);
-    }
-    let application = call.realm.config.application(id).ok_or(Refused::Token)?;
-    if !application.active {
-        return Err(Refused::Stopped);
-    }
-    Ok((application, client_in(application)?))
+    Ok(registration::managed(&call.site.house, &call.realm, &token, id).await?)
 }
 
 fn client_in(application: &Application) -> Result<&OidcClient, Refused> {
@@ -307,9 +295,13 @@ type Place = web::Path<(String, ApplicationId)>;
 
 /// `GET {base}/oidc/register/{application}` (RFC 7592, 2.1).
 pub(super) async fn get(call: Call, request: HttpRequest, path: Place) -> Result<HttpResponse, Fault> {
-    let result = own(&call, &request, path.into_inner().1).await;
-    let result = result.map(|(application, client)| json(StatusCode::OK).json(told(&call, application, client)));
+    let result = read_own(&call, &request, path.into_inner().1).await;
     answered(&call, result)
+}
+
+async fn read_own(call: &Call, request: &HttpRequest, id: ApplicationId) -> Result<HttpResponse, Refused> {
+    let application = own(call, request, id).await?;
+    Ok(json(StatusCode::OK).json(told(call, &application, client_in(&application)?)))
 }
 
 /// `PUT {base}/oidc/register/{application}` (RFC 7592, 2.2): what is sent replaces what was registered; the secret stays.

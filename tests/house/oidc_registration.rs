@@ -296,7 +296,16 @@ async fn an_application_does_not_undo_what_an_operator_did() {
         assert_eq!(put.send_rest().await, 403, "{on:?}");
         let own = |made: &Told| (made.text("registration_client_uri"), made.text("registration_access_token"));
         let (place, bearer) = own(&made);
-        assert_eq!(Told::of(client.delete(&place).bearer_auth(&bearer)).await.status, 403, "{on:?}");
+        // RFC 7592, 2.1 to 2.3: stopped is not unknown, whatever it tries and whoever still remembers it.
+        world.advance(3);
+        let metadata = json!({ "client_name": "Stopped again", "redirect_uris": [CALLBACK] });
+        for request in [client.get(&place), client.put(&place).json(&metadata), client.delete(&place)] {
+            let told = Told::of(request.bearer_auth(&bearer)).await;
+            assert_eq!((told.status, told.error()), (403, "access_denied"), "{on:?}: {}", told.text);
+        }
+        for request in [client.get(&place), client.put(&place).json(&metadata)] {
+            assert_eq!(Told::of(request.bearer_auth("x")).await.status, 401, "{on:?}");
+        }
         assert_eq!(world.number("SELECT active AS n FROM application WHERE name = 'Stopped'").await, 0, "{on:?}");
 
         let (made, put) = next();
