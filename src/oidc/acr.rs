@@ -31,7 +31,9 @@ impl Level {
         }
     }
 
-    fn is_reached(self, password: bool, passcode: bool) -> bool {
+    /// Whether these proofs reach it.
+    #[must_use]
+    pub fn is_reached(self, password: bool, passcode: bool) -> bool {
         self.needs().iter().all(|method| match method {
             Method::Password => password,
             Method::Otp => passcode,

@@ -237,6 +237,9 @@ async fn at_once(
     let receipt = |proven: &Proven| new.receipt(call, &stored.request, proven);
     let asked = Asked { application: application.id, wishes: &wishes, once: None };
     match federation::from_session(&site.house, realm, &call.visit, &call.browser, asked, receipt).await? {
+        Silent::Complete(proven) if !stored.request.is_satisfied_by(proven.password, proven.otp) => {
+            respond::error(call, &stored.request.return_to, &respond::unmet()).map(Some)
+        }
         Silent::Complete(_) => respond::code(call, &stored.request.return_to, &new).map(Some),
         Silent::Lacking(Step::Identify | Step::Password) => {
             refuse_if_silent(call, stored, Code::LoginRequired, "nobody is logged in, or not recently enough")

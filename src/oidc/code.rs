@@ -11,6 +11,7 @@ use super::access_token;
 use super::acr;
 use super::request::{AuthorizationRequest, RequestedClaims};
 use crate::domain::ids::{GrantId, TenantId};
+use crate::domain::login::outcome::Unanswered;
 use crate::domain::oidc_client::Scope;
 use crate::domain::release::Authenticator;
 use crate::domain::secret::{ExposeSecret as _, SecretString};
@@ -87,8 +88,11 @@ impl NewCode {
         Self { id, code: SecretString::from(URL_SAFE_NO_PAD.encode(octets)) }
     }
 
-    /// What is stored when the code is given out.
+    /// What is stored when the code is given out; nothing, where what was proven is not what the request insists on.
     pub fn receipt(&self, call: &Call, request: &AuthorizationRequest, proven: &Proven) -> Receipt {
+        if !request.is_satisfied_by(proven.password, proven.otp) {
+            return Receipt::Refused(Unanswered::Context);
+        }
         let details = Details {
             redirect_uri: request.return_to.redirect_uri().to_owned(),
             code_challenge: request.code_challenge.clone(),

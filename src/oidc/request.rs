@@ -45,6 +45,9 @@ pub struct AuthorizationRequest {
     pub acr_values: Vec<String>,
     /// The level without which no code may be issued (an essential `acr`).
     pub essential_level: Option<Level>,
+    /// Whether no code may be issued without a password or a passcode, whichever: an essential `acr` that takes either.
+    #[serde(default)]
+    pub essential_either: bool,
     /// The user name to begin with.
     pub login_hint: Option<String>,
     /// An ID Token issued earlier; only a signature check tells for whom.
@@ -75,7 +78,8 @@ impl AuthorizationRequest {
     pub fn wishes(&self) -> Wishes {
         let wanted = self.acr_values.first().and_then(|value| acr::level_of(value));
         // Whoever would like a password gets what the policy asks for: that may be a passcode, for people who have none.
-        let wanted = wanted.filter(|level| *level != Level::Password);
+        // So does whoever takes either factor, in whatever order they are named.
+        let wanted = wanted.filter(|level| *level != Level::Password && !self.essential_either);
         let methods = self.essential_level.or(wanted).map(|level| level.needs().to_vec()).unwrap_or_default();
         // Picking an account is done by logging in to it, so it asks for a new login as well.
         let freshness = match (self.prompt.login || self.prompt.select_account, self.max_age_seconds) {
@@ -98,6 +102,13 @@ impl AuthorizationRequest {
                 .collect(),
             choose_account: self.prompt.select_account,
         }
+    }
+
+    /// Whether these proofs satisfy an essential `acr`; no code may be issued otherwise (OIDC Core 5.5.1.1).
+    #[must_use]
+    pub fn is_satisfied_by(&self, password: bool, passcode: bool) -> bool {
+        let level = self.essential_level.is_none_or(|level| level.is_reached(password, passcode));
+        level && (!self.essential_either || password || passcode)
     }
 }
 
@@ -202,7 +213,7 @@ fn check(
     let max_age_seconds = max_age(parameters)?;
     let claims = RawClaims::parse(one(parameters, "claims")?)?;
     let (resources, more_scopes) = targets(parameters, client, resources)?;
-    let (acr_values, essential_level) = wanted_acr(one(parameters, "acr_values")?, &claims)?;
+    let (acr_values, essential) = wanted_acr(one(parameters, "acr_values")?, &claims)?;
     Ok(AuthorizationRequest {
         client_id: client.client_id.clone(),
         return_to,
@@ -212,7 +223,11 @@ fn check(
         prompt,
         max_age_seconds,
         acr_values,
-        essential_level,
+        essential_level: match essential {
+            Some(Essential::Level(level)) => Some(level),
+            Some(Essential::Either) | None => None,
+        },
+        essential_either: essential == Some(Essential::Either),
         login_hint: hint(one(parameters, "login_hint")?),
         id_token_hint: one(parameters, "id_token_hint")?.map(str::to_owned),
         subject: claims.subject()?,
@@ -393,30 +408,38 @@ fn languages(text: Option<&str>) -> Vec<String> {
     text.unwrap_or_default().split(' ').filter(tag).take(16).map(str::to_owned).collect()
 }
 
-/// The wanted values and the level that must be reached. `acr_values` are wishes; an `acr` in `claims`
+/// What an essential `acr` is content with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Essential {
+    /// This level, or more.
+    Level(Level),
+    /// A password or a passcode: the one that the policy asks for.
+    Either,
+}
+
+/// The wanted values and what must be reached. `acr_values` are wishes; an `acr` in `claims`
 /// that is essential and names values is a condition (OIDC Core 5.5.1.1).
 fn wanted_acr(
     acr_values: Option<&str>,
     claims: &RawClaims,
-) -> Result<(Vec<String>, Option<Level>), AuthorizationError> {
+) -> Result<(Vec<String>, Option<Essential>), AuthorizationError> {
     let acr = claims.id_token.get("acr").cloned().flatten().unwrap_or_default();
     let mut wanted = acr.all_values();
     let conditions: Vec<Level> = wanted.iter().filter_map(|value| acr::level_of(value)).collect();
-    let essential_level = if acr.essential && !wanted.is_empty() {
+    let essential = if acr.essential && !wanted.is_empty() {
         // The weakest that satisfies the application; the policy may ask for more.
         let Some(level) = conditions.iter().copied().min() else {
             let why = "none of the essential acr values can be reached here";
             return Err(AuthorizationError::new(Code::UnmetAuthenticationRequirements, why));
         };
-        // Whoever takes one factor or the other gets the one that the policy asks for.
         let either = conditions.contains(&Level::Password) && conditions.contains(&Level::Passcode);
-        Some(level).filter(|_| !either)
+        Some(if either { Essential::Either } else { Essential::Level(level) })
     } else {
         None
     };
     wanted.extend(acr_values.unwrap_or_default().split(' ').filter(|value| !value.is_empty()).map(str::to_owned));
     wanted.retain(|value| acr::level_of(value).is_some());
-    Ok((wanted, essential_level))
+    Ok((wanted, essential))
 }
 
 /// The parameter `claims` as it comes.

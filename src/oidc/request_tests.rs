@@ -251,3 +251,29 @@ fn a_login_is_told_what_the_request_wishes() {
     assert_eq!(accepted(&[("claims", essential)]).wishes().methods, [Method::Password], "no passcode satisfies it");
     assert_eq!(accepted(&[("login_hint", "ada"), ("ui_locales", "de")]).wishes().hint.as_deref(), Some("ada"));
 }
+
+/// OIDC Core 5.5.1.1: whoever takes either factor names none, in whatever order, and gets nothing where neither was proven.
+#[test]
+fn either_factor_is_a_condition_that_names_no_method() {
+    let asked = |values: &str| {
+        let claims = format!(r#"{{"id_token":{{"acr":{{"essential":true,"values":{values}}}}}}}"#);
+        accepted(&[("claims", &claims), ("acr_values", acr::MULTI_FACTOR)])
+    };
+    let (password, passcode) = ("\"urn:vestibule:acr:password\"", "\"urn:vestibule:acr:otp\"");
+    for values in [format!("[{password},{passcode}]"), format!("[{passcode},{password}]")] {
+        let request = asked(&values);
+        assert_eq!((request.essential_level, request.essential_either), (None, true), "{values}");
+        assert!(request.wishes().methods.is_empty(), "{values}");
+        let enough = [(true, false), (false, true), (true, true), (false, false)]
+            .map(|(password, passcode)| request.is_satisfied_by(password, passcode));
+        assert_eq!(enough, [true, true, true, false], "{values}");
+    }
+    let request = asked(&format!("[{passcode}]"));
+    assert_eq!((request.essential_level, request.essential_either), (Some(Level::Passcode), false));
+    assert!(request.is_satisfied_by(false, true) && !request.is_satisfied_by(true, false));
+    assert!(accepted(&[]).is_satisfied_by(false, false));
+    // A request that was stored by an instance from before reads as it was meant then.
+    let mut stored = serde_json::to_value(&request).expect("JSON");
+    stored.as_object_mut().expect("an object").remove("essential_either");
+    assert_eq!(serde_json::from_value::<AuthorizationRequest>(stored).expect("reads back"), request);
+}

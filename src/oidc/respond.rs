@@ -13,7 +13,7 @@ use crate::domain::application::{Application, Protocol};
 use crate::domain::ids::LoginId;
 use crate::domain::login::origin::Origin;
 use crate::domain::login::outcome::{Ending, Unanswered};
-use crate::domain::login::step::Step;
+use crate::domain::login::step::{Step, counted};
 use crate::domain::oidc_client::OidcClient;
 use crate::domain::secret::ExposeSecret as _;
 use crate::flow::case::{self, Case};
@@ -104,8 +104,8 @@ pub(super) async fn resume(mut call: Call, path: web::Path<(String, LoginId)>) -
             let (Some(user), Some((application, client))) = (case.user(), application_of(&case)) else {
                 return Ok(page::see(&desk_path(call.realm.code(), id)));
             };
-            // Whoever the application does not want is not asked what it may learn.
-            let wanted = is_wanted(&call, &case, &stored);
+            // Whoever the application does not want, or not with these proofs, is not asked what it may learn.
+            let wanted = is_wanted(&call, &case, &stored) && is_enough(&call, &case, &stored);
             if wanted && consent::is_lacking(&call, application, client, user, &stored.request).await? {
                 call.speak_for(&case);
                 return consent::page(&call, &case, client, &stored.request);
@@ -143,23 +143,32 @@ pub(super) async fn finish(call: &Call, id: LoginId, case: &Case, stored: &Store
     let wanted = is_wanted(call, case, stored);
     let refused = Receipt::Refused(Unanswered::AnotherPerson);
     let receipt = |proven: &Proven| if wanted { new.receipt(call, &stored.request, proven) } else { refused.clone() };
-    if !answered(call, id, receipt).await? {
+    let Some(proven) = answered(call, id, receipt).await? else {
         return Ok(page::see(&desk_path(call.realm.code(), id)));
-    }
+    };
     let client = application_of(case).map(|(_, client)| client);
-    let response = if wanted {
-        let answer = stored.request.return_to.code(&call.site.urls.base(call.realm.code()), new.code.expose_secret());
+    let to = &stored.request.return_to;
+    let response = if !wanted {
+        let why = "another person logged in than the application asked for";
+        late_error(call, client, to, &AuthorizationError::new(Code::LoginRequired, why))?
+    } else if stored.request.is_satisfied_by(proven.password, proven.otp) {
+        let answer = to.code(&call.site.urls.base(call.realm.code()), new.code.expose_secret());
         behind_forms(call, client, "post-title", answer)?
     } else {
-        let why = "another person logged in than the application asked for";
-        late_error(call, client, &stored.request.return_to, &AuthorizationError::new(Code::LoginRequired, why))?
+        late_error(call, client, to, &unmet())?
     };
     done(call, id, response)
 }
 
+/// The error where what was proven does not satisfy an essential `acr` (OIDC Core 5.5.1.1).
+pub(super) fn unmet() -> AuthorizationError {
+    let why = "what was proven is none of the essential acr values";
+    AuthorizationError::new(Code::UnmetAuthenticationRequirements, why)
+}
+
 /// Answers a granted login with the person's no.
 pub(super) async fn denied(call: &Call, id: LoginId, case: &Case, stored: &Stored) -> http::Answer {
-    if !answered(call, id, |_| Receipt::Refused(Unanswered::Declined)).await? {
+    if answered(call, id, |_| Receipt::Refused(Unanswered::Declined)).await?.is_none() {
         return Ok(page::see(&desk_path(call.realm.code(), id)));
     }
     let why = "the person does not want the application to learn this";
@@ -169,14 +178,14 @@ pub(super) async fn denied(call: &Call, id: LoginId, case: &Case, stored: &Store
     done(call, id, response)
 }
 
-/// Takes a granted login for its one answer. `false` if another request was faster.
-pub(super) async fn answered(call: &Call, id: LoginId, receipt: impl Fn(&Proven) -> Receipt) -> Result<bool, Fault> {
+/// Takes a granted login for its one answer, and gives what was proven in it. `None` if another request was faster.
+async fn answered(call: &Call, id: LoginId, receipt: impl Fn(&Proven) -> Receipt) -> Result<Option<Proven>, Fault> {
     let (site, realm) = (&call.site, &call.realm);
     let asked = (Origin::Oidc, id);
     let receipt = |proven: &Proven, _: &str| receipt(proven);
     match federation::from_login(&site.house, realm, &call.visit, &call.browser, asked, receipt).await {
-        Ok(_) => Ok(true),
-        Err(crate::flow::Error::WrongMoment) => Ok(false),
+        Ok((proven, _)) => Ok(Some(proven)),
+        Err(crate::flow::Error::WrongMoment) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
@@ -186,4 +195,10 @@ fn is_wanted(call: &Call, case: &Case, stored: &Stored) -> bool {
     let Some(only) = &stored.only_subject else { return true };
     let (Some(user), Some((_, client))) = (case.user(), application_of(case)) else { return false };
     subject(client, call.realm.tenant(), user, &call.site.house.derived.pairwise) == *only
+}
+
+/// Whether what was proven is what the application insists on.
+fn is_enough(call: &Call, case: &Case, stored: &Stored) -> bool {
+    let evidence = counted(case.login(), case.evidence, call.visit.now);
+    stored.request.is_satisfied_by(evidence.password.is_some(), evidence.otp.is_some())
 }

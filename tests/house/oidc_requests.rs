@@ -382,6 +382,49 @@ async fn a_passcode_alone_has_its_own_level() {
     world.stop().await;
 }
 
+/// OIDC Core 5.5.1.1, R-507: an application that takes either factor gets the one that the policy asks for, whichever it names
+/// first; and nothing where a code of the help desk stood in for the only one.
+#[actix_web::test]
+async fn either_factor_is_enough_and_none_is_not() {
+    let either = |values: &str| {
+        let claims = encoded(&format!(r#"{{"id_token":{{"acr":{{"essential":true,"values":{values}}}}}}}"#));
+        format!("&claims={claims}")
+    };
+    let orders = [
+        r#"["urn:vestibule:acr:otp","urn:vestibule:acr:password"]"#,
+        r#"["urn:vestibule:acr:password","urn:vestibule:acr:otp"]"#,
+    ];
+    let world = World::at_this_time(On::Sqlite).await;
+    world.apply(&application("app", SECRET)).await;
+    world.apply("[[tenant]]\ncode = \"acme\"\n[tenant.global_policy]\nrequire = [\"password\"]\n").await;
+    let (app, mut linus) = (Rp::new(&world, "app"), Visitor::new(&world.url));
+    let seen = linus.get(&app.url("openid", &either(orders[0]))).await;
+    let seen = linus.press(&seen, "continue", &[("username", "linus")]).await;
+    let seen = linus.press(&seen, "continue", &[("password", "has a token already")]).await;
+    let claims = app.redeem(&answer(&seen, "code")).await.claims();
+    assert_eq!(claims["acr"], json!("urn:vestibule:acr:password"));
+    for order in orders {
+        let silent = linus.get(&app.url("openid", &format!("&prompt=none{}", either(order)))).await;
+        let claims = app.redeem(&answer(&silent, "code")).await.claims();
+        assert_eq!(claims["acr"], json!("urn:vestibule:acr:password"), "{order}");
+    }
+    world.apply("[[tenant]]\ncode = \"acme\"\n[tenant.global_policy]\nrequire = [\"otp\"]\n").await;
+    world.execute("UPDATE token SET state = ? WHERE enrolled_by = 'import'", "suspended").await;
+    let made = world.command(&["user", "temporary-code", "linus", "--hours", "2", "--count", "2", "--json"]);
+    let made: serde_json::Value = serde_json::from_str(&made).unwrap();
+    for (order, code) in orders.iter().zip(made["codes"].as_array().unwrap()) {
+        let mut away = Visitor::new(&world.url);
+        let seen = away.get(&app.url("openid", &either(order))).await;
+        let seen = away.press(&seen, "continue", &[("username", "linus")]).await;
+        let page = away.get(&format!("{}?recover=yes", seen.url)).await;
+        let seen = away.press(&page, "continue", &[("code", code.as_str().unwrap())]).await;
+        assert_eq!(answer(&seen, "error"), "unmet_authentication_requirements", "{order}");
+        assert_eq!(answer(&seen, "code"), "", "{order}");
+    }
+    assert_eq!(world.number("SELECT COUNT(*) AS n FROM access_log WHERE reason = 'context_not_reached'").await, 2);
+    world.stop().await;
+}
+
 /// Issue part 6, R-143: the ID Token tells how old the authenticator is and how it was bound; a refresh does not make it
 /// older than it is, and the mail code never appears as a factor.
 #[actix_web::test]
