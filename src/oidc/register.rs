@@ -354,9 +354,11 @@ fn merged(
     after.client_credentials = before.client_credentials && !after.is_public();
     after.device_authorization = before.device_authorization;
     after.require_signed_request_object = before.require_signed_request_object;
-    if after.refresh.is_some() && before.refresh.is_some() {
-        after.refresh = before.refresh;
-    }
+    // Nor does it undo what an operator has narrowed: it may ask for less, and be stricter with itself.
+    after.scopes.retain(|scope| before.scopes.contains(scope));
+    after.refresh = after.refresh.and(before.refresh);
+    after.dpop_bound_access_tokens |= before.dpop_bound_access_tokens;
+    after.require_pushed_authorization_requests |= before.require_pushed_authorization_requests;
     let name = name_of(metadata, &application.name)?;
     Ok((Application { name, protocol: Protocol::Oidc(Box::new(after)), ..application.clone() }, renewed))
 }

@@ -332,3 +332,45 @@ async fn an_application_does_not_undo_what_an_operator_did() {
         world.stop().await;
     }
 }
+
+/// RFC 7592 2.2, R-484: what an operator has narrowed stays narrow, whatever the application says of itself.
+#[actix_web::test]
+async fn an_application_does_not_widen_what_an_operator_narrowed() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let token = permit(&world, 1).await;
+        let wide = json!({
+            "client_name": "Wide", "redirect_uris": [CALLBACK], "scope": "openid profile email groups",
+            "grant_types": ["authorization_code", "refresh_token"],
+        });
+        let made = register(&world, &token, &wide).await;
+        assert_eq!(made.status, 201, "{on:?}: {}", made.text);
+        let (place, own) = (made.text("registration_client_uri"), made.text("registration_access_token"));
+        let narrow = format!(
+            "redirect_uris = [\"{CALLBACK}\"]\nscopes = [\"openid\", \"email\"]\nconsent = \"ask\"\n\
+             require_pushed_authorization_requests = true\ndpop_bound_access_tokens = true\n"
+        );
+        let id = format!("client_id = \"{}\"", made.text("client_id"));
+        world.apply(&application("Wide", &narrow).replace("client_id = \"Wide\"", &id)).await;
+        let put = async |metadata: &Value| {
+            let told = Told::of(reqwest::Client::new().put(&place).bearer_auth(&own).json(metadata)).await;
+            assert_eq!(told.status, 200, "{on:?}: {}", told.text);
+            told.body
+        };
+        let mut loose = wide.clone();
+        loose["require_pushed_authorization_requests"] = false.into();
+        loose["dpop_bound_access_tokens"] = false.into();
+        for metadata in [&wide, &loose] {
+            let now = put(metadata).await;
+            assert_eq!(now["scope"], "openid email", "{on:?}: {now}");
+            assert_eq!(now["grant_types"], json!(["authorization_code"]), "{on:?}: {now}");
+            for name in ["require_pushed_authorization_requests", "dpop_bound_access_tokens"] {
+                assert_eq!(now[name], true, "{on:?} {name}: {now}");
+            }
+        }
+        // It may do with less.
+        loose["scope"] = "openid".into();
+        assert_eq!(put(&loose).await["scope"], "openid", "{on:?}");
+        world.stop().await;
+    }
+}
