@@ -10,7 +10,7 @@ use crate::domain::authenticator::lifecycle::{Move, State};
 use crate::domain::ids::{CorrelationId, TenantId, TokenId, UserId};
 use crate::domain::timestamp::Timestamp;
 use crate::storage::tokens::{self, Moved, Token};
-use crate::storage::{self, Connection, rollout, server_pins, sessions, users};
+use crate::storage::{self, Connection, grants, rollout, server_pins, sessions, users};
 
 /// Who does it, from where and when: every move says so (part B2).
 #[derive(Debug, Clone)]
@@ -46,7 +46,8 @@ pub enum Ending {
     /// All, and every open login (INV-11).
     #[default]
     All,
-    /// Those that a passcode of this token opened. In open logins its passcodes count for nothing any more, either.
+    /// Those that a passcode of this token opened, with everything that was granted in them. In open logins its passcodes
+    /// count for nothing any more, either.
     ItsOwn,
     /// None: this token took its place, and the sessions are its own now.
     HandedTo(TokenId),
@@ -146,6 +147,8 @@ async fn end_sessions(
             for its in living.into_iter().filter(|session| session.token == Some(token)) {
                 session::one_ended(connection, &its, REASON, by.now).await?;
             }
+            // What was to outlive those sessions rests on a passcode of it, too, and so does what outlives earlier ones.
+            grants::revoke_by_token(connection, tenant, (user, token), by.now).await?;
         }
     }
     Ok(())

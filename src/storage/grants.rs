@@ -3,7 +3,7 @@
 use super::row::Row;
 use super::statement::{Question, Record, Statement};
 use super::{Connection, Result, users};
-use crate::domain::ids::{ApplicationId, GrantId, SessionId, TenantId, UserId};
+use crate::domain::ids::{ApplicationId, GrantId, SessionId, TenantId, TokenId, UserId};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::Member;
 
@@ -278,6 +278,22 @@ pub async fn revoke_in_session(
          AND oidc_family.grant_id = oidc_grant.id AND offline = 1)",
     );
     revoked.bind(now.micros()).shown(tenant).shown(user).shown(session).run(connection).await
+}
+
+/// Takes back what a person granted in sessions that an authenticator opened, also what was to outlive them; and what was
+/// granted in sessions of which nothing is known any more: that may have been its, too.
+pub async fn revoke_by_token(
+    connection: &mut Connection,
+    tenant: TenantId,
+    (user, token): (UserId, TokenId),
+    now: Timestamp,
+) -> Result<u64> {
+    let revoked = Statement::new(
+        "UPDATE oidc_grant SET revoked_at = ? WHERE tenant_id = ? AND user_id = ? AND revoked_at IS NULL \
+         AND NOT EXISTS (SELECT 1 FROM sso_session WHERE sso_session.tenant_id = oidc_grant.tenant_id \
+         AND sso_session.id = oidc_grant.session_id AND (token_id IS NULL OR token_id <> ?))",
+    );
+    revoked.bind(now.micros()).shown(tenant).shown(user).shown(token).run(connection).await
 }
 
 /// The applications that have access to a person while nobody is logged in (scope `offline_access`), each with the time of

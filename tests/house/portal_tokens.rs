@@ -2,6 +2,7 @@
 //! when operators ask for it. On both databases.
 
 use crate::abuse::Device;
+use crate::relying_party::{self, Rp, SECRET, application};
 use crate::story::{self, after_password, code_of, oathtool, passcode_of_linus, to_platforms};
 use crate::visitor::{Seen, Visitor};
 use crate::world::{BOTH, On, World};
@@ -184,13 +185,21 @@ async fn a_lost_authenticator_stops_at_once() {
     }
 }
 
-/// P2, R-521: what cannot be undone wants fresh proofs; the only authenticator is removed with a warning.
+/// P2, R-521: what cannot be undone wants fresh proofs; the only authenticator is removed with a warning. R-511, INV-11: what was
+/// granted with its passcodes ends with it, also what was to outlive the session, and of a session that is over.
 #[actix_web::test]
 async fn an_authenticator_is_removed_with_fresh_proofs_only() {
     for on in BOTH {
         let world = World::new(on).await;
+        world.apply(&application("app", &format!("{SECRET}refresh_tokens = true\n"))).await;
+        let app = Rp::new(&world, "app");
+        let mut earlier = relying_party::linus(&world).await;
+        let over = app.tokens(&mut earlier, "openid offline_access", "").await.text("refresh_token");
+        let seen = earlier.get(&format!("{}/", world.base())).await;
+        earlier.press(&seen, "log-out", &[]).await;
         let mut linus = Visitor::new(&world.url);
         let home = portal(&world, &mut linus).await;
+        let away = app.tokens(&mut linus, "openid offline_access", "").await.text("refresh_token");
         let page = manage(&mut linus, &home, 0).await;
         assert!(page.body.contains("only authenticator that works"), "{on:?}");
         world.advance(601);
@@ -200,8 +209,14 @@ async fn an_authenticator_is_removed_with_fresh_proofs_only() {
         let seen = linus.press(&seen, "continue", &[("password", PASSWORD)]).await;
         let page = linus.press(&seen, "continue", &[("code", &passcode_of_linus(&world))]).await;
         assert!(page.has_action("remove"), "{on:?}: back at the page: {}", page.body);
+        let (over, away) = (app.refresh(&over).await, app.refresh(&away).await);
+        assert_eq!((over.status, away.status), (200, 200), "{on:?}: {} {}", over.text, away.text);
         linus.press(&page, "remove", &[]).await;
         assert_eq!(world.column(STATES).await, ["revoked"], "{on:?}");
+        for tokens in [over, away] {
+            assert_eq!(app.refresh(&tokens.text("refresh_token")).await.error(), "invalid_grant", "{on:?}");
+            assert_eq!(app.userinfo(&tokens.text("access_token")).await.status, 401, "{on:?}");
+        }
         world.stop().await;
     }
 }
