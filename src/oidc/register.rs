@@ -4,7 +4,7 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json as value};
 
 use super::client::secret_digest;
@@ -28,6 +28,7 @@ const LONGEST: usize = 32 * 1024;
 struct Metadata {
     client_id: Option<String>,
     client_secret: Option<SecretString>,
+    #[serde(deserialize_with = "left_out_if_null")]
     redirect_uris: Vec<String>,
     token_endpoint_auth_method: Option<ClientAuthentication>,
     grant_types: Option<Vec<String>>,
@@ -40,11 +41,19 @@ struct Metadata {
     sector_identifier_uri: Option<String>,
     id_token_signed_response_alg: Option<String>,
     userinfo_signed_response_alg: Option<String>,
+    #[serde(deserialize_with = "left_out_if_null")]
     post_logout_redirect_uris: Vec<String>,
     backchannel_logout_uri: Option<String>,
     frontchannel_logout_uri: Option<String>,
+    #[serde(deserialize_with = "left_out_if_null")]
     require_pushed_authorization_requests: bool,
+    #[serde(deserialize_with = "left_out_if_null")]
     dpop_bound_access_tokens: bool,
+}
+
+/// A list or a flag; null counts as left out (RFC 7592, 2.2).
+fn left_out_if_null<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(value: D) -> Result<T, D::Error> {
+    Ok(Option::<T>::deserialize(value)?.unwrap_or_default())
 }
 
 /// Why a registration is refused (RFC 7591, 3.2.2).
@@ -301,7 +310,11 @@ pub(super) async fn get(call: Call, request: HttpRequest, path: Place) -> Result
 
 async fn read_own(call: &Call, request: &HttpRequest, id: ApplicationId) -> Result<HttpResponse, Refused> {
     let application = own(call, request, id).await?;
-    Ok(json(StatusCode::OK).json(told(call, &application, client_in(&application)?)))
+    let token = bearer(request)?;
+    Ok(json(StatusCode::OK).json(Registered {
+        registration_access_token: Some(token.expose_secret()),
+        ..told(call, &application, client_in(&application)?)
+    }))
 }
 
 /// `PUT {base}/oidc/register/{application}` (RFC 7592, 2.2): what is sent replaces what was registered; the secret stays.
@@ -327,6 +340,7 @@ async fn change(call: &Call, request: &HttpRequest, id: ApplicationId, body: &[u
     Ok(json(StatusCode::OK).json(Registered {
         client_secret: renewed.then(|| secret.expose_secret()),
         client_secret_expires_at: renewed.then_some(0),
+        registration_access_token: Some(token.expose_secret()),
         ..told(call, &changed, client_in(&changed)?)
     }))
 }

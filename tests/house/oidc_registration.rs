@@ -103,6 +103,7 @@ async fn an_application_registers_itself_with_permission() {
         let client = reqwest::Client::new();
         let read = Told::of(client.get(&place).bearer_auth(&own)).await;
         assert_eq!((read.text("client_id"), read.body["client_secret"].clone()), (id.clone(), json!(null)), "T-58");
+        assert_eq!(read.text("registration_access_token"), own, "{on:?}: RFC 7592, 3");
         for other in [&token, "x", ""] {
             assert_eq!(Told::of(client.get(&place).bearer_auth(other)).await.status, 401, "{on:?}");
         }
@@ -121,6 +122,14 @@ async fn an_application_registers_itself_with_permission() {
             "{}",
             put.text
         );
+        assert_eq!(put.text("registration_access_token"), own, "{on:?}: RFC 7592, 3");
+        // RFC 7592, 2.2: null is as good as left out.
+        let mut nulls = changed.clone();
+        for name in ["post_logout_redirect_uris", "require_pushed_authorization_requests", "dpop_bound_access_tokens"] {
+            nulls[name] = json!(null);
+        }
+        let same = Told::of(client.put(&place).bearer_auth(&own).json(&nulls)).await;
+        assert_eq!((same.status, same.body), (200, put.body.clone()), "{on:?}: {}", same.text);
         assert_eq!(linus.get(&url).await.status, 400, "{on:?}: the old address is not registered any more");
         // RFC 7592, 2.2: it stays who it is, does not choose its secret, and keeps what an operator has added.
         for (name, text, good) in [
