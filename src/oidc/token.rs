@@ -172,7 +172,7 @@ impl Asking<'_> {
             ));
         }
         let resource = self.resource(&details.resources)?;
-        let (scopes, more) = narrowed(details, &self.call.realm, self.client, None)?;
+        let (scopes, more) = narrowed(details, &self.call.realm, self.client, (resource, None))?;
         let family = self.family(&scopes);
         let redeemed = federation::redeem(house, tenant, &self.call.visit, &standing.grant, family.as_ref());
         if !redeemed.await.map_err(failed)? {
@@ -224,7 +224,7 @@ impl Asking<'_> {
         }
         let details = details(&standing)?;
         let resource = self.resource(&details.resources)?;
-        let (scopes, more) = narrowed(&details, &self.call.realm, self.client, scope)?;
+        let (scopes, more) = narrowed(&details, &self.call.realm, self.client, (resource, scope))?;
         let named = self.resources.join(" ");
         let request =
             [scope.unwrap_or_default().as_bytes(), named.as_bytes(), self.jkt().unwrap_or_default().as_bytes()];
@@ -331,9 +331,7 @@ impl Asking<'_> {
             grant: Some(grant.id),
             application: self.application.id,
             user: Some(member.user.id),
-            more_scopes: resource
-                .map(|resource| more.intersection(&resource.scopes).cloned().collect())
-                .unwrap_or_default(),
+            more_scopes: more,
             scopes: if resource.is_some() { BTreeSet::new() } else { scopes },
             resource: resource.map(|resource| resource.identifier.clone()),
             jkt: self.jkt().map(str::to_owned),
@@ -385,7 +383,7 @@ impl Asking<'_> {
 /// What tokens are made for.
 struct Granted<'a> {
     scopes: BTreeSet<Scope>,
-    /// Scopes of APIs.
+    /// Scopes of the API.
     more: BTreeSet<String>,
     resource: Option<&'a Resource>,
 }
@@ -395,16 +393,20 @@ fn details(standing: &Standing) -> Result<Details, TokenError> {
     serde_json::from_str(&standing.grant.details).map_err(broken)
 }
 
-/// The scopes of a token: those that were granted, or fewer of them (RFC 6749, 6), without those that were taken away from
-/// the client since.
+/// The scopes of a token for `resource`: those that were granted, or fewer of them (RFC 6749, 6), without those that were
+/// taken away from the client since, and without those of other APIs: the answer tells what the token opens (5.1).
 fn narrowed(
     details: &Details,
     realm: &Realm,
     client: &OidcClient,
-    asked: Option<&str>,
+    (resource, asked): (Option<&Resource>, Option<&str>),
 ) -> Result<(BTreeSet<Scope>, BTreeSet<String>), TokenError> {
     let now = |more: &BTreeSet<String>| still_of_apis(more, &details.resources, realm, client);
-    let Some(asked) = asked else { return Ok((still(&details.scopes, client), now(&details.more_scopes))) };
+    let there = |more: &BTreeSet<String>| -> BTreeSet<String> {
+        let those = resource.into_iter().flat_map(|resource| more.intersection(&resource.scopes));
+        those.cloned().collect()
+    };
+    let Some(asked) = asked else { return Ok((still(&details.scopes, client), there(&now(&details.more_scopes)))) };
     let (mut scopes, mut more) = (BTreeSet::new(), BTreeSet::new());
     for word in asked.split(' ').filter(|word| !word.is_empty()) {
         match word.parse::<Scope>() {
@@ -413,9 +415,15 @@ fn narrowed(
             _ => return Err(TokenError::new(Code::InvalidScope, "scope names something that was not granted")),
         }
     }
-    let (scopes, more) = (still(&scopes, client), now(&more));
-    if scopes.is_empty() && more.is_empty() {
+    let (scopes, named) = (still(&scopes, client), now(&more));
+    if scopes.is_empty() && named.is_empty() {
         return Err(TokenError::new(Code::InvalidScope, "scope is empty"));
+    }
+    let more = there(&named);
+    // UserInfo, and an API without scopes of its own, want none of these.
+    let wanted = !named.is_empty() && resource.is_some_and(|resource| !resource.scopes.is_empty());
+    if more.is_empty() && (wanted || scopes.is_empty()) {
+        return Err(TokenError::new(Code::InvalidScope, "scope names nothing that the resource of the token has"));
     }
     Ok((scopes, more))
 }

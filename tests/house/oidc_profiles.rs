@@ -274,10 +274,28 @@ async fn a_token_is_for_one_api_in_its_form() {
             (json!("https://vault.example/"), json!("open"))
         );
         assert!(asked.body["acr"].is_string() && asked.body["auth_time"].is_i64(), "RFC 9470: {}", asked.text);
+        // RFC 6749, 3.3 and 5.1: the answer tells what this token opens, not what another one could.
+        assert_eq!(tokens.text("scope"), "openid email open", "{on:?}");
         let base = world.base();
+        let renew = [("grant_type", "refresh_token"), ("refresh_token", refresh.as_str())];
+        for (resource, scope) in [
+            ("https://orders.example/", "open"),
+            ("https://orders.example/", "openid open"),
+            ("https://vault.example/", "read"),
+            (base.as_str(), "read"),
+        ] {
+            let told = app.post("token", &[&renew[..], &[("resource", resource), ("scope", scope)]].concat()).await;
+            assert_eq!((told.status, told.error()), (400, "invalid_scope"), "{on:?} {resource} {scope}");
+        }
+        let narrow = [&renew[..], &[("resource", "https://orders.example/"), ("scope", "read")]].concat();
+        let next = app.post("token", &narrow).await;
+        assert_eq!((next.status, next.text("scope")), (200, "read".to_owned()), "{on:?}: {}", next.text);
+        assert_eq!(part(&next.text("access_token"), 1)["scope"], "read", "{on:?}");
+        let refresh = next.text("refresh_token");
         let next = app
             .post("token", &[("grant_type", "refresh_token"), ("refresh_token", &refresh), ("resource", &base)])
             .await;
+        assert_eq!(next.text("scope"), "openid email", "{on:?}: {}", next.text);
         assert_eq!(app.userinfo(&next.text("access_token")).await.body["email"], "linus@acme.test", "{on:?}");
         app.post("revoke", &[("token", &opaque)]).await;
         assert_eq!(Rp::new(&world, "vault").post("introspect", &[("token", &opaque)]).await.body["active"], false);
