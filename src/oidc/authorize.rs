@@ -95,8 +95,8 @@ pub(super) async fn parked(call: Call, request: HttpRequest, path: web::Path<(St
     let (site, realm) = (&call.site, &call.realm);
     let cookie = cookies::value(&request, &site.urls, cookies::Kind::Parked(id));
     let kept = parking::parked(&site.house, realm, &call.visit, Origin::Oidc, id, cookie.as_ref()).await?;
-    let stored: Stored = serde_json::from_str(&kept)
-        .map_err(|error| Fault::Internal(format!("a stored request does not read: {error}")))?;
+    // A request of the same door, but to log out.
+    let stored: Stored = serde_json::from_str(&kept).map_err(|_| Fault::NotThisBrowser)?;
     start(&call, &request, &stored).await
 }
 

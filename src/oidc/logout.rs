@@ -26,6 +26,7 @@ const LONGEST_STATE: usize = 4096;
 
 /// A request to log out, read and not checked.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Asked {
     id_token_hint: Option<String>,
     client_id: Option<String>,

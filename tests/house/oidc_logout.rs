@@ -182,6 +182,17 @@ async fn a_bad_request_to_log_out_leads_nowhere() {
     assert!(!seen.body.is_empty());
     let page = ada.get(&logout(&world, &format!("id_token_hint={hint}"))).await;
     assert_eq!(page.title(), "You are logged out", "nobody is logged in there");
+    // T-21: what waits for a browser is taken where it belongs: a request to log out is none to log in, nor the other way round.
+    for (from, to) in [("logout", "authorize"), ("authorize", "logout")] {
+        let mut browser = linus.clone();
+        let query = if from == "authorize" { app.query("openid", "") } else { String::new() };
+        let fields = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let parked = browser.once(reqwest::Method::POST, &format!("{}/oidc/{from}", world.base()), Some(fields)).await;
+        let location = parked.headers["location"].to_str().unwrap().to_owned();
+        let seen = browser.get(&location.replace(&format!("/{from}/"), &format!("/{to}/"))).await;
+        assert_eq!((seen.status, seen.leaves_to.clone()), (400, None), "{from}: {}", seen.body);
+        assert!(alive(&app, &mut linus).await, "{from}");
+    }
     // By POST from the application's page, which comes without our cookies.
     let fields = [
         ("id_token_hint".to_owned(), hint),
