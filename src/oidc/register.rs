@@ -12,7 +12,7 @@ use super::endpoint::json;
 use crate::domain::application::{Application, Assignment, Protocol};
 use crate::domain::ids::ApplicationId;
 use crate::domain::name::checked;
-use crate::domain::oidc_client::{ClientAuthentication, OidcClient, OidcClientDraft, Scope};
+use crate::domain::oidc_client::{ClientAuthentication, OidcClient, OidcClientDraft, OidcClientFault, Scope};
 use crate::domain::secret::{ExposeSecret as _, SecretString};
 use crate::domain::signing_key::SignatureAlgorithm;
 use crate::flow::{self, registration};
@@ -169,12 +169,32 @@ fn client(call: &Call, metadata: &Metadata, client_id: &str, secret: &SecretStri
     let hash = &call.site.house.derived.client_secrets;
     let client = draft.check(|id, secret| secret_digest(hash, call.realm.tenant(), id, secret)).map_err(|faults| {
         let words = faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-        if words.contains("redirect_uris") { Refused::RedirectUri(words) } else { Refused::Metadata(words) }
+        let of_redirects = |fault: &OidcClientFault| {
+            matches!(fault, OidcClientFault::NoRedirectUri | OidcClientFault::Address { field: "redirect_uris", .. })
+        };
+        if faults.iter().any(of_redirects) { Refused::RedirectUri(words) } else { Refused::Metadata(words) }
     })?;
-    if !client.is_complete() {
-        return Err(Refused::Metadata("private_key_jwt needs jwks or jwks_uri".to_owned()));
-    }
+    check_together(&client)?;
     Ok(client)
+}
+
+/// What must fit together, where nobody looks at it who knows better.
+fn check_together(client: &OidcClient) -> Result<(), Refused> {
+    let refused = |why: &str| Err(Refused::Metadata(why.to_owned()));
+    if !client.is_complete() {
+        return refused("private_key_jwt needs jwks or jwks_uri");
+    }
+    if client.jwks.is_some() && client.jwks_uri.is_some() {
+        return refused("jwks and jwks_uri: one of them, not both");
+    }
+    let origin = |address: &str| url::Url::parse(address).ok().map(|url| url.origin());
+    if let Some(address) = &client.frontchannel_logout_uri
+        && !client.redirect_uris.iter().any(|uri| origin(uri.as_str()) == origin(address))
+    {
+        // Front-Channel Logout 1.0, 2: nobody has the browsers of others open somebody else's address.
+        return refused("frontchannel_logout_uri must have the scheme, host and port of one of redirect_uris");
+    }
+    Ok(())
 }
 
 fn name_of(metadata: &Metadata, client_id: &str) -> Result<String, Refused> {

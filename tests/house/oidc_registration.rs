@@ -49,6 +49,9 @@ async fn an_application_registers_itself_with_permission() {
         assert_eq!(bare.status, 401, "{on:?}: off unless permitted");
         assert_eq!(register(&world, "made up", &good).await.status, 401, "{on:?}");
         let token = permit(&world, 2).await;
+        let key =
+            SigningKey::generate(SigningKeyId::from_bits(1), SignatureAlgorithm::Es256, RsaSize::Bits2048).unwrap();
+        let keys = json!({ "keys": [key.public_jwk()] });
         for (change, error) in [
             (json!({ "redirect_uris": ["http://rp.example/cb"] }), "invalid_redirect_uri"),
             (json!({ "redirect_uris": [] }), "invalid_redirect_uri"),
@@ -61,6 +64,10 @@ async fn an_application_registers_itself_with_permission() {
             (json!({ "jwks": { "keys": [{ "kty": "oct", "k": "AA" }] } }), "invalid_client_metadata"),
             (json!({ "id_token_signed_response_alg": "none" }), "invalid_client_metadata"),
             (json!({ "sector_identifier_uri": "https://evil.example/" }), "invalid_client_metadata"),
+            (json!({ "jwks": keys, "jwks_uri": "https://rp.example/keys" }), "invalid_client_metadata"),
+            (json!({ "post_logout_redirect_uris": ["http://rp.example/out"] }), "invalid_client_metadata"),
+            (json!({ "frontchannel_logout_uri": "https://other.example/fcl" }), "invalid_client_metadata"),
+            (json!({ "frontchannel_logout_uri": "https://rp.example:8443/fcl" }), "invalid_client_metadata"),
             (json!({ "client_name": "Notes" }), "invalid_client_metadata"),
             (json!({ "client_name": "\u{202e}x" }), "invalid_client_metadata"),
         ] {
@@ -151,10 +158,17 @@ async fn an_application_registers_itself_with_permission() {
         changed["userinfo_signed_response_alg"] = "ES256".into();
         changed["jwks_uri"] = "https://rp.example/keys".into();
         changed["dpop_bound_access_tokens"] = true.into();
+        changed["frontchannel_logout_uri"] = "https://rp.example/fcl".into();
         let put = Told::of(client.put(&place).bearer_auth(&own).json(&changed)).await;
         let read = Told::of(client.get(&place).bearer_auth(&own)).await;
         assert_eq!((put.status, put.body), (200, read.body.clone()), "{on:?}");
-        for name in ["userinfo_signed_response_alg", "jwks_uri", "dpop_bound_access_tokens", "redirect_uris"] {
+        for name in [
+            "userinfo_signed_response_alg",
+            "jwks_uri",
+            "dpop_bound_access_tokens",
+            "redirect_uris",
+            "frontchannel_logout_uri",
+        ] {
             assert_eq!(read.body[name], changed[name], "{on:?}: RFC 7591, 3.2.1");
         }
         let device = client.post(format!("{}/oidc/device_authorization", world.base()));
