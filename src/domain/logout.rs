@@ -16,6 +16,10 @@ pub struct Participant {
     pub name: String,
 }
 
+/// Stops that a browser goes through by bare redirects, one after another. Each is two redirects for it at least, and after
+/// twenty it gives up; a page in between begins anew.
+const MOST_BARE: usize = 4;
+
 /// How far one service provider is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -71,6 +75,9 @@ pub struct Logout {
     pub untold: bool,
     /// Whether those that can be told from server to server have been.
     pub servers_told: bool,
+    /// How many were settled by that, without the browser.
+    #[serde(default)]
+    pub by_servers: usize,
 }
 
 impl Logout {
@@ -112,6 +119,23 @@ impl Logout {
         }
     }
 
+    /// Writes down that those were told that can be told from server to server.
+    pub fn servers_are_told(&mut self) {
+        self.servers_told = true;
+        self.by_servers = self.settled();
+    }
+
+    fn settled(&self) -> usize {
+        self.stops.iter().filter(|stop| stop.told != Told::Waiting).count()
+    }
+
+    /// Whether the browser should meet a page before it goes on.
+    #[must_use]
+    pub fn wants_a_page(&self) -> bool {
+        let gone = self.settled().saturating_sub(self.by_servers);
+        gone > 0 && gone.is_multiple_of(MOST_BARE)
+    }
+
     /// Whether somebody who heard of a session may still hold one (core 3.7.3.2).
     #[must_use]
     pub fn is_partial(&self) -> bool {
@@ -149,5 +173,26 @@ mod tests {
         assert!(logout.settle(1, true) && !logout.is_partial() && logout.next().is_none());
         logout.heard(persistent(shop), user, first, false);
         assert!(logout.is_partial() && logout.next().is_none(), "it cannot be told");
+    }
+
+    /// browsers follow twenty redirects.
+    #[test]
+    fn a_long_way_has_a_page_after_every_fourth_stop_of_the_browser() {
+        let mut logout = Logout::default();
+        for bits in 1..=11 {
+            let wiki = ApplicationId::from_bits(bits);
+            let participant = Participant { application: wiki, format: NameIdFormat::Persistent, name: "p".to_owned() };
+            logout.heard(participant, UserId::from_bits(1), SessionId::from_bits(1), true);
+        }
+        logout.settle(0, true);
+        logout.settle(1, false);
+        logout.servers_are_told();
+        let mut pages = vec![logout.wants_a_page()];
+        for at in 2..11 {
+            logout.settle(at, true);
+            pages.push(logout.wants_a_page());
+        }
+        let with_one: Vec<usize> = (0..pages.len()).filter(|gone| pages[*gone]).collect();
+        assert_eq!(with_one, [4, 8]);
     }
 }

@@ -143,6 +143,7 @@ async fn end_sessions(
             sessions::hand_over(connection, tenant, user, (token, new)).await?;
         }
         Ending::ItsOwn => {
+            session::long_over(connection, tenant, user, by.now).await?;
             let living = sessions::living_of(tenant, user).ask(connection).await?;
             for its in living.into_iter().filter(|session| session.token == Some(token)) {
                 session::one_ended(connection, &its, REASON, by.now).await?;

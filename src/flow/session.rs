@@ -7,7 +7,7 @@ use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::ids::{TenantId, UserId};
 use crate::domain::session::Session;
 use crate::domain::timestamp::Timestamp;
-use crate::storage::{self, Connection, grants, logout_notices, saml_notices, sessions, users};
+use crate::storage::{self, Connection, grants, logout_notices, saml_notices, sessions, tenants, users};
 
 /// The living session of this browser.
 ///
@@ -54,10 +54,24 @@ pub(super) async fn all_ended(
     reason: &str,
     now: Timestamp,
 ) -> storage::Result<()> {
+    long_over(connection, tenant, user, now).await?;
     logout_notices::of_user(connection.engine(), tenant, user, now).run(connection).await?;
     saml_notices::of_user(tenant, user, now).run(connection).await?;
     sessions::end_all_of(connection, tenant, user, reason, now).await?;
     grants::revoke_all_of(connection, tenant, user, now).await?;
+    Ok(())
+}
+
+/// Writes down which sessions of a person have ended by themselves, to be run before others are ended: the rows stay for a
+/// month, and each would be a call to everybody who heard of it and an audit event.
+pub(super) async fn long_over(
+    connection: &mut Connection,
+    tenant: TenantId,
+    user: UserId,
+    now: Timestamp,
+) -> storage::Result<()> {
+    let Some(settings) = tenants::settings_of(tenant).ask(connection).await? else { return Ok(()) };
+    sessions::long_over(tenant, user, settings.session.earliest(now), now).run(connection).await?;
     Ok(())
 }
 

@@ -290,7 +290,10 @@ async fn meant(
     let named = found.iter().filter(is_named).count();
     // By name alone, the session at hand must be one that it knows; the person's others are ended with it.
     let enough = if wanted.is_empty() { named > 0 } else { named == found.len() };
-    Ok((same_person && enough).then_some(found))
+    // What is over by itself since long tells whom the name means, and its end is news to nobody.
+    let earliest = call.realm.config.settings.session.earliest(call.visit.now);
+    let is_news = |session: &Session| wanted.contains(&session.id) || !session.is_long_over(earliest);
+    Ok((same_person && enough).then(|| found.into_iter().filter(is_news).collect()))
 }
 
 fn is_named(call: &Call, request: &LogoutRequest, provider: &ServiceProvider, user: &User, session: &Session) -> bool {
@@ -339,16 +342,21 @@ async fn walk(call: &Call, id: LogoutId) -> Answer {
     if let Some((at, stop)) = logout.next()
         && let Some((provider, front, name)) = browser_stop(call, stop).await?
     {
-        return ask(call, (id, at), stop, (provider, front, &name), behind_a_form(call, &logout));
+        return ask(call, (id, at), stop, (provider, front, &name), wants_a_page(call, &logout));
     }
     let end = if logout.is_partial() { End::Partial } else { End::Complete };
     match &logout.asker {
         Some(asker) => {
             let provider = provider_with(call, asker.application).ok_or(Fault::NotFound)?;
-            report(call, provider, asker, (end, behind_a_form(call, &logout)))
+            report(call, provider, asker, (end, wants_a_page(call, &logout)))
         }
         None => Ok(page::see(&logout.then.unwrap_or_else(|| call.site.urls.portal(realm.code())))),
     }
+}
+
+/// Whether the browser needs a page in between: it comes by way of a form, or has come a long way.
+fn wants_a_page(call: &Call, logout: &Logout) -> bool {
+    logout.wants_a_page() || behind_a_form(call, logout)
 }
 
 /// Whether the browser may come here by way of a form of ours: at the portal, or one that carried a message.
@@ -389,7 +397,6 @@ async fn name_of(call: &Call, stop: &Stop, provider: &ServiceProvider) -> Result
 /// Tells all those that offer it from server to server, at the same time. Who cannot be reached so is told by the
 /// browser, if it offers that as well.
 async fn tell_servers(call: &Call, id: LogoutId, logout: &mut Logout) -> Result<(), Fault> {
-    logout.servers_told = true;
     let mut calls = Vec::new();
     let mut settled = Vec::new();
     for (at, stop) in logout.stops.iter().enumerate() {
@@ -418,6 +425,7 @@ async fn tell_servers(call: &Call, id: LogoutId, logout: &mut Logout) -> Result<
     for (at, done) in settled {
         logout.settle(at, done);
     }
+    logout.servers_are_told();
     Ok(())
 }
 
@@ -427,7 +435,7 @@ fn ask(
     (id, at): (LogoutId, usize),
     stop: &Stop,
     (provider, front, name): (&ServiceProvider, &LogoutAddress, &str),
-    behind_a_form: bool,
+    by_a_page: bool,
 ) -> Answer {
     let issuer = entity_id(call);
     let voice = voice(call, provider, &issuer)?;
@@ -436,11 +444,11 @@ fn ask(
     let index = |session: &SessionId| marks(call).session_index(&provider.entity_id, *session);
     let sessions: Vec<String> = stop.sessions.iter().map(index).collect();
     let request = logout::request(voice, &asked, &front.url, name, &sessions);
-    send(call, voice, (request, &asked), ("SAMLRequest", behind_a_form), (front, &front.url), None)
+    send(call, voice, (request, &asked), ("SAMLRequest", by_a_page), (front, &front.url), None)
 }
 
 /// Answers the one that asked; it is told where it takes answers, or the browser goes home.
-fn report(call: &Call, provider: &ServiceProvider, asker: &Asker, (end, behind_a_form): (End, bool)) -> Answer {
+fn report(call: &Call, provider: &ServiceProvider, asker: &Asker, (end, by_a_page): (End, bool)) -> Answer {
     let Some(front) = &provider.logout.front else {
         return Ok(page::see(&call.site.urls.portal(call.realm.code())));
     };
@@ -448,7 +456,7 @@ fn report(call: &Call, provider: &ServiceProvider, asker: &Asker, (end, behind_a
     let voice = voice(call, provider, &issuer)?;
     let (id, address) = (logout::answer_id(voice), front.for_responses());
     let response = logout::response(voice, &id, Some(address), &asker.request, end);
-    let name = ("SAMLResponse", behind_a_form);
+    let name = ("SAMLResponse", by_a_page);
     send(call, voice, (response, &id), name, (front, address), asker.relay_state.as_deref())
 }
 
@@ -459,13 +467,13 @@ fn send(
     call: &Call,
     voice: Voice<'_>,
     message: (super::write::Tag, &str),
-    (name, behind_a_form): (&'static str, bool),
+    (name, by_a_page): (&'static str, bool),
     (front, address): (&LogoutAddress, &str),
     relay_state: Option<&str>,
 ) -> Answer {
     let carried = logout::carried(voice, message, name, (front.binding, address), relay_state);
     match carried.map_err(|error| Fault::Internal(error.to_string()))? {
-        Carried::Redirect(url) if behind_a_form => post::passage(call, WORDS, &url),
+        Carried::Redirect(url) if by_a_page => post::passage(call, WORDS, &url),
         Carried::Redirect(url) => Ok(page::see(&url)),
         Carried::Form(value) => {
             let relay = relay_state.map(|value| Field { name: "RelayState", value: value.to_owned() });

@@ -404,6 +404,42 @@ async fn everybody_is_told_by_the_name_that_it_got() {
     }
 }
 
+/// browsers follow twenty redirects, so there is a page after every fourth stop; and a session that was over by
+/// itself long before is no stop at all.
+#[actix_web::test]
+async fn a_long_way_has_pages_in_it_and_no_stops_for_what_was_over() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let signer = Signer::new();
+        register(&world, &signer, &by("redirect", WIKI), &by("redirect", SHOP)).await;
+        let slo = format!("{}/saml/slo", world.base());
+        both(&world, &mut Visitor::new(&world.url)).await;
+        world.advance(2 * 3600 + 60);
+        let mut here = Visitor::new(&world.url);
+        let (wiki, _) = both(&world, &mut here).await;
+        for _ in 0..5 {
+            both(&world, &mut Visitor::new(&world.url)).await;
+        }
+        let xml = message(&world, "LogoutRequest", WIKI, "_l1", "", &subject(&wiki).0);
+        let mut seen = here.get(&format!("{slo}?{}", signer.query("SAMLRequest", &xml, ""))).await;
+        let mut pages = Vec::new();
+        for step in 0..6 {
+            pages.push(seen.leaves_to.is_none());
+            let to_shop = seen.leaves_to.clone().unwrap_or_else(|| seen.link("continue"));
+            assert!(to_shop.starts_with(&format!("{SHOP}/slo?")), "{on:?} {step}: {to_shop}");
+            let (asked, _) = sent(&world, &to_shop).await;
+            let to = format!("InResponseTo=\"{}\"", id_of(&asked));
+            let answer = message(&world, "LogoutResponse", SHOP, &format!("_a{step}"), &to, &success("Success"));
+            seen = here.get(&format!("{slo}?{}", signer.query("SAMLResponse", &answer, ""))).await;
+        }
+        assert_eq!(pages, [false, false, false, false, true, false], "{on:?}");
+        let back = seen.leaves_to.unwrap();
+        assert!(back.starts_with(&format!("{WIKI}/slo?SAMLResponse=")), "{on:?}: six sessions were alive: {back}");
+        assert_eq!(status_of(&sent(&world, &back).await.0).len(), 1, "{on:?}");
+        world.stop().await;
+    }
+}
+
 /// R-497, core 3.7.1, 3.7.3.2: a request without a SessionIndex ends the person's sessions, although nobody is logged in at
 /// the browser that brings it.
 #[actix_web::test]

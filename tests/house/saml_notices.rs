@@ -108,6 +108,9 @@ async fn whoever_ends_a_session_service_providers_are_told() {
         let (signer, server) = (Signer::new(), Server::new());
         let shop = format!("logout_soap_url = \"{}\"", server.address);
         register(&world, &signer, &by("redirect", WIKI), &shop).await;
+        // Nobody is told of what was over by itself long before.
+        both(&world, &mut Visitor::new(&world.url)).await;
+        world.advance(2 * 3600 + 60);
         let mut linus = Visitor::new(&world.url);
         let (_, at_shop) = both(&world, &mut linus).await;
         server.says("");
