@@ -84,8 +84,9 @@ fn protocol(
             Some(Protocol::Oidc(Box::new(client)))
         }
         (None, Some(draft), _) => {
-            let mut provider = provider(desk, document, &format!("{place}.saml"), draft, known)?;
-            if let Some(Protocol::Saml(before)) = before {
+            let before = before.and_then(|protocol| if let Protocol::Saml(it) = protocol { Some(&**it) } else { None });
+            let mut provider = provider(desk, document, &format!("{place}.saml"), draft, before, known)?;
+            if let Some(before) = before {
                 provider.keep_end_of(before, desk.now);
             }
             Some(Protocol::Saml(Box::new(provider)))
@@ -146,10 +147,11 @@ fn provider(
     document: &mut Document<'_>,
     place: &str,
     draft: &ServiceProviderDraft,
+    before: Option<&ServiceProvider>,
     known: Known<'_>,
 ) -> Option<ServiceProvider> {
     let described = metadata(desk, document, place, draft, known)?;
-    match shared::provider(draft, described.as_ref()) {
+    match shared::provider(draft, described.as_ref(), before) {
         Ok(provider) => Some(provider),
         Err(faults) => {
             document.faults(place, faults);

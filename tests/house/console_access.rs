@@ -7,6 +7,7 @@ use vestibule::domain::operator::Role;
 
 use crate::browser::{Chromium, DESKTOP, PHONE};
 use crate::console::{acme_with_operators, at_console, call_with, console, key, staffed};
+use crate::saml_signer::Signer;
 use crate::story::oathtool;
 use crate::visitor::{Seen, Visitor};
 use crate::world::{BOTH, On, World};
@@ -230,6 +231,53 @@ async fn applications_at_the_console() {
     let blog = blog.replace(&world.url, "");
     let page = audra.get(&blog).await;
     assert!(page.status == 403 || !page.has_action("save-application"), "{}", page.body);
+    world.stop().await;
+}
+
+/// T-42, R-483: newer metadata that says nothing of signatures and of ciphers takes neither away, at the console or in an apply
+/// file that is silent about them; whoever means it writes it.
+#[actix_web::test]
+async fn newer_metadata_makes_nothing_less_safe() {
+    let world = staffed(On::Sqlite).await;
+    let certificate = Signer::new().certificate;
+    let metadata = |signs: &str, method: &str, acs: &str| {
+        let key = |purpose: &str, method: &str| {
+            format!(
+                "<KeyDescriptor use=\"{purpose}\"><ds:KeyInfo xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"><ds:X509Data>\
+                 <ds:X509Certificate>{certificate}</ds:X509Certificate></ds:X509Data></ds:KeyInfo>{method}</KeyDescriptor>"
+            )
+        };
+        format!(
+            "<EntityDescriptor xmlns=\"urn:oasis:names:tc:SAML:2.0:metadata\" entityID=\"https://crm.example\">\
+             <SPSSODescriptor{signs} protocolSupportEnumeration=\"urn:oasis:names:tc:SAML:2.0:protocol\">{}{}\
+             <AssertionConsumerService Binding=\"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST\" index=\"0\" \
+             Location=\"https://crm.example/{acs}\"/></SPSSODescriptor></EntityDescriptor>",
+            key("signing", ""),
+            key("encryption", method)
+        )
+    };
+    let gcm = "<EncryptionMethod Algorithm=\"http://www.w3.org/2009/xmlenc11#aes256-gcm\"/>";
+    let file = |metadata: &str, lines: &str| {
+        let crm = format!("[[tenant.application]]\nname = \"CRM\"\n[tenant.application.saml]\nmetadata = '{metadata}'");
+        format!("{}\n{crm}\n{lines}\n", acme_with_operators())
+    };
+    let known = async |acs: &str| {
+        let text = world.text("SELECT protocol AS t FROM application WHERE name = 'CRM'").await;
+        assert!(text.contains(&format!("https://crm.example/{acs}\"")), "{text}");
+        (text.contains("\"require_signed_requests\":true"), text.contains("\"encryption\":{"))
+    };
+    world.apply(&file(&metadata(" AuthnRequestsSigned=\"true\"", gcm, "first"), "")).await;
+    assert_eq!(known("first").await, (true, true));
+    world.apply(&file(&metadata("", "", "second"), "")).await;
+    assert_eq!(known("second").await, (true, true));
+    let id = world.text("SELECT id AS t FROM application WHERE name = 'CRM'").await;
+    let (mut oona, seen) = at_console(&world, "oona", &format!("applications/{id}")).await;
+    let seen = submit(&mut oona, &seen, "read-metadata", &[("saml-metadata", &metadata("", "", "third"))]).await;
+    assert!(has(&seen, "https://crm.example/third"), "{}", seen.body);
+    assert_eq!(known("third").await, (true, true));
+    let written = "require_signed_requests = false\nencrypt_assertions = false";
+    world.apply(&file(&metadata("", "", "fourth"), written)).await;
+    assert_eq!(known("fourth").await, (false, false));
     world.stop().await;
 }
 

@@ -317,6 +317,15 @@ impl ServiceProviderDraft {
         })
     }
 
+    /// What newer metadata leaves as it is, unless something is written about it: that requests must be signed, and that assertions
+    /// are encrypted (T-42).
+    #[must_use]
+    pub fn no_less_safe_than(mut self, before: &ServiceProvider) -> Self {
+        self.require_signed_requests = self.require_signed_requests.or(before.require_signed_requests.then_some(true));
+        self.encrypt_assertions = self.encrypt_assertions.or(before.encryption.is_some().then_some(true));
+        self
+    }
+
     /// Where the metadata is fetched again, and what of it counts: what the operator does not write.
     fn feed(&self, metadata: &Described) -> Option<Feed> {
         let (url, certificate) = self.metadata_url.as_ref().zip(self.metadata_certificate.as_ref())?;

@@ -131,12 +131,19 @@ fn told(fault: &OidcClientFault) -> Fault {
     Fault::new(key, words)
 }
 
-/// Checks a service provider; `described` is what its metadata says, if it has any.
+/// Checks a service provider; `described` is what its metadata says, if it has any, and `before` what it was.
 ///
 /// # Errors
 /// Everything that is wrong, at once.
-pub fn provider(draft: &ServiceProviderDraft, described: Option<&Described>) -> Result<ServiceProvider, Vec<Fault>> {
-    let checked = draft.check(described);
+pub fn provider(
+    draft: &ServiceProviderDraft,
+    described: Option<&Described>,
+    before: Option<&ServiceProvider>,
+) -> Result<ServiceProvider, Vec<Fault>> {
+    let checked = match before.filter(|_| described.is_some()) {
+        Some(before) => draft.clone().no_less_safe_than(before).check(described),
+        None => draft.check(described),
+    };
     let provider =
         checked.map_err(|faults| faults.into_iter().map(|it| Fault::new(it.key, it.words)).collect::<Vec<_>>())?;
     let mut faults = Faults::default();
@@ -263,13 +270,19 @@ fn read(
                 }
             }
         }
-        (None, Some(saml), None | Some(Protocol::Saml(_))) => match provider(saml, gathered.described.as_ref()) {
-            Ok(provider) => Some(Protocol::Saml(Box::new(provider))),
-            Err(wrong) => {
-                faults.add_all("saml", wrong);
-                None
+        (None, Some(saml), None | Some(Protocol::Saml(_))) => {
+            let known = match before.map(|before| &before.protocol) {
+                Some(Protocol::Saml(known)) => Some(&**known),
+                _ => None,
+            };
+            match provider(saml, gathered.described.as_ref(), known) {
+                Ok(provider) => Some(Protocol::Saml(Box::new(provider))),
+                Err(wrong) => {
+                    faults.add_all("saml", wrong);
+                    None
+                }
             }
-        },
+        }
         (None, None, _) => {
             faults.add("oidc", "is missing: an application speaks OpenID Connect (oidc) or SAML (saml)");
             None

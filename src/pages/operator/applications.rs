@@ -559,6 +559,7 @@ async fn metadata(seat: Seat, path: web::Path<(String, ApplicationId)>, LongForm
     saml.metadata = Some(form.text("saml-metadata").to_owned());
     (saml.metadata_url, saml.metadata_certificate) = (None, None);
     (saml.acs_urls, saml.certificates) = (Vec::new(), Vec::new());
+    // Where these two are true, they stay.
     (saml.encryption_certificate, saml.encrypt_assertions, saml.require_signed_requests) = (None, None, None);
     (saml.logout_url, saml.logout_response_url, saml.logout_soap_url) = (None, None, None);
     let (desk, code, reads) = (seat.desk(), seat.call.realm.code(), seat.call.site.reads_metadata);
