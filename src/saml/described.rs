@@ -1,5 +1,7 @@
 //! What service providers say about themselves: their metadata, read and told (saml-metadata-2.0, R-483).
 
+use std::collections::BTreeSet;
+
 use super::encrypt::{AES_128, AES_256, OAEP, OAEP_MGF1P};
 use super::message::{POST, REDIRECT, SOAP, instant};
 use super::metadata::SAML2;
@@ -219,6 +221,18 @@ fn acs(role: &Element, unused: &mut Vec<String>) -> Vec<AcsEndpoint> {
         let index = service.attribute("index").and_then(|index| index.parse().ok()).unwrap_or(0);
         found.push((default, AcsEndpoint { index, url: url.to_owned() }));
     }
+    // A number means one address (metadata 2.2.3): the first that has it keeps it.
+    let mut taken: BTreeSet<u32> = BTreeSet::new();
+    let given: BTreeSet<u32> = found.iter().map(|(_, endpoint)| endpoint.index).collect();
+    for (_, endpoint) in &mut found {
+        let asked = endpoint.index;
+        if !taken.insert(asked) {
+            endpoint.index = (0..).find(|free| !given.contains(free) && !taken.contains(free)).unwrap_or(u32::MAX);
+            taken.insert(endpoint.index);
+            let AcsEndpoint { index, url } = &*endpoint;
+            unused.push(format!("the index {asked} of {url} is another's: it gets {index}"));
+        }
+    }
     found.sort_by_key(|(default, endpoint)| (!default, endpoint.index));
     found.into_iter().map(|(_, endpoint)| endpoint).collect()
 }
@@ -302,6 +316,7 @@ pub fn certificate(text: &str, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::service_provider::ServiceProviderDraft;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
@@ -344,6 +359,25 @@ mod tests {
             ["name: Wiki", "number 2, the default", "HTTP-Artifact", "X509SubjectName", "SOAP to", "cannot be read"]
         {
             assert!(told.contains(words), "{words}: {told}");
+        }
+    }
+
+    /// R-488, metadata 2.2.3: a number that is missing or another's is made one that nobody has, so that what is registered can be
+    /// exported, and applied again.
+    #[test]
+    fn addresses_without_a_number_of_their_own_get_one() {
+        for (text, expected) in [
+            (SP.replace("index=\"1\"", "").replace("index=\"2\"", ""), [(1, "b"), (0, "a")]),
+            (SP.replace("index=\"2\"", "index=\"1\""), [(0, "b"), (1, "a")]),
+        ] {
+            let described = described(&text, None, NOW).expect("metadata");
+            let acs: Vec<(u32, String)> = described.acs.iter().map(|acs| (acs.index, acs.url.clone())).collect();
+            let expected = expected.map(|(index, name)| (index, format!("https://wiki.example.com/{name}")));
+            assert_eq!(acs, expected);
+            assert!(described.unused.iter().any(|words| words.contains("/b is another's")), "{:?}", described.unused);
+            let known = ServiceProviderDraft::default().check(Some(&described)).expect("good");
+            let shown = ServiceProviderDraft::of(&known);
+            assert_eq!(shown.check(None).expect("what is shown can be typed").acs, described.acs);
         }
     }
 
