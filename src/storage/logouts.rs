@@ -24,7 +24,8 @@ pub(super) fn format(word: &str) -> Option<NameIdFormat> {
     NameIdFormat::ALL.into_iter().map(|(format, _)| format).find(|format| self::word(*format) == word)
 }
 
-/// The statement that remembers that `application` heard of a session; it does nothing if that is known.
+/// The statement that remembers that `application` heard of a session, and by what name, of which the newest counts: it
+/// knows the person by that. It does nothing if that is known.
 pub fn participation(
     engine: Engine,
     tenant: TenantId,
@@ -35,11 +36,12 @@ pub fn participation(
     let sql = match engine {
         Engine::Sqlite => {
             "INSERT INTO session_participant (tenant_id, session_id, application_id, name_format, name, first_at) \
-             VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+             VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (tenant_id, session_id, application_id, name_format) \
+             DO UPDATE SET name = excluded.name WHERE name <> excluded.name"
         }
         Engine::MySql => {
-            "INSERT IGNORE INTO session_participant (tenant_id, session_id, application_id, name_format, name, first_at) \
-             VALUES (?, ?, ?, ?, ?, ?)"
+            "INSERT INTO session_participant (tenant_id, session_id, application_id, name_format, name, first_at) \
+             VALUES (?, ?, ?, ?, ?, ?) ON DUPLICATE KEY UPDATE name = VALUES(name)"
         }
     };
     let statement = Statement::new(sql).shown(tenant).shown(session).shown(participant.application);

@@ -400,6 +400,17 @@ async fn everybody_is_told_by_the_name_that_it_got() {
         let (asked, _) = sent(&world, &seen.leaves_to.unwrap()).await;
         assert!(asked.contains("<samlp:LogoutRequest") && asked.contains(">linus</saml:NameID>"), "{on:?} {asked}");
         assert!(!lives(&world, &mut here).await, "{on:?}");
+
+        // Whoever has heard the other name in the same session is told by that.
+        world.execute("UPDATE user_account SET username = ? WHERE username = 'benedict'", "linus").await;
+        let (wiki, _) = both(&world, &mut here).await;
+        world.execute("UPDATE user_account SET username = ? WHERE username = 'linus'", "benedict").await;
+        let shop = posted(&here.get(&redirect(&world, &request(&world, "", "").replace(WIKI, SHOP))).await).1;
+        assert_eq!(text(&subject(&shop).0), "benedict", "{on:?}");
+        let xml = message(&world, "LogoutRequest", WIKI, "_l3", "", &format!("{name}{}", subject(&wiki).1));
+        let seen = here.get(&format!("{slo}?{}", signer.query("SAMLRequest", &xml, ""))).await;
+        let (asked, _) = sent(&world, &seen.leaves_to.unwrap()).await;
+        assert!(asked.contains(">benedict</saml:NameID>"), "{on:?} {asked}");
         world.stop().await;
     }
 }
