@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
 
 use super::case::browser_hash;
 use super::house::text;
+use super::notices::GONE;
 use super::{Browser, House, Realm, Result, Visit, session};
 use crate::domain::application::Protocol;
+use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::ids::{LogoutId, UserId};
 use crate::domain::logout::{Asker, Logout, Told};
 use crate::domain::secret::{ExposeSecret as _, SecretString};
@@ -65,10 +68,18 @@ pub async fn begin(
                 continue;
             }
             for participant in participants {
-                let is_asker = asker.is_some_and(|asker| asker.application == participant.application);
+                if asker.is_some_and(|asker| asker.application == participant.application) {
+                    continue;
+                }
                 let application = realm.config.application(participant.application);
-                let Some(application) = application.filter(|_| !is_asker) else { continue };
-                let Protocol::Saml(provider) = &application.protocol else { continue };
+                let Some(Protocol::Saml(provider)) = application.map(|application| &application.protocol) else {
+                    // Deactivated or removed, it may hold a session all the same (core 3.7.3.2).
+                    logout.untold = true;
+                    let event = Event::new(visit.now, tenant, Actor::System, Action::LogoutUndelivered);
+                    let detail = json!({ "application": participant.application.to_string(), "reason": GONE });
+                    house.record(connection, event.on("session", ended.id).with(detail)).await?;
+                    continue;
+                };
                 if provider.logout.soap.is_some() {
                     let due = visit.now.plus(GRACE);
                     saml_notices::insertion(tenant, ended.id, &participant, due).run(connection).await?;

@@ -12,6 +12,9 @@ use crate::storage::statement::Statement;
 /// After so many tries, about a day, an application is not told any more.
 pub const MOST_TRIES: u32 = 10;
 
+/// Why a service provider is not told that is none any more.
+pub const GONE: &str = "it was deactivated or removed";
+
 /// The pause after so many tries: 5 seconds, then three times as long each time, at most six hours.
 #[must_use]
 pub fn pause(tries: i64) -> Duration {

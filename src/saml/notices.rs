@@ -63,6 +63,10 @@ async fn tell(site: &Site, notice: &Notice) -> Result<bool, Error> {
         Some(code) => house.realm(&code).await?,
         None => None,
     };
+    if realm.as_deref().is_some_and(|realm| realm.config.application(participant.application).is_none()) {
+        notices::told_by_saml(house, notice, Action::LogoutUndelivered, Some(notices::GONE)).await?;
+        return Ok(true);
+    }
     let wanted = realm.as_deref().and_then(|realm| Some((realm, listener(realm, notice)?)));
     let name = match &wanted {
         Some((realm, (provider, _))) => name_of(site, realm, provider, notice).await?,

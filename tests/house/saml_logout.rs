@@ -24,7 +24,13 @@ pub async fn register(world: &World, signer: &Signer, wiki: &str, shop: &str) {
 }
 
 /// The same with the formats of the names that they get.
-async fn register_as(world: &World, signer: &Signer, (at_wiki, wiki): (&str, &str), (at_shop, shop): (&str, &str)) {
+async fn register_as(world: &World, signer: &Signer, wiki: (&str, &str), shop: (&str, &str)) {
+    world.apply(&file_of(signer, wiki, shop)).await;
+    world.advance(3);
+}
+
+/// The apply file of that.
+pub fn file_of(signer: &Signer, (at_wiki, wiki): (&str, &str), (at_shop, shop): (&str, &str)) -> String {
     let certificate = format!("certificates = [\"{}\"]", signer.certificate);
     let file = ACME
         .replace("name_id_format = \"persistent\"", &format!("name_id_format = \"{at_wiki}\"\n{certificate}\n{wiki}"));
@@ -32,8 +38,7 @@ async fn register_as(world: &World, signer: &Signer, (at_wiki, wiki): (&str, &st
         "[[tenant.application]]\nname = \"Shop\"\n[tenant.application.saml]\nentity_id = \"{SHOP}/sp\"\n\
          acs_urls = [\"{SHOP}/acs\"]\nname_id_format = \"{at_shop}\"\n{certificate}\n{shop}\n\n[tenant.global_policy]"
     );
-    world.apply(&file.replace("[tenant.global_policy]", &shop)).await;
-    world.advance(3);
+    file.replace("[tenant.global_policy]", &shop)
 }
 
 pub fn by(binding: &str, at: &str) -> String {

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use vestibule::saml::{soap, verify};
 
 use crate::door_saml::status_of;
-use crate::saml_logout::{SHOP, WIKI, both, by, certificate, id_of, lives, message, register, subject};
+use crate::saml_logout::{SHOP, WIKI, both, by, certificate, file_of, id_of, lives, message, register, subject};
 use crate::saml_signer::Signer;
 use crate::visitor::Visitor;
 use crate::world::{ACME, BOTH, On, World};
@@ -295,6 +295,42 @@ async fn a_server_brings_a_logout_request() {
         let xml = xml("_l3", &[subject(&wiki).0, subject(&wiki).1].concat());
         let (_, text) = bring(&world, kind, enveloped(&signer.signed(&xml, "_l3"))).await;
         assert!(status_of(&text)[1].ends_with(":PartialLogout"), "{on:?} {text}");
+        world.stop().await;
+    }
+}
+
+/// R-497, core 3.7.3.2: a service provider that was deactivated may hold a session all the same. The logout is a partial one, and
+/// it is on record that nobody was told, with a browser and without.
+#[actix_web::test]
+async fn whoever_was_deactivated_makes_a_logout_partial() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let (signer, server) = (Signer::new(), Server::new());
+        let (wiki, shop) = (by("redirect", WIKI), format!("logout_soap_url = \"{}\"", server.address));
+        let file = file_of(&signer, ("persistent", &wiki), ("transient", &shop));
+        let apply = async |active: bool| {
+            world.apply(&file.replace("name = \"Shop\"\n", &format!("name = \"Shop\"\nactive = {active}\n"))).await;
+            world.advance(3);
+        };
+        apply(true).await;
+        let mut linus = Visitor::new(&world.url);
+        let (name, index) = subject(&both(&world, &mut linus).await.0);
+        apply(false).await;
+        let xml = message(&world, "LogoutRequest", WIKI, "_l1", "", &format!("{name}{index}"));
+        let xml = xml.replace("/saml/slo\"", "/saml/slo/soap\"");
+        let (status, text) = bring(&world, "text/xml", enveloped(&signer.signed(&xml, "_l1"))).await;
+        assert_eq!(status, 200, "{on:?} {text}");
+        let second = status_of(&text).get(1).cloned().unwrap_or_default();
+        assert!(second.ends_with(":PartialLogout"), "{on:?} {text}");
+        assert_eq!(world.events("logout_undelivered").await, 1, "{on:?}");
+
+        apply(true).await;
+        both(&world, &mut Visitor::new(&world.url)).await;
+        apply(false).await;
+        world.command(&["user", "disable", "linus"]);
+        later(&world, 1).await;
+        all_told(&world).await;
+        assert_eq!((world.events("logout_undelivered").await, server.count()), (2, 0), "{on:?}");
         world.stop().await;
     }
 }
