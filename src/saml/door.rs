@@ -162,6 +162,14 @@ pub(super) fn provider_of<'a>(call: &'a Call, entity_id: &str) -> Option<(&'a Ap
     saml_providers(&call.realm).find(|(_, provider)| provider.entity_id == entity_id)
 }
 
+/// Whose request it is, if answers still go where this one would: the registration may have changed while the request waited for
+/// its browser or its login (T-39, T-42).
+fn answerable<'a>(call: &'a Call, request: &AuthnRequest) -> Result<(&'a Application, &'a ServiceProvider), Fault> {
+    let known = provider_of(call, &request.issuer);
+    let known = known.filter(|(_, provider)| provider.acs.iter().any(|endpoint| endpoint.url == request.acs));
+    known.ok_or_else(|| Fault::shown("error-saml-request"))
+}
+
 fn read_redirect(call: &Call, query: &str) -> Result<AuthnRequest, RequestError> {
     let incoming = incoming::redirected(query, |entity_id| provider_of(call, entity_id))?;
     request::check(incoming, &sso_address(call), call.visit.now)
@@ -196,9 +204,7 @@ async fn start(call: &Call, http: &HttpRequest, request: &AuthnRequest) -> Answe
 
 /// Answers from the session, refuses a silent request, or begins a login.
 async fn begin(call: &Call, http: &HttpRequest, request: &AuthnRequest) -> Answer {
-    let Some((application, provider)) = provider_of(call, &request.issuer) else {
-        return Err(Fault::shown("error-saml-request"));
-    };
+    let (application, provider) = answerable(call, request)?;
     let (site, realm) = (&call.site, &call.realm);
     let (mut wishes, once) = (request.wishes(), once(call, request));
     // Somebody else than the wanted person is logged in here: the wanted one may be at the keyboard all the same.
@@ -299,12 +305,11 @@ pub(super) async fn resume(call: Call, path: web::Path<(String, LoginId)>) -> An
         return Err(Fault::NotThisBrowser);
     }
     let request = stored(&case.login().request)?;
+    let (_, provider) = answerable(&call, &request)?;
     let desk = || page::see(&desk_path(realm.code(), id));
     let mut answer = match case.step {
         Step::Granted => {
             let assertion = new_id(&site.house.entropy);
-            let known = provider_of(&call, &request.issuer).map(|(_, provider)| provider);
-            let provider = known.ok_or_else(|| Fault::shown("error-saml-request"))?;
             let receipt = |proven: &Proven, _: &str| receipt(&call, &request, provider, proven, &assertion);
             let asked = (Origin::Saml, id);
             match federation::from_login(&site.house, realm, &call.visit, &call.browser, asked, receipt).await {
@@ -453,9 +458,7 @@ async fn refuse_once(call: &Call, request: &AuthnRequest, status: Status, why: &
 }
 
 fn refuse(call: &Call, request: &AuthnRequest, status: Status, why: &str) -> Answer {
-    let Some((_, provider)) = provider_of(call, &request.issuer) else {
-        return Err(Fault::shown("error-saml-request"));
-    };
+    let (_, provider) = answerable(call, request)?;
     let issuer = entity_id(call);
     let xml = response::failure(voice(call, provider, &issuer)?, request, status, why).map_err(internal)?;
     post(call, request, xml)

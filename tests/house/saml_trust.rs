@@ -75,6 +75,30 @@ async fn what_is_taken_away_is_taken_away_in_the_middle_of_a_login() {
     }
 }
 
+/// T-39, T-42: an address that was taken out of the registration while somebody logged in gets no answer, neither an assertion nor
+/// a refusal.
+#[actix_web::test]
+async fn an_address_that_is_not_registered_any_more_gets_no_answer() {
+    for cancels in [false, true] {
+        let world = World::new(On::Sqlite).await;
+        let mut linus = Visitor::new(&world.url);
+        let seen = linus.get(&redirect(&world, &request(&world, "", ""))).await;
+        let seen = linus.press(&seen, "continue", &[("username", "linus")]).await;
+        let seen = linus.press(&seen, "continue", &[("password", "has a token already")]).await;
+        let file = ACME.replace("https://wiki.example.com/acs", "https://wiki.example.com/new");
+        assert_ne!(file, ACME);
+        world.apply(&file).await;
+        let seen = match cancels {
+            true => linus.press(&seen, "cancel", &[]).await,
+            false => linus.press(&seen, "continue", &[("code", &passcode_of_linus(&world))]).await,
+        };
+        assert_eq!(seen.title(), "This login request cannot be used", "{cancels}: {}", seen.body);
+        assert!(!seen.body.contains("SAMLResponse"), "{cancels}: {}", seen.body);
+        assert_eq!(world.events("assertion_issued").await, 0);
+        world.stop().await;
+    }
+}
+
 /// T-44: no private key stands in the database or in anything that is given out, and an assertion that we made can be told
 /// from one that somebody else made with a stolen key: ours is in the audit trail.
 #[actix_web::test]
