@@ -82,7 +82,8 @@ pub async fn begin(
                 };
                 if provider.logout.soap.is_some() {
                     let due = visit.now.plus(GRACE);
-                    saml_notices::insertion(tenant, ended.id, &participant, due).run(connection).await?;
+                    let engine = connection.engine();
+                    saml_notices::insertion(engine, tenant, ended.id, &participant, due).run(connection).await?;
                 }
                 logout.heard(participant, ended.user, ended.id, provider.logout.is_offered());
             }

@@ -56,7 +56,7 @@ pub(super) async fn all_ended(
 ) -> storage::Result<()> {
     long_over(connection, tenant, user, now).await?;
     logout_notices::of_user(connection.engine(), tenant, user, now).run(connection).await?;
-    saml_notices::of_user(tenant, user, now).run(connection).await?;
+    saml_notices::of_user(connection.engine(), tenant, user, now).run(connection).await?;
     sessions::end_all_of(connection, tenant, user, reason, now).await?;
     grants::revoke_all_of(connection, tenant, user, now).await?;
     Ok(())
@@ -95,7 +95,7 @@ pub(super) async fn one_ended(
     let Session { tenant, id, user, .. } = *session;
     if sessions::end(connection, tenant, id, reason, now).await? {
         logout_notices::of_session(connection.engine(), tenant, user, id, now).run(connection).await?;
-        saml_notices::of_session(tenant, id, now).run(connection).await?;
+        saml_notices::of_session(connection.engine(), tenant, id, now).run(connection).await?;
         grants::revoke_in_session(connection, tenant, (user, id), now).await?;
     }
     Ok(())

@@ -335,6 +335,32 @@ async fn whoever_was_deactivated_makes_a_logout_partial() {
     }
 }
 
+/// R-497: two end one session at the same time, and the second finds what the first has noted; that is no fault.
+#[actix_web::test]
+async fn what_is_noted_already_keeps_no_session_from_ending() {
+    const NOTE: &str = "INSERT INTO saml_notice (tenant_id, session_id, application_id, name_format, name, tries, next_try_at) \
+        SELECT tenant_id, session_id, application_id, name_format, ?, 1, 4102444800000000 FROM session_participant";
+    for on in BOTH {
+        let world = World::new(on).await;
+        let (signer, server) = (Signer::new(), Server::new());
+        register(&world, &signer, "", &format!("logout_soap_url = \"{}\"", server.address)).await;
+        let living = "SELECT COUNT(*) AS n FROM sso_session WHERE ended_at IS NULL";
+        let mut linus = Visitor::new(&world.url);
+        both(&world, &mut linus).await;
+        world.execute(NOTE, "").await;
+        world.command(&["user", "disable", "linus"]);
+        assert_eq!(world.number(living).await, 0, "{on:?}");
+        world.command(&["user", "enable", "linus"]);
+        world.execute("DELETE FROM saml_notice WHERE name <> ?", "x").await;
+        both(&world, &mut linus).await;
+        world.execute(NOTE, "").await;
+        let portal = linus.get(&format!("{}/", world.base())).await;
+        let seen = linus.press(&portal, "log-out", &[]).await;
+        assert_eq!((seen.status, world.number(living).await), (200, 0), "{on:?}: {}", seen.body);
+        world.stop().await;
+    }
+}
+
 /// R-486, R-497: our metadata says where servers bring their requests.
 #[actix_web::test]
 async fn our_metadata_offers_it() {
