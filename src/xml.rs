@@ -369,11 +369,17 @@ fn is_declaration(content: &str) -> bool {
     rest.chars().all(blank)
 }
 
+/// A document without the byte order mark before it, which says nothing in UTF-8. Our parser reads over it, and does not count it.
+#[must_use]
+pub fn unmarked(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
 /// The root element of a document that [`Element::parse`] has read, as it stands there: without declaration, comments and
 /// blanks before it, and without blanks behind it. What is not handed on cannot be read otherwise by somebody else.
 #[must_use]
 pub fn root_of(text: &str) -> &str {
-    let mut rest = text;
+    let mut rest = unmarked(text);
     if rest.starts_with("<?") {
         rest = rest.split_once("?>").map_or("", |(_, rest)| rest);
     }
@@ -472,7 +478,12 @@ mod tests {
 
     #[test]
     fn the_root_stands_alone() {
-        for text in ["<a><b/></a>", " \n<a><b/></a>\n", "<?xml version='1.0'?><!-- <c> --> <!----><a><b/></a> "] {
+        for text in [
+            "<a><b/></a>",
+            " \n<a><b/></a>\n",
+            "<?xml version='1.0'?><!-- <c> --> <!----><a><b/></a> ",
+            "\u{feff}<?xml version='1.0'?>\n<a><b/></a>",
+        ] {
             assert!(Element::parse(text.as_bytes()).is_ok(), "{text}");
             assert_eq!(root_of(text), "<a><b/></a>");
         }

@@ -7,7 +7,7 @@ use super::logout::{REQUESTER, is_success};
 use super::response::{BEHIND_ISSUER, Voice};
 use super::write::{PROTOCOL, Tag};
 use crate::keys::signing::SigningKeyError;
-use crate::xml::{Element, XmlError};
+use crate::xml::{Element, XmlError, unmarked};
 
 /// SOAP 1.1, which is what the binding speaks.
 const ENVELOPE: (&str, &str) = ("soap", "http://schemas.xmlsoap.org/soap/envelope/");
@@ -79,7 +79,7 @@ pub fn opened(octets: &[u8]) -> Result<String, XmlError> {
         return Err(XmlError::Malformed);
     }
     let text = std::str::from_utf8(octets).map_err(|_| XmlError::Encoding)?;
-    letter(text).ok_or(XmlError::Malformed)
+    letter(unmarked(text)).ok_or(XmlError::Malformed)
 }
 
 /// Cuts out the only child of the body.
@@ -238,6 +238,8 @@ mod tests {
             let envelope = envelope.replace("\"S\"", &format!("\"{SOAP}\""));
             let message = message.map(|message| message.replace("\"S\"", &format!("\"{SOAP}\"")));
             assert_eq!(opened(envelope.as_bytes()).ok(), message, "{envelope}");
+            let marked = format!("\u{feff}{envelope}");
+            assert_eq!(opened(marked.as_bytes()).ok(), message, "with a byte order mark: {envelope}");
         }
         assert_eq!(opened(b"<!DOCTYPE a><a/>"), Err(XmlError::Forbidden));
     }
