@@ -59,6 +59,9 @@ pub struct Asker {
     pub request: String,
     /// Goes back unchanged.
     pub relay_state: Option<String>,
+    /// Whether the browser brought its request, or an answer to one of ours, in a form.
+    #[serde(default)]
+    pub by_form: bool,
 }
 
 /// A logout on its way.

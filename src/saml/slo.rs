@@ -34,10 +34,10 @@ pub(super) async fn by_redirect(call: Call, http: HttpRequest) -> Answer {
     let read = incoming::redirected(http.query_string(), |entity_id| provider_of(&call, entity_id));
     let incoming = read.map_err(|error| refused(&call, &error))?;
     if !incoming.is_request {
-        return answered(&call, &http, incoming).await;
+        return answered(&call, &http, incoming, false).await;
     }
     let request = logout::check_request(incoming, &slo_address(&call), call.visit.now);
-    end(&call, &request.map_err(|error| refused(&call, &error))?).await
+    end(&call, &request.map_err(|error| refused(&call, &error))?, false).await
 }
 
 /// `POST {base}/saml/slo`: by form. As with logins, browsers keep our cookies from it: a request is put aside, and the
@@ -50,7 +50,7 @@ pub(super) async fn by_form(call: Call, http: HttpRequest, body: web::Bytes) -> 
     let read = incoming::posted(&Form::parse(&body), |entity_id| provider_of(&call, entity_id));
     let incoming = read.map_err(|error| refused(&call, &error))?;
     if !incoming.is_request {
-        return answered(&call, &http, incoming).await;
+        return answered(&call, &http, incoming, true).await;
     }
     let request = logout::check_request(incoming, &slo_address(&call), call.visit.now);
     let request = request.map_err(|error| refused(&call, &error))?;
@@ -71,7 +71,7 @@ pub(super) async fn from_form(call: Call, http: HttpRequest, path: web::Path<(St
     let kept = parking::parked(&site.house, realm, &call.visit, Origin::Saml, id, cookie.as_ref()).await?;
     // A login's request that is put aside reads as something else.
     let request: LogoutRequest = serde_json::from_str(&kept).map_err(|_| Fault::shown("error-saml-logout"))?;
-    end(&call, &request).await
+    end(&call, &request, true).await
 }
 
 /// `GET {base}/saml/logout/{logout}`: a logout goes on here that began at our portal, or that somebody has answered.
@@ -145,7 +145,7 @@ async fn ended_by_server(
     };
     let asks = (application, provider);
     let Some(ended) = meant(call, request, asks, named).await? else { return Ok(End::UnknownPrincipal) };
-    let asker = Asker { application, request: request.id.clone(), relay_state: None };
+    let asker = Asker { application, request: request.id.clone(), relay_state: None, by_form: false };
     match flow::begin(house, realm, &call.visit, &ended, flow::End::Answer(&asker)).await? {
         Some(begun) => by_servers(call, begun.id).await,
         None => Ok(End::Complete),
@@ -180,8 +180,9 @@ async fn sessions_named(
     Ok(found.await?)
 }
 
-/// Ends the sessions that a request names, once, and goes on with whoever else is to be told.
-async fn end(call: &Call, request: &LogoutRequest) -> Answer {
+/// Ends the sessions that a request names, once, and goes on with whoever else is to be told. `by_form` says how the browser
+/// brought it.
+async fn end(call: &Call, request: &LogoutRequest, by_form: bool) -> Answer {
     let gone = || Fault::shown("error-saml-logout");
     let (application, provider) = provider_of(call, &request.issuer).ok_or_else(gone)?;
     let (house, realm) = (&call.site.house, &call.realm);
@@ -189,8 +190,8 @@ async fn end(call: &Call, request: &LogoutRequest) -> Answer {
         Err(crate::flow::Error::Used) => return Err(gone()),
         result => result?,
     }
-    let asker =
-        Asker { application: application.id, request: request.id.clone(), relay_state: request.relay_state.clone() };
+    let (id, relay_state) = (request.id.clone(), request.relay_state.clone());
+    let asker = Asker { application: application.id, request: id, relay_state, by_form };
     let mine = session::current(house, realm, &call.visit, &call.browser).await?;
     // Without a session, it is about the person at this browser, or, if nobody of that name is logged in here, elsewhere.
     let at_hand = mine.clone().filter(|_| request.sessions.is_empty());
@@ -304,7 +305,7 @@ fn is_named(call: &Call, request: &LogoutRequest, provider: &ServiceProvider, us
 
 /// An answer of somebody who was told. It may be the server itself that brings it, so it settles this one stop and no more:
 /// only the browser goes on. Behind a form of another site it comes without its cookie, and is sent to where it brings it.
-async fn answered(call: &Call, http: &HttpRequest, incoming: Incoming<'_>) -> Answer {
+async fn answered(call: &Call, http: &HttpRequest, incoming: Incoming<'_>, by_form: bool) -> Answer {
     let said = logout::check_response(&incoming, &slo_address(call), call.visit.now);
     let said = said.map_err(|error| refused(call, &error))?;
     let not_ours = || Fault::shown("error-saml-logout");
@@ -318,6 +319,9 @@ async fn answered(call: &Call, http: &HttpRequest, incoming: Incoming<'_>) -> An
         // Without a signature it can only say that the browser is back from there.
         if stop.told == Told::Waiting && !said.signed && logout.next().is_none_or(|(next, _)| next != at) {
             return Err(not_ours());
+        }
+        if let Some(asker) = &mut logout.asker {
+            asker.by_form |= by_form;
         }
         if !logout.settle(at, said.done) || flow::advance(house, realm, id, version, &logout).await? {
             break;
@@ -359,12 +363,13 @@ fn wants_a_page(call: &Call, logout: &Logout) -> bool {
     logout.wants_a_page() || behind_a_form(call, logout)
 }
 
-/// Whether the browser may come here by way of a form of ours: at the portal, or one that carried a message.
+/// Whether the browser may come here by way of a form: at the portal, or one that carried a message.
 fn behind_a_form(call: &Call, logout: &Logout) -> bool {
     let posts = |provider: &ServiceProvider| {
         provider.logout.front.as_ref().is_some_and(|front| front.binding == LogoutBinding::Post)
     };
-    logout.asker.is_none() || logout.stops.iter().any(|stop| provider_with(call, stop.application).is_some_and(posts))
+    logout.asker.as_ref().is_none_or(|asker| asker.by_form)
+        || logout.stops.iter().any(|stop| provider_with(call, stop.application).is_some_and(posts))
 }
 
 fn provider_with(call: &Call, application: ApplicationId) -> Option<&ServiceProvider> {
@@ -456,7 +461,7 @@ fn report(call: &Call, provider: &ServiceProvider, asker: &Asker, (end, by_a_pag
     let voice = voice(call, provider, &issuer)?;
     let (id, address) = (logout::answer_id(voice), front.for_responses());
     let response = logout::response(voice, &id, Some(address), &asker.request, end);
-    let name = ("SAMLResponse", by_a_page);
+    let name = ("SAMLResponse", by_a_page || asker.by_form);
     send(call, voice, (response, &id), name, (front, address), asker.relay_state.as_deref())
 }
 

@@ -528,6 +528,37 @@ async fn a_logout_by_forms_and_from_the_portal() {
     world.stop().await;
 }
 
+/// browsers hold what comes after a form against the policy of the page that it stood on, also where service providers
+/// post what they are registered to take by redirect: a page in between begins anew, on the way on and on the way back.
+#[actix_web::test]
+async fn behind_a_posted_message_there_is_a_page() {
+    let world = World::new(On::Sqlite).await;
+    let signer = Signer::new();
+    register(&world, &signer, &by("redirect", WIKI), &by("redirect", SHOP)).await;
+    let slo = format!("{}/saml/slo", world.base());
+    for (asks_by_form, answers_by_form) in [(true, false), (false, true)] {
+        let mut linus = Visitor::new(&world.url);
+        let (name, index) = subject(&both(&world, &mut linus).await.0);
+        let mut bring = async |field: &str, xml: &str, id: &str, by_form: bool| match by_form {
+            true => {
+                linus.post_from_elsewhere(&slo, &[(field.to_owned(), STANDARD.encode(signer.signed(xml, id)))]).await
+            }
+            false => linus.get(&format!("{slo}?{}", signer.query(field, xml, ""))).await,
+        };
+        let (first, second) = (format!("_l{asks_by_form}"), format!("_a{asks_by_form}"));
+        let xml = message(&world, "LogoutRequest", WIKI, &first, "", &format!("{name}{index}"));
+        let seen = bring("SAMLRequest", &xml, &first, asks_by_form).await;
+        assert_eq!(seen.leaves_to.is_none(), asks_by_form, "{}", seen.body);
+        let to_shop = seen.leaves_to.clone().unwrap_or_else(|| seen.link("continue"));
+        let to = format!("InResponseTo=\"{}\"", id_of(&sent(&world, &to_shop).await.0));
+        let answer = message(&world, "LogoutResponse", SHOP, &second, &to, &success("Success"));
+        let seen = bring("SAMLResponse", &answer, &second, answers_by_form).await;
+        let back = seen.link("continue");
+        assert!(back.starts_with(&format!("{WIKI}/slo?SAMLResponse=")), "{back}");
+    }
+    world.stop().await;
+}
+
 /// a relying party that logs somebody out by OpenID Connect logs out the service providers, too, and is where
 /// the browser ends.
 #[actix_web::test]
