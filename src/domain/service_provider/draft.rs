@@ -250,6 +250,11 @@ impl ServiceProviderDraft {
         if entity_id.is_empty() || entity_id.len() > 1024 || entity_id.chars().any(char::is_control) {
             faults.add("entity_id", "has 1 to 1024 characters and no control characters (SAML core 8.3.6)");
         }
+        // What is fetched again must be about the same one, see [`ServiceProvider::refreshed`].
+        let is_fetched_again = self.metadata_url.is_some() && self.metadata_certificate.is_some();
+        if let Some(found) = described.filter(|found| is_fetched_again && found.entity_id != entity_id) {
+            faults.add("entity_id", format!("is another one than metadata_url leads to: {}", found.entity_id));
+        }
         let acs = self.acs(metadata, &mut faults);
         let certificates = if self.certificates.is_empty() {
             metadata.certificates.clone()
@@ -498,6 +503,24 @@ mod tests {
         assert_eq!(provider.entity_id, "https://wiki.example.com");
         assert_eq!((provider.name_id_format, provider.require_signed_requests), (NameIdFormat::Email, true));
         assert_eq!(provider.other_name_id_formats, [NameIdFormat::Persistent]);
+    }
+
+    /// with another name than its metadata has, each look at a feed would be in vain; that is said at once. What is read once
+    /// may be called otherwise.
+    #[test]
+    fn a_feed_is_about_the_one_that_is_registered() {
+        let described = Described { entity_id: "urn:other".to_owned(), ..Described::default() };
+        let feed = ServiceProviderDraft {
+            metadata_url: Some("https://wiki.example.com/metadata".to_owned()),
+            metadata_certificate: Some("MIIB".to_owned()),
+            ..draft()
+        };
+        let faults = feed.check(Some(&described)).expect_err("another one");
+        assert_eq!(faults.iter().map(|fault| fault.key).collect::<Vec<_>>(), ["entity_id"]);
+        let once = ServiceProviderDraft { metadata_certificate: None, ..feed.clone() };
+        assert!(once.check(Some(&described)).is_ok());
+        let same = ServiceProviderDraft { entity_id: Some("urn:other".to_owned()), ..feed };
+        assert!(same.check(Some(&described)).is_ok_and(|known| known.feed.is_some()));
     }
 
     /// a number that a request names an address by is the same after it was shown, typed and stored again.
