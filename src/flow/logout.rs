@@ -7,9 +7,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
 use super::case::browser_hash;
+use super::federation::Once;
 use super::house::text;
 use super::notices::GONE;
-use super::{Browser, House, Realm, Result, Visit, session};
+use super::{Browser, Error, House, Realm, Result, Visit, session};
 use crate::domain::application::Protocol;
 use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::ids::{LogoutId, UserId};
@@ -27,8 +28,8 @@ const GRACE: Duration = Duration::from_secs(30);
 /// What happens when everybody was told.
 #[derive(Debug, Clone, Copy)]
 pub enum End<'a> {
-    /// This service provider is answered.
-    Answer(&'a Asker),
+    /// This service provider is answered, once.
+    Answer(&'a Asker, &'a Once),
     /// The browser goes to this address, which was checked, or to the portal.
     GoTo(Option<&'a str>),
 }
@@ -43,10 +44,10 @@ pub struct Begun {
 }
 
 /// Ends sessions and begins to tell everybody who heard of them, except the one that asked. None if there is nobody to be
-/// told and nobody to be answered.
+/// told and nobody to be answered. A request is used up with what it ends: if that fails, it may come again.
 ///
 /// # Errors
-/// If the database fails.
+/// [`Error::Used`] if the request was used before; if the database fails.
 pub async fn begin(
     house: &House,
     realm: &Realm,
@@ -56,8 +57,13 @@ pub async fn begin(
 ) -> Result<Option<Begun>> {
     let (tenant, id) = (realm.tenant(), house.entropy.id());
     let begun = house.db.write(async |connection| {
+        if let End::Answer(_, once) = end
+            && !once.take(connection, tenant).await?
+        {
+            return Ok(Err(Error::Used));
+        }
         let (asker, then) = match end {
-            End::Answer(asker) => (Some(asker), None),
+            End::Answer(asker, _) => (Some(asker), None),
             End::GoTo(then) => (None, then),
         };
         let mut logout = Logout { asker: asker.cloned(), then: then.map(str::to_owned), ..Logout::default() };
@@ -89,12 +95,12 @@ pub async fn begin(
             }
         }
         if logout.asker.is_none() && logout.stops.is_empty() {
-            return Ok(None);
+            return Ok(Ok(None));
         }
         logouts::insertion(tenant, id, &logout, visit.now.plus(LIFETIME)).run(connection).await?;
-        Ok(Some(id))
+        Ok(Ok(Some(id)))
     });
-    let begun = begun.await?;
+    let begun = begun.await??;
     // Relying parties are told server to server.
     house.wake_notices();
     Ok(begun.map(|id| {

@@ -115,11 +115,10 @@ pub(super) async fn by_soap(call: Call, http: HttpRequest, body: web::Bytes) -> 
     let Some((application, provider)) = provider_of(&call, &request.issuer) else {
         return refused(&MessageError::Unknown.to_string());
     };
-    match federation::spend(&call.site.house, &call.realm, &once(&call, &request)).await {
-        Err(crate::flow::Error::Used) => return refused("the request was used before"),
-        result => result?,
-    }
-    let end = ended_by_server(&call, &request, (application.id, provider)).await?;
+    let end = match ended_by_server(&call, &request, (application.id, provider)).await {
+        Err(Fault::Used) => return refused("the request was used before"),
+        end => end?,
+    };
     let issuer = entity_id(&call);
     let voice = voice(&call, provider, &issuer)?;
     let id = logout::answer_id(voice);
@@ -132,7 +131,7 @@ fn envelope(status: StatusCode, text: String) -> HttpResponse {
     HttpResponse::build(status).insert_header((CONTENT_TYPE, soap::CONTENT_TYPE)).body(text)
 }
 
-/// Ends the sessions that a server's request means, and tells other servers.
+/// Ends the sessions that a server's request means, once, and tells other servers.
 async fn ended_by_server(
     call: &Call,
     request: &LogoutRequest,
@@ -143,10 +142,13 @@ async fn ended_by_server(
         true => sessions_named(call, request, application).await?,
         false => Vec::new(),
     };
-    let asks = (application, provider);
-    let Some(ended) = meant(call, request, asks, named).await? else { return Ok(End::UnknownPrincipal) };
+    let (asks, once) = ((application, provider), once(call, request));
+    let Some(ended) = meant(call, request, asks, named).await? else {
+        federation::spend(house, realm, &once).await?;
+        return Ok(End::UnknownPrincipal);
+    };
     let asker = Asker { application, request: request.id.clone(), relay_state: None, by_form: false };
-    match flow::begin(house, realm, &call.visit, &ended, flow::End::Answer(&asker)).await? {
+    match flow::begin(house, realm, &call.visit, &ended, flow::End::Answer(&asker, &once)).await? {
         Some(begun) => by_servers(call, begun.id).await,
         None => Ok(End::Complete),
     }
@@ -185,11 +187,11 @@ async fn sessions_named(
 async fn end(call: &Call, request: &LogoutRequest, by_form: bool) -> Answer {
     let gone = || Fault::shown("error-saml-logout");
     let (application, provider) = provider_of(call, &request.issuer).ok_or_else(gone)?;
-    let (house, realm) = (&call.site.house, &call.realm);
-    match federation::spend(house, realm, &once(call, request)).await {
-        Err(crate::flow::Error::Used) => return Err(gone()),
-        result => result?,
-    }
+    let (house, realm, once) = (&call.site.house, &call.realm, once(call, request));
+    let refused = |error: crate::flow::Error| match error {
+        crate::flow::Error::Used => gone(),
+        error => Fault::from(error),
+    };
     let (id, relay_state) = (request.id.clone(), request.relay_state.clone());
     let asker = Asker { application: application.id, request: id, relay_state, by_form };
     let mine = session::current(house, realm, &call.visit, &call.browser).await?;
@@ -204,6 +206,7 @@ async fn end(call: &Call, request: &LogoutRequest, by_form: bool) -> Answer {
         }
     }
     let Some(ended) = ended else {
+        federation::spend(house, realm, &once).await.map_err(refused)?;
         return report(call, provider, &asker, (End::UnknownPrincipal, false));
     };
     let mine = mine.filter(|mine| ended.iter().any(|session| session.id == mine.id));
@@ -212,7 +215,8 @@ async fn end(call: &Call, request: &LogoutRequest, by_form: bool) -> Answer {
         Some(mine) => logins::frames(call, mine).await?,
         None => Vec::new(),
     };
-    let begun = flow::begin(house, realm, &call.visit, &ended, flow::End::Answer(&asker)).await?;
+    let begun = flow::begin(house, realm, &call.visit, &ended, flow::End::Answer(&asker, &once)).await;
+    let begun = begun.map_err(refused)?;
     let mut answer = match (begun, ended.first()) {
         (Some(begun), Some(session)) => {
             // The service provider may have brought its request itself, and our requests to others have their names for the

@@ -10,6 +10,7 @@ use vestibule::saml::message::inflated;
 use vestibule::saml::verify::{self, RawQuery};
 
 use crate::door_saml::{deflated, log_in, posted, redirect, request, status_of};
+use crate::mariadb;
 use crate::relying_party::{Rp, SECRET, application, encoded};
 use crate::saml_signer::Signer;
 use crate::visitor::{Seen, Visitor};
@@ -158,6 +159,25 @@ async fn a_logout_goes_around_and_comes_back() {
         assert_eq!(world.events("session_ended").await, 1);
         world.stop().await;
     }
+}
+
+/// R-497, T-45: a request that came to nothing because the database failed is not used up.
+#[actix_web::test]
+async fn a_request_is_used_up_by_what_it_ends() {
+    let world = World::new(On::MariaDb).await;
+    let signer = Signer::new();
+    register(&world, &signer, &by("redirect", WIKI), "").await;
+    let mut linus = Visitor::new(&world.url);
+    let (name, index) = subject(&both(&world, &mut linus).await.0);
+    let xml = message(&world, "LogoutRequest", WIKI, "_l1", "", &format!("{name}{index}"));
+    let address = format!("{}/saml/slo?{}", world.base(), signer.query("SAMLRequest", &xml, ""));
+    mariadb::run_in(&world.database, "RENAME TABLE saml_logout TO away");
+    assert_eq!(linus.get(&address).await.status, 500);
+    assert!(lives(&world, &mut linus).await);
+    mariadb::run_in(&world.database, "RENAME TABLE away TO saml_logout");
+    let back = linus.get(&address).await.leaves_to.expect("an answer");
+    assert!(back.starts_with(&format!("{WIKI}/slo?SAMLResponse=")) && !lives(&world, &mut linus).await, "{back}");
+    world.stop().await;
 }
 
 /// T-45: whatever is not the service provider's own, signed and fresh, ends nothing.
