@@ -108,9 +108,6 @@ async fn whoever_ends_a_session_service_providers_are_told() {
         let (signer, server) = (Signer::new(), Server::new());
         let shop = format!("logout_soap_url = \"{}\"", server.address);
         register(&world, &signer, &by("redirect", WIKI), &shop).await;
-        // Nobody is told of what was over by itself long before.
-        both(&world, &mut Visitor::new(&world.url)).await;
-        world.advance(2 * 3600 + 60);
         let mut linus = Visitor::new(&world.url);
         let (_, at_shop) = both(&world, &mut linus).await;
         server.says("");
@@ -145,6 +142,9 @@ async fn whoever_ends_a_session_service_providers_are_told() {
         let file = ACME.replace("name_id_format = \"persistent\"", &format!("name_id_format = \"email\"\n{shop}"));
         world.apply(&file).await;
         world.advance(3);
+        // Nobody is told of what was over by itself long before.
+        both(&world, &mut Visitor::new(&world.url)).await;
+        world.advance(2 * 3600 + 60);
         let mut linus = Visitor::new(&world.url);
         both(&world, &mut linus).await;
         server.says("Requester");
@@ -327,7 +327,8 @@ async fn whoever_was_deactivated_makes_a_logout_partial() {
         apply(true).await;
         both(&world, &mut Visitor::new(&world.url)).await;
         apply(false).await;
-        world.command(&["user", "disable", "linus"]);
+        let gone = file.replace("name = \"Shop\"\n", "name = \"Shop\"\nactive = false\n");
+        world.apply(&gone.replace("linus@acme.test", "linus@new.test")).await;
         later(&world, 1).await;
         all_told(&world).await;
         assert_eq!((world.events("logout_undelivered").await, server.count()), (2, 0), "{on:?}");
@@ -343,14 +344,16 @@ async fn what_is_noted_already_keeps_no_session_from_ending() {
     for on in BOTH {
         let world = World::new(on).await;
         let (signer, server) = (Signer::new(), Server::new());
-        register(&world, &signer, "", &format!("logout_soap_url = \"{}\"", server.address)).await;
+        let shop = format!("logout_soap_url = \"{}\"", server.address);
+        register(&world, &signer, "", &shop).await;
         let living = "SELECT COUNT(*) AS n FROM sso_session WHERE ended_at IS NULL";
         let mut linus = Visitor::new(&world.url);
         both(&world, &mut linus).await;
         world.execute(NOTE, "").await;
-        world.command(&["user", "disable", "linus"]);
+        let file = file_of(&signer, ("persistent", ""), ("transient", &shop));
+        world.apply(&file.replace("linus@acme.test", "linus@new.test")).await;
+        world.advance(3);
         assert_eq!(world.number(living).await, 0, "{on:?}");
-        world.command(&["user", "enable", "linus"]);
         world.execute("DELETE FROM saml_notice WHERE name <> ?", "x").await;
         both(&world, &mut linus).await;
         world.execute(NOTE, "").await;
