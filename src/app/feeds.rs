@@ -84,11 +84,11 @@ async fn store(desk: &Desk<'_>, code: &TenantCode, version: i64, application: &A
         if config.application(application.id).is_none_or(|known| known.protocol.key() != application.protocol.key()) {
             return Ok(false);
         }
-        if config.version != version {
+        // Taken before anything is written: whoever changes it at this moment is waited for, and not undone.
+        if !tenants::take_version(connection, tenant, version, desk.now).await? {
             return Err(storage::Error::Contended);
         }
         administration::put_application(desk, connection, tenant, application, false).await?;
-        tenants::raise_version(connection, tenant, desk.now).await?;
         Ok(true)
     });
     let stored = match stored.await {

@@ -90,25 +90,6 @@ impl Change {
         }
     }
 
-    /// Whether it changes the configuration, whose version the caches of all instances compare.
-    pub(super) const fn is_of_configuration(&self) -> bool {
-        matches!(
-            self,
-            Self::CreateTenant { .. }
-                | Self::UpdateTenant { .. }
-                | Self::CreateGroup(_)
-                | Self::RemoveGroup(_)
-                | Self::PutApplication { .. }
-                | Self::RemoveApplication(_)
-                | Self::SetPolicies { .. }
-                | Self::PutRole(_)
-                | Self::RemoveRole(_)
-                | Self::SetOperator { .. }
-                | Self::PutMessage(_)
-                | Self::RemoveMessage(_)
-        )
-    }
-
     /// Carries it out in the transaction of `connection`.
     pub(super) async fn carry_out(
         &self,

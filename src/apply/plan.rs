@@ -166,7 +166,10 @@ pub(super) async fn plan(
     let warnings = warnings(&after.settings).into_iter().chain(of_templates).collect();
     let what = differences(&current.config, &after);
     if !what.is_empty() {
-        let (before, after) = (Box::new(current.config.clone()), Box::new(after.clone()));
+        // Where it exists, its version is taken first, in the same transaction.
+        let version = current.config.version + i64::from(exists);
+        let before = Box::new(TenantConfig { version, ..current.config.clone() });
+        let after = Box::new(after.clone());
         changes.push(Change::UpdateTenant { before, after, what });
     }
     changes.extend(of_people);

@@ -139,16 +139,16 @@ async fn store(desk: &Desk<'_>, plan: &Plan, run: Run) -> anyhow::Result<Vec<Out
     let tenant = plan.config.tenant.id;
     let judged: Mutex<Vec<Outcome>> = Mutex::default();
     let work = async |connection: &mut storage::Connection| {
-        // The plan is good only for what it was made from.
-        let version = tenants::version(connection, &plan.code).await?;
-        if version != plan.exists.then_some(plan.config.version) {
+        // The plan is good only for what it was made from. The version is taken before anything is written: whoever changes
+        // something at this moment is waited for, and not undone. A virtual server that is new cannot be made twice.
+        if plan.exists && !tenants::take_version(connection, tenant, plan.config.version, desk.now).await? {
             return Err(storage::Error::Contended);
         }
         let before = if plan.has_cases && plan.exists { judge(desk, connection, plan).await? } else { Vec::new() };
         for change in &plan.changes {
             change.carry_out(desk, connection, &plan.config).await?;
         }
-        if plan.changes.iter().any(|change| change.is_of_configuration()) {
+        if !plan.exists {
             tenants::raise_version(connection, tenant, desk.now).await?;
         }
         if plan.has_cases {

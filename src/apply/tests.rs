@@ -312,13 +312,15 @@ async fn a_status_is_given_to_the_account_as_it_stands() {
     let named = async |connection: &mut storage::Connection| users::named(connection, tenant, "ada").await;
     let ada = async || house.db.read(named).await.expect("reads").expect("is there");
     let before = ada().await;
-    fixture.apply("[[tenant]]\ncode = \"acme\"\n[[tenant.user]]\nusername = \"ada\"\nlast_name = \"King\"\n").await;
+    let ada_king = "[[tenant]]\ncode = \"acme\"\n[[tenant.user]]\nusername = \"ada\"\nlast_name = \"King\"\n";
+    fixture.apply(&format!("{ada_king}email = \"countess@acme.test\"\n")).await;
     let work = async |connection: &mut storage::Connection| {
         accounts::set_status(&desk, connection, (&before, None), Status::Disabled).await
     };
     assert_eq!(house.db.write(work).await.expect("is stored"), Ok(true));
     let after = ada().await;
     assert_eq!((after.status, after.last_name.as_str()), (Status::Disabled, "King"));
+    assert_eq!(after.email.as_deref(), Some("countess@acme.test"));
 }
 
 /// AC-51, D4: no file leaves nobody who may do everything: not by disabling, not by pruning; but one that puts somebody else in the

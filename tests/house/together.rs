@@ -4,9 +4,11 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 use vestibule::domain::operator::Role;
+use vestibule::storage::statement::Statement;
+use vestibule::storage::{Db, tenants};
 
 use crate::console::{at_console, call, call_at, call_with, console, key, staffed};
-use crate::world::{BOTH, On, World};
+use crate::world::{ACME, BOTH, On, World};
 
 /// an instance that remembers what was configured two seconds ago stores a provisioning rule for somebody who has seen more:
 /// the rule, and nothing else of what it remembers.
@@ -55,6 +57,35 @@ async fn a_rule_takes_nothing_back_that_another_instance_has_stored() {
         assert_eq!(rules["items"], json!([]), "{on:?}");
         world.stop().await;
     }
+}
+
+/// a file that is applied while an operator's change is about to be committed waits for it, and undoes nothing of it. SQLite
+/// has one writer at a time anyway.
+#[actix_web::test]
+async fn a_file_does_not_undo_what_an_operator_is_about_to_store() {
+    let world = World::new(On::MariaDb).await;
+    let (tenant, now) = (world.tenant().await, world.clock_now());
+    let version = world.number("SELECT version AS n FROM tenant WHERE code = 'acme'").await;
+    let db = Db::connect(&world.database).await.unwrap();
+    let stop = db.write(async |connection| {
+        assert!(tenants::take_version(connection, tenant, version, now).await?);
+        Statement::new("UPDATE application SET active = 0 WHERE name = 'Notes'").run(connection).await?;
+        // In this time the file is compared with what was there before.
+        tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+        Ok(())
+    });
+    let file = ACME.replace("a secret of notes", "another secret of notes");
+    let apply = async {
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        world.try_apply(&file).await
+    };
+    let (stopped, applied) = tokio::join!(stop, apply);
+    stopped.unwrap();
+    let refused = applied.unwrap_err();
+    assert!(refused.contains("somebody else changed it at the same moment"), "{refused}");
+    assert_eq!(world.number("SELECT active AS n FROM application WHERE name = 'Notes'").await, 0);
+    db.close().await;
+    world.stop().await;
 }
 
 /// T-57: a permission that was taken out of a role does not come back with a page, or a call, that was read before.
