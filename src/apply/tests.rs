@@ -472,6 +472,13 @@ async fn a_restored_copy_accepts_no_passcode_that_may_have_been_used() {
         "INSERT INTO help_desk_code (tenant_id, user_id, code_hash, kind, state, created_by, created_at, expires_at) \
          SELECT tenant_id, id, 'x', 'pass', 'open', 'x', 0, 0 FROM user_account",
         "INSERT INTO recovery_sheet (tenant_id, id, user_id, codes_sealed, expires_at) SELECT id, id, id, x'00', 0 FROM tenant",
+        "INSERT INTO job (tenant_id, id, kind, actor_kind, actor, actor_name, address, state, options, total, position, done, \
+         failed, created_at) SELECT id, id, 'people', 'shell', 'x', 'x', '', 'running', '{}', 1, 0, 0, 0, 0 FROM tenant",
+        "INSERT INTO job_row (tenant_id, job_id, number, name, input, detail) SELECT id, id, 1, 'x', '{}', '' FROM tenant",
+        "INSERT INTO token_export (tenant_id, id, scope, asked_by, asked_at, approved_by, expires_at) \
+         SELECT id, id, '{}', 'x', 0, 'y', 9000000000000000 FROM tenant",
+        "INSERT INTO webhook_delivery (tenant_id, webhook_id, id, kind, body, state, tries, next_try_at, created_at) \
+         SELECT id, id, id, 'x', '{}', 'waiting', 0, 0, 0 FROM tenant",
     ];
     for statement in left {
         let made = house.db.write(async |connection| Statement::new(statement).run(connection).await).await;
@@ -483,6 +490,10 @@ async fn a_restored_copy_accepts_no_passcode_that_may_have_been_used() {
         ("SELECT COUNT(*) AS n FROM help_desk_code WHERE state <> 'void'", 0),
         ("SELECT COUNT(*) AS n FROM recovery_sheet", 0),
         ("SELECT COUNT(*) AS n FROM user_account WHERE security_version < 2", 0),
+        ("SELECT COUNT(*) AS n FROM job WHERE state <> 'stopped' OR ended_at IS NULL", 0),
+        ("SELECT COUNT(*) AS n FROM job_row WHERE input IS NOT NULL", 0),
+        ("SELECT COUNT(*) AS n FROM token_export WHERE expires_at > 0", 0),
+        ("SELECT COUNT(*) AS n FROM webhook_delivery WHERE state <> 'failed' OR body <> ''", 0),
     ] {
         let found = house.db.read(async |connection| Statement::new(question).rows(connection).await).await;
         let found = found.expect("reads").first().and_then(|row| row.number("n").ok()?);

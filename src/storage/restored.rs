@@ -40,8 +40,19 @@ pub async fn settle(connection: &mut Connection, now: Timestamp) -> Result<u64> 
         "UPDATE enrollment_link SET void_at = created_at WHERE void_at IS NULL",
         "UPDATE outbox SET state = 'failed', body_sealed = NULL, error = 'restored from a copy' WHERE state = 'waiting'",
         "UPDATE user_account SET security_version = security_version + 1",
+        // An export may have been taken since, and its approval is good once.
+        "UPDATE token_export SET expires_at = asked_at WHERE used_at IS NULL",
+        "UPDATE job_row SET input = NULL WHERE input IS NOT NULL",
     ] {
         Statement::new(statement).run(&mut *connection).await?;
+    }
+    for statement in [
+        // A job may have been stopped since, and what it did is done again for whoever begins it anew.
+        "UPDATE job SET state = 'stopped', error = 'restored from a copy', ended_at = ? WHERE state IN ('loading', 'running')",
+        "UPDATE webhook_delivery SET state = 'failed', body = '', answer = 'restored from a copy', ended_at = ? \
+         WHERE state = 'waiting'",
+    ] {
+        Statement::new(statement).bind(now.micros()).run(&mut *connection).await?;
     }
     let rows = Statement::new("SELECT id FROM tenant").rows(&mut *connection).await?;
     let mut suspended = 0;
