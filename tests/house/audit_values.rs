@@ -4,6 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use vestibule::domain::operator::Role;
 use vestibule::flow::administration::jobs;
+use vestibule::flow::administration::roster::{self, Existing, Storing, Wanted};
 
 use crate::console::{call, key, staffed};
 use crate::world::{ACME, BOTH, World};
@@ -50,6 +51,31 @@ async fn changes_are_recorded_with_old_and_new_values() {
         for text in world.column("SELECT detail AS it FROM audit_event").await {
             assert!(!text.contains("secret of notes") && !text.contains(&digest), "{on:?}: {text}");
         }
+        world.stop().await;
+    }
+}
+
+/// the event of an account that comes from a table tells its groups, and that it has a password.
+#[actix_web::test]
+async fn an_imported_account_tells_its_groups_and_that_it_has_a_password() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let realm = world.site.house.realm(&"acme".parse().unwrap()).await.unwrap().unwrap();
+        let group = realm.config.groups[0].id;
+        let (hash, groups) = (Some("a hash".to_owned()), Some(vec![group]));
+        let newton = Wanted { username: "newton".to_owned(), groups, hash, ..Wanted::default() };
+        let wanted = [newton, Wanted { username: "leibniz".to_owned(), ..Wanted::default() }];
+        let desk = world.desk("operator");
+        let made = world.site.house.db.write(async |connection| {
+            let how = (Existing::Keep, Storing::Really);
+            roster::import(&desk, connection, &realm.config, &wanted, how).await
+        });
+        made.await.unwrap();
+        let of = "SELECT detail AS it FROM audit_event WHERE action = 'user_created' AND detail LIKE '%newton%'";
+        let told = json!({ "username": "newton", "by": "import", "groups": [group.to_string()], "password": true });
+        assert_eq!(detail(&world, of).await, told, "{on:?}");
+        let of = "SELECT detail AS it FROM audit_event WHERE action = 'user_created' AND detail LIKE '%leibniz%'";
+        assert_eq!(detail(&world, of).await, json!({ "username": "leibniz", "by": "import" }), "{on:?}");
         world.stop().await;
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::{Desk, people};
 use crate::domain::audit::Action;
@@ -219,10 +219,21 @@ fn created(desk: &Desk<'_>, inserts: &mut Vec<Statement>, config: &TenantConfig,
     };
     inserts.push(users::insertion(&user, now));
     let groups: HashSet<GroupId> = wanted.groups.iter().flatten().copied().collect();
+    let mut detail = Map::new();
+    detail.insert("username".to_owned(), json!(user.username));
+    detail.insert("by".to_owned(), json!("import"));
+    if !groups.is_empty() {
+        let mut names: Vec<String> = groups.iter().map(ToString::to_string).collect();
+        names.sort_unstable();
+        detail.insert("groups".to_owned(), json!(names));
+    }
+    if wanted.hash.is_some() {
+        detail.insert("password".to_owned(), json!(true));
+    }
     inserts.extend(groups.into_iter().map(|group| roster::membership(tenant, group, user.id)));
     inserts.extend(wanted.hash.iter().map(|hash| roster::first_password(tenant, user.id, hash, now)));
     let event = desk.event(tenant, Action::UserCreated).on("user", user.id);
-    inserts.push(house.entry(&event.with(json!({ "username": user.username, "by": "import" }))));
+    inserts.push(house.entry(&event.with(Value::Object(detail))));
 }
 
 /// What is different.
