@@ -175,6 +175,11 @@ impl Visit for Fields {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ids::CorrelationId;
+    use crate::http::page::Frame;
+    use crate::i18n::{self, Language, Texts};
+    use crate::mail::render::ours_for;
+    use crate::urls::Urls;
 
     #[test]
     fn words_of_the_configuration_are_exact() {
@@ -199,17 +204,41 @@ mod tests {
         }
     }
 
-    fn written(format: Format, level: &str, personal_data: bool) -> String {
+    /// What is logged while `work` is done.
+    fn logged(format: Format, level: &str, personal_data: bool, work: impl FnOnce()) -> String {
         let kept = Kept::default();
         let settings = TelemetrySettings { format, level: level.parse().expect("a level"), personal_data };
         let writer = kept.clone();
-        tracing::subscriber::with_default(lines(settings, move || writer.clone(), false), || {
+        tracing::subscriber::with_default(lines(settings, move || writer.clone(), false), work);
+        String::from_utf8(kept.0.lock().expect("nobody panics here").clone()).expect("text")
+    }
+
+    fn written(format: Format, level: &str, personal_data: bool) -> String {
+        logged(format, level, personal_data, || {
             tracing::warn!(tries = 3, person.answer = "550 <ada@acme.test>", "a mail is given up");
             tracing::debug!(rows = 7, "expired rows were removed");
             tracing::warn!(target: "somebody_else", "of another crate");
             tracing::info!(target: "somebody_else", "too much of another crate");
+        })
+    }
+
+    /// a text that does not exist is an error in the log; neither our own words, as operators see them, nor the frame of a
+    /// page without a title ask for one.
+    #[test]
+    fn nobody_asks_for_a_text_that_does_not_exist() {
+        let texts = Texts::default();
+        let urls = Urls::new(&"https://login.example.com".parse().expect("an address"));
+        let log = logged(Format::Text, "error", false, || {
+            for slot in i18n::slot_names().filter_map(|name| i18n::slot(&name)) {
+                for language in Language::ALL {
+                    drop(ours_for(&texts, &urls, &slot, language));
+                }
+            }
+            drop(Frame::bare(&texts, Language::English, "", CorrelationId::from_bits(1)));
         });
-        String::from_utf8(kept.0.lock().expect("nobody panics here").clone()).expect("text")
+        assert_eq!(log, "");
+        let log = logged(Format::Text, "error", false, || drop(texts.plain(Language::English, "no-such-text", &[])));
+        assert!(log.contains("a text does not exist key=\"no-such-text\""), "{log}");
     }
 
     /// structured, with levels; what may tell who somebody is stands in fields of its own and can be left out.

@@ -64,7 +64,7 @@ impl Frame {
         }
     }
 
-    /// The frame of a page outside any virtual server.
+    /// The frame of a page outside any virtual server; where `title` is empty, it has none yet.
     #[must_use]
     pub fn bare(texts: &Texts, language: Language, title: &str, correlation: CorrelationId) -> Self {
         Self {
@@ -72,7 +72,7 @@ impl Frame {
             language,
             organization: "Vestibule".to_owned(),
             brand: None,
-            title: texts.plain(language, title, &[]),
+            title: if title.is_empty() { String::new() } else { texts.plain(language, title, &[]) },
             path: String::new(),
             help_contact: String::new(),
             correlation,

@@ -197,8 +197,13 @@ fn parts(words: &Writer<'_>, urls: &Urls, envelope: &Envelope) -> Parts {
     let base = [("organization", organization.clone())];
     let kind = envelope.letter.kind().replace('_', "-");
     let key = |part: &str| format!("mail-{kind}-{part}");
+    let count = match &envelope.letter {
+        Letter::AlertsGathered { count, .. } => Some(("count", Value::Number(*count))),
+        _ => None,
+    };
+    let of_subject: Vec<_> = base.iter().cloned().chain(count).collect();
     let mut parts = Parts {
-        subject: words.say(&key("subject"), &base),
+        subject: words.say(&key("subject"), &of_subject),
         greeting: words.say("mail-greeting", &[("name", Value::from(no_link(&envelope.name)))]),
         before: Vec::new(),
         code: None,
@@ -226,7 +231,7 @@ fn parts(words: &Writer<'_>, urls: &Urls, envelope: &Envelope) -> Parts {
         }
         Letter::AlertsGathered { kind, count, from, until, people } => {
             let about = words.say(&format!("alert-{}", kind.id().replace('_', "-")), &[]);
-            parts.subject = format!("{about} · {}", words.say(&key("subject"), &[("count", Value::Number(*count))]));
+            parts.subject = format!("{about} · {}", parts.subject);
             parts.before.push(words.say(&key("before"), &[("count", Value::Number(*count))]));
             let known = [
                 ("mail-alerts-gathered-first", words.time(*from)),
