@@ -613,3 +613,25 @@ async fn whoever_is_erased_leaves_no_traces() {
         world.stop().await;
     }
 }
+
+/// an operator whose account is erased or removed is none any more; that is written down and told like any other
+/// way to stop being one, and the trail does not name whoever was erased.
+#[actix_web::test]
+async fn an_operator_who_goes_with_the_account_is_told_of() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        for (name, role) in [("ada", "Operator"), ("linus", "Operator"), ("barbara", "Auditor")] {
+            world.command(&["operator", "add", name, "--role", role]);
+        }
+        let told = "SELECT COUNT(*) AS n FROM alert WHERE kind = 'operator_changed'";
+        assert_eq!((world.number(told).await, world.events("operator_removed").await), (3, 0), "{on:?}");
+        accounts::erase(&world.desk("operator"), &user(&world, "linus").await).await.unwrap().unwrap();
+        assert_eq!((world.number(told).await, world.events("operator_removed").await), (4, 1), "{on:?}");
+        world.command(&["user", "delete", "barbara", "--yes"]);
+        assert_eq!((world.number(told).await, world.events("operator_removed").await), (5, 2), "{on:?}");
+        let named = "SELECT COUNT(*) AS n FROM audit_event WHERE action = 'operator_removed' AND detail LIKE '%linus%'";
+        assert_eq!(world.number(named).await, 0, "{on:?}: R-603");
+        assert_eq!(world.number("SELECT COUNT(*) AS n FROM operator").await, 1, "{on:?}");
+        world.stop().await;
+    }
+}

@@ -86,18 +86,44 @@ pub async fn set_operator(
     }
     let detail = json!({ "username": account.username, "old": before, "new": role });
     desk.record(connection, tenant, action, ("user", user.to_string()), detail).await?;
-    if let Some(config) = config_of(connection, tenant).await? {
-        let name = |role: Option<Role>| role.map_or("no operator", |role| config.role_name(role));
-        let who = desk.actor.called().map_or_else(|| desk.actor.name(), str::to_owned);
-        let words = format!("{} before, {} now; by {who}", name(before), name(role));
-        let alert = Alert {
-            user: Some(user),
-            username: account.username,
-            ..Alert::of_the_service(alert::Kind::OperatorChanged, desk.now, words)
-        };
-        alerts::raise(connection, desk.house, &config, &alert).await?;
-    }
+    tell(desk, connection, tenant, (user, account.username), (before, role)).await?;
     Ok(Ok(()))
+}
+
+/// Takes the status of an operator away from an account that is about to be removed, where it has it. Whoever may not go was
+/// looked at before. The event names the account as that of its removal does: by its identifier.
+pub(super) async fn dismissed(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    tenant: TenantId,
+    user: UserId,
+) -> storage::Result<()> {
+    let everybody = operators::all(tenant).ask(connection).await?;
+    let Some(before) = everybody.into_iter().find(|operator| operator.user == user) else { return Ok(()) };
+    first(desk, connection, tenant).await?;
+    if operators::removed(tenant, user).run(connection).await? != 1 {
+        return Ok(());
+    }
+    let detail = json!({ "old": before.role, "new": null });
+    desk.record(connection, tenant, Action::OperatorRemoved, ("user", user.to_string()), detail).await?;
+    tell(desk, connection, tenant, (user, before.username), (Some(before.role), None)).await
+}
+
+/// Tells whoever wants to hear of it that somebody has another role now.
+async fn tell(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    tenant: TenantId,
+    (user, username): (UserId, String),
+    (before, after): (Option<Role>, Option<Role>),
+) -> storage::Result<()> {
+    let Some(config) = config_of(connection, tenant).await? else { return Ok(()) };
+    let name = |role: Option<Role>| role.map_or("no operator", |role| config.role_name(role));
+    let who = desk.actor.called().map_or_else(|| desk.actor.name(), str::to_owned);
+    let words = format!("{} before, {} now; by {who}", name(before), name(after));
+    let alert =
+        Alert { user: Some(user), username, ..Alert::of_the_service(alert::Kind::OperatorChanged, desk.now, words) };
+    alerts::raise(connection, desk.house, &config, &alert).await
 }
 
 /// The configuration at this moment of the transaction.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::operators::first;
+use super::operators::{dismissed, first};
 use super::{Desk, provisioning, rules};
 use crate::domain::audit::Action;
 use crate::domain::authenticator::lifecycle::{Disposition, Move, State};
@@ -221,6 +221,7 @@ pub async fn remove(
     if let Err(why) = may_go(desk, connection, tenant, user).await? {
         return Ok(Err(why));
     }
+    dismissed(desk, connection, tenant, user).await?;
     let by = By::desk(desk);
     for token in tokens::of_user(tenant, user).ask(connection).await? {
         // What was only reserved for the person was never given out.
