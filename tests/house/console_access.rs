@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use vestibule::domain::operator::Role;
 
 use crate::browser::{Chromium, DESKTOP, PHONE};
-use crate::console::{acme_with_operators, at_console, call_with, console, key, staffed};
+use crate::console::{acme_with_operators, at_console, call, call_with, console, key, staffed};
+use crate::imports::key_with;
 use crate::saml_signer::Signer;
 use crate::story::oathtool;
 use crate::visitor::{Seen, Visitor};
@@ -279,6 +280,32 @@ async fn newer_metadata_makes_nothing_less_safe() {
     world.apply(&file(&metadata("", "", "fourth"), written)).await;
     assert_eq!(known("fourth").await, (false, false));
     world.stop().await;
+}
+
+/// whoever may change the roles of operators makes nobody an operator who is none.
+#[actix_web::test]
+async fn making_an_operator_wants_more_than_changing_one() {
+    for on in BOTH {
+        let world = staffed(on).await;
+        let everything = key(&world, Role::Operator).await;
+        let mut roles = Vec::new();
+        for name in ["Watch", "Watch at night"] {
+            let draft = json!({ "name": name, "permissions": { "operators": ["access"] } });
+            let (status, made) = call(&world, &everything, Method::POST, "roles", Some(draft)).await;
+            assert_eq!(status, 201, "{on:?}: {made}");
+            roles.push(json!({ "role": made["id"] }));
+        }
+        let editor = key_with(&world, &everything, "editor", json!({ "operators": ["access", "edit"] })).await;
+        let (_, people) = call(&world, &everything, Method::GET, "users", None).await;
+        let linus = people["items"].as_array().unwrap().iter().find(|one| one["username"] == "linus").unwrap();
+        let path = format!("operators/{}", linus["id"].as_str().unwrap());
+        let (status, told) = call(&world, &editor, Method::PUT, &path, Some(roles[0].clone())).await;
+        assert_eq!((status, &told["code"]), (403, &json!("key.not_permitted")), "{on:?}: {told}");
+        assert_eq!(call(&world, &everything, Method::PUT, &path, Some(roles[0].clone())).await.0, 204, "{on:?}");
+        let (status, told) = call(&world, &editor, Method::PUT, &path, Some(roles[1].clone())).await;
+        assert_eq!(status, 204, "{on:?}: {told}");
+        world.stop().await;
+    }
 }
 
 /// programs do what the console does, with the same checks: ETags, faults by field, test cases that

@@ -18,7 +18,7 @@ use crate::people_console::by_hand;
 use crate::world::{BOTH, On, World};
 
 /// A key with a role of its own that has these permissions.
-async fn key_with(world: &World, everything: &str, name: &str, permissions: Value) -> String {
+pub async fn key_with(world: &World, everything: &str, name: &str, permissions: Value) -> String {
     let draft = json!({ "name": name, "permissions": permissions });
     let (status, role) = call(world, everything, Method::POST, "roles", Some(draft)).await;
     assert_eq!(status, 201, "{role}");

@@ -77,7 +77,7 @@ pub fn routes(api: &mut Api) {
         Method::PUT,
         "operators/{user}",
         needs(Deed::Edit),
-        "Make an account an operator, or change the role",
+        "Make an account an operator, which needs Add, too, or change the role",
         put,
     )
     .takes::<RoleGiven>()

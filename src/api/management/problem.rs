@@ -7,7 +7,7 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
-use crate::domain::operator::{Permission, Refused};
+use crate::domain::operator::{Deed, Module, Permission, Refused};
 use crate::flow;
 use crate::http::Fault;
 use crate::http::headers::PROBLEM;
@@ -162,6 +162,7 @@ impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
         let (status, code) = match refused {
             Refused::BeyondOwn => (403, "operator.beyond_own"),
+            Refused::MayNotAdd => return Self::not_permitted(Module::Operators.needs(Deed::Add)),
             Refused::LastOperator => (409, "operator.last"),
             Refused::BuiltIn => (409, "role.built_in"),
             Refused::InUse => (409, "role.in_use"),

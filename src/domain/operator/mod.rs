@@ -140,6 +140,9 @@ pub enum Refused {
     /// Whoever gives a role must hold all of it (T-57).
     #[error("nobody gives more permissions than they have themselves")]
     BeyondOwn,
+    /// Changing the role of an operator is one thing, making somebody an operator another.
+    #[error("making somebody an operator wants the permission Operators, Add")]
+    MayNotAdd,
     /// Somebody must be left who may do everything (AC-51).
     #[error("this is the last operator with the role Operator: make another one first")]
     LastOperator,

@@ -10,7 +10,7 @@ use super::{Desk, people, tenants as kept};
 use crate::domain::alert::{self, Alert};
 use crate::domain::audit::Action;
 use crate::domain::ids::{ApiKeyId, RoleId, TenantId, UserId};
-use crate::domain::operator::{OwnRole, Permissions, Refused, Role, may_give};
+use crate::domain::operator::{Deed, Module, OwnRole, Permissions, Refused, Role, may_give};
 use crate::domain::secret::SecretString;
 use crate::domain::tenant::TenantConfig;
 use crate::domain::timestamp::Timestamp;
@@ -57,6 +57,9 @@ pub async fn set_operator(
     let before = everybody.iter().find(|operator| operator.user == user).map(|operator| operator.role);
     if before == role {
         return Ok(if role.is_some() { Ok(()) } else { Err(Refused::Unknown) });
+    }
+    if before.is_none() && !held.may(Module::Operators.needs(Deed::Add)) {
+        return Ok(Err(Refused::MayNotAdd));
     }
     let Some(account) = users::with_id(connection, tenant, user).await? else { return Ok(Err(Refused::Unknown)) };
     let old = match before {
