@@ -88,6 +88,12 @@ impl Actor {
         }
     }
 
+    /// Whether both are the same one, whatever it was called then and is called now.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self.kind() == other.kind() && self.name() == other.name()
+    }
+
     /// What people call whoever it is, where an identifier is stored; `None` where there is nothing else to say.
     #[must_use]
     pub fn called(&self) -> Option<&str> {
@@ -351,6 +357,15 @@ impl Event {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// who has another user name since is still who began a job, and somebody else of that name is not.
+    #[test]
+    fn an_actor_is_known_by_the_identifier() {
+        let ada = Actor::Operator(UserId::from_bits(1), "ada".to_owned());
+        assert!(ada.is(&Actor::Operator(UserId::from_bits(1), "countess".to_owned())));
+        assert!(!ada.is(&Actor::Operator(UserId::from_bits(2), "ada".to_owned())));
+        assert!(!ada.is(&Actor::User(UserId::from_bits(1))) && !ada.is(&Actor::Shell("ada".to_owned())));
+    }
 
     ///
     #[test]

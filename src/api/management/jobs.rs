@@ -218,7 +218,7 @@ async fn results_file(program: Program, path: web::Path<(String, JobId)>) -> Ans
 async fn cancel(program: Program, Named(id): Named<JobId>) -> Answer {
     let job = job(&program, id).await?;
     let desk = program.desk();
-    if job.actor != desk.actor {
+    if !job.actor.is(&desk.actor) {
         return Err(Problem::new(403, "job.not_yours", "this key has not begun it"));
     }
     if !work::cancel(&desk, job.tenant, job.id).await? {

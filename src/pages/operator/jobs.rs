@@ -134,7 +134,7 @@ async fn show(seat: Seat, request: HttpRequest, path: web::Path<(String, String)
         shell: Shell::titled(&seat, job.work.module(), job.work.words()).with_done(request.query_string(), &DONE),
         percent: (job.done.saturating_mul(100)).checked_div(job.total).unwrap_or(100),
         goes_on: matches!(job.state, State::Loading | State::Running),
-        may_cancel: matches!(job.state, State::Loading | State::Running) && job.actor == seat.desk().actor,
+        may_cancel: matches!(job.state, State::Loading | State::Running) && job.actor.is(&seat.desk().actor),
         job: entry(&job),
         error: job.error.clone().unwrap_or_default(),
         notes: notes(&job.work),
@@ -158,7 +158,7 @@ async fn results(seat: Seat, path: web::Path<(String, String)>) -> Answer {
 async fn cancel(seat: Seat, path: web::Path<(String, String)>, form: Form) -> Answer {
     seat.check(&form)?;
     let job = job(&seat, id_of(path)?).await?;
-    if job.actor != seat.desk().actor {
+    if !job.actor.is(&seat.desk().actor) {
         return Err(Fault::Forbidden);
     }
     work::cancel(&seat.desk(), job.tenant, job.id).await?;
