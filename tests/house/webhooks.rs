@@ -274,6 +274,32 @@ async fn a_webhook_that_fails_is_tried_again_and_switched_off() {
     }
 }
 
+/// a webhook whose secret does not open has failed like one that does not answer; that is written down, and ends some time.
+#[actix_web::test]
+async fn a_webhook_whose_secret_does_not_open_has_failed() {
+    for on in BOTH {
+        let world = staffed(on).await;
+        let key = key(&world, Role::Operator).await;
+        let watch = Listener::at("127.0.0.1").await;
+        made(&world, &key, &watch.address, &["passcode_reuse"]).await;
+        world.execute("UPDATE webhook SET secret_sealed = X'00' WHERE name = ?", "Watch").await;
+        world.advance(3);
+        reuse(&world, 1).await;
+        let written = "SELECT COUNT(*) AS n FROM webhook_delivery WHERE answer LIKE 'its secret does not open%'";
+        for _ in 0..200 {
+            if world.number(written).await == 1 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(world.number(written).await, 1, "{on:?}");
+        let failing = "SELECT COUNT(*) AS n FROM webhook WHERE failing_since IS NOT NULL";
+        assert_eq!(world.number(failing).await, 1, "{on:?}");
+        assert_eq!(watch.count(), 0, "{on:?}");
+        world.stop().await;
+    }
+}
+
 /// R-569, T-52, T-57: at the console an operator makes a webhook, sees its secret once, tries it and sees the answer; what is wrong
 /// is told beside its field, and what was typed stays. Auditors and the help desk see nothing of it.
 #[actix_web::test]
