@@ -329,6 +329,9 @@ async fn roles_and_keys_from_their_pages_to_their_end() {
         let (status, _) = call(&world, &everything, Method::DELETE, &format!("api-keys/{maker_id}"), None).await;
         assert_eq!(status, 204, "{on:?}");
         assert_eq!(call(&world, &maker, Method::GET, "me", None).await.0, 401, "{on:?}");
+        // Whoever has no key that works hears of that first, whatever was sent.
+        let wrong = Some(json!({ "name": "x", "rule": "operator" }));
+        assert_eq!(call(&world, &maker, Method::POST, "api-keys", wrong).await.0, 401, "{on:?}");
         world.advance(86_401);
         assert_eq!(call(&world, &narrow, Method::GET, "me", None).await.0, 401, "{on:?}");
         // What was sent is judged, not guessed.

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
+use crate::http::guard::Program;
 
 /// The body of a request, as JSON of a `T`. Members that are not known are refused, so that a typing error does not pass for a
 /// value left as it was (ASVS 15.3.3).
@@ -22,15 +23,32 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
         let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let json = kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
         let body = web::Bytes::from_request(request, payload);
+        let request = request.clone();
         Box::pin(async move {
-            if !json {
-                return Err(Problem::new(415, "not_json", "the body must be JSON: Content-Type: application/json"));
+            let read = read(json, body).await;
+            // The key is looked up at the same time, and that may take longer: whoever has none is told nothing of the body.
+            if read.is_err()
+                && let Err(unknown) = Program::take(&request).await
+                && let Ok(problem) = super::refusal(unknown)
+            {
+                return Err(problem);
             }
-            let body = body.await.map_err(|_| Problem::new(413, "too_large", "the body is too long"))?;
-            let read = serde_json::from_slice(&body);
-            read.map(Self).map_err(|error| Problem::new(400, "malformed", format!("the body cannot be read: {error}")))
+            read.map(Self)
         })
     }
+}
+
+/// The JSON of a body.
+async fn read<T: DeserializeOwned>(
+    json: bool,
+    body: impl Future<Output = Result<web::Bytes, actix_web::Error>>,
+) -> Result<T, Problem> {
+    if !json {
+        return Err(Problem::new(415, "not_json", "the body must be JSON: Content-Type: application/json"));
+    }
+    let body = body.await.map_err(|_| Problem::new(413, "too_large", "the body is too long"))?;
+    serde_json::from_slice(&body)
+        .map_err(|error| Problem::new(400, "malformed", format!("the body cannot be read: {error}")))
 }
 
 /// The query of a request.

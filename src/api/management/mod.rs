@@ -1,4 +1,5 @@
-//! The management API, version 1: what operators do at the console, for programs. `docs/management-api.md` describes it.
+//! The management API, version 1: what operators do at the console, for programs. `docs/console.md` tells
+//! of it, `openapi.json` describes every call.
 //!
 //! Programs show a key that is bound to a role. Each route is registered in [`api`] with the permission that it needs and
 //! the types that it reads and writes, and the OpenAPI description is made of that same list.
@@ -33,8 +34,8 @@ use actix_web::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, dev::Payload, web};
 use futures_util::future::LocalBoxFuture;
 
-use crate::http::Call;
 use crate::http::guard::{LONGEST_FORM, Needs, Program, Table, Unknown};
+use crate::http::{Call, Fault};
 
 pub use spec::Api;
 
@@ -98,14 +99,21 @@ impl FromRequest for Program {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            Self::take(&request).await.map_err(|unknown| match unknown {
-                Unknown::NoKey => Problem::new(401, "key.needed", "a key to the management API is needed")
-                    .with_header(WWW_AUTHENTICATE, "Bearer")
-                    .into(),
-                Unknown::NotPermitted(permission) => Problem::not_permitted(permission).into(),
-                Unknown::Fault(fault) => fault.into(),
+            Self::take(&request).await.map_err(|unknown| match refusal(unknown) {
+                Ok(problem) => problem.into(),
+                Err(fault) => fault.into(),
             })
         })
+    }
+}
+
+/// What a program is told that is not let in; a fault is told as such.
+fn refusal(unknown: Unknown) -> Result<Problem, Fault> {
+    match unknown {
+        Unknown::NoKey => Ok(Problem::new(401, "key.needed", "a key to the management API is needed")
+            .with_header(WWW_AUTHENTICATE, "Bearer")),
+        Unknown::NotPermitted(permission) => Ok(Problem::not_permitted(permission)),
+        Unknown::Fault(fault) => Err(fault),
     }
 }
 
