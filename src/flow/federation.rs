@@ -168,8 +168,13 @@ pub async fn from_session(
         }
         let receipt = receipt(&proven);
         let outcome = outcome(&receipt, &decision);
+        // A page of ours gives nothing out: only the first one in a session is an access, and not each that is looked at.
+        let looks = matches!(receipt, Receipt::Nothing)
+            && access_log::was_let_in(tenant, session.user, application.id, session.started_at).ask(connection).await?;
         writes.extend(stored(house, realm, visit, &proven, receipt, visit.correlation));
-        writes.push(accessed(house, realm, visit, &who, &decision, evidence, outcome));
+        if !looks {
+            writes.push(accessed(house, realm, visit, &who, &decision, evidence, outcome));
+        }
         statement::run_all(connection, writes).await?;
         Ok(Ok(Silent::Complete(Box::new(proven))))
     });

@@ -118,6 +118,26 @@ async fn an_authenticator_gets_a_name() {
     }
 }
 
+/// who looks at the pages of the portal has logged in once; with another session it is once more.
+#[actix_web::test]
+async fn looking_around_in_the_portal_is_one_access() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let mut linus = Visitor::new(&world.url);
+        let home = portal(&world, &mut linus).await;
+        for _ in 0..3 {
+            manage(&mut linus, &home, 0).await;
+            linus.get(&format!("{}/", world.base())).await;
+        }
+        let entries = "SELECT COUNT(*) AS n FROM access_log WHERE result = 'success'";
+        assert_eq!(world.number(entries).await, 1, "{on:?}");
+        world.advance(31);
+        portal(&world, &mut Visitor::new(&world.url)).await;
+        assert_eq!(world.number(entries).await, 2, "{on:?}");
+        world.stop().await;
+    }
+}
+
 /// R-358, T-09: a device is replaced after a passcode of the old one, in a login of its own; sessions go on.
 #[actix_web::test]
 async fn a_device_is_replaced_in_the_portal() {
