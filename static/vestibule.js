@@ -2,14 +2,23 @@
 for (const select of document.querySelectorAll("select[data-submit]")) {
   const button = select.form.querySelector("button");
   if (button) button.hidden = true;
+  // Whoever goes through the choices with arrow keys has not chosen yet: then the button is there to press (WCAG 3.2.2).
+  let keyed = false;
+  select.addEventListener("pointerdown", () => { keyed = false; });
+  select.addEventListener("keydown", () => {
+    keyed = true;
+    if (button) button.hidden = false;
+  });
   // The page may be the answer to a form, at an address that takes forms only: its own form knows where the page is. What
   // else stands in the address stays, such as the request of an application.
-  select.addEventListener("change", () => {
+  const go = () => {
     const address = new URL(select.form.action);
     if (address.pathname === location.pathname) address.search = location.search;
     address.searchParams.set(select.name, select.value);
     location.assign(address);
-  });
+  };
+  select.addEventListener("change", () => { if (!keyed || !button) go(); });
+  select.form.addEventListener("submit", (event) => { event.preventDefault(); go(); });
 }
 // The answer to a form becomes a page of its own: whoever loads it again asks for it anew and does not send once more what was
 // typed, which would count as another wrong password or make another key. Its form of languages knows where the page is.

@@ -1135,7 +1135,7 @@ async fn the_pages_of_ones_own_authenticators_are_well_made() {
     world.stop().await;
 }
 
-/// whoever loads the answer to a form again sends nothing again, which would count as another wrong password.
+/// whoever loads the answer to a form again sends nothing again, which would count as another wrong password.
 #[actix_web::test]
 async fn a_page_that_is_loaded_again_sends_nothing_again() {
     let world = World::new(On::Sqlite).await;
@@ -1151,6 +1151,15 @@ async fn a_page_that_is_loaded_again_sends_nothing_again() {
         browser.wait("[autocomplete=current-password]").await;
     }
     assert_eq!(world.events("password_rejected").await, 1);
+    // WCAG 3.2.2: arrow keys go through the languages, and a button takes the one that is meant.
+    for _ in 0..2 {
+        browser.wait("#language").await.send_keys("\u{e015}").await.unwrap();
+    }
+    assert_eq!(browser.wait("html").await.attr("lang").await.unwrap().as_deref(), Some("en"));
+    let meant = browser.wait("#language").await.prop("value").await.unwrap().unwrap();
+    assert_ne!(meant, "en");
+    browser.wait("form.languages button").await.click().await.unwrap();
+    browser.wait(&format!("html[lang={meant}]")).await;
     browser.close().await;
     world.stop().await;
 }
