@@ -1121,6 +1121,11 @@ async fn the_pages_of_ones_own_authenticators_are_well_made() {
         browser.wait("[data-action=rename]").await;
         browser.is_well_made().await;
         browser.look("portal-one").await;
+        browser.press("lost").await;
+        browser.wait("[data-action=yes-lost]").await;
+        browser.is_well_made().await;
+        browser.press("back").await;
+        browser.wait("[data-action=rename]").await;
         world.advance(60);
         browser.press("replace").await;
         browser.fill("[autocomplete=current-password]", "has a token already").await;

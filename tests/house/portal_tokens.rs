@@ -195,8 +195,16 @@ async fn a_lost_authenticator_stops_at_once() {
         let home = portal(&world, &mut linus).await;
         let page = manage(&mut linus, &home, 0).await;
         assert!(page.body.contains("The help desk can let it work again"), "R-359 {on:?}");
-        let seen = linus.press(&page, "lost", &[]).await;
-        assert_eq!(seen.title(), "Log in", "{on:?}");
+        let question = linus.get(&page.link("lost")).await;
+        assert_eq!(question.title(), "Have you lost this authenticator?", "{on:?}: it is asked first");
+        assert!(question.body.contains("you are logged out everywhere"), "{on:?}: {}", question.body);
+        assert!(question.body.contains("only authenticator that works"), "{on:?}: {}", question.body);
+        let back = linus.get(&question.link("back")).await;
+        assert!(back.has_action("rename"), "{on:?}: {}", back.body);
+        assert_eq!(world.column(STATES).await, ["active"], "{on:?}: nothing was done yet");
+        let seen = linus.press(&question, "yes-lost", &[]).await;
+        assert!(seen.body.contains("The authenticator is stopped"), "{on:?}: {}", seen.body);
+        assert_eq!(linus.get(&seen.link("home")).await.title(), "Log in", "{on:?}");
         assert_eq!(world.column(STATES).await, ["suspended"], "{on:?}");
         assert_eq!(world.number("SELECT COUNT(*) AS n FROM sso_session WHERE ended_at IS NULL").await, 0, "{on:?}");
         let seen = after_password(&world, &mut Visitor::new(&world.url), "linus", PASSWORD).await;
@@ -222,16 +230,24 @@ async fn an_authenticator_is_removed_with_fresh_proofs_only() {
         let away = app.tokens(&mut linus, "openid offline_access", "").await.text("refresh_token");
         let page = manage(&mut linus, &home, 0).await;
         assert!(page.body.contains("only authenticator that works"), "{on:?}");
+        let early = linus.get(&page.link("remove")).await;
         world.advance(601);
-        let seen = linus.press(&page, "remove", &[]).await;
+        let seen = linus.press(&early, "yes-remove", &[]).await;
         assert_eq!(seen.title(), "Enter your password", "{on:?}");
+        let seen = linus.get(&page.link("remove")).await;
+        assert_eq!(seen.title(), "Enter your password", "{on:?}: the question comes after the proofs");
         assert_eq!(world.column(STATES).await, ["active"], "{on:?}");
         let seen = linus.press(&seen, "continue", &[("password", PASSWORD)]).await;
         let page = linus.press(&seen, "continue", &[("code", &passcode_of_linus(&world))]).await;
         assert!(page.has_action("remove"), "{on:?}: back at the page: {}", page.body);
         let (over, away) = (app.refresh(&over).await, app.refresh(&away).await);
         assert_eq!((over.status, away.status), (200, 200), "{on:?}: {} {}", over.text, away.text);
-        linus.press(&page, "remove", &[]).await;
+        let question = linus.get(&page.link("remove")).await;
+        assert_eq!(question.title(), "Remove this authenticator?", "{on:?}");
+        assert!(question.body.contains("only authenticator that works"), "{on:?}: {}", question.body);
+        assert_eq!(world.column(STATES).await, ["active"], "{on:?}: nothing was done yet");
+        let seen = linus.press(&question, "yes-remove", &[]).await;
+        assert!(seen.body.contains("The authenticator is removed"), "{on:?}: {}", seen.body);
         assert_eq!(world.column(STATES).await, ["revoked"], "{on:?}");
         for tokens in [over, away] {
             assert_eq!(app.refresh(&tokens.text("refresh_token")).await.error(), "invalid_grant", "{on:?}");
@@ -248,8 +264,10 @@ async fn forms_about_authenticators_are_ours() {
     let mut linus = Visitor::new(&world.url);
     let home = portal(&world, &mut linus).await;
     let page = manage(&mut linus, &home, 0).await;
-    for action in ["rename", "replace", "lost", "remove"] {
-        let (address, _) = page.form(action);
+    let lost = linus.get(&page.link("lost")).await;
+    let remove = linus.get(&page.link("remove")).await;
+    for (seen, action) in [(&page, "rename"), (&page, "replace"), (&lost, "yes-lost"), (&remove, "yes-remove")] {
+        let (address, _) = seen.form(action);
         let forged = linus.post(&address, &[("csrf".to_owned(), "AAAA".to_owned())]).await;
         assert_eq!(forged.status, 403, "{action}");
     }

@@ -28,7 +28,9 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/portal/tokens/{token}", web::get().to(show))
         .route("/portal/tokens/{token}/rename", web::post().to(rename))
         .route("/portal/tokens/{token}/replace", web::post().to(replace))
+        .route("/portal/tokens/{token}/lost", web::get().to(ask_lost))
         .route("/portal/tokens/{token}/lost", web::post().to(lost))
+        .route("/portal/tokens/{token}/remove", web::get().to(ask_remove))
         .route("/portal/tokens/{token}/remove", web::post().to(remove));
 }
 
@@ -47,6 +49,25 @@ struct TokenPage {
     active: bool,
     replaceable: bool,
     last: bool,
+}
+
+/// The question before a token is stopped or removed, and afterwards what was done to it.
+#[derive(Template)]
+#[template(path = "portal/token_end.html")]
+struct EndPage {
+    frame: Frame,
+    /// The token that is asked about; `None` once it is done.
+    token: Option<TokenEntry>,
+    /// What will happen, or has; the keys of texts.
+    lines: Vec<&'static str>,
+    /// Whether it is the only one that works.
+    last: bool,
+    wish: &'static str,
+    /// The key of the words of the button that says yes.
+    yes: &'static str,
+    /// The page of the token.
+    path: String,
+    home: String,
 }
 
 /// The path of a token's page.
@@ -165,16 +186,92 @@ async fn replace(
     anew(&call, &request, Intent::Replace(id)).await
 }
 
+/// `GET …/lost`: whether it is meant.
+async fn ask_lost(mut call: Call, path: web::Path<(String, TokenId)>) -> Answer {
+    let Some(proven) = here(&call, Freshness::Any).await? else { return home(&call) };
+    speak(&mut call, &proven);
+    ask(&call, &proven, path.into_inner().1, Wish::Lost).await
+}
+
+/// `GET …/remove`: whether it is meant. The proofs are made fresh first, so that nobody is asked twice.
+async fn ask_remove(mut call: Call, request: actix_web::HttpRequest, path: web::Path<(String, TokenId)>) -> Answer {
+    let id = path.into_inner().1;
+    let Some(proven) = here(&call, FRESH).await? else {
+        return match here(&call, Freshness::Any).await? {
+            Some(_) => anew(&call, &request, Intent::Show(id)).await,
+            None => home(&call),
+        };
+    };
+    speak(&mut call, &proven);
+    ask(&call, &proven, id, Wish::Remove).await
+}
+
+/// What will happen to a token, and the button that says yes.
+async fn ask(call: &Call, proven: &Proven, id: TokenId, wish: Wish) -> Answer {
+    let all = owned(call, proven).await?;
+    let Some(token) = all.iter().find(|token| token.id == id && token.state.counts()) else {
+        return home(call);
+    };
+    let active = token.state == State::Active;
+    if wish == Wish::Lost && !active {
+        return Ok(page::see(&path_of(call, id)));
+    }
+    let others = all.iter().any(|other| other.id != id && other.state == State::Active);
+    let (title, name, yes) = match wish {
+        Wish::Lost => ("token-lost-question", "lost", "token-lost-yes"),
+        Wish::Remove => ("token-remove-question", "remove", "token-remove-yes"),
+    };
+    let lines = match wish {
+        Wish::Lost => vec!["token-lost-note"],
+        Wish::Remove if active => vec!["token-remove-note", "token-remove-session"],
+        Wish::Remove => vec!["token-remove-note"],
+    };
+    page::page(&EndPage {
+        frame: Frame::of(call, title).with_csrf(csrf(call, proven.session)),
+        token: Some(entry(call, token)),
+        lines,
+        last: active && !others,
+        wish: name,
+        yes,
+        path: path_of(call, id),
+        home: call.site.urls.portal(call.realm.code()),
+    })
+}
+
+/// What was done: the session may have ended with it, so that the portal would be a login that says nothing of it.
+fn ended(call: &Call, id: TokenId, line: &'static str) -> Answer {
+    let home = call.site.urls.portal(call.realm.code());
+    page::page(&EndPage {
+        frame: Frame::of(call, "token-title").at(format!("/t/{}/", call.realm.code())),
+        token: None,
+        lines: vec![line],
+        last: false,
+        wish: "",
+        yes: "",
+        path: path_of(call, id),
+        home,
+    })
+}
+
 /// `POST …/lost`: it stops at once; whoever has lost it cannot be asked for a passcode of it first.
-async fn lost(call: Call, path: web::Path<(String, TokenId)>, form: Form) -> Answer {
+async fn lost(mut call: Call, path: web::Path<(String, TokenId)>, form: Form) -> Answer {
     let Some(proven) = posting(&call, &form, Freshness::Any).await? else { return home(&call) };
-    let whose = (proven.member.user.id, path.into_inner().1);
-    owner::act(&call.site.house, &call.realm, &call.visit, whose, Wish::Lost).await?;
-    home(&call)
+    speak(&mut call, &proven);
+    let id = path.into_inner().1;
+    let whose = (proven.member.user.id, id);
+    if !owner::act(&call.site.house, &call.realm, &call.visit, whose, Wish::Lost).await? {
+        return home(&call);
+    }
+    ended(&call, id, "token-lost-done")
 }
 
 /// `POST …/remove`: with fresh proofs only.
-async fn remove(call: Call, request: actix_web::HttpRequest, path: web::Path<(String, TokenId)>, form: Form) -> Answer {
+async fn remove(
+    mut call: Call,
+    request: actix_web::HttpRequest,
+    path: web::Path<(String, TokenId)>,
+    form: Form,
+) -> Answer {
     let id = path.into_inner().1;
     let Some(proven) = posting(&call, &form, FRESH).await? else {
         return match posting(&call, &form, Freshness::Any).await? {
@@ -182,7 +279,10 @@ async fn remove(call: Call, request: actix_web::HttpRequest, path: web::Path<(St
             None => home(&call),
         };
     };
+    speak(&mut call, &proven);
     let whose = (proven.member.user.id, id);
-    owner::act(&call.site.house, &call.realm, &call.visit, whose, Wish::Remove).await?;
-    home(&call)
+    if !owner::act(&call.site.house, &call.realm, &call.visit, whose, Wish::Remove).await? {
+        return home(&call);
+    }
+    ended(&call, id, "token-remove-done")
 }
