@@ -54,6 +54,11 @@ impl Form {
         self.0.iter().filter(move |(field, _)| field == name).map(|(_, value)| value.as_str())
     }
 
+    /// Every field, in order, for a page that asks once more before it is done.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Whether there is such a field at all.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {

@@ -146,6 +146,8 @@ async fn policies_at_the_console() {
         );
         let seen = oona.get(&strict).await;
         let seen = submit(&mut oona, &seen, "remove-policy", &[]).await;
+        assert_eq!(seen.title(), "Remove the policy Strict?", "{on:?}: it is asked first: {}", seen.body);
+        let seen = submit(&mut oona, &seen, "sure", &[]).await;
         assert!(has(&seen, asks) && has(&seen, "Remove it"), "{on:?}: Ada's case rests on it: {}", seen.body);
         let seen = submit(&mut oona, &seen, "remove-anyway", &[("anyway", "yes")]).await;
         assert!(has(&seen, "The policy was removed"), "{on:?}: {}", seen.body);
@@ -201,6 +203,9 @@ async fn applications_at_the_console() {
     submit(&mut oona, &policy, "save-policy", &[("name", "For the CRM"), ("applications", "CRM")]).await;
     let seen = oona.get(&crm).await;
     let seen = submit(&mut oona, &seen, "remove-application", &[]).await;
+    assert_eq!(seen.title(), "Remove the application CRM?", "it is asked first: {}", seen.body);
+    assert_eq!(oona.get(&seen.link("back")).await.status, 200, "and is still there");
+    let seen = submit(&mut oona, &seen, "sure", &[]).await;
     assert!(has(&seen, "the policy &#34;For the CRM&#34;"), "R-453: {}", seen.body);
     let seen = submit(&mut oona, &seen, "remove-anyway", &[("clean_up", "yes")]).await;
     assert!(has(&seen, "The application was removed") && !has(&seen, ">CRM<"), "{}", seen.body);

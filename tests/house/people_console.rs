@@ -287,7 +287,14 @@ async fn tokens_at_the_console() {
         let asked = post(&world, &mut oona, &list, "tokens/selection/revoke", &fields).await;
         let seen = step_up(&world, &mut oona, &asked, "oona").await;
         assert_eq!(seen.title(), "Tokens", "{on:?}: R-021: {}", seen.body);
-        let job = post(&world, &mut oona, &seen, "tokens/selection/revoke", &fields).await;
+        let question = post(&world, &mut oona, &seen, "tokens/selection/revoke", &fields).await;
+        assert_eq!(question.title(), "Revoke one authenticator?", "{on:?}: it is asked first: {}", question.body);
+        // So it is before an operator is removed, who may be oneself.
+        let own = format!("operators/{}/remove", id_of(&world, "oona").await);
+        let own = post(&world, &mut oona, &seen, &own, &[]).await;
+        assert!(own.title().starts_with("Remove oona") && own.body.contains("This is you"), "{on:?}: {}", own.body);
+        assert_eq!(oona.get(&own.link("back")).await.title(), "Operators and roles", "{on:?}: nothing was done yet");
+        let job = oona.press(&question, "sure", &[]).await;
         let job = over(&world, &mut oona, job).await;
         assert!(job.body.contains("<td>revoked</td>"), "{on:?}: {}", job.body);
         let results = oona.get(&format!("{}/results.csv", job.url.split('?').next().unwrap())).await;

@@ -5,6 +5,7 @@ use askama::Template;
 
 use super::saved::{self, Question, despite, lines};
 use super::shell::Shell;
+use super::sure;
 use crate::domain::application::{Application, ApplicationDraft, AssignedTo, Assignment, Chosen, Everyone, Protocol};
 use crate::domain::ids::ApplicationId;
 use crate::domain::name::key_of;
@@ -572,6 +573,16 @@ async fn metadata(seat: Seat, path: web::Path<(String, ApplicationId)>, LongForm
 async fn remove(seat: Seat, path: web::Path<(String, ApplicationId)>, form: Form) -> Answer {
     seat.check(&form)?;
     let before = known(&seat, path.into_inner().1).await?;
+    if !sure::said(&form) {
+        let shell = Shell::titled(&seat, Module::Applications, &format!("Remove the application {}?", before.name));
+        let mut lines = vec!["Its settings are gone for good; made again, it is another application.".to_owned()];
+        if before.active {
+            lines.push("It is active: nobody can log in to it from then on.".to_owned());
+        }
+        let at = format!("{PAGE}/{}", before.id);
+        let places = (seat.path(&format!("{at}/remove")), seat.path(&at));
+        return sure::ask(shell, &form, (lines, "Yes, remove"), places);
+    }
     let target = (before.id, version(&form));
     let clean_up = form.text("clean_up") == "yes";
     match applications::remove(&seat.desk(), seat.call.realm.code(), target, clean_up, despite(&form)).await {

@@ -29,6 +29,7 @@ mod saved;
 mod self_provisioning;
 mod settings;
 pub mod shell;
+mod sure;
 mod token_exports;
 mod tokens;
 mod user;

@@ -5,7 +5,7 @@ use askama::Template;
 
 use super::saved::refused;
 use super::shell::{FieldFault, Shell, time};
-use super::step_up;
+use super::{step_up, sure};
 use crate::domain::ids::{RoleId, UserId};
 use crate::domain::operator::{Deed, Module, OwnRole, Permissions, Refused, Role};
 use crate::flow::administration::configuration::Unsaved;
@@ -196,7 +196,22 @@ async fn remove(seat: Seat, request: HttpRequest, path: web::Path<(String, UserI
     if let Some(first) = step_up(&seat, &request, PAGE).await? {
         return Ok(first);
     }
-    came_of(&seat, set(&seat, path.into_inner().1, None).await?, "removed", "", "")
+    let id = path.into_inner().1;
+    let named = seat.call.realm.config.operators.iter().find(|operator| operator.user == id);
+    if let (Some(operator), false) = (named, sure::said(&form)) {
+        let name = &operator.username;
+        let title = format!("Remove {name} as an operator?");
+        let stays = "The account and its authenticators stay.";
+        let mut lines = vec![format!("{name} cannot enter this console any more. {stays}")];
+        if seat.seated.operator.user == id {
+            let you = "This is you: you leave the console at once, and only another operator can let you in again.";
+            lines.push(you.to_owned());
+        }
+        let shell = Shell::titled(&seat, Module::Operators, &title);
+        let places = (seat.path(&format!("operators/{id}/remove")), seat.path(PAGE));
+        return sure::ask(shell, &form, (lines, "Yes, remove"), places);
+    }
+    came_of(&seat, set(&seat, id, None).await?, "removed", "", "")
 }
 
 struct ModuleRow {

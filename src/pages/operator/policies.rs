@@ -5,6 +5,7 @@ use askama::Template;
 
 use super::saved::{self, Question, despite, lines};
 use super::shell::Shell;
+use super::sure;
 use crate::domain::ids::PolicyId;
 use crate::domain::operator::{Deed, Module};
 use crate::domain::policy::access::{AccessPolicy, Method};
@@ -403,6 +404,13 @@ async fn change(seat: Seat, path: web::Path<(String, PolicyId)>, LongForm(form):
 async fn remove(seat: Seat, path: web::Path<(String, PolicyId)>, form: Form) -> Answer {
     seat.check(&form)?;
     let (id, config) = (path.into_inner().1, configured(&seat).await?);
+    if !sure::said(&form) {
+        let policy = policies::find(&config.policies, id).ok_or(Fault::NotFound)?;
+        let shell = Shell::titled(&seat, Module::AccessPolicies, &format!("Remove the policy {}?", policy.name));
+        let lines = vec!["Logins that it decided are decided by the policies after it from now on.".to_owned()];
+        let places = (seat.path(&format!("policies/{id}/remove")), seat.path(&format!("policies/{id}")));
+        return sure::ask(shell, &form, (lines, "Yes, remove"), places);
+    }
     let version = form.text("version").parse().unwrap_or(0);
     match policies::remove(&seat.desk(), seat.call.realm.code(), (id, version), despite(&form)).await {
         Ok(()) => Ok(page::see(&format!("{}?done=removed", seat.path("policies")))),

@@ -5,7 +5,7 @@ use askama::Template;
 
 use super::jobs::began;
 use super::shell::{FieldFault, Shell, time, time_or_dash};
-use super::step_up;
+use super::{step_up, sure};
 use super::users::Choice;
 use crate::domain::authenticator::lifecycle::{Disposition, Kind, State};
 use crate::domain::ids::TokenId;
@@ -35,6 +35,10 @@ const DONE: [(&str, &str); 9] = [
     ("assigned", "The authenticator has an owner now, and works."),
     ("released", "The authenticator is back in the inventory."),
 ];
+
+/// What is said before authenticators are revoked.
+const REVOKING: &str = "This is final: the secret is erased, nothing opens with its passcodes any more, and whoever used it \
+                        is logged out.";
 
 /// Registers the routes.
 pub fn routes(table: &mut Table) {
@@ -297,6 +301,15 @@ async fn selection(seat: Seat, request: HttpRequest, LongForm(form): LongForm, w
     if rows.is_empty() {
         return Ok(page::see(&seat.path("tokens?done=nobody")));
     }
+    if matches!(deed.step, TokenStep::Revoke { .. }) && !sure::said(&form) {
+        let title = match rows.len() {
+            1 => "Revoke one authenticator?".to_owned(),
+            many => format!("Revoke {many} authenticators?"),
+        };
+        let shell = Shell::titled(&seat, Module::Tokens, &title);
+        let places = (seat.path("tokens/selection/revoke"), seat.path("tokens"));
+        return sure::ask(shell, &form, (vec![REVOKING.to_owned()], "Yes, revoke"), places);
+    }
     let job = jobs::begin(&seat.desk(), tenant, &Work::Tokens(deed), &rows).await?;
     Ok(began(&seat, job))
 }
@@ -456,6 +469,12 @@ async fn change(seat: Seat, path: web::Path<(String, String)>, form: Form, what:
     seat.check(&form)?;
     let listed = changeable(&seat, path).await?;
     let deed = deed(what, &form).ok_or(Fault::NotFound)?;
+    if matches!(deed.step, TokenStep::Revoke { .. }) && !sure::said(&form) {
+        let serial = &listed.token.serial;
+        let shell = Shell::titled(&seat, Module::Tokens, &format!("Revoke the authenticator {serial}?"));
+        let places = (seat.path(&format!("tokens/{serial}/revoke")), seat.path(&format!("tokens/{serial}")));
+        return sure::ask(shell, &form, (vec![REVOKING.to_owned()], "Yes, revoke"), places);
+    }
     let desk = seat.desk();
     let work =
         async |connection: &mut Connection| token_states::carry_out(&desk, connection, &listed.token, &deed).await;
