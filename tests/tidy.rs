@@ -180,6 +180,34 @@ fn pages_have_no_inline_script_or_style() {
     }
 }
 
+/// The numbers of requirements are for whoever works on this, not for people who use it: no text of ours names one.
+#[test]
+fn no_text_names_a_requirement() {
+    let number = |line: &str| {
+        let named = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit());
+        line.split("R-").skip(1).any(named) && !line.trim_start().starts_with("#[")
+    };
+    let mut faults = Vec::new();
+    for path in files(&root().join("src"), ".rs") {
+        if path.ends_with("tests.rs") {
+            continue;
+        }
+        // What stands beside the code is a comment, and what comes after it is tests.
+        let text = source(&path);
+        let text = text.split("#[cfg(test)]").next().unwrap();
+        let code = text.lines().map(|line| line.split(" // ").next().unwrap());
+        faults.extend(code.filter(|line| number(line)).map(|line| format!("{}: {line}", path.display())));
+    }
+    for (folder, ending) in [("templates", ".html"), ("templates", ".txt"), ("locales", ".ftl"), ("static", ".js")] {
+        for path in files(&root().join(folder), ending) {
+            let text = fs::read_to_string(&path).unwrap();
+            let told = text.lines().filter(|line| !line.trim_start().starts_with(['#', '/', '*']) && number(line));
+            faults.extend(told.map(|line| format!("{}: {line}", path.display())));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
 /// no page, text or picture of ours wears the names and looks of others. Where people install an app from, and which system
 /// they have, is called by its name.
 #[test]

@@ -386,10 +386,10 @@ fn plan_platforms(document: &mut Document<'_>, path: &str, typed: &file::Tenant,
         let Rule { allowed, push, minimum_os } = settings.platforms.rule(platform);
         let row = settings::overlaid(document, &place, &Row { allowed, push, minimum_os }, table);
         if row.push && !row.allowed && table.contains_key("push") {
-            document.fault(&format!("{place}.push"), "needs allowed = true (R-049)");
+            document.fault(&format!("{place}.push"), "needs allowed = true");
         }
         if row.minimum_os.as_deref().is_some_and(|version| !version.starts_with(|c: char| c.is_ascii_digit())) {
-            document.fault(&format!("{place}.minimum_os"), "must be a version such as 10.0.16299 (R-057)");
+            document.fault(&format!("{place}.minimum_os"), "must be a version such as 10.0.16299");
         }
         let rule = Rule { allowed: row.allowed, push: row.push, minimum_os: row.minimum_os };
         // A row that was never set is not written down only to say what it says anyway.
@@ -418,7 +418,7 @@ fn plan_templates(
         };
         let template = settings.token_templates.of_kind_mut(kind);
         if table.contains_key("version") {
-            document.fault(&format!("{place}.version"), "must not be given: the service counts the versions (R-202)");
+            document.fault(&format!("{place}.version"), "must not be given: the service counts the versions");
         }
         let wanted = settings::overlaid(document, &place, template, table);
         for (key, words) in template_faults(kind, &wanted) {

@@ -54,7 +54,7 @@ const INVITED: [Tag; 5] = [
     ("stop_time", "the time of that day, in UTC"),
     ("activation", "the activation string, where mails may show it; alone on its line"),
 ];
-const NEEDS_LINK: Option<Need> = Some(("link", "without the link nobody can enroll (R-588)"));
+const NEEDS_LINK: Option<Need> = Some(("link", "without the link nobody can enroll"));
 
 /// Every kind of mail, in the order of the console.
 pub const MAILS: [MailKind; 16] = [
@@ -80,7 +80,7 @@ pub const MAILS: [MailKind; 16] = [
             ADDRESS,
             ("link", "the button “This was not me”; alone on its line"),
         ],
-        needs: Some(("link", "without the link nobody can stop an authenticator that a stranger added (R-120)")),
+        needs: Some(("link", "without the link nobody can stop an authenticator that a stranger added")),
     },
     MailKind {
         id: "removed_on_device",
@@ -283,7 +283,7 @@ impl Slot {
             faults.push(Fault::new("body", format!("must have {{{tag}}}: {why}")));
         }
         if self.name == "mail.verification_code" && has_link(&words.body) {
-            let why = "must have no address: people learn that this mail has no link, so that a forged one is noticed (R-138)";
+            let why = "must have no address: people learn that this mail has no link, so that a forged one is noticed";
             faults.push(Fault::new("body", why));
         }
         faults

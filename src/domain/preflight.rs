@@ -88,7 +88,7 @@ fn platforms(config: &TenantConfig) -> Finding {
     if allowed.is_empty() {
         return Finding::red(
             "platforms",
-            "no platform is allowed: enrollment is offered to nobody (R-060)",
+            "no platform is allowed: enrollment is offered to nobody",
             "allow one under Token Policies > Allowed Targets, or [tenant.platforms.ios] allowed = true",
         );
     }
@@ -126,7 +126,7 @@ fn policies(config: &TenantConfig) -> Finding {
     }
     Finding::red(
         "password",
-        format!("without a password, possession of the mailbox alone lets a person enroll (R-088): {names}"),
+        format!("without a password, possession of the mailbox alone lets a person enroll: {names}"),
         "add password to what these policies require, or set require_password = true for self-provisioning",
     )
 }

@@ -74,20 +74,20 @@ impl TokenTemplate {
         match (self.mode, self.synchronization) {
             (Mode::ChallengeResponse, _) => {
                 for key in ["synchronization", "time_step_seconds", "event_window"] {
-                    idle.push((key, "does not apply to responses to a challenge (R-213)"));
+                    idle.push((key, "does not apply to responses to a challenge"));
                 }
             }
             (Mode::QuickLog, Synchronization::Time) => {
-                idle.push(("event_window", "applies to event-based passcodes only (R-212)"));
+                idle.push(("event_window", "applies to event-based passcodes only"));
             }
             (Mode::QuickLog, Synchronization::Event) => {
-                idle.push(("time_step_seconds", "applies to time-based passcodes only (R-212)"));
+                idle.push(("time_step_seconds", "applies to time-based passcodes only"));
             }
         }
         let why = match self.pin_type {
             PinType::UserSelected => return idle,
-            PinType::None => "applies to PINs that users select only; there is none (R-233, R-248)",
-            PinType::ServerSide => "applies to PINs that users select only; the server-side PIN policy counts (R-234)",
+            PinType::None => "applies to PINs that users select only; there is none",
+            PinType::ServerSide => "applies to PINs that users select only; the server-side PIN policy counts",
         };
         let keys =
             ["pin_min_length", "allow_trivial_pins", "pin_complexity", "max_pin_attempts", "allow_biometric_pin"];

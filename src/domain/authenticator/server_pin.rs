@@ -93,10 +93,10 @@ impl ServerSidePin {
     pub fn faults(&self) -> Vec<(&'static str, &'static str)> {
         let mut faults = Vec::new();
         if self.max_length < self.min_length {
-            faults.push(("max_length", "must not be less than min_length (R-263)"));
+            faults.push(("max_length", "must not be less than min_length"));
         }
         if !(self.min_length..=self.max_length).contains(&self.generated_length) {
-            faults.push(("generated_length", "must be from min_length to max_length (R-264)"));
+            faults.push(("generated_length", "must be from min_length to max_length"));
         }
         faults
     }

@@ -263,7 +263,7 @@ fn verdict(faults: &mut Faults, decision: Decides, require: &[Required]) -> Verd
         }
         Decides::Grant => {
             if require.is_empty() {
-                faults.add("require", "must name at least one of \"password\", \"otp\" (R-450)");
+                faults.add("require", "must name at least one of \"password\", \"otp\"");
             }
             let requirements: Vec<Requirement> = require.iter().map(|typed| requirement(faults, *typed)).collect();
             let twice = requirements

@@ -159,7 +159,7 @@ impl SelfProvisioning {
     pub fn faults(&self) -> Vec<(&'static str, &'static str)> {
         let mut faults = Vec::new();
         if matches!(self.target_users, TargetUsers::MembersOf | TargetUsers::AllExcept) && self.groups.is_empty() {
-            faults.push(("groups", "is empty, but target_users names groups (R-029)"));
+            faults.push(("groups", "is empty, but target_users names groups"));
         }
         if self.preview_user.as_deref().is_some_and(|name| name.trim().is_empty() || name.chars().count() > 200) {
             faults.push(("preview_user", "must be a user name of 1 to 200 characters"));
@@ -168,13 +168,13 @@ impl SelfProvisioning {
             faults.push(("store_product_id", "is missing, but windows_link is \"store\""));
         }
         if self.store_product_id.as_deref().is_some_and(|id| !is_product_id(id)) {
-            faults.push(("store_product_id", "is not a Store product: 12 letters and digits are expected (R-072)"));
+            faults.push(("store_product_id", "is not a Store product: 12 letters and digits are expected"));
         }
         if self.windows_link == WindowsLink::Installer && self.installer_url.is_none() {
             faults.push(("installer_url", "is missing, but windows_link is \"installer\""));
         }
         if self.installer_url.as_deref().is_some_and(|address| !is_https(address)) {
-            faults.push(("installer_url", "must be an absolute https address without credentials (R-070)"));
+            faults.push(("installer_url", "must be an absolute https address without credentials"));
         }
         if self.installer_sha256.as_deref().is_some_and(|sum| !is_sha256(sum)) {
             faults.push(("installer_sha256", "must be 64 hexadecimal digits"));

@@ -136,7 +136,7 @@ impl TestCaseDraft {
                 faults.add("require", "must not be given together with decision = \"deny\"");
             }
             Decides::Deny if self.enrollment == Some(true) => {
-                faults.add("enrollment", "cannot be offered where access is denied (R-086)");
+                faults.add("enrollment", "cannot be offered where access is denied");
             }
             Decides::Grant if require.is_empty() => {
                 faults.add("require", "must name at least one of \"password\", \"otp\"");

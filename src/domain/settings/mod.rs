@@ -328,7 +328,7 @@ fn lay_over(
         Section::Platforms => lay_platforms(&mut after.platforms, entries, faults),
         Section::Template(kind) => {
             if entries.contains_key("version") {
-                faults.push(Fault::new("version", "must not be given: the service counts the versions (R-202)"));
+                faults.push(Fault::new("version", "must not be given: the service counts the versions"));
             }
             lay(section, after.token_templates.of_kind_mut(kind), entries, faults);
         }
@@ -375,7 +375,7 @@ fn named_groups(listed: &Value, groups: &[Group], faults: &mut Vec<Fault>) -> Ve
         match groups.iter().find(|group| key_of(&group.name) == key_of(name)) {
             Some(group) if !found.contains(&group.id) => found.push(group.id),
             Some(_) => {}
-            None => faults.push(Fault::new("groups", format!("there is no group \"{name}\" (R-030)"))),
+            None => faults.push(Fault::new("groups", format!("there is no group \"{name}\""))),
         }
     }
     found
@@ -401,10 +401,10 @@ fn lay_platforms(matrix: &mut PlatformMatrix, entries: &Map<String, Value>, faul
         let (row, found) = overlaid("platforms", &Row { allowed, push, minimum_os }, entry);
         faults.extend(found.into_iter().map(|fault| Fault::new(format!("{name}.{}", fault.key), fault.words)));
         if row.push && !row.allowed && entry.contains_key("push") {
-            faults.push(Fault::new(format!("{name}.push"), "needs allowed = true (R-049)"));
+            faults.push(Fault::new(format!("{name}.push"), "needs allowed = true"));
         }
         if row.minimum_os.as_deref().is_some_and(|version| !version.starts_with(|c: char| c.is_ascii_digit())) {
-            faults.push(Fault::new(format!("{name}.minimum_os"), "must be a version such as 10.0.16299 (R-057)"));
+            faults.push(Fault::new(format!("{name}.minimum_os"), "must be a version such as 10.0.16299"));
         }
         let rule = Rule { allowed: row.allowed, push: row.push, minimum_os: row.minimum_os };
         if rule != matrix.rule(platform) {

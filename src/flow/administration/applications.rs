@@ -317,7 +317,7 @@ fn read(
 fn unassigned(application: &Application) -> Saved<()> {
     match &application.assignment {
         Assignment::Chosen { groups, users } if application.active && groups.is_empty() && users.is_empty() => {
-            Err(Fault::new("active", "needs somebody whom it is assigned to (R-484)").into())
+            Err(Fault::new("active", "needs somebody whom it is assigned to").into())
         }
         _ => Ok(()),
     }

@@ -169,7 +169,7 @@ pub async fn rank(
 pub async fn remove(desk: &Desk<'_>, code: &TenantCode, (id, mark): (PolicyId, i64), despite: Despite) -> Saved<()> {
     let change = |config: &TenantConfig| {
         if config.policies.global.id == id {
-            return Err(Unsaved::Never("the global policy cannot be removed (R-442)"));
+            return Err(Unsaved::Never("the global policy cannot be removed"));
         }
         let policy = config.policies.exceptions.iter().find(|policy| policy.id == id).ok_or(Unsaved::Gone)?;
         unchanged(policy, mark)?;

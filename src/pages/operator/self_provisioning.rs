@@ -112,7 +112,7 @@ fn warnings(seat: &Seat) -> Vec<String> {
     let mut warnings: Vec<String> =
         settings.warnings().into_iter().map(|(key, words)| format!("{key} {words}.")).collect();
     if config.settings.platforms.allowed().is_empty() {
-        warnings.push("No platform is allowed, so self-provisioning is offered to nobody (R-060).".to_owned());
+        warnings.push("No platform is allowed, so self-provisioning is offered to nobody.".to_owned());
     }
     warnings
 }
