@@ -42,17 +42,20 @@ pub fn insertion(
     .bind(document(changed))
 }
 
-/// The last changes of a template, newest first.
+/// The last changes of a template, newest first. Whoever made one is called as today; the identifier tells only of accounts
+/// and keys that are gone, because nothing here would be erased with them.
 pub fn last_of(tenant: TenantId, kind: Kind, most: u32) -> Question<Vec<TemplateChange>> {
     let statement = Statement::new(
-        "SELECT version, at, actor_kind, actor, changed FROM template_change WHERE tenant_id = ? AND kind = ? \
-         ORDER BY version DESC LIMIT ?",
+        "SELECT version, at, actor_kind, changed, COALESCE( \
+         (SELECT username FROM user_account AS u WHERE u.tenant_id = t.tenant_id AND u.id = t.actor), \
+         (SELECT name FROM api_key AS k WHERE k.tenant_id = t.tenant_id AND k.id = t.actor), actor) AS called \
+         FROM template_change AS t WHERE t.tenant_id = ? AND t.kind = ? ORDER BY version DESC LIMIT ?",
     );
     Question::new(statement.shown(tenant).bind(kind.id()).bind(i64::from(most)), |rows| {
         rows.into_iter()
             .map(|row| {
                 let row = Row::of("template_change", row);
-                let (kind, name) = (row.text("actor_kind")?, row.text("actor")?);
+                let (kind, name) = (row.text("actor_kind")?, row.text("called")?);
                 Ok(TemplateChange {
                     version: u32::try_from(row.integer("version")?).map_err(|_| row.broken("version"))?,
                     at: row.time("at")?,

@@ -231,7 +231,7 @@ async fn templates_and_policies() {
             "{on:?}: {all}"
         );
         let log = oona.get(&console(&world, "token-templates/token_template_app/log")).await;
-        assert!(log.body.contains("length") && log.body.contains("oona"), "{on:?}: R-217: {}", log.body);
+        assert!(log.body.contains("length") && log.body.contains("operator oona"), "{on:?}: R-217: {}", log.body);
         let auditor = key(&world, Role::Auditor).await;
         let (_, none) = call(&world, &auditor, Method::GET, "settings", None).await;
         assert_eq!(none, json!({}), "{on:?}: R-016");
