@@ -63,6 +63,11 @@ async fn people_at_the_console() {
         let typed = [("username", "ADA"), ("first_name", "Grace"), ("last_name", "Hopper"), ("email", "g@acme.test")];
         let seen = oona.press(&seen, "make-user", &typed).await;
         assert!(seen.body.contains("there is an account with this user ID"), "{on:?}: R-577: {}", seen.body);
+        assert!(seen.find("#password-fault").is_none(), "{on:?}: none was typed");
+        let typed = [&typed[..], &[("password", "nanoseconds")]].concat();
+        let seen = oona.press(&seen, "make-user", &typed).await;
+        let again = seen.find("#password-fault");
+        assert_eq!(again.as_deref(), Some("Type the password again."), "{on:?}: R-576: {}", seen.body);
         let typed = [
             ("username", "grace"),
             ("first_name", "Grace"),

@@ -382,7 +382,14 @@ async fn make(seat: Seat, form: Form) -> Answer {
     let password = Some(form.secret("password")).filter(|_| !form.text("password").is_empty());
     match accounts::create(&seat.desk(), config, &typed, &groups, password.as_ref()).await? {
         Ok(id) => Ok(page::see(&seat.path(&format!("users/{id}?done=made")))),
-        Err(wrong) => new_page(&seat, ProfileForm::of(typed), &groups, faults(wrong)),
+        Err(wrong) => {
+            let mut wrong = faults(wrong);
+            // It is not sent back, and without a word the account would be made without one.
+            if password.is_some() && wrong.iter().all(|fault| fault.field != "password") {
+                wrong.push(FieldFault::new("password", "Type the password again."));
+            }
+            new_page(&seat, ProfileForm::of(typed), &groups, wrong)
+        }
     }
 }
 
