@@ -359,8 +359,9 @@ async fn enrollment_by_mail_at_the_console() {
             seen.body
         );
 
-        // A rule sends mails to whoever enters its groups.
+        // A rule sends mails to whoever is in its groups or enters them, which is said before it is saved.
         let seen = oona.get(&console(&world, "provisioning-rules/new")).await;
+        assert!(seen.body.contains("gets a mail soon after the rule is saved"), "{on:?}: {}", seen.body);
         let wrong = oona.press(&seen, "save-rule", &[("name", "Newcomers"), ("enabled", "yes")]).await;
         assert!(wrong.body.contains("Choose at least one group") && wrong.body.contains("Newcomers"), "{on:?}");
         let config = world.site.house.realm(&"acme".parse().unwrap()).await.unwrap().unwrap();
