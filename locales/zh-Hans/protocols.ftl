@@ -44,4 +44,4 @@ device-mine-missing = 如果设备就在您面前，请勾选此框。否则请�
 device-connected-title = 设备已连接
 device-connected-text = 您可以在设备上继续，并关闭此页面。
 device-refused-title = 设备未连接
-device-refused-text = 没有允许任何访问。如果不是您自己开始的，请告诉您的服务台。
+device-refused-text = 没有允许任何访问。如果不是您自己开始的，请告知技术支持人员。

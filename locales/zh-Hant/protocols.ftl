@@ -44,4 +44,4 @@ device-mine-missing = 如果裝置就在您面前，請勾選此方塊。否則�
 device-connected-title = 裝置已連接
 device-connected-text = 您可以在裝置上繼續，並關閉此頁面。
 device-refused-title = 裝置未連接
-device-refused-text = 沒有允許任何存取。如果不是您自己開始的，請告訴您的服務台。
+device-refused-text = 沒有允許任何存取。如果不是您自己開始的，請告知技術支援中心。

@@ -166,9 +166,13 @@ fn printed(told: &impl serde::Serialize) -> anyhow::Result<Said> {
 
 fn people(told: &PeopleTold) -> String {
     let PeopleTold { targeted, with_authenticator, asked, without_mail, recovering, disabled } = told;
+    let people = if *targeted == 1 { "person" } else { "people" };
+    let have = |number: u64| if number == 1 { "has" } else { "have" };
+    let (with, without) = (have(*with_authenticator), have(*without_mail));
+    let accounts = if *disabled == 1 { "account is" } else { "accounts are" };
     format!(
-        "{targeted} people: {with_authenticator} have an authenticator, {asked} would be asked, of these {without_mail} have no \
-         mail address and {recovering} had an authenticator before; besides, {disabled} accounts are disabled"
+        "{targeted} {people}: {with_authenticator} {with} an authenticator, {asked} would be asked, of these {without_mail} \
+         {without} no mail address and {recovering} had an authenticator before; besides, {disabled} {accounts} disabled"
     )
 }
 

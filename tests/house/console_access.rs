@@ -177,7 +177,7 @@ async fn applications_at_the_console() {
     let seen = submit(&mut oona, &seen, "new-secret", &[]).await;
     assert_ne!(seen.find("[data-client-secret]").expect("another one"), secret);
     let seen = at(&world, &mut oona, "applications?q=blog&protocol=oidc&state=active").await;
-    assert!(has(&seen, "1 applications") && has(&seen, ">Blog<"), "{}", seen.body);
+    assert!(has(&seen, "1 application<") && has(&seen, ">Blog<"), "{}", seen.body);
 
     let seen = at(&world, &mut oona, "applications/new?protocol=saml").await;
     let metadata = |acs: &str| {

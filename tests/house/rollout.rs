@@ -502,7 +502,7 @@ async fn a_draft_is_told_in_numbers() {
         };
         assert_eq!((asks("Notes"), asks("Wiki")), ("always".to_owned(), "sometimes".to_owned()), "{on:?}");
         let stored = world.command(&["rollout", "effect"]);
-        assert!(stored.contains("6 people: 1 have an authenticator, 5 would be asked"), "{on:?}: {stored}");
+        assert!(stored.contains("6 people: 1 has an authenticator, 5 would be asked"), "{on:?}: {stored}");
         assert_eq!(world.number("SELECT COUNT(*) AS n FROM audit_event").await, before, "{on:?}: nothing is changed");
         // A share is the same in the database as in a login.
         for percent in [1, 30, 50, 99] {

@@ -52,7 +52,7 @@ async fn waves_are_typed_looked_at_and_saved() {
         let effect = oona.press(&wrong, "effect", &typed).await;
         assert!(effect.body.contains("What this would do"), "{on:?}: {}", effect.body);
         assert!(
-            effect.body.contains("2 target users: 1 have an authenticator, 1 would be asked"),
+            effect.body.contains("2 target users: 1 has an authenticator, 1 would be asked"),
             "{on:?}: {}",
             effect.body
         );

@@ -102,12 +102,16 @@ async fn dashboard(seat: Seat, request: HttpRequest) -> Answer {
     let (activity, state) = read.await?;
     let sum = |line: &[i64]| line.iter().sum::<i64>();
     let [good, failed, denied] = &activity.logins;
+    let tile = |line: &[i64], one: &'static str, many: &'static str| {
+        let number = sum(line);
+        Tile { number, what: if number == 1 { one } else { many } }
+    };
     let tiles = vec![
-        Tile { number: sum(good), what: "logins" },
-        Tile { number: sum(failed), what: "failed" },
-        Tile { number: sum(denied), what: "denied" },
-        Tile { number: sum(&activity.lockouts), what: "accounts locked" },
-        Tile { number: sum(&activity.enrollments), what: "enrollments" },
+        tile(good, "login", "logins"),
+        tile(failed, "failed", "failed"),
+        tile(denied, "denied", "denied"),
+        tile(&activity.lockouts, "account locked", "accounts locked"),
+        tile(&activity.enrollments, "enrollment", "enrollments"),
     ];
     let broken = state.filter(|_| may_see).and_then(|state| state.checked).and_then(|(_, fault)| fault);
     let page = DashboardPage {

@@ -228,7 +228,13 @@ async fn show(seat: Seat, request: HttpRequest) -> Answer {
         heading: named(asked.by),
         parts: funnel.slices.iter().map(SliceTold::from).collect(),
         bys: By::ALL.into_iter().map(|by| choice(by.id(), named(by), asked.by.id())).collect(),
-        days: DAYS.into_iter().map(|number| choice(number.to_string(), format!("{number} days"), &days)).collect(),
+        days: DAYS
+            .into_iter()
+            .map(|number| {
+                let name = if number == 1 { "1 day".to_owned() } else { format!("{number} days") };
+                choice(number.to_string(), name, &days)
+            })
+            .collect(),
         waves: config
             .settings
             .self_provisioning
