@@ -186,6 +186,7 @@ async fn templates_and_policies() {
         let (mut oona, _) = at_console(&world, "oona", "token-templates").await;
         let form = oona.get(&console(&world, "token-templates/token_template_app")).await;
         assert!(form.find("#pin_min_length[disabled]").is_some(), "{on:?}: R-233: {}", form.body);
+        assert!(form.body.contains(">6 or 8.<") && !form.body.contains("6 to 8. 6 or 8"), "{on:?}: {}", form.body);
         let looked = oona.press(&form, "look", &[("pin_type", "user_selected"), ("mode", "quick_log")]).await;
         assert!(looked.find("#pin_min_length[disabled]").is_none(), "{on:?}: {}", looked.body);
         let refused = oona

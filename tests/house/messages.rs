@@ -45,6 +45,15 @@ fn complains(seen: &Seen, text: &str) {
     );
 }
 
+/// As [`complains`], where it is no fault of what was typed: the field is told why, and not marked.
+#[track_caller]
+fn wants_patience(seen: &Seen, text: &str) {
+    assert!(seen.complaint().contains(text), "\"{text}\": {}", seen.body);
+    assert!(seen.find("#complaint[role=alert]").is_some(), "{}", seen.body);
+    assert!(seen.find("main input[aria-describedby~=complaint]").is_some(), "{}", seen.body);
+    assert!(seen.find("main input[aria-invalid]").is_none(), "a field is said to be wrong: {}", seen.body);
+}
+
 /// U1, U2, U18, R-323, R-458: name and password.
 #[actix_web::test]
 async fn name_and_password() {
@@ -64,7 +73,7 @@ async fn name_and_password() {
     complains(&visitor.press(&seen, "continue", &[("password", "")]).await, "The user name or password is not right.");
     visitor.press(&seen, "continue", &[("password", "wrong")]).await;
     // after some failures the next attempt has to wait, and the page says for how long.
-    complains(&visitor.press(&seen, "continue", &[("password", "wrong")]).await, "before you try again");
+    wants_patience(&visitor.press(&seen, "continue", &[("password", "wrong")]).await, "before you try again");
     world.advance(30);
     visitor.press(&seen, "continue", &[("password", "wrong")]).await;
     world.advance(30);
@@ -198,9 +207,9 @@ async fn mailed_codes() {
         &ada.press(&page, "continue", &[("code", wrong)]).await,
         "That code is not right. You can try 4 more times.",
     );
-    complains(&ada.press(&page, "resend-code", &[]).await, "You can send another code in 60 seconds.");
+    wants_patience(&ada.press(&page, "resend-code", &[]).await, "You can send another code in 60 seconds.");
     world.advance(59);
-    complains(&ada.press(&page, "resend-code", &[]).await, "You can send another code in 1 second.");
+    wants_patience(&ada.press(&page, "resend-code", &[]).await, "You can send another code in 1 second.");
     world.advance(2);
     // ec.resent; and the fourth time, when nothing is sent any more, it looks the same (AC-10).
     const RESENT: &str = "A new code is on its way. The one before it no longer works.";

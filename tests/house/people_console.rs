@@ -226,7 +226,7 @@ async fn a_file_of_people_is_handed_in() {
         let (mut oona, seen) = at_console(&world, "oona", "import").await;
         let token = csrf(&seen);
         let table = "username,email,groups\nada,ada@acme.test,pilot\nnewton,newton@acme.test,physics\nbad,nobody,\n";
-        for (really, created, people) in [("no", "created", 6), ("yes", "created", 7)] {
+        for (really, created, people) in [("no", "would be created", 6), ("yes", "created", 7)] {
             let body = format!(
                 "--X\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n{token}\r\n--X\r\nContent-Disposition: form-data; \
                  name=\"really\"\r\n\r\n{really}\r\n--X\r\nContent-Disposition: form-data; name=\"groups\"\r\n\r\ncreate\r\n\

@@ -258,6 +258,11 @@ async fn the_pages_tell_it_and_a_broken_chain_is_red() {
         assert!(after.contains("/other") && !after.contains("client_secret"), "{on:?}: {after}");
         let wrong = oona.get(&console(&world, "audit-log?from=yesterday")).await;
         assert!(wrong.status == 422 && wrong.body.contains("value=\"yesterday\""), "{on:?}: {}", wrong.body);
+        // T14: what is wrong with the filter, and nothing else.
+        assert!(wrong.body.contains("Please look at:"), "{on:?}: {}", wrong.body);
+        for beside in ["Nothing was changed", "There are none"] {
+            assert!(!wrong.body.contains(beside), "{on:?}: {beside}: {}", wrong.body);
+        }
         let gone = oona.get(&console(&world, "audit-log/event/1.nothing")).await;
         assert_eq!(gone.status, 404, "{on:?}");
 

@@ -357,6 +357,7 @@ async fn webhooks_and_subscriptions_at_the_console() {
     assert!(stale.body.contains("somebody else changed this meanwhile"), "R-040: {}", stale.body);
     let removed = oona.press(&renewed, "remove-webhook", &[]).await;
     assert!(removed.title() == "Alerts" && !removed.body.contains(&watch.address), "{}", removed.body);
+    assert!(removed.body.contains("The webhook was removed"), "R-569: {}", removed.body);
     for (action, events) in
         [("webhook_created", 1), ("webhook_tested", 3), ("webhook_changed", 1), ("webhook_removed", 1)]
     {

@@ -69,3 +69,11 @@ pub enum Complaint {
     /// The device has not finished yet.
     StillWaiting,
 }
+
+impl Complaint {
+    /// Whether what was typed is wrong, so that its field is marked; whoever must wait may have typed nothing at all.
+    #[must_use]
+    pub const fn is_of_the_field(self) -> bool {
+        !matches!(self, Self::Wait { .. } | Self::CodeCooldown { .. })
+    }
+}

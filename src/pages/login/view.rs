@@ -25,6 +25,8 @@ pub struct Login {
     pub desk: String,
     /// What was wrong with what was entered, in words; empty if nothing was.
     pub complaint: String,
+    /// Whether the field is marked with it.
+    pub wrong: bool,
     /// What is to be reached.
     pub application: String,
     /// Who logs in, once named.
@@ -49,6 +51,7 @@ impl Login {
         let frame = Frame::of(call, title).with_csrf(token(call, id));
         Self {
             complaint: complaint.map(|complaint| words(call, complaint)).unwrap_or_default(),
+            wrong: complaint.is_some_and(Complaint::is_of_the_field),
             desk: desk_path(call.realm.code(), id),
             application: case.application_name().to_owned(),
             username: case.login().named.clone().unwrap_or_default(),

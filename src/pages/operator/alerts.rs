@@ -194,6 +194,7 @@ fn alert_row(written: Written) -> AlertRow {
 async fn show(seat: Seat, request: HttpRequest) -> Answer {
     let config = &seat.call.realm.config;
     let shell = Shell::of(&seat, Module::Alerts).with_done(request.query_string(), &DONE);
+    let shell = shell.with_done(request.query_string(), &super::webhooks::DONE);
     let read = tag(&Section::Alerts.of(&config.settings, &config.groups));
     let after = form_urlencoded::parse(request.query_string().as_bytes()).find(|(name, _)| name == "after");
     let after = after.map(|(_, value)| value.into_owned()).filter(|after| !after.is_empty());

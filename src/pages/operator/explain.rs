@@ -121,7 +121,7 @@ async fn answered(
         wrong.push(Wrong::new("address", "is not an address such as 192.0.2.7 or 2001:db8::7"));
     }
     let (Some(person), Some(application), Some(address)) = (person, application, address) else {
-        return Ok((shell.with_faults(saved::faults(wrong)), None));
+        return Ok((shell.with_wrong_question(saved::faults(wrong)), None));
     };
     let asked = Asked { config, application, address, at: seat.call.visit.now };
     let told = house.db.look(async |connection| explain(connection, asked, &person).await).await?;

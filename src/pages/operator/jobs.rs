@@ -95,6 +95,24 @@ async fn job(seat: &Seat, id: JobId) -> Result<Job, Fault> {
     job.filter(|job| seat.may(job.work.module(), Deed::Access)).ok_or(Fault::NotFound)
 }
 
+/// Whether a job only looks what would be.
+const fn is_dry(work: &Work) -> bool {
+    match work {
+        Work::ImportPeople(how) => how.dry_run,
+        Work::ImportTokens(how) => how.dry_run,
+        Work::People(_) | Work::Tokens(_) | Work::Provision(_) => false,
+    }
+}
+
+/// A row of a dry run, which says what would be.
+fn would(row: JobRow) -> JobRow {
+    let words = |outcome: String| match outcome.as_str() {
+        "created" | "changed" | "stocked" | "given" => format!("would be {outcome}"),
+        _ => outcome,
+    };
+    JobRow { outcome: row.outcome.map(words), ..row }
+}
+
 fn notes(work: &Work) -> Vec<String> {
     match work {
         Work::ImportTokens(how) => how.notes.clone(),
@@ -130,6 +148,7 @@ async fn show(seat: Seat, request: HttpRequest, path: web::Path<(String, String)
     let question = async |connection: &mut Connection| jobs::rows(connection, job.tenant, job.id, after, ROWS).await;
     let rows = seat.call.site.house.db.look(question).await?;
     let next = rows.last().map(|row| row.number).filter(|_| rows.len() == ROWS as usize);
+    let rows = if is_dry(&job.work) { rows.into_iter().map(would).collect() } else { rows };
     let page = JobPage {
         shell: Shell::titled(&seat, job.work.module(), job.work.words()).with_done(request.query_string(), &DONE),
         percent: (job.done.saturating_mul(100)).checked_div(job.total).unwrap_or(100),

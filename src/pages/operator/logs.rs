@@ -156,7 +156,7 @@ async fn show(seat: Seat, request: HttpRequest) -> Answer {
     let shell = Shell::titled(&seat, view.module, view.title).with_done(request.query_string(), &DONE);
     let (page, shell) = match found {
         Ok(page) => (page, shell),
-        Err(wrong) => (Page::default(), Shell { faults: faults(wrong), ..shell }),
+        Err(wrong) => (Page::default(), shell.with_wrong_question(faults(wrong))),
     };
     let log = LogPage {
         path: view.path,

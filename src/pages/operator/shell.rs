@@ -47,6 +47,8 @@ pub struct Shell {
     pub complaint: String,
     /// What is wrong with which field.
     pub faults: Vec<FieldFault>,
+    /// Whether the fields only ask what is shown, so that nothing could have been changed.
+    pub asks_only: bool,
     /// What must be said once more before it is done.
     pub question: Question,
 }
@@ -72,6 +74,7 @@ impl Shell {
             good: String::new(),
             complaint: String::new(),
             faults: Vec::new(),
+            asks_only: false,
             question: Question::default(),
         }
     }
@@ -104,6 +107,12 @@ impl Shell {
     #[must_use]
     pub fn with_faults(self, faults: Vec<FieldFault>) -> Self {
         Self { faults, ..self }
+    }
+
+    /// With what is wrong with which field of a question, such as a filter.
+    #[must_use]
+    pub fn with_wrong_question(self, faults: Vec<FieldFault>) -> Self {
+        Self { faults, asks_only: true, ..self }
     }
 
     /// With why nothing was stored, and what is to be answered before it is.

@@ -17,7 +17,8 @@ use crate::http::guard::{Seat, Table};
 use crate::http::{Answer, Fault, Form, page};
 use crate::storage::webhooks::{self, Delivery};
 
-const DONE: [(&str, &str); 2] = [("saved", "Saved."), ("removed", "The webhook was removed.")];
+/// What is said after a change, also by the page of alerts.
+pub(super) const DONE: [(&str, &str); 2] = [("saved", "Saved."), ("removed", "The webhook was removed.")];
 /// How many deliveries a page has.
 const ROWS: usize = 25;
 
@@ -291,7 +292,10 @@ async fn remove(seat: Seat, path: web::Path<(String, String)>, form: Form) -> An
     seat.check(&form)?;
     let (id, version) = (id_of::<WebhookId>(path)?, version(&form));
     match administration::remove(&seat.desk(), seat.call.realm.tenant(), (id, version)).await {
-        Ok(()) => Ok(page::see(&seat.path(menu::page(Module::Alerts).unwrap_or_default()))),
+        Ok(()) => {
+            let alerts = seat.path(menu::page(Module::Alerts).unwrap_or_default());
+            Ok(page::see(&format!("{alerts}?done=removed")))
+        }
         Err(unsaved) => refused(&seat, id, unsaved, None).await,
     }
 }
