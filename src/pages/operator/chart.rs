@@ -121,7 +121,8 @@ impl Chart {
         let scale = (base - 10.0) / float(most);
         let step = room / place(names.len().max(1));
         let mut chart = Self::empty(id, title, HEIGHT);
-        for part in 0..=2 {
+        // Half of one is nothing, which is there already.
+        for part in (0..=2).filter(|part| most > 1 || *part != 1) {
             let value = most * part / 2;
             let y = base - float(value) * scale;
             chart.lines.push(unit(y));
@@ -232,6 +233,9 @@ mod tests {
         assert!(chart.bars.iter().all(|bar| bar.y.parse::<f64>().expect("a number") >= 9.9));
         assert_eq!(chart.summary, "Logins: 10 good, 35 bad.");
         assert_eq!([0, 1, 3, 6, 11, 99].map(top), [1, 1, 5, 10, 20, 100]);
+        let one = Chart::stacked(("c", "Locked", "Day"), &names, &["locked"], &[vec![1, 0]]);
+        let numbers: Vec<&str> = one.marks.iter().filter(|mark| mark.anchor == "end").map(|mark| &*mark.text).collect();
+        assert_eq!(numbers, ["0", "1"], "no number stands twice");
         let none = Chart::stacked(("c", "Nothing", "Day"), &[], &["good"], &[]);
         assert!(none.bars.is_empty() && none.rows.is_empty());
     }

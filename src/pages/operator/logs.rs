@@ -79,6 +79,8 @@ struct Cell {
     text: String,
     /// How a result is coloured.
     state: &'static str,
+    /// Whether it is a time, which stays in one line.
+    time: bool,
     /// Where it leads, below `/operator/`.
     link: String,
 }
@@ -230,7 +232,7 @@ fn cells(kind: Kind, row: Vec<String>, key: &str) -> Vec<Cell> {
             "detail" => text.chars().take(120).collect(),
             _ => text,
         };
-        Cell { text, state, link }
+        Cell { text, state, time: id == "time", link }
     };
     shown(kind).map(cell).collect()
 }
