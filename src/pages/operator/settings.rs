@@ -183,12 +183,11 @@ fn edit_page(seat: &Seat, module: Module, section: Section, typed: &Map<String, 
             FieldKind::Number(range) => ("number", &[][..], range),
             FieldKind::Choice(of) => ("choice", of, 0..=0),
         };
+        // Some notes say the range in words of their own.
+        let least = range.start();
+        let own = [format!("{least} to "), format!("{least} or ")].iter().any(|begins| field.note.starts_with(begins));
         let note = match kind {
-            // Some notes say the range in words of their own.
-            "number" if ["to", "or"].iter().any(|word| field.note.starts_with(&format!("{} {word} ", range.start()))) => {
-                field.note.to_owned()
-            }
-            "number" => format!("{} to {}. {}", range.start(), range.end(), field.note).trim().to_owned(),
+            "number" if !own => format!("{} to {}. {}", range.start(), range.end(), field.note).trim().to_owned(),
             _ => field.note.to_owned(),
         };
         Drawn {
