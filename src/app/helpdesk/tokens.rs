@@ -209,9 +209,9 @@ pub(super) fn state_after(token: &Token, moved: Moved) -> anyhow::Result<State> 
     let serial = &token.serial;
     match moved {
         Moved::To(state) => Ok(state),
-        Moved::Refused if token.lock == Some(LockReason::Pin) => anyhow::bail!(
-            "{serial} is locked after too many wrong PINs: revoke it, and let its owner enroll again"
-        ),
+        Moved::Refused if token.lock == Some(LockReason::Pin) => {
+            anyhow::bail!("{serial} is locked after too many wrong PINs: revoke it, and let its owner enroll again")
+        }
         Moved::Refused => anyhow::bail!("{serial} is {}; that cannot be done to it", token.state),
         Moved::Overtaken => anyhow::bail!("somebody else changed {serial} at the same moment; look at it again"),
     }

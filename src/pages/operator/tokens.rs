@@ -5,8 +5,8 @@ use askama::Template;
 
 use super::jobs::began;
 use super::shell::{FieldFault, Shell, time, time_or_dash};
-use super::{step_up, sure};
 use super::users::Choice;
+use super::{step_up, sure};
 use crate::domain::authenticator::lifecycle::{Disposition, Kind, State};
 use crate::domain::ids::TokenId;
 use crate::domain::job::{LARGEST_SELECTION, TokenDeed, TokenStep, Work};
