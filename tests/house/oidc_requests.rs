@@ -408,7 +408,8 @@ async fn either_factor_is_enough_and_none_is_not() {
         let claims = app.redeem(&answer(&silent, "code")).await.claims();
         assert_eq!(claims["acr"], json!("urn:vestibule:acr:password"), "{order}");
     }
-    world.apply("[[tenant]]\ncode = \"acme\"\n[tenant.global_policy]\nrequire = [\"otp\"]\n").await;
+    let otp_only = "[tenant.global_policy]\nrequire = [\"otp\"]\n[tenant.self_provisioning]\nrecovery_codes = true\n";
+    world.apply(&format!("[[tenant]]\ncode = \"acme\"\n{otp_only}")).await;
     world.execute("UPDATE token SET state = ? WHERE enrolled_by = 'import'", "suspended").await;
     let made = world.command(&["user", "temporary-code", "linus", "--hours", "2", "--count", "2", "--json"]);
     let made: serde_json::Value = serde_json::from_str(&made).unwrap();
