@@ -137,6 +137,31 @@ async fn somebody_enrolls_by_mail_without_a_login() {
     }
 }
 
+/// the link in a mail is good until the stop date, and an activation only for minutes from its page on.
+#[actix_web::test]
+async fn the_link_lives_for_days_and_its_activation_for_minutes() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        order(&world, &["barbara"], TokenType::App).await;
+        let link = link(&world, "barbara@acme.test", 1).await;
+        world.advance(9 * DAY);
+        let (mut barbara, seen) = opened(&world, &link).await;
+        let seen = barbara.press(&seen, "platform-command_line", &[]).await;
+        let string = seen.find("[data-activation-string]").expect("an activation string");
+        world.advance(10 * 60 + 1);
+        let store = tempfile::tempdir().unwrap();
+        let (code, out) = activated(store.path(), string.clone()).await;
+        assert!(code != 0 && out.contains("act.expired"), "{on:?}: {out}");
+        let late = barbara.get(&seen.url).await;
+        let fresh = barbara.press(&late, "renew", &[]).await;
+        let again = fresh.find("[data-activation-string]").expect("another one");
+        assert_ne!(again, string, "{on:?}");
+        let (code, out) = activated(store.path(), again).await;
+        assert_eq!(code, 0, "{on:?}: {out}");
+        world.stop().await;
+    }
+}
+
 /// The same with any standard app: its first passcode is asked for on the page, and counts for no login.
 ///
 #[actix_web::test]
