@@ -71,7 +71,7 @@ impl Server {
             Database::MariaDb => Some(MariaDb::start()?),
         };
         let address = free_address()?;
-        let program = program.unwrap_or(Path::new(env!("CARGO_BIN_EXE_vestibule"))).to_owned();
+        let program = std::path::absolute(program.unwrap_or(Path::new(env!("CARGO_BIN_EXE_vestibule"))))?;
         let url = format!("http://{address}");
         Ok(Self { url, folder, address, mail, program, mariadb, running: None })
     }
