@@ -24,24 +24,15 @@ impl Default for SessionSettings {
     }
 }
 
-/// Nobody writes it down when a session ends idle or old. Its end is told for this long all the same.
+/// Nobody writes it down when a session ends by its age. Its end is told for this long all the same.
 const GRACE: Duration = Duration::from_secs(60 * 60);
 
-/// The times that a session has at least whose end is worth telling.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Earliest {
-    /// When it began.
-    pub started_at: Timestamp,
-    /// Its last access attempt.
-    pub last_seen_at: Timestamp,
-}
-
 impl SessionSettings {
-    /// Sessions with earlier times are over by themselves since long.
+    /// Sessions that began earlier are over by their age since long. Those that are idle are not meant: an application goes on with
+    /// its own session and is never seen here, so it is to be told when somebody locks the person out.
     #[must_use]
-    pub fn earliest(self, now: Timestamp) -> Earliest {
-        let ago = |seconds: u32| now.minus(Duration::from_secs(u64::from(seconds))).minus(GRACE);
-        Earliest { started_at: ago(self.longest_seconds), last_seen_at: ago(self.idle_seconds) }
+    pub fn earliest(self, now: Timestamp) -> Timestamp {
+        now.minus(Duration::from_secs(u64::from(self.longest_seconds))).minus(GRACE)
     }
 }
 
@@ -82,10 +73,10 @@ impl Session {
             && now < self.started_at.plus(longest)
     }
 
-    /// Whether the session is over by itself since long.
+    /// Whether the session is over by its age since long, see [`SessionSettings::earliest`].
     #[must_use]
-    pub fn is_long_over(&self, earliest: Earliest) -> bool {
-        self.started_at < earliest.started_at || self.last_seen_at < earliest.last_seen_at
+    pub fn is_long_over(&self, earliest: Timestamp) -> bool {
+        self.started_at < earliest
     }
 
     /// Whether an access attempt at `now` must be written down to keep the session from ending idle. Attempts
@@ -136,10 +127,10 @@ mod tests {
         assert!(!session.alive(settings, 8, at(27_001)), "changed account");
         let idle = Session { last_seen_at: at(0), ..session.clone() };
         assert!(idle.alive(settings, 7, at(3599)) && !idle.alive(settings, 7, at(3600)), "an hour idle");
-        // Eight hours after its beginning, or one after it was last seen, and an hour more.
-        for (its, last) in [(&session, 32_400), (&idle, 7200)] {
-            assert!(!its.is_long_over(settings.earliest(at(last))), "{last}");
-            assert!(its.is_long_over(settings.earliest(at(last + 1))), "{last}");
+        // Eight hours after its beginning, and an hour more, however long it has been idle.
+        for its in [&session, &idle] {
+            assert!(!its.is_long_over(settings.earliest(at(32_400))));
+            assert!(its.is_long_over(settings.earliest(at(32_401))));
         }
         assert!(!Session { ended_at: Some(at(5)), ..session }.alive(settings, 7, at(27_001)));
     }

@@ -62,7 +62,7 @@ pub(super) async fn all_ended(
     Ok(())
 }
 
-/// Writes down which sessions of a person have ended by themselves, to be run before others are ended: the rows stay for a
+/// Writes down which sessions of a person have ended by their age, to be run before others are ended: the rows stay for a
 /// month, and each would be a call to everybody who heard of it and an audit event.
 pub(super) async fn long_over(
     connection: &mut Connection,

@@ -295,7 +295,7 @@ async fn meant(
     let named = found.iter().filter(is_named).count();
     // By name alone, the session at hand must be one that it knows; the person's others are ended with it.
     let enough = if wanted.is_empty() { named > 0 } else { named == found.len() };
-    // What is over by itself since long tells whom the name means, and its end is news to nobody.
+    // What is over by its age since long tells whom the name means, and its end is news to nobody.
     let earliest = call.realm.config.settings.session.earliest(call.visit.now);
     let is_news = |session: &Session| wanted.contains(&session.id) || !session.is_long_over(earliest);
     Ok((same_person && enough).then(|| found.into_iter().filter(is_news).collect()))

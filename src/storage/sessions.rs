@@ -8,7 +8,7 @@ use crate::domain::authenticator::template::TokenTemplate;
 use crate::domain::ids::{SessionId, TenantId, TokenId, UserId};
 use crate::domain::login::evidence::Authenticator;
 use crate::domain::login::step::Tokens;
-use crate::domain::session::{Earliest, Session};
+use crate::domain::session::Session;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::Member;
 
@@ -234,14 +234,13 @@ pub async fn end_all_of(
     Ok(done)
 }
 
-/// The statement that writes down which sessions of a person were over by themselves since long.
-pub fn long_over(tenant: TenantId, user: UserId, earliest: Earliest, now: Timestamp) -> Statement {
+/// The statement that writes down which sessions of a person were over by their age since long: those that began before `earliest`.
+pub fn long_over(tenant: TenantId, user: UserId, earliest: Timestamp, now: Timestamp) -> Statement {
     let statement = Statement::new(
         "UPDATE sso_session SET ended_at = ?, end_reason = 'over' WHERE tenant_id = ? AND user_id = ? \
-         AND ended_at IS NULL AND (started_at < ? OR last_seen_at < ?)",
+         AND ended_at IS NULL AND started_at < ?",
     );
-    let statement = statement.bind(now.micros()).shown(tenant).shown(user);
-    statement.bind(earliest.started_at.micros()).bind(earliest.last_seen_at.micros())
+    statement.bind(now.micros()).shown(tenant).shown(user).bind(earliest.micros())
 }
 
 /// Hands the sessions that a token opened over to the token that took its place. Says how many there were.

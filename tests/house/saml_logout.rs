@@ -450,7 +450,7 @@ async fn a_long_way_has_pages_in_it_and_no_stops_for_what_was_over() {
         register(&world, &signer, &by("redirect", WIKI), &by("redirect", SHOP)).await;
         let slo = format!("{}/saml/slo", world.base());
         both(&world, &mut Visitor::new(&world.url)).await;
-        world.advance(2 * 3600 + 60);
+        world.advance(9 * 3600 + 60);
         let mut here = Visitor::new(&world.url);
         let (wiki, _) = both(&world, &mut here).await;
         for _ in 0..5 {

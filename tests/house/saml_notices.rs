@@ -142,11 +142,12 @@ async fn whoever_ends_a_session_service_providers_are_told() {
         let file = ACME.replace("name_id_format = \"persistent\"", &format!("name_id_format = \"email\"\n{shop}"));
         world.apply(&file).await;
         world.advance(3);
-        // Nobody is told of what was over by itself long before.
+        // Nobody is told of what was over by its age long before; but of what is idle here, where an application goes on.
         both(&world, &mut Visitor::new(&world.url)).await;
-        world.advance(2 * 3600 + 60);
+        world.advance(9 * 3600 + 60);
         let mut linus = Visitor::new(&world.url);
         both(&world, &mut linus).await;
+        world.advance(3 * 3600);
         server.says("Requester");
         world.apply(&file.replace("linus@acme.test", "linus@new.test")).await;
         later(&world, 1).await;
