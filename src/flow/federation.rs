@@ -168,9 +168,12 @@ pub async fn from_session(
         }
         let receipt = receipt(&proven);
         let outcome = outcome(&receipt, &decision);
-        // A page of ours gives nothing out: only the first one in a session is an access, and not each that is looked at.
-        let looks = matches!(receipt, Receipt::Nothing)
-            && access_log::was_let_in(tenant, session.user, application.id, session.started_at).ask(connection).await?;
+        // A page of ours gives nothing out: once the person was let in to it from this address since the session began, looking on
+        // is no access of its own. Somebody who has the cookie and comes from elsewhere is seen.
+        let looks = matches!(receipt, Receipt::Nothing) && {
+            let (whose, address) = ((session.user, application.id), visit.address.to_string());
+            access_log::was_let_in(tenant, whose, (&address, session.started_at)).ask(connection).await?
+        };
         writes.extend(stored(house, realm, visit, &proven, receipt, visit.correlation));
         if !looks {
             writes.push(accessed(house, realm, visit, &who, &decision, evidence, outcome));

@@ -54,13 +54,18 @@ pub fn entry(id: EventId, entry: &Entry) -> Statement {
     .shown(&entry.address)
 }
 
-/// Whether a person was let in to an application since.
-pub fn was_let_in(tenant: TenantId, user: UserId, application: ApplicationId, since: Timestamp) -> Question<bool> {
+/// Whether a person was let in to an application from an address since.
+pub fn was_let_in(
+    tenant: TenantId,
+    (user, application): (UserId, ApplicationId),
+    (address, since): (&str, Timestamp),
+) -> Question<bool> {
     let statement = Statement::new(
         "SELECT 1 AS n FROM access_log WHERE tenant_id = ? AND user_id = ? AND at >= ? AND application_id = ? \
-         AND result = 'success' LIMIT 1",
+         AND address = ? AND result = 'success' LIMIT 1",
     );
-    let statement = statement.shown(tenant).bind(user.to_string()).bind(since.micros()).shown(application);
+    let statement =
+        statement.shown(tenant).bind(user.to_string()).bind(since.micros()).shown(application).shown(address);
     Question::new(statement, |rows| Ok(!rows.is_empty()))
 }
 

@@ -131,9 +131,15 @@ async fn looking_around_in_the_portal_is_one_access() {
         }
         let entries = "SELECT COUNT(*) AS n FROM access_log WHERE result = 'success'";
         assert_eq!(world.number(entries).await, 1, "{on:?}");
+        // Whoever has the cookie and comes from elsewhere is seen.
+        let cookies: Vec<String> = linus.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let afar = reqwest::Client::builder().local_address(std::net::IpAddr::from([127, 0, 0, 2])).build().unwrap();
+        let seen = afar.get(format!("{}/", world.base())).header("cookie", cookies.join("; ")).send().await.unwrap();
+        assert!(seen.text().await.unwrap().contains("Your authenticators"), "{on:?}");
+        assert_eq!(world.number(entries).await, 2, "{on:?}");
         world.advance(31);
         portal(&world, &mut Visitor::new(&world.url)).await;
-        assert_eq!(world.number(entries).await, 2, "{on:?}");
+        assert_eq!(world.number(entries).await, 3, "{on:?}");
         world.stop().await;
     }
 }
