@@ -41,8 +41,17 @@ fn notice(row: Record) -> Result<Notice> {
     })
 }
 
-/// The statement that notes that `participant` is to be told of the end of a session, first at `due`. Two may end one session at
-/// the same time, and the second waits for the first; what stands there by then is as good.
+/// Two may end one session at the same time, and the second waits for the first: what stands there by then is as good.
+fn noting(engine: Engine, found: &'static str) -> Statement {
+    const INTO: &str =
+        "INTO saml_notice (tenant_id, session_id, application_id, name_format, name, tries, next_try_at) ";
+    Statement::composed(&match engine {
+        Engine::Sqlite => ["INSERT ", INTO, found, " ON CONFLICT DO NOTHING"],
+        Engine::MySql => ["INSERT IGNORE ", INTO, found, ""],
+    })
+}
+
+/// The statement that notes that `participant` is to be told of the end of a session, first at `due`.
 pub fn insertion(
     engine: Engine,
     tenant: TenantId,
@@ -50,58 +59,32 @@ pub fn insertion(
     participant: &Participant,
     due: Timestamp,
 ) -> Statement {
-    let statement = Statement::new(match engine {
-        Engine::Sqlite => {
-            "INSERT INTO saml_notice (tenant_id, session_id, application_id, name_format, name, tries, next_try_at) \
-             VALUES (?, ?, ?, ?, ?, 0, ?) ON CONFLICT DO NOTHING"
-        }
-        Engine::MySql => {
-            "INSERT IGNORE INTO saml_notice (tenant_id, session_id, application_id, name_format, name, tries, next_try_at) \
-             VALUES (?, ?, ?, ?, ?, 0, ?)"
-        }
-    });
+    let statement = noting(engine, "VALUES (?, ?, ?, ?, ?, 0, ?)");
     let statement = statement.shown(tenant).shown(session).shown(participant.application);
     statement.shown(word(participant.format)).shown(&participant.name).bind(due.micros())
 }
 
 /// The statement that notes it for whoever heard of a session that ends now.
 pub fn of_session(engine: Engine, tenant: TenantId, session: SessionId, now: Timestamp) -> Statement {
-    let statement = Statement::new(match engine {
-        Engine::Sqlite => {
-            "INSERT INTO saml_notice (tenant_id, session_id, application_id, name_format, name, tries, next_try_at) \
-             SELECT tenant_id, session_id, application_id, name_format, name, 0, ? FROM session_participant \
-             WHERE tenant_id = ? AND session_id = ? ON CONFLICT DO NOTHING"
-        }
-        Engine::MySql => {
-            "INSERT IGNORE INTO saml_notice (tenant_id, session_id, application_id, name_format, name, tries, next_try_at) \
-             SELECT tenant_id, session_id, application_id, name_format, name, 0, ? FROM session_participant \
-             WHERE tenant_id = ? AND session_id = ?"
-        }
-    });
+    let statement = noting(
+        engine,
+        "SELECT tenant_id, session_id, application_id, name_format, name, 0, ? FROM session_participant \
+         WHERE tenant_id = ? AND session_id = ?",
+    );
     statement.bind(now.micros()).shown(tenant).shown(session)
 }
 
 /// The statement that notes it for every living session of a person, to be run before they are ended. Whether a service
 /// provider can be told is seen when it is its turn.
 pub fn of_user(engine: Engine, tenant: TenantId, user: UserId, now: Timestamp) -> Statement {
-    let statement = Statement::new(match engine {
-        Engine::Sqlite => {
-            "INSERT INTO saml_notice (tenant_id, session_id, application_id, name_format, name, tries, next_try_at) \
-             SELECT session_participant.tenant_id, session_participant.session_id, session_participant.application_id, \
-             session_participant.name_format, session_participant.name, 0, ? \
-             FROM session_participant JOIN sso_session ON sso_session.tenant_id = session_participant.tenant_id \
-             AND sso_session.id = session_participant.session_id WHERE session_participant.tenant_id = ? \
-             AND sso_session.user_id = ? AND sso_session.ended_at IS NULL ON CONFLICT DO NOTHING"
-        }
-        Engine::MySql => {
-            "INSERT IGNORE INTO saml_notice (tenant_id, session_id, application_id, name_format, name, tries, next_try_at) \
-             SELECT session_participant.tenant_id, session_participant.session_id, session_participant.application_id, \
-             session_participant.name_format, session_participant.name, 0, ? \
-             FROM session_participant JOIN sso_session ON sso_session.tenant_id = session_participant.tenant_id \
-             AND sso_session.id = session_participant.session_id WHERE session_participant.tenant_id = ? \
-             AND sso_session.user_id = ? AND sso_session.ended_at IS NULL"
-        }
-    });
+    let statement = noting(
+        engine,
+        "SELECT session_participant.tenant_id, session_participant.session_id, session_participant.application_id, \
+         session_participant.name_format, session_participant.name, 0, ? \
+         FROM session_participant JOIN sso_session ON sso_session.tenant_id = session_participant.tenant_id \
+         AND sso_session.id = session_participant.session_id WHERE session_participant.tenant_id = ? \
+         AND sso_session.user_id = ? AND sso_session.ended_at IS NULL",
+    );
     statement.bind(now.micros()).shown(tenant).shown(user)
 }
 
