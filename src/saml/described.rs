@@ -224,11 +224,12 @@ fn acs(role: &Element, unused: &mut Vec<String>) -> Vec<AcsEndpoint> {
     // A number means one address (metadata 2.2.3): the first that has it keeps it.
     let mut taken: BTreeSet<u32> = BTreeSet::new();
     let given: BTreeSet<u32> = found.iter().map(|(_, endpoint)| endpoint.index).collect();
+    // One after the other, so that metadata of thousands of addresses takes no longer for each.
+    let mut free = (0..).filter(|number| !given.contains(number));
     for (_, endpoint) in &mut found {
         let asked = endpoint.index;
         if !taken.insert(asked) {
-            endpoint.index = (0..).find(|free| !given.contains(free) && !taken.contains(free)).unwrap_or(u32::MAX);
-            taken.insert(endpoint.index);
+            endpoint.index = free.next().unwrap_or(u32::MAX);
             let AcsEndpoint { index, url } = &*endpoint;
             unused.push(format!("the index {asked} of {url} is another's: it gets {index}"));
         }
