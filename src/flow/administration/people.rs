@@ -241,7 +241,6 @@ pub async fn remove(
         rollout_attempts::forgotten(tenant, user),
         recovery_codes::void_of(tenant, user),
         help_desk_codes::forgotten(tenant, user),
-        operators::removed(tenant, user),
     ] {
         statement.run(connection).await?;
     }
