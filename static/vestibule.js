@@ -20,8 +20,8 @@ for (const select of document.querySelectorAll("select[data-submit]")) {
   select.addEventListener("change", () => { if (!keyed || !button) go(); });
   select.form.addEventListener("submit", (event) => { event.preventDefault(); go(); });
 }
-// The answer to a form becomes a page of its own: whoever loads it again asks for it anew and does not send once more what was
-// typed, which would count as another wrong password or make another key. Its form of languages knows where the page is.
+// The answer to a form becomes a page of its own where it says where that is, as its form of languages does: whoever loads it again
+// asks for it anew and does not send once more what was typed, which would count as another wrong password or make another key.
 const place = document.querySelector("[data-page]")?.dataset.page ?? document.querySelector("form.languages")?.action;
 if (place) {
   const page = new URL(place, location.href);
