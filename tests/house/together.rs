@@ -67,16 +67,27 @@ async fn a_file_does_not_undo_what_an_operator_is_about_to_store() {
     let (tenant, now) = (world.tenant().await, world.clock_now());
     let version = world.number("SELECT version AS n FROM tenant WHERE code = 'acme'").await;
     let db = Db::connect(&world.database).await.unwrap();
+    let taken = tokio::sync::Notify::new();
+    let name = world.database.rsplit('/').next().unwrap();
+    let waits: &'static str = format!(
+        "SELECT COUNT(*) AS n FROM information_schema.processlist WHERE db = '{name}' AND info LIKE 'UPDATE tenant SET version%'"
+    )
+    .leak();
     let stop = db.write(async |connection| {
         assert!(tenants::take_version(connection, tenant, version, now).await?);
         Statement::new("UPDATE application SET active = 0 WHERE name = 'Notes'").run(connection).await?;
-        // In this time the file is compared with what was there before.
-        tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+        taken.notify_one();
+        // The file was compared with what was there before, and waits.
+        let begun = std::time::Instant::now();
+        while world.number(waits).await == 0 {
+            assert!(begun.elapsed().as_secs() < 4, "the file waits for nobody: {waits}");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
         Ok(())
     });
     let file = ACME.replace("a secret of notes", "another secret of notes");
     let apply = async {
-        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        taken.notified().await;
         world.try_apply(&file).await
     };
     let (stopped, applied) = tokio::join!(stop, apply);
