@@ -44,11 +44,13 @@ pub enum Kind {
     WebhookDisabled,
     /// More codes by mail were asked for in an hour than may be sent, so some were not.
     CodesWithheld,
+    /// A person says of a login or an authenticator of theirs that it was not them.
+    AccessDisputed,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::PasscodeReuse,
         Self::EnrollmentLockout,
         Self::ExpiredReservation,
@@ -63,9 +65,10 @@ impl Kind {
         Self::CertificateExpiring,
         Self::WebhookDisabled,
         Self::CodesWithheld,
+        Self::AccessDisputed,
     ];
     /// What the role Operator hears of where nobody has said anything else: what is seldom and cannot wait.
-    pub const SERIOUS: [Self; 7] = [
+    pub const SERIOUS: [Self; 8] = [
         Self::AttackSuspected,
         Self::RolloutPaused,
         Self::MailFailure,
@@ -73,6 +76,7 @@ impl Kind {
         Self::CertificateExpiring,
         Self::WebhookDisabled,
         Self::CodesWithheld,
+        Self::AccessDisputed,
     ];
 
     /// The published name.
@@ -93,6 +97,7 @@ impl Kind {
             Self::CertificateExpiring => "certificate_expiring",
             Self::WebhookDisabled => "webhook_disabled",
             Self::CodesWithheld => "codes_withheld",
+            Self::AccessDisputed => "access_disputed",
         }
     }
 
@@ -114,6 +119,7 @@ impl Kind {
             Self::CertificateExpiring => "A certificate runs out",
             Self::WebhookDisabled => "A webhook was switched off because it failed",
             Self::CodesWithheld => "Codes by mail are withheld: too many were asked for",
+            Self::AccessDisputed => "A user says that a login was not theirs",
         }
     }
 

@@ -186,6 +186,7 @@ pub enum Action {
     SessionStarted,
     SessionStrengthened,
     SessionEnded,
+    AccessDisputed,
     GrantIssued,
     GrantRedeemed,
     GrantRefreshed,

@@ -101,9 +101,61 @@ impl Session {
     }
 }
 
+/// What people call the browser that names itself `agent`, and the system that it runs on, such as `Firefox, Windows`. It only
+/// helps them to know their own again: a browser may call itself whatever it likes. What tells of neither is shown as it is.
+#[must_use]
+pub fn browser_called(agent: &str) -> String {
+    // The first that fits: most browsers name others as well, to be taken for them.
+    const BROWSERS: [(&str, &str); 10] = [
+        ("Edg", "Edge"),
+        ("OPR/", "Opera"),
+        ("SamsungBrowser/", "Samsung Internet"),
+        ("FxiOS/", "Firefox"),
+        ("Firefox/", "Firefox"),
+        ("CriOS/", "Chrome"),
+        ("Chromium/", "Chromium"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+        ("curl/", "curl"),
+    ];
+    const SYSTEMS: [(&str, &str); 7] = [
+        ("Windows", "Windows"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Android", "Android"),
+        ("CrOS", "ChromeOS"),
+        ("Mac OS X", "macOS"),
+        ("Linux", "Linux"),
+    ];
+    let find =
+        |names: &[(&str, &'static str)]| names.iter().find(|(word, _)| agent.contains(word)).map(|(_, name)| *name);
+    match (find(&BROWSERS), find(&SYSTEMS)) {
+        (Some(browser), Some(system)) => format!("{browser}, {system}"),
+        (Some(one), None) | (None, Some(one)) => one.to_owned(),
+        (None, None) => agent.chars().take(60).collect(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    ///
+    #[test]
+    fn a_browser_is_called_what_people_call_it() {
+        let chrome = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0 Safari/537.36";
+        assert_eq!(browser_called(chrome), "Chrome, Windows");
+        assert_eq!(browser_called(&format!("{chrome} Edg/131.0")), "Edge, Windows");
+        let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:132.0) Gecko/20100101 Firefox/132.0";
+        assert_eq!(browser_called(firefox), "Firefox, Linux");
+        let phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 Version/18.1 Mobile/15E148 Safari/604.1";
+        assert_eq!(browser_called(phone), "Safari, iPhone");
+        let android = "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 Chrome/131.0 Mobile Safari/537.36";
+        assert_eq!(browser_called(android), "Chrome, Android");
+        assert_eq!(browser_called("curl/8.9.1"), "curl");
+        assert_eq!(browser_called(&"x".repeat(300)).len(), 60);
+        assert_eq!(browser_called(""), "");
+    }
 
     /// INV-11.
     #[test]

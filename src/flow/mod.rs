@@ -37,6 +37,7 @@ pub mod registration;
 pub mod rollout;
 pub mod round;
 pub mod second_factor;
+pub mod self_service;
 pub mod server_pin;
 pub mod session;
 pub mod test_cases;

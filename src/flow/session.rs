@@ -80,23 +80,24 @@ pub(super) async fn long_over(
 /// # Errors
 /// If the database fails.
 pub async fn ended_by(desk: &Desk<'_>, connection: &mut Connection, session: &Session) -> storage::Result<()> {
-    one_ended(connection, session, "ended by an operator", desk.now).await?;
+    let _ = one_ended(connection, session, "ended by an operator", desk.now).await?;
     let event = desk.event(session.tenant, Action::SessionEnded);
     desk.house.record(connection, event.on("session", session.id)).await
 }
 
-/// Ends one session as [`all_ended`] does all of them, if it is alive.
+/// Ends one session as [`all_ended`] does all of them, if it is alive. Says whether it was.
 pub(super) async fn one_ended(
     connection: &mut Connection,
     session: &Session,
     reason: &str,
     now: Timestamp,
-) -> storage::Result<()> {
+) -> storage::Result<bool> {
     let Session { tenant, id, user, .. } = *session;
-    if sessions::end(connection, tenant, id, reason, now).await? {
+    let alive = sessions::end(connection, tenant, id, reason, now).await?;
+    if alive {
         logout_notices::of_session(connection.engine(), tenant, user, id, now).run(connection).await?;
         saml_notices::of_session(connection.engine(), tenant, id, now).run(connection).await?;
         grants::revoke_in_session(connection, tenant, (user, id), now).await?;
     }
-    Ok(())
+    Ok(alive)
 }

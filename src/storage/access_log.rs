@@ -54,6 +54,12 @@ pub fn entry(id: EventId, entry: &Entry) -> Statement {
     .shown(&entry.address)
 }
 
+/// One access attempt of a person, by its key.
+pub fn of_user_at(tenant: TenantId, user: UserId, (at, id): &Place) -> Question<Option<Told>> {
+    let statement = Statement::composed(&ONE_OF_USER).shown(tenant).bind(*at).bind(id).shown(user);
+    Question::new(statement, |rows| rows.into_iter().next().map(told).transpose())
+}
+
 /// Whether a person was let in to an application from an address since.
 pub fn was_let_in(
     tenant: TenantId,
@@ -183,6 +189,12 @@ const OF_USER: [&str; 5] = [
     FOUND,
     PERSON,
     NEWEST,
+];
+const ONE_OF_USER: [&str; 4] = [
+    COLUMNS,
+    "access_log ",
+    PERSON,
+    "WHERE access_log.tenant_id = ? AND at = ? AND access_log.id = ? AND access_log.user_id = ?",
 ];
 // The condition is said twice: an engine that has an index of a part of the table must see that the part is enough.
 const REFUSED: [&str; 5] = [

@@ -338,6 +338,28 @@ pub async fn set_may_enroll_again(
     Ok(done == 1)
 }
 
+/// Stores the language that pages and mails are in for a person (R-525). Says whether that was changed.
+pub async fn set_language(
+    connection: &mut Connection,
+    tenant: TenantId,
+    id: UserId,
+    tag: &str,
+    now: Timestamp,
+) -> Result<bool> {
+    let done = Statement::new(
+        "UPDATE user_account SET language = ?, updated_at = ?, version = version + 1 \
+         WHERE tenant_id = ? AND id = ? AND COALESCE(language, '') <> ?",
+    )
+    .bind(tag)
+    .bind(now.micros())
+    .shown(tenant)
+    .shown(id)
+    .bind(tag)
+    .run(connection)
+    .await?;
+    Ok(done == 1)
+}
+
 /// The statement that remembers the last completed login.
 pub fn login_remembered(tenant: TenantId, id: UserId, now: Timestamp) -> Statement {
     Statement::new("UPDATE user_account SET last_login_at = ? WHERE tenant_id = ? AND id = ?")

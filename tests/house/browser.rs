@@ -1117,6 +1117,18 @@ async fn the_pages_of_ones_own_authenticators_are_well_made() {
         browser.wait("[data-action=manage]").await;
         browser.is_well_made().await;
         browser.look("portal-list").await;
+        browser.press("activity").await;
+        browser.wait("[data-action=dispute]").await;
+        browser.is_well_made().await;
+        browser.look("portal-activity").await;
+        browser.press("dispute").await;
+        browser.wait("[data-action=yes-dispute]").await;
+        browser.is_well_made().await;
+        browser.look("portal-dispute").await;
+        browser.press("back").await;
+        browser.wait("[data-action=dispute]").await;
+        browser.press("home").await;
+        browser.wait("[data-action=manage]").await;
         browser.press("manage").await;
         browser.wait("[data-action=rename]").await;
         browser.is_well_made().await;

@@ -56,6 +56,7 @@ mod people;
 mod people_console;
 mod pins;
 mod pins_pages;
+mod portal_activity;
 mod portal_tokens;
 mod preflight;
 mod process;

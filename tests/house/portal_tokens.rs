@@ -11,7 +11,7 @@ const PASSWORD: &str = "has a token already";
 const STATES: &str = "SELECT state AS it FROM token ORDER BY enrolled_at";
 
 /// Logs Linus in to the portal.
-async fn portal(world: &World, linus: &mut Visitor) -> Seen {
+pub async fn portal(world: &World, linus: &mut Visitor) -> Seen {
     let seen = linus.get(&format!("{}/", world.base())).await;
     let seen = linus.press(&seen, "continue", &[("username", "linus")]).await;
     let seen = linus.press(&seen, "continue", &[("password", PASSWORD)]).await;
@@ -27,7 +27,7 @@ async fn manage(linus: &mut Visitor, seen: &Seen, place: usize) -> Seen {
 }
 
 /// From the page that explains why another authenticator is added to its first passcode; gives its secret.
-async fn enroll(world: &World, linus: &mut Visitor, seen: &Seen) -> (Seen, String) {
+pub async fn enroll(world: &World, linus: &mut Visitor, seen: &Seen) -> (Seen, String) {
     let seen = linus.press(seen, "add-authenticator", &[]).await;
     assert!(seen.title().starts_with("Where do you want"), "no mailbox is asked for: {}", seen.title());
     let seen = linus.press(&seen, "platform-oath_app", &[]).await;

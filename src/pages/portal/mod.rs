@@ -1,5 +1,6 @@
 //! The user portal (D2): the applications that one may use, and one's own authenticators.
 
+mod activity;
 mod care;
 mod pin;
 mod recovery;
@@ -39,6 +40,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/portal/authenticators/{token}/test", web::post().to(care::test))
         .route("/portal/authenticators/{token}/synchronize", web::post().to(care::synchronize))
         .route("/portal/logout", web::post().to(log_out));
+    activity::configure(config);
     recovery::configure(config);
     self::tokens::configure(config);
 }
@@ -60,6 +62,12 @@ struct HomePage {
     pin_changed: bool,
     /// Where the recovery codes are; empty where there are none.
     recovery: String,
+    /// Where the person's logins are.
+    activity: String,
+    /// Where the person's language is stored.
+    speak: String,
+    /// The language that is stored, or that of the page.
+    spoken: Language,
 }
 
 /// An application that the person has allowed to learn something, or that has access while they are not logged in.
@@ -189,6 +197,9 @@ async fn show(call: &Call, proven: &Proven, pin_changed: bool) -> Answer {
             String::new()
         },
         logout: format!("/t/{}/portal/logout", realm.code()),
+        activity: activity::path(call),
+        speak: format!("/t/{}/portal/language", realm.code()),
+        spoken: user.language.as_deref().and_then(Language::of_tag).unwrap_or(call.language),
         frame,
     })
 }

@@ -76,7 +76,7 @@ pub fn path_of(call: &Call, token: TokenId) -> String {
 }
 
 /// Who is here, as the policy of the portal wants it proven; `None` leads to the portal, which asks for what is lacking.
-async fn here(call: &Call, freshness: Freshness) -> Result<Option<Proven>, Fault> {
+pub(super) async fn here(call: &Call, freshness: Freshness) -> Result<Option<Proven>, Fault> {
     let (wishes, application) = (Wishes { freshness, ..Wishes::default() }, portal(call)?.id);
     let asked = Asked { application, wishes: &wishes, once: None };
     let nothing = |_: &Proven| Receipt::Nothing;
@@ -88,13 +88,13 @@ async fn here(call: &Call, freshness: Freshness) -> Result<Option<Proven>, Fault
 }
 
 /// As [`here`], for a form of a page of ours.
-async fn posting(call: &Call, form: &Form, freshness: Freshness) -> Result<Option<Proven>, Fault> {
+pub(super) async fn posting(call: &Call, form: &Form, freshness: Freshness) -> Result<Option<Proven>, Fault> {
     let Some(proven) = here(call, freshness).await? else { return Ok(None) };
     form.check(&call.site, &[b"session", &call.realm.tenant().to_bytes(), &proven.session.to_bytes()])?;
     Ok(Some(proven))
 }
 
-fn home(call: &Call) -> Answer {
+pub(super) fn home(call: &Call) -> Answer {
     Ok(page::see(&call.site.urls.portal(call.realm.code())))
 }
 
