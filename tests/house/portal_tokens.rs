@@ -1,7 +1,7 @@
 //! What people do with their own authenticators: rename, replace, add, lose and remove them in the portal, and renew them
 //! when operators ask for it. On both databases.
 
-use crate::abuse::Device;
+use crate::abuse::{Device, acme};
 use crate::relying_party::{self, Rp, SECRET, application};
 use crate::story::{self, after_password, code_of, oathtool, passcode_of_linus, to_platforms};
 use crate::visitor::{Seen, Visitor};
@@ -259,6 +259,55 @@ async fn an_authenticator_is_removed_with_fresh_proofs_only() {
             assert_eq!(app.refresh(&tokens.text("refresh_token")).await.error(), "invalid_grant", "{on:?}");
             assert_eq!(app.userinfo(&tokens.text("access_token")).await.status, 401, "{on:?}");
         }
+        world.stop().await;
+    }
+}
+
+/// T-09, R-520, R-083: where the portal asks for a password alone, that is not enough to get rid of an authenticator, whether it
+/// works or is stopped: an application that asks for a passcode would then offer to enroll another one with the mailbox.
+#[actix_web::test]
+async fn a_password_alone_removes_no_authenticator() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let policy =
+            "[[tenant.access_policy]]\nname = \"Portal\"\napplications = [\"Portal\"]\nrequire = [\"password\"]\n";
+        world.apply(&acme(policy)).await;
+        let mut thief = Visitor::new(&world.url);
+        for (state, lacking) in [("active", "Enter your passcode"), ("suspended", "Your authenticator cannot be used")]
+        {
+            let seen = thief.get(&format!("{}/", world.base())).await;
+            let seen = if state == "active" {
+                thief.press(&seen, "continue", &[("username", "linus")]).await
+            } else {
+                world.execute("UPDATE token SET state = ?", state).await;
+                seen
+            };
+            let home = match seen.title().as_str() {
+                "Enter your password" => thief.press(&seen, "continue", &[("password", PASSWORD)]).await,
+                _ => seen,
+            };
+            assert!(home.body.contains("Your authenticators"), "{on:?}: {}", home.body);
+            let page = manage(&mut thief, &home, 0).await;
+            let (address, fields) = page.form("rename");
+            let posted = thief.post(&address.replace("/rename", "/remove"), &fields).await;
+            assert_eq!(posted.title(), "Enter your password", "{on:?} {state}: {}", posted.body);
+            let asked = thief.get(&page.link("remove")).await;
+            assert_eq!(asked.title(), "Enter your password", "{on:?} {state}: {}", asked.body);
+            let asked = thief.press(&asked, "continue", &[("password", PASSWORD)]).await;
+            assert_eq!(asked.title(), lacking, "{on:?} {state}: {}", asked.body);
+            assert_eq!(world.column(STATES).await, [state], "{on:?}");
+        }
+        world.execute("UPDATE token SET state = ?", "active").await;
+        // With a passcode it is removed.
+        let home = thief.get(&format!("{}/", world.base())).await;
+        let page = manage(&mut thief, &home, 0).await;
+        let seen = thief.get(&page.link("remove")).await;
+        let seen = thief.press(&seen, "continue", &[("password", PASSWORD)]).await;
+        let page = thief.press(&seen, "continue", &[("code", &passcode_of_linus(&world))]).await;
+        let question = thief.get(&page.link("remove")).await;
+        let seen = thief.press(&question, "yes-remove", &[]).await;
+        assert!(seen.body.contains("The authenticator is removed"), "{on:?}: {}", seen.body);
+        assert_eq!(world.column(STATES).await, ["revoked"], "{on:?}");
         world.stop().await;
     }
 }

@@ -18,7 +18,7 @@ use crate::http::{Answer, Call, Fault, Form, page};
 use crate::storage::Connection;
 use crate::storage::tokens::{self, Token};
 
-/// How old the proofs of a session may be for something that cannot be undone.
+/// How old the proofs of a session may be for something that cannot be undone, a passcode among them; see [`here`].
 const FRESH: Freshness = Freshness::Within { seconds: 10 * 60 };
 
 /// Registers the routes.
@@ -75,9 +75,12 @@ pub fn path_of(call: &Call, token: TokenId) -> String {
     format!("/t/{}/portal/tokens/{token}", call.realm.code())
 }
 
-/// Who is here, as the policy of the portal wants it proven; `None` leads to the portal, which asks for what is lacking.
+/// Who is here, as the policy of the portal wants it proven; `None` leads to the portal, which asks for what is lacking. Where
+/// fresh proofs are wanted there is a passcode among them, whatever that policy says: whoever has a password alone would get rid
+/// of the authenticator, and could enroll another one with the mailbox where an application asks for a passcode (T-09).
 pub(super) async fn here(call: &Call, freshness: Freshness) -> Result<Option<Proven>, Fault> {
-    let (wishes, application) = (Wishes { freshness, ..Wishes::default() }, portal(call)?.id);
+    let methods = if freshness == Freshness::Any { Vec::new() } else { vec![Method::Otp] };
+    let (wishes, application) = (Wishes { freshness, methods, ..Wishes::default() }, portal(call)?.id);
     let asked = Asked { application, wishes: &wishes, once: None };
     let nothing = |_: &Proven| Receipt::Nothing;
     let (house, realm) = (&call.site.house, &call.realm);
@@ -265,7 +268,7 @@ async fn lost(mut call: Call, path: web::Path<(String, TokenId)>, form: Form) ->
     ended(&call, id, "token-lost-done")
 }
 
-/// `POST …/remove`: with fresh proofs only.
+/// `POST …/remove`: with fresh proofs only.
 async fn remove(
     mut call: Call,
     request: actix_web::HttpRequest,
