@@ -67,6 +67,28 @@ pub enum Letter {
         /// From which address.
         address: String,
     },
+    /// An authenticator was removed in the portal, by whoever was logged in there: maybe not its owner (NIST SP 800-63B 4.6).
+    RemovedInPortal {
+        /// What its owner calls it.
+        device: String,
+        /// Its serial number.
+        serial: String,
+        /// When.
+        at: Timestamp,
+        /// From which address.
+        address: String,
+    },
+    /// An authenticator was reported lost in the portal, and is stopped (R-359, NIST SP 800-63B 4.6).
+    LostInPortal {
+        /// What its owner calls it.
+        device: String,
+        /// Its serial number.
+        serial: String,
+        /// When.
+        at: Timestamp,
+        /// From which address.
+        address: String,
+    },
     /// The address of the account is another one from now on; goes to the one before.
     AddressChanged {
         /// When.
@@ -177,6 +199,8 @@ impl Letter {
             Self::AccountUnlocked => "account_unlocked",
             Self::PasscodeReused { .. } => "passcode_reused",
             Self::RemovedOnDevice { .. } => "removed_on_device",
+            Self::RemovedInPortal { .. } => "removed_in_portal",
+            Self::LostInPortal { .. } => "lost_in_portal",
             Self::AddressChanged { .. } => "address_changed",
             Self::Alert { .. } => "alert",
             Self::AlertsGathered { .. } => "alerts_gathered",

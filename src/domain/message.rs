@@ -57,7 +57,7 @@ const INVITED: [Tag; 5] = [
 const NEEDS_LINK: Option<Need> = Some(("link", "without the link nobody can enroll"));
 
 /// Every kind of mail, in the order of the console.
-pub const MAILS: [MailKind; 16] = [
+pub const MAILS: [MailKind; 18] = [
     MailKind {
         id: "verification_code",
         title: "Verification code",
@@ -86,6 +86,30 @@ pub const MAILS: [MailKind; 16] = [
         id: "removed_on_device",
         title: "Authenticator removed on the device",
         sent: "When somebody took the authenticator out of the app.",
+        tags: &[
+            ("device", "what the device is called"),
+            ("serial", "the authenticator's serial number"),
+            TIME,
+            ADDRESS,
+        ],
+        needs: None,
+    },
+    MailKind {
+        id: "removed_in_portal",
+        title: "Authenticator removed in the portal",
+        sent: "When somebody removed an authenticator in the user portal.",
+        tags: &[
+            ("device", "what the device is called"),
+            ("serial", "the authenticator's serial number"),
+            TIME,
+            ADDRESS,
+        ],
+        needs: None,
+    },
+    MailKind {
+        id: "lost_in_portal",
+        title: "Authenticator reported lost",
+        sent: "When somebody reported an authenticator lost in the user portal, which stops it.",
         tags: &[
             ("device", "what the device is called"),
             ("serial", "the authenticator's serial number"),

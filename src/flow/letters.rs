@@ -38,6 +38,14 @@ pub(super) fn speaking(visit: &Visit, case: &Case) -> Visit {
     }
 }
 
+/// The visit in the language of whoever is logged in at the portal, in the order in which its pages choose theirs.
+pub(super) fn at_portal(visit: &Visit, user: &User) -> Visit {
+    match &user.language {
+        Some(language) if !visit.chosen => Visit { language: language.clone(), ..visit.clone() },
+        _ => visit.clone(),
+    }
+}
+
 /// Puts a letter that is useful until `until` into the outbox; a page of `login` may wait for it.
 #[expect(clippy::too_many_arguments, reason = "each is a field of the one envelope that is written here")]
 pub(super) async fn send_until(

@@ -3,13 +3,14 @@
 use serde_json::json;
 
 use super::lifecycle::{self, By, Ending};
-use super::{Error, House, Realm, Result, Visit};
+use super::{Error, House, Realm, Result, Visit, letters};
 use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::authenticator::lifecycle::{Disposition, Move, State};
 use crate::domain::ids::{TokenId, UserId};
+use crate::domain::letter::Letter;
 use crate::domain::name::{NotAName, checked, key_of};
-use crate::storage::tokens::{self, Moved, Token};
-use crate::storage::{self, Connection};
+use crate::storage::tokens::{self, Token};
+use crate::storage::{self, Connection, users};
 
 /// Why a token cannot be called so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -38,7 +39,7 @@ pub async fn rename(
         Err(fault) => return Ok(Err(NotThatName::Fault(fault))),
     };
     if let Some(user) = token.user {
-        storage::users::hold(connection, token.tenant, user).await?;
+        users::hold(connection, token.tenant, user).await?;
         let others = tokens::of_user(token.tenant, user).ask(connection).await?;
         if others.iter().any(|other| other.id != token.id && key_of(&other.name) == key_of(&name)) {
             return Ok(Err(NotThatName::Taken));
@@ -113,9 +114,33 @@ pub async fn act(
         // Whoever has the device may be logged in with whatever it was used for.
         let ending = if wish == Wish::Lost { Ending::All } else { Ending::ItsOwn };
         let moved = lifecycle::carry_out(connection, house, &by, &token, (step, reason), ending).await?;
-        Ok(Ok(matches!(moved, Moved::To(_))))
+        if moved.done() {
+            tell(connection, house, realm, visit, (&token, user), wish).await?;
+        }
+        Ok(Ok(moved.done()))
     });
     let done = done.await?;
+    house.mail_waits.notify_one();
     house.notices_wait.notify_one();
     done
+}
+
+/// Tells the owner: whoever was logged in may have been somebody else (NIST SP 800-63B 4.6).
+async fn tell(
+    connection: &mut Connection,
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    (token, user): (&Token, UserId),
+    wish: Wish,
+) -> storage::Result<()> {
+    let Some(user) = users::with_id(connection, realm.tenant(), user).await? else { return Ok(()) };
+    let (device, serial) = (token.name.clone(), token.serial.clone());
+    let (at, address) = (visit.now, visit.address.to_string());
+    let letter = match wish {
+        Wish::Lost => Letter::LostInPortal { device, serial, at, address },
+        Wish::Remove => Letter::RemovedInPortal { device, serial, at, address },
+    };
+    let visit = &letters::at_portal(visit, &user);
+    letters::send_until(connection, house, realm, visit, &user, None, letter, visit.now.plus(letters::NOTICE)).await
 }

@@ -267,7 +267,9 @@ fn parts(words: &Writer<'_>, urls: &Urls, envelope: &Envelope) -> Parts {
             let code: Option<TenantCode> = envelope.tenant_code.parse().ok();
             parts.link = code.map(|code| (words.say(&key("link"), &[]), urls.not_me(&code, undo)));
         }
-        Letter::RemovedOnDevice { device, serial, at, address } => {
+        Letter::RemovedOnDevice { device, serial, at, address }
+        | Letter::RemovedInPortal { device, serial, at, address }
+        | Letter::LostInPortal { device, serial, at, address } => {
             parts.before.push(words.say(&key("before"), &base));
             let known = [
                 ("mail-device", no_link(device)),
@@ -412,6 +414,18 @@ mod tests {
             Letter::PasscodeReused { application: "Notes".to_owned(), at, address: "192.0.2.7".to_owned() },
             Letter::RemovedOnDevice {
                 device: "Ada's phone".to_owned(),
+                serial: "VEABCDEFGHIJ".to_owned(),
+                at,
+                address: "192.0.2.7".to_owned(),
+            },
+            Letter::RemovedInPortal {
+                device: "Ada's phone".to_owned(),
+                serial: "VEABCDEFGHIJ".to_owned(),
+                at,
+                address: "192.0.2.7".to_owned(),
+            },
+            Letter::LostInPortal {
+                device: String::new(),
                 serial: "VEABCDEFGHIJ".to_owned(),
                 at,
                 address: "192.0.2.7".to_owned(),

@@ -192,7 +192,21 @@ async fn another_authenticator_is_added_up_to_the_limit() {
     }
 }
 
-/// what is lost stops at once, and the page says where to go; whoever has lost it is logged out everywhere.
+/// The mail about an authenticator that is gone says which, when, from where, and what to do; there is one, in the
+/// person's own language.
+async fn is_told(world: &World, subject: &str, name: &str) {
+    assert_eq!(world.letters("linus@acme.test", subject).await, 1, "{subject}");
+    let mail = world.mail.to("linus@acme.test").into_iter().find(|mail| mail.subject() == subject).unwrap();
+    let serial = world.text("SELECT serial AS t FROM token WHERE state <> 'active'").await;
+    for text in [mail.text(), mail.html()] {
+        for part in [name, &serial, &world.clock_now().rfc3339()[..10], "127.0.0.1", "help@acme.test", "Helpdesk"] {
+            assert!(text.contains(part), "{subject}: {part} is not in it: {text}");
+        }
+    }
+}
+
+/// what is lost stops at once, and the page says where to go; whoever has lost it is logged out everywhere. Its owner
+/// gets a mail: a stolen session could have said so (NIST SP 800-63B 4.6).
 #[actix_web::test]
 async fn a_lost_authenticator_stops_at_once() {
     for on in BOTH {
@@ -200,6 +214,7 @@ async fn a_lost_authenticator_stops_at_once() {
         let mut linus = Visitor::new(&world.url);
         let home = portal(&world, &mut linus).await;
         let page = manage(&mut linus, &home, 0).await;
+        let page = linus.press(&page, "rename", &[("name", "Blue key")]).await;
         assert!(page.body.contains("The help desk can let it work again"), "R-359 {on:?}");
         let question = linus.get(&page.link("lost")).await;
         assert_eq!(question.title(), "Have you lost this authenticator?", "{on:?}: it is asked first");
@@ -208,8 +223,10 @@ async fn a_lost_authenticator_stops_at_once() {
         let back = linus.get(&question.link("back")).await;
         assert!(back.has_action("rename"), "{on:?}: {}", back.body);
         assert_eq!(world.column(STATES).await, ["active"], "{on:?}: nothing was done yet");
+        world.execute("UPDATE user_account SET language = ? WHERE username = 'linus'", "de").await;
         let seen = linus.press(&question, "yes-lost", &[]).await;
-        assert!(seen.body.contains("The authenticator is stopped"), "{on:?}: {}", seen.body);
+        assert!(seen.body.contains("Der Authenticator ist gestoppt"), "{on:?}: {}", seen.body);
+        is_told(&world, "Ein Authenticator wurde als verloren gemeldet", "Blue key").await;
         assert_eq!(linus.get(&seen.link("home")).await.title(), "Log in", "{on:?}");
         assert_eq!(world.column(STATES).await, ["suspended"], "{on:?}");
         assert_eq!(world.number("SELECT COUNT(*) AS n FROM sso_session WHERE ended_at IS NULL").await, 0, "{on:?}");
@@ -219,8 +236,9 @@ async fn a_lost_authenticator_stops_at_once() {
     }
 }
 
-/// P2, R-521: what cannot be undone wants fresh proofs; the only authenticator is removed with a warning. R-511, INV-11: what was
-/// granted with its passcodes ends with it, also what was to outlive the session, and of a session that is over.
+/// P2, R-521: what cannot be undone wants fresh proofs; the only authenticator is removed with a warning, and its owner gets a mail
+/// (NIST SP 800-63B 4.6). R-511, INV-11: what was granted with its passcodes ends with it, also what was to outlive the session,
+/// and of a session that is over.
 #[actix_web::test]
 async fn an_authenticator_is_removed_with_fresh_proofs_only() {
     for on in BOTH {
@@ -252,9 +270,11 @@ async fn an_authenticator_is_removed_with_fresh_proofs_only() {
         assert_eq!(question.title(), "Remove this authenticator?", "{on:?}");
         assert!(question.body.contains("only authenticator that works"), "{on:?}: {}", question.body);
         assert_eq!(world.column(STATES).await, ["active"], "{on:?}: nothing was done yet");
+        world.execute("UPDATE user_account SET language = ? WHERE username = 'linus'", "de").await;
         let seen = linus.press(&question, "yes-remove", &[]).await;
-        assert!(seen.body.contains("The authenticator is removed"), "{on:?}: {}", seen.body);
+        assert!(seen.body.contains("Der Authenticator ist entfernt"), "{on:?}: {}", seen.body);
         assert_eq!(world.column(STATES).await, ["revoked"], "{on:?}");
+        is_told(&world, "Ein Authenticator wurde aus Ihrem Konto entfernt", "").await;
         for tokens in [over, away] {
             assert_eq!(app.refresh(&tokens.text("refresh_token")).await.error(), "invalid_grant", "{on:?}");
             assert_eq!(app.userinfo(&tokens.text("access_token")).await.status, 401, "{on:?}");

@@ -60,7 +60,9 @@ pub(super) fn values(words: &Writer<'_>, urls: &Urls, envelope: &Envelope) -> Va
         Letter::RecoveryCodeUsed { at, address, left } => {
             values.extend([("time", words.time(*at)), ("address", address.clone()), ("left", left.to_string())]);
         }
-        Letter::RemovedOnDevice { device, serial, at, address } => values.extend([
+        Letter::RemovedOnDevice { device, serial, at, address }
+        | Letter::RemovedInPortal { device, serial, at, address }
+        | Letter::LostInPortal { device, serial, at, address } => values.extend([
             ("device", no_link(device)),
             ("serial", serial.clone()),
             ("time", words.time(*at)),

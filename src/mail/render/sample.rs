@@ -109,6 +109,8 @@ pub fn envelope(kind: &MailKind, language: Language, values: &Values) -> Envelop
             Letter::Enrolled { device, platform: Platform::Ios, serial, at, address, undo: "c2FtcGxl".to_owned() }
         }
         "removed_on_device" => Letter::RemovedOnDevice { device, serial, at, address },
+        "removed_in_portal" => Letter::RemovedInPortal { device, serial, at, address },
+        "lost_in_portal" => Letter::LostInPortal { device, serial, at, address },
         "alerts_gathered" => Letter::AlertsGathered {
             kind: alert::Kind::ALL[0],
             count: values.left,
