@@ -5,7 +5,7 @@ use super::case::name_subject;
 use super::challenge::{again, answers, is_response, open};
 use super::house::window_start;
 use super::second_factor::{judged, used};
-use super::{Error, House, Realm, Result, Visit, alerts, attempts};
+use super::{Error, House, Realm, Result, Visit, alerts, attempts, letters};
 use crate::domain::alert::{Alert, Kind};
 use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::ids::TokenId;
@@ -262,7 +262,8 @@ impl Limits<'_> {
                 account_locks::note(connection, tenant, &self.user.username, after.lock()).await?;
                 let told = (self.event(Action::AccountLocked), self.alert(Kind::AccountLockout));
                 let who = (Some(self.user), after.lock());
-                attempts::locked(connection, self.house, self.realm, self.visit, who, told).await?;
+                let visit = &letters::at_portal(self.visit, self.user);
+                attempts::locked(connection, self.house, self.realm, visit, who, told).await?;
             }
         }
         if tokens::fail(connection, tenant, self.user.id, MOST_FAILURES, now).await? > 0 {

@@ -337,6 +337,7 @@ pub async fn renew(house: &House, realm: &Realm, visit: &Visit, session: &Sessio
         let Some(user) = users::with_id(connection, realm.tenant(), session.user).await? else {
             return Ok(Err(Error::Forbidden));
         };
+        let visit = &letters::at_portal(visit, &user);
         issue(connection, house, realm, visit, &user, session.id, expires_at).await.map(Ok)
     });
     let made = made.await?;

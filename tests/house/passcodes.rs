@@ -514,7 +514,8 @@ async fn the_portal_tries_out_and_synchronizes() {
     }
 }
 
-/// R-305, R-325, R-329, R-336, R-578: wrong passcodes in the portal lock the account as they do at the login.
+/// R-305, R-325, R-329, R-336, R-578: wrong passcodes in the portal lock the account as they do at the login. R-525, R-535: page and
+/// mail speak the person's own language there, too.
 #[actix_web::test]
 async fn guessing_in_the_portal_locks_the_account() {
     let world = World::new(On::Sqlite).await;
@@ -525,7 +526,9 @@ async fn guessing_in_the_portal_locks_the_account() {
     let page = grace.press(&page, "continue", &[("password", PASSWORD)]).await;
     let home = grace.press(&page, "continue", &[("code", &passcode(&world, BASE32, 0))]).await;
     let care = home.body.split("href=\"").find(|part| part.contains("/portal/authenticators/")).unwrap();
+    world.execute("UPDATE user_account SET language = ? WHERE username = 'grace'", "de").await;
     let mut page = grace.get(care.split('"').next().unwrap()).await;
+    assert!(page.body.contains("<html lang=\"de\""), "R-525: {}", page.body);
     for _ in 0..4 {
         world.advance(35);
         page = grace.press(&page, "test", &[("code", wrong(&passcode(&world, BASE32, 0)))]).await;
@@ -534,8 +537,9 @@ async fn guessing_in_the_portal_locks_the_account() {
     let letters = world.number("SELECT COUNT(*) AS n FROM outbox WHERE kind = 'account_locked'").await;
     let listed = world.number("SELECT COUNT(*) AS n FROM account_lock WHERE username_key = 'grace'").await;
     assert_eq!((letters, listed), (1, 1), "R-329, R-336, R-578: told and found as a lock at the login is");
+    assert_eq!(world.letters("grace@acme.test", "Ihr Konto ist gesperrt").await, 1, "R-535");
     let seen = grace.press(&page, "test", &[("code", &passcode(&world, BASE32, 0))]).await;
-    assert_eq!(seen.complaint(), "Your account is locked", "R-323: {}", seen.body);
+    assert_eq!(seen.complaint(), "Ihr Konto ist gesperrt", "R-323: {}", seen.body);
     let mut other = Visitor::new(&world.url);
     let page = other.get(&authorize(&world, "")).await;
     let page = other.press(&page, "continue", &[("username", "grace")]).await;

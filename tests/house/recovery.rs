@@ -300,7 +300,8 @@ async fn a_pass_replaces_a_lost_authenticator_and_the_mailbox_alone_does_not() {
     }
 }
 
-/// at the portal one sees how many codes are left, and makes new ones with a passcode of the last minutes.
+/// at the portal one sees how many codes are left, and makes new ones with a passcode of the last minutes. R-535: the mail about
+/// them speaks the person's own language.
 #[actix_web::test]
 async fn new_codes_at_the_portal_take_a_fresh_passcode() {
     for on in BOTH {
@@ -322,7 +323,10 @@ async fn new_codes_at_the_portal_take_a_fresh_passcode() {
         let code = oathtool(&world, &secret, "--totp=sha1", "6");
         let page = ada.press(&seen, "continue", &[("code", &code)]).await;
         assert_eq!(page.title(), "Recovery codes", "{on:?}: and back: {}", page.body);
+        world.execute("UPDATE user_account SET language = ? WHERE username = 'ada'", "de").await;
         let page = ada.press(&page, "new-codes", &[]).await;
+        assert_eq!(world.letters("ada@acme.test", "Neue Wiederherstellungscodes").await, 1, "{on:?}");
+        world.execute("UPDATE user_account SET language = ? WHERE username = 'ada'", "en").await;
         let fresh = codes_on(&page);
         assert!(fresh.len() == 10 && fresh.iter().all(|code| !codes.contains(code)), "{on:?}");
         let file = ada.get(&format!("{}/portal/recovery-codes.txt", world.base())).await;

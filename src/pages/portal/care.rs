@@ -32,37 +32,42 @@ struct TokenPage {
 }
 
 /// `GET …/portal/authenticators/{token}`.
-pub async fn show(call: Call, path: web::Path<(String, TokenId)>) -> Answer {
-    let Some(session) = current(&call).await? else { return Ok(home(&call)) };
+pub async fn show(mut call: Call, path: web::Path<(String, TokenId)>) -> Answer {
+    let Some(session) = current(&mut call).await? else { return Ok(home(&call)) };
     render(&call, &session, path.into_inner().1, None, false).await
 }
 
 /// `POST …/portal/authenticators/{token}/test`.
-pub async fn test(call: Call, path: web::Path<(String, TokenId)>, form: Form) -> Answer {
+pub async fn test(mut call: Call, path: web::Path<(String, TokenId)>, form: Form) -> Answer {
     let typed = if form.has("response") {
         Typed::Response(form.text("challenge"), form.text("response"))
     } else {
         Typed::Passcode(form.text("code"))
     };
-    submit(&call, path.into_inner().1, &form, typed).await
+    submit(&mut call, path.into_inner().1, &form, typed).await
 }
 
 /// `POST …/portal/authenticators/{token}/synchronize`.
-pub async fn synchronize(call: Call, path: web::Path<(String, TokenId)>, form: Form) -> Answer {
-    submit(&call, path.into_inner().1, &form, Typed::Pair(form.text("first"), form.text("second"))).await
+pub async fn synchronize(mut call: Call, path: web::Path<(String, TokenId)>, form: Form) -> Answer {
+    submit(&mut call, path.into_inner().1, &form, Typed::Pair(form.text("first"), form.text("second"))).await
 }
 
-async fn submit(call: &Call, token: TokenId, form: &Form, typed: Typed<'_>) -> Answer {
-    let site = &call.site;
+async fn submit(call: &mut Call, token: TokenId, form: &Form, typed: Typed<'_>) -> Answer {
     let Some(session) = current(call).await? else { return Ok(home(call)) };
+    let site = &call.site;
     form.check(site, &[b"session", &call.realm.tenant().to_bytes(), &session.id.to_bytes()])?;
     let entered = (typed, form.text("nonce"));
     let outcome = care::submit(&site.house, &call.realm, &call.visit, &session, token, entered).await?;
     render(call, &session, token, Some(outcome), matches!(typed, Typed::Pair(..))).await
 }
 
-async fn current(call: &Call) -> Result<Option<Session>, crate::http::Fault> {
-    Ok(session::current(&call.site.house, &call.realm, &call.visit, &call.browser).await?)
+/// The session of this browser; from here on the page speaks to its person.
+async fn current(call: &mut Call) -> Result<Option<Session>, crate::http::Fault> {
+    let session = session::current(&call.site.house, &call.realm, &call.visit, &call.browser).await?;
+    if let Some(session) = &session {
+        super::speak_to(call, session.user).await?;
+    }
+    Ok(session)
 }
 
 fn home(call: &Call) -> actix_web::HttpResponse {

@@ -11,13 +11,14 @@ use askama::Template;
 
 use crate::domain::application::{Application, Protocol};
 use crate::domain::authenticator::lifecycle::State;
-use crate::domain::ids::{ApplicationId, LoginId};
+use crate::domain::ids::{ApplicationId, LoginId, UserId};
 use crate::domain::login::addition::Intent;
 use crate::domain::login::origin::Origin;
 use crate::domain::login::step::Step;
 use crate::domain::login::wishes::Wishes;
 use crate::domain::policy::platform::Platform;
 use crate::domain::timestamp::Timestamp;
+use crate::domain::user::User;
 use crate::flow::federation::{self, Asked, Proven, Receipt, Silent};
 use crate::flow::login::NewLogin;
 use crate::flow::{case, consent, server_pin, session};
@@ -25,7 +26,7 @@ use crate::http::page::Frame;
 use crate::http::{Answer, Call, Fault, Form, cookies, form, logins, page};
 use crate::i18n::Language;
 use crate::storage::tokens::{self as stored, Token};
-use crate::storage::{consents, grants};
+use crate::storage::{Connection, consents, grants, users};
 
 /// Registers the routes.
 pub fn configure(config: &mut web::ServiceConfig) {
@@ -130,7 +131,22 @@ async fn home(mut call: Call, request: actix_web::HttpRequest) -> Answer {
 
 /// Uses the person's own language, unless another was chosen.
 fn speak(call: &mut Call, proven: &Proven) {
-    if let Some(tag) = proven.member.user.language.as_deref().filter(|_| call.chosen.is_none()) {
+    speak_as(call, &proven.member.user);
+}
+
+/// As [`speak`], where no more than the session of the person is known.
+async fn speak_to(call: &mut Call, person: UserId) -> Result<(), Fault> {
+    let tenant = call.realm.tenant();
+    let question = async |connection: &mut Connection| users::with_id(connection, tenant, person).await;
+    let user = call.site.house.db.read(question).await?;
+    if let Some(user) = user {
+        speak_as(call, &user);
+    }
+    Ok(())
+}
+
+fn speak_as(call: &mut Call, user: &User) {
+    if let Some(tag) = user.language.as_deref().filter(|_| call.chosen.is_none()) {
         call.language = Language::of_tag(tag).unwrap_or(call.language);
     }
 }
