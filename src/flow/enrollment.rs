@@ -34,7 +34,7 @@ use crate::storage::logins::Proven;
 use crate::storage::outbox::{self, Progress};
 use crate::storage::rollout_attempts::Reached;
 use crate::storage::statement;
-use crate::storage::{self, Connection, failures, tokens};
+use crate::storage::{self, Connection, failures, tokens, users};
 
 /// How long an activation waits for a device (part B3).
 pub const ACTIVATION_LIFETIME: Duration = Duration::from_secs(10 * 60);
@@ -203,6 +203,8 @@ async fn send_code(
 ) -> storage::Result<Option<Complaint>> {
     let (tenant, login) = (realm.tenant(), case.login().id);
     let Some(email) = &user.email else { return Ok(None) };
+    // Other logins of the same person may ask at this moment, too, and each would count the mails of before (AC-01, R-130).
+    users::hold(connection, tenant, user.id).await?;
     let sent = email_codes::sent(connection, tenant, login, user.id, visit.now).await?;
     // A mail that could not be sent makes nobody wait for the next (part B5).
     let failed = outbox::progress_of(connection, tenant, login).await? == Some(Progress::Failed);
@@ -284,6 +286,12 @@ pub async fn redeem(
         };
         if typed.is_empty() {
             return Ok(Ok(Posted::complaint(Complaint::CodeEmpty)));
+        }
+        // Codes of other logins of the same person may be guessed at at this moment, too: ten wrong ones in a day are ten.
+        users::hold(connection, tenant, member.user.id).await?;
+        let wrong = failures::of(tenant, &enrollment_subject(house, tenant, member.user.id)).ask(connection).await?;
+        if wrong.lock().refusal(visit.now).is_some() {
+            return Ok(Err(Error::WrongMoment));
         }
         let code = email_codes::newest_of(connection, tenant, id).await?;
         let Some(code) = code.filter(|code| code.pending && visit.now < code.expires_at) else {
@@ -504,6 +512,8 @@ async fn issue(
     if !platform.speaks_our_protocol() {
         return standard_app(connection, house, realm, visit, enrollment).await;
     }
+    // As with codes: the limit is the person's, not the login's.
+    users::hold(connection, tenant, user).await?;
     let hour = activations::issued_since(connection, tenant, user, visit.now.minus(Duration::from_secs(3600))).await?;
     let day = activations::issued_since(connection, tenant, user, visit.now.minus(Duration::from_secs(86_400))).await?;
     if hour >= MOST_IN_HOUR || day >= MOST_IN_DAY {

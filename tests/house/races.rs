@@ -75,6 +75,65 @@ async fn a_mailed_code_is_redeemed_once() {
     }
 }
 
+/// As far as the offer, in so many logins of ada.
+async fn offered(world: &World, logins: usize) -> Vec<(Visitor, Seen)> {
+    let mut waiting = Vec::new();
+    for _ in 0..logins {
+        let mut visitor = Visitor::new(&world.url);
+        let seen = after_password(world, &mut visitor, "ada", PASSWORD).await;
+        waiting.push((visitor, seen));
+    }
+    waiting
+}
+
+/// AC-01, R-130, T-28: sixteen logins of one person that ask for a code at the same moment, at two instances, get no more mails out
+/// of us than one after the other.
+#[actix_web::test]
+async fn codes_that_are_asked_for_at_once_keep_to_the_limit() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let (second, _) = world.second().await;
+        let asked = offered(&world, WAYS).await.into_iter().enumerate().map(|(number, (mut visitor, seen))| {
+            let (address, fields) = seen.form("add-authenticator");
+            let address = if number % 2 == 1 { format!("{second}{address}") } else { address };
+            async move { visitor.once(reqwest::Method::POST, &address, Some(fields)).await.status }
+        });
+        let answers = join_all(asked).await;
+        assert!(answers.iter().all(|status| *status == 303), "{on:?}: {answers:?}");
+        assert_eq!(world.number("SELECT COUNT(*) AS n FROM email_code").await, 5, "{on:?}");
+        assert_eq!((world.events("code_sent").await, world.events("code_withheld").await), (5, 11), "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// R-133, INV-5: ten wrong codes in a day lock enrollment, in however many logins and at however many instances they are typed at
+/// the same moment.
+#[actix_web::test]
+async fn wrong_codes_of_several_logins_at_once_are_ten() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let (second, _) = world.second().await;
+        let mut pages = Vec::new();
+        for (mut visitor, seen) in offered(&world, 5).await {
+            let page = visitor.press(&seen, "add-authenticator", &[]).await;
+            pages.push((visitor, page));
+        }
+        let tries = (0..20).filter_map(|number: usize| {
+            let (visitor, page) = pages.get(number % 5)?;
+            let (address, mut fields) = page.form("continue");
+            fields.push(("code".to_owned(), "not it".to_owned()));
+            let address = if number % 2 == 1 { format!("{second}{address}") } else { address };
+            let mut tab = visitor.clone();
+            Some(async move { tab.once(reqwest::Method::POST, &address, Some(fields)).await.status })
+        });
+        let answers = join_all(tries).await;
+        assert!(answers.iter().all(|status| matches!(status, 200 | 303 | 403)), "{on:?}: {answers:?}");
+        assert_eq!(world.events("code_rejected").await, 10, "{on:?}");
+        assert_eq!(world.events("enrollment_locked").await, 1, "{on:?}");
+        world.stop().await;
+    }
+}
+
 /// One first passcode makes one token, and one login gives one code (INV-10).
 /// T-09, INV-10.
 #[actix_web::test]
