@@ -255,9 +255,6 @@ pub async fn confirm(
                 return Ok(Ok(Ok(kept.server_mac)));
             }
         }
-        if !activations::complete(connection, tenant, id, &rest, visit.now).await? {
-            return refuse(connection, house, realm, visit, &activation, Refused::Used).await;
-        }
         let place = Place::new(tenant, "enrollment", "secret_sealed", activation.enrollment);
         let ready = Ready {
             template: kept.template.clone(),
@@ -266,8 +263,13 @@ pub async fn confirm(
             device: activation.device.clone().unwrap_or_default(),
             device_key: activation.device_key.clone(),
         };
+        // First of all: whoever has enrolled in another browser meanwhile has this device refused however often it asks.
         if !enrollments::set_ready(connection, tenant, activation.enrollment, &ready, true, visit.now).await? {
             return refuse(connection, house, realm, visit, &activation, Refused::Expired).await;
+        }
+        // Whatever has ended it since it was read: nothing of all this is kept, and the device hears of that.
+        if !activations::complete(connection, tenant, id, &rest, visit.now).await? {
+            return Err(storage::Error::Contended);
         }
         progressed(&activation, tenant, Reached::Activated, visit.now).run(connection).await?;
         record(connection, house, realm, visit, &activation, (Action::ActivationConfirmed, "")).await?;

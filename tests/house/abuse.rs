@@ -1066,6 +1066,30 @@ async fn an_activation_is_not_guessed_and_dies_with_its_login() {
     }
 }
 
+/// a device that confirms when its person has enrolled in another browser meanwhile is refused, and hears the same when
+/// it asks again: it must never keep an authenticator that the server does not have.
+#[actix_web::test]
+async fn a_device_that_comes_too_late_is_told_so_each_time() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let (_, string) = to_activation(&world, &mut Visitor::new(&world.url), "ada").await;
+        let device = Device::new(&string, "command_line");
+        let (status, claimed) = device.claim().await;
+        assert_eq!(status, 200, "{on:?}: {claimed}");
+        let mut other = Visitor::new(&world.url);
+        let (page, secret) = to_standard_app(&world, &mut other, "ada").await;
+        let code = oathtool(&world, &secret, "--totp=sha1", "6");
+        let seen = other.press(&page, "continue", &[("code", &code)]).await;
+        assert!(!code_of(&seen).0.is_empty(), "{on:?}: {}", seen.body);
+        for number in 1..=3 {
+            let late = device.confirmed(&claimed).await;
+            assert_eq!((late.0, why(&late)), (410, "act.expired"), "{on:?}: number {number}");
+        }
+        assert_eq!(world.events("activation_confirmed").await, 0, "{on:?}");
+        world.stop().await;
+    }
+}
+
 /// AC-19, AC-20, T-06, INV-12: whoever scans over the shoulder has a device that counts for nothing, and the owner can
 /// begin again at once.
 #[actix_web::test]
