@@ -215,7 +215,11 @@ pub async fn confirm(
         {
             return refuse(connection, house, realm, visit, &activation, refused).await;
         }
-        let Some(handshake) = &activation.handshake_sealed else { return Ok(Ok(Err(Refused::Unknown))) };
+        let Some(handshake) = &activation.handshake_sealed else {
+            // The device that is to claim anew did not hear of it, and asks again.
+            let is_reopened = activation.state == State::Issued && activation.device_key.is_some();
+            return Ok(Ok(Err(if is_reopened { Refused::TemplateChanged } else { Refused::Unknown })));
+        };
         let mut kept: Kept = match opened(house, realm, "handshake_sealed", id, handshake)
             .map(|kept| serde_json::from_slice(kept.expose()))
         {
