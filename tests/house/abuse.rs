@@ -1066,6 +1066,28 @@ async fn an_activation_is_not_guessed_and_dies_with_its_login() {
     }
 }
 
+/// an app that speaks another version hears so, whatever else its claim has or lacks.
+#[actix_web::test]
+async fn a_claim_of_another_version_is_told_the_version() {
+    let world = World::new(On::Sqlite).await;
+    let (_, string) = to_activation(&world, &mut Visitor::new(&world.url), "ada").await;
+    let device = Device::new(&string, "command_line");
+    let id = device.hello.activation.to_string();
+    for (body, code) in [
+        (serde_json::json!({ "version": 2, "activation": id, "hello": "2" }), "act.version"),
+        (serde_json::json!({ "version": 0 }), "act.version"),
+        (serde_json::json!({ "version": 1, "activation": id }), "act.malformed"),
+        (serde_json::json!({ "activation": id }), "act.malformed"),
+        (serde_json::json!({ "version": "1", "activation": id }), "act.malformed"),
+        (serde_json::json!([1]), "act.malformed"),
+    ] {
+        let answer = device.call("claim", &body).await;
+        assert_eq!((answer.0, why(&answer)), (400, code), "{body}");
+    }
+    assert_eq!(device.claim().await.0, 200, "none of them was a try");
+    world.stop().await;
+}
+
 /// a device that confirms when its person has enrolled in another browser meanwhile is refused, and hears the same when
 /// it asks again: it must never keep an authenticator that the server does not have.
 #[actix_web::test]
