@@ -224,6 +224,30 @@ async fn a_removal_without_a_network_is_told_later() {
     }
 }
 
+/// a virtual server that is switched off has not heard of a removal, and hears of it when it is back.
+#[actix_web::test]
+async fn a_removal_is_told_again_to_a_server_that_was_closed() {
+    for on in BOTH {
+        let world = World::at_this_time(on).await;
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path();
+        let mut ada = Visitor::new(&world.url);
+        let seen = to_platforms(&world, &mut ada).await;
+        activated(&world, &mut ada, &seen, store, "work").await;
+        world.execute("UPDATE tenant SET status = ? WHERE code = 'acme'", "disabled").await;
+        world.site.house.forget_realms();
+        let (exit, out) = app(store, &["remove", "work", "--yes", "--json"]);
+        let removed = json(&out);
+        assert_eq!((exit, removed["server_waits"].as_bool()), (0, Some(true)), "{on:?}: {out}");
+        assert_eq!(world.text(STATE).await, "active", "{on:?}");
+        world.execute("UPDATE tenant SET status = ? WHERE code = 'acme'", "enabled").await;
+        world.site.house.forget_realms();
+        app(store, &["list"]);
+        assert_eq!(world.text(STATE).await, "suspended", "{on:?}: {}", app(store, &["log"]).1);
+        world.stop().await;
+    }
+}
+
 /// One call to the service.
 async fn call(world: &World, call: &Call, mac: &[u8]) -> (u16, serde_json::Value) {
     let body = serde_json::json!({ "serial": call.serial, "counter": call.counter, "request": call.request,

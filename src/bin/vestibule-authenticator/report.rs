@@ -259,8 +259,12 @@ fn made(store: &Store, entry: &Entry, path: &'static str, request: &str) -> Resu
             }
             if status != 200 {
                 let problem: serde_json::Value = answer.json().await.unwrap_or_default();
-                let code = problem.get("code").and_then(serde_json::Value::as_str);
-                return Ok(Answer::Refused(code.map_or_else(|| status.to_string(), ToOwned::to_owned)));
+                let code = problem.get("code").and_then(serde_json::Value::as_str).unwrap_or_default();
+                // Whatever else it is, a virtual server that is switched off or a proxy in between, says nothing of the call.
+                if !code.starts_with("call.") {
+                    return Err(failed(format!("{address} answers {status} {code}")));
+                }
+                return Ok(Answer::Refused(code.to_owned()));
             }
             if path == "token/pin-locked" {
                 return Ok(Answer::Accepted(None));
