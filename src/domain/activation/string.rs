@@ -32,6 +32,9 @@ pub enum NotAnActivationString {
     /// No `https://…/activate#…`.
     #[error("is not an activation string: it begins with https:// and has /activate# in it")]
     NotALink,
+    /// The server that it is typed with has no certificate.
+    #[error("is for a server whose address does not begin with https://")]
+    NotSecure,
     /// Made for a later version of the protocol.
     #[error("was made for a newer app: update the authenticator")]
     Version,
@@ -63,8 +66,7 @@ impl ActivationString {
     /// What is wrong with it.
     pub fn parse(text: &str) -> Result<Self, NotAnActivationString> {
         let (base, fragment) = text.trim().split_once("/activate#").ok_or(NotAnActivationString::NotALink)?;
-        let local = base.starts_with("http://127.0.0.1") || base.starts_with("http://localhost");
-        if !base.starts_with("https://") && !local {
+        if !is_secure(base) {
             return Err(NotAnActivationString::NotALink);
         }
         let (version, body) = fragment.split_once('.').ok_or(NotAnActivationString::Length)?;
@@ -84,6 +86,9 @@ impl ActivationString {
     /// # Errors
     /// What is wrong with it.
     pub fn parse_short(base: &str, text: &str) -> Result<Self, NotAnActivationString> {
+        if !is_secure(base) {
+            return Err(NotAnActivationString::NotSecure);
+        }
         let plain = text.chars().filter(|c| !c.is_whitespace() && *c != '-').map(|c| match c.to_ascii_uppercase() {
             '0' => 'O',
             '1' => 'I',
@@ -115,6 +120,14 @@ impl ActivationString {
         let (id, secret) = (self.id.to_bytes(), self.secret.expose());
         [id.as_slice(), secret, &checksum(&id, secret)].concat()
     }
+}
+
+/// Whether a server at this address has a certificate, or is this very machine, for development. The host is looked at as a whole:
+/// `http://localhost.example.com` and `http://127.0.0.1@example.com` are other machines.
+fn is_secure(base: &str) -> bool {
+    let local = |host: Option<&str>| matches!(host, Some("127.0.0.1" | "localhost"));
+    base.starts_with("https://")
+        || base.starts_with("http://") && url::Url::parse(base).is_ok_and(|url| local(url.host_str()))
 }
 
 /// The first three octets of SHA-256 over a name, the identifier and the secret. They tell an outsider
@@ -150,6 +163,31 @@ mod tests {
         assert_eq!(short.len(), 56 + 13, "{short}");
         let typed = short.to_lowercase().replace('-', " ");
         assert!(ActivationString::parse_short(&read.base, &typed).is_ok_and(|read| read.id == example().id));
+    }
+
+    /// no other machine is called without a certificate, whatever its name looks like.
+    #[test]
+    fn only_this_machine_needs_no_certificate() {
+        let read = |base: &str| {
+            let string = ActivationString { base: base.to_owned(), ..example() };
+            let short = ActivationString::parse_short(base, &string.to_short());
+            (ActivationString::parse(&string.to_link()).err(), short.err())
+        };
+        for base in ["https://login.example.com/t/acme", "http://127.0.0.1:8080/t/acme", "http://localhost/t/acme"] {
+            assert_eq!(read(base), (None, None), "{base}");
+        }
+        let refused = (Some(NotAnActivationString::NotALink), Some(NotAnActivationString::NotSecure));
+        for base in [
+            "http://login.example.com/t/acme",
+            "http://localhost.example.com/t/acme",
+            "http://127.0.0.1.example.com/t/acme",
+            "http://127.0.0.1@example.com/t/acme",
+            "http://localhost:80@example.com/t/acme",
+            "login.example.com/t/acme",
+            "",
+        ] {
+            assert_eq!(read(base), refused, "{base}");
+        }
     }
 
     ///
