@@ -11,6 +11,7 @@ password-hide = Verbergen
 passcode-title = Geben Sie Ihren Passcode ein
 passcode-lead = Öffnen Sie Ihren Authenticator und geben Sie den angezeigten Passcode ein.
 passcode-lead-named = Öffnen Sie Ihren Authenticator „{ $name }“ und geben Sie den angezeigten Passcode ein.
+passcode-meanwhile = Inzwischen wurde Ihrem Konto in einem anderen Browser oder auf einem anderen Gerät ein Authenticator hinzugefügt. Melden Sie sich hier damit an. Wenn Sie das nicht waren, wenden Sie sich an Ihren Helpdesk.
 passcode-label = Passcode
 passcode-trouble = Probleme bei der Anmeldung?
 passcode-trouble-text = Ihr Authenticator funktioniert auch ohne Netzverbindung. Wenn Passcodes abgelehnt werden, prüfen Sie, ob die Uhr Ihres Geräts automatisch gestellt wird. Wenn Sie das Gerät nicht mehr haben, wenden Sie sich an Ihren Helpdesk.

@@ -11,6 +11,7 @@ password-hide = Hide
 passcode-title = Enter your passcode
 passcode-lead = Open your authenticator and enter the passcode it shows.
 passcode-lead-named = Open your authenticator “{ $name }” and enter the passcode it shows.
+passcode-meanwhile = An authenticator was added to your account meanwhile, in another browser or on another device. Log in with it here. If you did not add it, contact your help desk.
 passcode-label = Passcode
 passcode-trouble = Trouble logging in?
 passcode-trouble-text = Your authenticator works without a network. If passcodes are refused, check that the clock of your device is set automatically. If you no longer have the device, contact your help desk.

@@ -11,6 +11,7 @@ password-hide = Ocultar
 passcode-title = Introduzca su código de un solo uso
 passcode-lead = Abra su autenticador e introduzca el código de un solo uso que muestra.
 passcode-lead-named = Abra su autenticador «{ $name }» e introduzca el código de un solo uso que muestra.
+passcode-meanwhile = Entretanto se ha añadido un autenticador a su cuenta en otro navegador o en otro dispositivo. Inicie sesión aquí con él. Si no ha sido usted, póngase en contacto con su servicio de asistencia.
 passcode-label = Código de un solo uso
 passcode-trouble = ¿Tiene problemas para iniciar sesión?
 passcode-trouble-text = Su autenticador funciona sin conexión a la red. Si se rechazan los códigos de un solo uso, compruebe que el reloj de su dispositivo se ajusta automáticamente. Si ya no tiene el dispositivo, póngase en contacto con su servicio de asistencia.

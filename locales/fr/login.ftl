@@ -11,6 +11,7 @@ password-hide = Masquer
 passcode-title = Saisissez votre code à usage unique
 passcode-lead = Ouvrez votre authentificateur et saisissez le code à usage unique qu’il affiche.
 passcode-lead-named = Ouvrez votre authentificateur « { $name } » et saisissez le code à usage unique qu’il affiche.
+passcode-meanwhile = Entre-temps, un authentificateur a été ajouté à votre compte dans un autre navigateur ou sur un autre appareil. Connectez-vous ici avec lui. Si ce n’était pas vous, contactez votre service d’assistance.
 passcode-label = Code à usage unique
 passcode-trouble = Des difficultés à vous connecter ?
 passcode-trouble-text = Votre authentificateur fonctionne sans réseau. Si les codes à usage unique sont refusés, vérifiez que l’heure de votre appareil est réglée automatiquement. Si vous n’avez plus l’appareil, contactez votre service d’assistance.

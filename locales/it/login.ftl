@@ -11,6 +11,7 @@ password-hide = Nascondi
 passcode-title = Inserire il codice monouso
 passcode-lead = Aprire l’autenticatore e inserire il codice monouso visualizzato.
 passcode-lead-named = Aprire l’autenticatore «{ $name }» e inserire il codice monouso visualizzato.
+passcode-meanwhile = Nel frattempo un autenticatore è stato aggiunto al Suo account in un altro browser o su un altro dispositivo. Acceda qui con esso. Se non l’ha aggiunto Lei, contatti il servizio di assistenza.
 passcode-label = Codice monouso
 passcode-trouble = Problemi di accesso?
 passcode-trouble-text = L’autenticatore funziona anche senza rete. Se i codici monouso vengono rifiutati, verificare che l’ora del dispositivo sia impostata automaticamente. Se non ha più il dispositivo, contattare il servizio di assistenza.

@@ -11,6 +11,7 @@ password-hide = Verbergen
 passcode-title = Voer uw toegangscode in
 passcode-lead = Open uw authenticator en voer de toegangscode in die wordt getoond.
 passcode-lead-named = Open uw authenticator ‘{ $name }’ en voer de toegangscode in die wordt getoond.
+passcode-meanwhile = Intussen is in een andere browser of op een ander apparaat een authenticator aan uw account toegevoegd. Log er hier mee in. Als u dit niet was, neem dan contact op met uw helpdesk.
 passcode-label = Toegangscode
 passcode-trouble = Problemen met inloggen?
 passcode-trouble-text = Uw authenticator werkt zonder netwerk. Als toegangscodes worden geweigerd, controleer dan of de klok van uw apparaat automatisch wordt ingesteld. Als u het apparaat niet meer hebt, neem dan contact op met uw helpdesk.

@@ -11,6 +11,7 @@ password-hide = 隐藏
 passcode-title = 输入一次性密码
 passcode-lead = 请打开身份验证器，并输入它显示的一次性密码。
 passcode-lead-named = 请打开身份验证器“{ $name }”，并输入它显示的一次性密码。
+passcode-meanwhile = 在此期间，您的账户已在其他浏览器或设备上添加了身份验证器。请在此处使用它登录。如果不是您本人操作，请联系技术支持人员。
 passcode-label = 一次性密码
 passcode-trouble = 登录遇到问题？
 passcode-trouble-text = 身份验证器无需网络即可使用。如果一次性密码被拒绝，请检查设备的时间是否已设为自动校准。如果您已不再持有该设备，请联系技术支持人员。

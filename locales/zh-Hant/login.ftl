@@ -11,6 +11,7 @@ password-hide = 隱藏
 passcode-title = 輸入一次性密碼
 passcode-lead = 請開啟驗證器，並輸入其顯示的一次性密碼。
 passcode-lead-named = 請開啟驗證器「{ $name }」，並輸入其顯示的一次性密碼。
+passcode-meanwhile = 在此期間，您的帳號已在其他瀏覽器或裝置上新增驗證器。請在此處使用它登入。如果不是您本人操作，請聯絡技術支援中心。
 passcode-label = 一次性密碼
 passcode-trouble = 登入時遇到問題嗎？
 passcode-trouble-text = 驗證器無須網路即可使用。如果一次性密碼遭拒，請檢查裝置的時間是否設為自動校正。如果您已不再持有該裝置，請聯絡技術支援中心。

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::house::text;
 use super::{Browser, Error, House, Realm, Result, Visit, rollout as rollout_of};
 use crate::domain::application::{Application, Protocol};
+use crate::domain::authenticator::lifecycle::EnrolledBy;
 use crate::domain::email_code;
 use crate::domain::enrollment::{Enrollment, Progress};
 use crate::domain::ids::{LoginId, ParkedId, TenantId, UserId};
@@ -111,6 +112,20 @@ impl Case {
     #[must_use]
     pub fn platforms(&self, realm: &Realm) -> Vec<Platform> {
         platforms(realm, self.reservation.as_ref())
+    }
+
+    /// Whether the person has enrolled an authenticator elsewhere since this login began: in another browser, or from a mail (R-094,
+    /// Whoever has proven nothing here is not told.
+    #[must_use]
+    pub fn enrolled_elsewhere(&self) -> bool {
+        let pin = self.evidence.old_pin.map(|(token, _)| token);
+        let elsewhere = |token: &Token| {
+            token.state == State::Active
+                && token.enrolled_at > self.login().created_at
+                && !matches!(token.enrolled_by, EnrolledBy::Operator | EnrolledBy::Import)
+                && ![self.evidence.token, pin].contains(&Some(token.id))
+        };
+        self.evidence.of_anybody() && self.tokens.iter().any(elsewhere)
     }
 
     /// The name of what is to be reached.

@@ -62,6 +62,8 @@ fn at(case: &Case, wanted: impl Fn(Step) -> bool) -> std::result::Result<(), Err
         | Step::Ended(_)
         | Step::LinkClosed(_)
         | Step::Identify => Err(Error::WrongMoment),
+        // Finished in another browser meanwhile; the desk says so.
+        Step::Passcode if case.enrolled_elsewhere() => Err(Error::WrongMoment),
         // The password is lacking, there is an authenticator already, or enrollment is not offered.
         Step::Password | Step::Passcode | Step::NewPin(_) | Step::Pass(_) | Step::Refused(_) => Err(Error::Forbidden),
     }

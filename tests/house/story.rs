@@ -323,16 +323,18 @@ async fn a_login_belongs_to_its_browser() {
     world.stop().await;
 }
 
-/// closing the browser in the middle leaves nothing behind and locks nobody out.
+/// closing the browser in the middle leaves nothing behind and locks nobody out. Whichever button is pressed there when another
+/// browser was faster, the page says so and asks for a passcode of the new authenticator.
 ///
 #[actix_web::test]
 async fn whoever_leaves_in_the_middle_comes_back() {
     let world = World::new(On::Sqlite).await;
     let mut first = Visitor::new(&world.url);
     let seen = to_platforms(&world, &mut first).await;
-    let seen = first.press(&seen, "platform-command_line", &[]).await;
-    let stale = seen.find("[data-activation-string]").unwrap();
+    let waiting = first.press(&seen, "platform-command_line", &[]).await;
+    let stale = waiting.find("[data-activation-string]").unwrap();
     // Another device, the same person, all the way.
+    world.advance(1);
     let mut second = Visitor::new(&world.url);
     let seen = to_platforms(&world, &mut second).await;
     let seen = second.press(&seen, "platform-oath_app", &[]).await;
@@ -345,6 +347,16 @@ async fn whoever_leaves_in_the_middle_comes_back() {
     let path = store.path().to_owned();
     let (exit, out) = tokio::task::spawn_blocking(move || app(&path, &["activate", &stale])).await.unwrap();
     assert_eq!(exit, 3, "{out}");
+    for button in ["check-now", "change-platform"] {
+        let seen = first.press(&waiting, button, &[]).await;
+        assert_eq!(seen.title(), "Enter your passcode", "R-094, {button}: {}", seen.body);
+        assert!(seen.body.contains("was added to your account meanwhile"), "R-094, {button}: {}", seen.body);
+    }
+    // Whoever begins now has had it all along.
+    world.advance(30);
+    let seen = after_password(&world, &mut Visitor::new(&world.url), "ada", PASSWORD).await;
+    assert_eq!(seen.title(), "Enter your passcode", "{}", seen.body);
+    assert!(!seen.body.contains("meanwhile"), "{}", seen.body);
     world.stop().await;
 }
 

@@ -6,6 +6,7 @@ use crate::domain::application::{Application, Protocol};
 use crate::domain::authenticator::pin::Rule;
 use crate::domain::ids::LoginId;
 use crate::domain::login::complaint::Complaint;
+use crate::domain::login::step::Step;
 use crate::domain::policy::staging::{Later, Turn};
 use crate::domain::secret::SecretString;
 use crate::domain::timestamp::Timestamp;
@@ -31,6 +32,8 @@ pub struct Login {
     pub application: String,
     /// Who logs in, once named.
     pub username: String,
+    /// Whether a passcode is asked for of an authenticator that was added elsewhere while this page waited for one.
+    pub meanwhile: bool,
     /// The step that the person is at, from 1; 0 on pages that are no step of an enrollment.
     pub step: u64,
     /// Seconds until the page is too old.
@@ -55,6 +58,7 @@ impl Login {
             desk: desk_path(call.realm.code(), id),
             application: case.application_name().to_owned(),
             username: case.login().named.clone().unwrap_or_default(),
+            meanwhile: case.step == Step::Passcode && case.enrolled_elsewhere(),
             step,
             later: later(&frame, case),
             greeting: greeting(&frame, case),
