@@ -8,7 +8,7 @@ use super::case::login_cookie_hash;
 use super::house::{text, window_start};
 use super::login::Begun;
 use super::server_pin::has_pin;
-use super::{House, Realm, Result, Visit, alerts, app_calls, case, enrollment, letters, second_factor, undo};
+use super::{House, Realm, Result, Visit, alerts, app_calls, case, enrollment, letters, owner, second_factor, undo};
 use crate::domain::alert::{Alert, Kind};
 use crate::domain::application::Protocol;
 use crate::domain::audit::{Action, Actor, Event};
@@ -329,6 +329,8 @@ pub(super) async fn device_confirmed(
         device_key: activation.device_key.clone(),
     };
     let new = second_factor::token(house, visit, user.id, &begun, &ready, secret, (-1, 0));
+    let owned = tokens::of_user(tenant, user.id).ask(connection).await?;
+    let new = Token { name: owner::free_name(&new.name, &owned), ..new };
     if !enrolled(connection, house, realm, visit, (&begun, &place), &new).await? {
         return Ok(ByMail::Refused);
     }

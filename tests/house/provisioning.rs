@@ -137,6 +137,29 @@ async fn somebody_enrolls_by_mail_without_a_login() {
     }
 }
 
+/// R-357: an authenticator that is enrolled by mail has a name that none of its owner's others has, as in a login.
+#[actix_web::test]
+async fn an_authenticator_by_mail_gets_a_name_of_its_own() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let named = "[[tenant]]\ncode = \"acme\"\n[[tenant.user]]\nusername = \"barbara\"\n[[tenant.user.token]]\n\
+                     type = \"oath_app\"\nname = \"barbara's LAPTOP\"\nsecret_base32 = \"GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\"\n";
+        world.apply(named).await;
+        order(&world, &["barbara"], TokenType::App).await;
+        let link = link(&world, "barbara@acme.test", 1).await;
+        let (mut barbara, seen) = opened(&world, &link).await;
+        let seen = barbara.press(&seen, "platform-command_line", &[]).await;
+        let store = tempfile::tempdir().unwrap();
+        let (code, out) = activated(store.path(), seen.find("[data-activation-string]").unwrap()).await;
+        assert_eq!(code, 0, "{on:?} {out}");
+        let name = world.text("SELECT name AS t FROM token WHERE enrolled_by = 'email'").await;
+        assert_eq!(name, "Barbara's laptop (2)", "{on:?}");
+        let notice = world.mail("barbara@acme.test", 2).await;
+        assert!(notice.text().contains("Barbara's laptop (2)"), "{on:?}: {}", notice.text());
+        world.stop().await;
+    }
+}
+
 /// R-149: the link in a mail is good until the stop date, and an activation only for minutes from its page on.
 #[actix_web::test]
 async fn the_link_lives_for_days_and_its_activation_for_minutes() {
