@@ -54,12 +54,13 @@ pub async fn rename(
     Ok(Ok(name))
 }
 
-/// A name for a new token that none of its owner's others has: the device's own, or that with a number.
+/// A name for a new token that none of its owner's others has: the device's own, or that with a number. A standard app says
+/// no name, and needs no number: pages say what it is.
 #[must_use]
 pub fn free_name(wanted: &str, others: &[Token]) -> String {
     let taken = |name: &str| others.iter().any(|other| key_of(&other.name) == key_of(name));
     let wanted = checked(wanted).unwrap_or_default();
-    if !taken(wanted) {
+    if wanted.is_empty() || !taken(wanted) {
         return wanted.to_owned();
     }
     let short: String = wanted.chars().take(190).collect();

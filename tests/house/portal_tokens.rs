@@ -192,6 +192,31 @@ async fn another_authenticator_is_added_up_to_the_limit() {
     }
 }
 
+/// a standard app says no name of its own. Two of them are not told apart by a number without a name, and pages say what
+/// they are.
+#[actix_web::test]
+async fn standard_apps_need_no_name() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        world.apply(&acme("[tenant.tokens]\nmax_per_user = 3\n")).await;
+        let mut linus = Visitor::new(&world.url);
+        let mut home = portal(&world, &mut linus).await;
+        for number in 1..=2 {
+            world.advance(30);
+            let seen = linus.press(&home, "add", &[]).await;
+            let asked = linus.press(&seen, "continue", &[("password", PASSWORD)]).await;
+            let listed = asked.find(".plan").unwrap_or_default();
+            assert_eq!(listed.contains("Another authenticator app"), number == 2, "{on:?}: {}", asked.body);
+            let page = linus.press(&asked, "continue", &[("code", &passcode_of_linus(&world))]).await;
+            (home, _) = enroll(&world, &mut linus, &page).await;
+        }
+        let names = world.column("SELECT name AS it FROM token WHERE enrolled_by = 'portal'").await;
+        assert_eq!(names, ["", ""], "{on:?}");
+        assert!(!home.body.contains("(2)"), "{on:?}: {}", home.body);
+        world.stop().await;
+    }
+}
+
 /// The mail about an authenticator that is gone says which, when, from where, and what to do; there is one, in the
 /// person's own language.
 async fn is_told(world: &World, subject: &str, name: &str) {

@@ -122,7 +122,7 @@ pub async fn page(
     };
     let counting = owned().filter(|token| token.state.counts());
     let mut several: Vec<_> =
-        counting.map(|token| (token.name.clone(), format!("token-{}", token.state.id()))).collect();
+        counting.map(|token| (called(call, token), format!("token-{}", token.state.id()))).collect();
     if several.len() < 2 || first.is_some() {
         several.clear();
     }
@@ -145,6 +145,15 @@ pub async fn page(
         pin,
         recover,
     })
+}
+
+/// What a token is called in a list: its name or, without one, what it is.
+fn called(call: &Call, token: &Token) -> String {
+    if !token.name.is_empty() {
+        return token.name.clone();
+    }
+    let kind = token.platform.map_or_else(|| "platform-hardware-name".to_owned(), |platform| platform.text("name"));
+    call.texts().plain(call.language, &kind, &[])
 }
 
 /// Whether only a response to a challenge will do: of the new authenticator, or of all that there are.
