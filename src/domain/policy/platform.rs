@@ -174,15 +174,22 @@ impl PlatformMatrix {
     pub fn new_enough(&self, platform: Platform, version: &str) -> bool {
         match self.rule(platform).minimum_os {
             None => true,
-            Some(minimum) => numbers(version) >= numbers(&minimum),
+            Some(minimum) => {
+                let version = numbers(version);
+                !version.is_empty() && version >= numbers(&minimum)
+            }
         }
     }
 }
 
-/// The numbers of a dotted version: `10.0.16299` and `Windows 10.0.16299` are the same.
+/// The numbers of a dotted version: `10.0.16299` and `Windows 10.0.16299` are the same, and so are `14` and `14.0`.
 fn numbers(version: &str) -> Vec<u64> {
     let dotted = version.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit())).unwrap_or("");
-    dotted.split('.').map_while(|part| part.parse().ok()).collect()
+    let mut numbers: Vec<u64> = dotted.split('.').map_while(|part| part.parse().ok()).collect();
+    while numbers.last() == Some(&0) {
+        numbers.pop();
+    }
+    numbers
 }
 
 #[cfg(test)]
@@ -222,6 +229,20 @@ mod tests {
             (Platform::CommandLine, "", true),
         ] {
             assert_eq!(matrix.new_enough(platform, version), enough, "{platform} {version}");
+        }
+        // Some systems say 14 and mean 14.0.
+        for (minimum, version, enough) in [
+            ("14.0", "14", true),
+            ("14", "14.0.0", true),
+            ("14.0", "14.1", true),
+            ("14.0.1", "14", false),
+            ("14.0", "13.9", false),
+            ("14.0", "", false),
+            ("10", "10.0.0", true),
+        ] {
+            let mut matrix = PlatformMatrix::default();
+            matrix.set(Platform::Web, Rule { allowed: true, push: false, minimum_os: Some(minimum.to_owned()) });
+            assert_eq!(matrix.new_enough(Platform::Web, version), enough, "{minimum} {version}");
         }
     }
 
