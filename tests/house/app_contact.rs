@@ -434,6 +434,9 @@ async fn one_app_has_the_authenticators_of_many_accounts_and_servers() {
     // The same name twice is not possible.
     let (_, out) = app(store, &["rename", "Other0", "ada HERE", "--json"]);
     assert_eq!(json(&out)["name"], "ada HERE 2", "{out}");
+    // Its own name is not another's.
+    let (_, out) = app(store, &["rename", "ada HERE 2", "Ada here 2", "--json"]);
+    assert_eq!(json(&out)["name"], "Ada here 2", "{out}");
     for world in [&one, &two] {
         // Times of passcodes go on; those of the enrollment are used up.
         world.advance(30);

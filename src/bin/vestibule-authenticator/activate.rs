@@ -93,7 +93,7 @@ fn standard(store: &Store, text: &str, wanted: &Activate) -> Result<Entry, Failu
     };
     let organization = if app.issuer.is_empty() { "Other account".to_owned() } else { app.issuer.clone() };
     Ok(Entry {
-        name: store.free_name(wanted.name.as_deref().unwrap_or(&organization))?,
+        name: store.free_name(wanted.name.as_deref().unwrap_or(&organization), None)?,
         serial: format!("OTP{}", data_encoding::BASE32_NOPAD.encode(&Entropy::System.bytes::<10>())),
         organization,
         account: app.account.clone(),
@@ -189,7 +189,7 @@ async fn agreed(
         ));
     }
     Ok(Entry {
-        name: store.free_name(wanted.name.as_deref().unwrap_or(&parameters.organization))?,
+        name: store.free_name(wanted.name.as_deref().unwrap_or(&parameters.organization), None)?,
         serial: parameters.serial,
         organization: parameters.organization,
         account: parameters.account,

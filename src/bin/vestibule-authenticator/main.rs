@@ -231,9 +231,13 @@ fn carry_out(arguments: &Arguments, store: &Store) -> Result<(), Failure> {
         Command::List => list(store, arguments.json),
         Command::Info { name } => info(&store.find(name.as_deref())?, arguments.json),
         Command::Rename { name, new } => {
-            let mut entry = store.find(Some(name))?;
-            entry.name = store.free_name(new)?;
-            store.put(&entry)?;
+            // Another program may count a passcode or a try at this moment.
+            let entry = store.alone(|| {
+                let mut entry = store.find(Some(name))?;
+                entry.name = store.free_name(new, Some(&entry.serial))?;
+                store.put(&entry)?;
+                Ok(entry)
+            })?;
             say(
                 arguments.json,
                 &serde_json::json!({ "name": entry.name }),

@@ -268,13 +268,15 @@ impl Store {
         }
     }
 
-    /// A name that is free: the wanted one, or with a number.
-    pub fn free_name(&self, wanted: &str) -> Result<String, Failure> {
+    /// A name that is free: the wanted one, or with a number. The name of the authenticator with the serial number `own` is free for
+    /// itself.
+    pub fn free_name(&self, wanted: &str, own: Option<&str>) -> Result<String, Failure> {
         let wanted: String = wanted.trim().chars().filter(|c| !c.is_control()).take(60).collect();
         if wanted.is_empty() {
             return Err(failed("the name is empty"));
         }
-        let taken: Vec<String> = self.all()?.into_iter().map(|entry| entry.name.to_lowercase()).collect();
+        let others = self.all()?.into_iter().filter(|entry| own != Some(entry.serial.as_str()));
+        let taken: Vec<String> = others.map(|entry| entry.name.to_lowercase()).collect();
         let numbered = (2..).map(|number| format!("{wanted} {number}"));
         let free = std::iter::once(wanted.clone()).chain(numbered).find(|name| !taken.contains(&name.to_lowercase()));
         Ok(free.unwrap_or(wanted))
