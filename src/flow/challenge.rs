@@ -321,6 +321,7 @@ async fn first(
             return finished(connection, house, realm, visit, &case, enrollment, new).await;
         }
         house.record(connection, event(&case, visit, Action::PasscodeRejected)).await?;
+        enrollments::stumbled(tenant, enrollment.id, "passcode_rejected").run(connection).await?;
         attempts::count(connection, house, realm, visit, &case, false).await?;
         again(connection, house, tenant, id, visit.now).await?;
         Ok(Ok(Posted::complaint(Complaint::ResponseWrong)))

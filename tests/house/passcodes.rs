@@ -239,7 +239,8 @@ async fn a_passcode_asked_for_first_tells_nothing_about_anybody() {
     }
 }
 
-/// from the login to a connected authenticator that answers challenges, with the reference app.
+/// from the login to a connected authenticator that answers challenges, with the reference app. R-558: the history
+/// of the enrollment tells of a response that was wrong.
 #[actix_web::test]
 async fn an_authenticator_that_answers_challenges_is_enrolled() {
     for on in BOTH {
@@ -274,6 +275,8 @@ async fn an_authenticator_that_answers_challenges_is_enrolled() {
         let seen = ada.press(&page, "continue", &[("response", &of_another)]).await;
         assert!(seen.complaint().contains("response was not accepted"), "{on:?}: {}", seen.body);
         assert_eq!(world.events("token_enrolled").await, 0, "{on:?}");
+        let reason = world.text("SELECT reason AS t FROM enrollment WHERE state = 'open'").await;
+        assert_eq!(reason, "passcode_rejected", "{on:?} R-558");
         let right = answer(&challenge_on(&seen)).await;
         assert_eq!(right.len(), 8);
         let seen = ada.press(&seen, "continue", &[("response", &right)]).await;
