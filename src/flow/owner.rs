@@ -88,8 +88,8 @@ pub enum Wish {
 
 /// Stops or removes a token of the person. Says `false` if there is nothing to be done to it.
 ///
-/// Whoever removes the last token needs an operator to come in again where a passcode is asked for; the page says so. It
-/// is never the way to enroll with the mailbox alone (T-01): removed by its owner, a token leaves that as it is.
+/// Whoever removes the last token enrolls again where a passcode is asked for, if the tenant's rules offer it, and
+/// needs an operator otherwise. Because of the first the door lets nobody remove one without a passcode (T-09).
 ///
 /// # Errors
 /// [`Error::Forbidden`] if it is somebody else's.
