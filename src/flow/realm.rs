@@ -107,13 +107,24 @@ impl Realms {
         now: Timestamp,
     ) -> super::Result<Option<Arc<Realm>>> {
         let known = self.locked().get(code).cloned();
+        // A clock that was set back does not make it fresh until it is as late again.
         if let Some((checked_at, realm)) = &known
+            && now >= *checked_at
             && now.since(*checked_at) < FRESH
         {
             return Ok(Some(Arc::clone(realm)));
         }
-        let version = db.read(async |connection| tenants::version(connection, code).await).await?;
-        let Some(version) = version else {
+        let version = db.read(async |connection| tenants::version(connection, code).await).await;
+        if let (Err(error), Some((_, realm))) = (&version, &known)
+            && error.is_away()
+        {
+            // What needs no database goes on without it: key sets, discovery, metadata. Whatever begins or issues something asks it
+            // again, and fails.
+            tracing::warn!(%error, tenant = %code, "the database cannot be reached; what is known of the virtual server stands");
+            self.locked().insert(code.clone(), (now, Arc::clone(realm)));
+            return Ok(Some(Arc::clone(realm)));
+        }
+        let Some(version) = version? else {
             self.locked().remove(code);
             return Ok(None);
         };

@@ -116,6 +116,11 @@ impl From<flow::Error> for Fault {
             flow::Error::NotThisBrowser | flow::Error::WrongMoment => Self::NotThisBrowser,
             flow::Error::Used => Self::Used,
             flow::Error::Forbidden => Self::Forbidden,
+            flow::Error::Storage(error) if error.is_away() => {
+                // The page says that it is busy, and that is all that the log would have.
+                tracing::error!(%error, "the database cannot be reached");
+                Self::Busy
+            }
             flow::Error::Storage(error) if error.is_passing() => Self::Busy,
             error => Self::Internal(error.to_string()),
         }

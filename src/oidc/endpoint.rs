@@ -123,8 +123,11 @@ pub(super) fn unproven(error: DpopError) -> TokenError {
 pub(super) fn failed(error: impl Into<crate::flow::Error>) -> TokenError {
     let error = error.into();
     if let crate::flow::Error::Storage(storage) = &error
-        && storage.is_passing()
+        && storage.is_of_the_moment()
     {
+        if storage.is_away() {
+            tracing::error!(error = %storage, "the database cannot be reached");
+        }
         return TokenError::new(Code::TemporarilyUnavailable, "the server is busy; try again in some seconds");
     }
     broken(&error)

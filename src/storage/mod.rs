@@ -138,6 +138,19 @@ impl Error {
         }
     }
 
+    /// Whether the database cannot be reached, or takes no work at this moment: the same may be asked again later, by whoever
+    /// asked. It is not run again by itself, because nobody knows how far it came.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::MySql(error) if mysql::is_away(error))
+    }
+
+    /// Whether it was not what was asked that failed: the same may go well in a moment.
+    #[must_use]
+    pub fn is_of_the_moment(&self) -> bool {
+        self.is_passing() || self.is_away()
+    }
+
     /// Whether a unique key was already taken.
     #[must_use]
     pub fn is_duplicate(&self) -> bool {

@@ -8,7 +8,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use sqlx::mysql::{MySqlArguments, MySqlConnection, MySqlPool, MySqlPoolOptions, MySqlRow};
+use sqlx::mysql::{MySqlArguments, MySqlConnection, MySqlDatabaseError, MySqlPool, MySqlPoolOptions, MySqlRow};
 use sqlx::pool::PoolConnection;
 use sqlx::{Connection as _, Executor as _, MySql};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -24,6 +24,11 @@ const UNASKED: Duration = Duration::from_secs(30);
 const UNWANTED: Duration = Duration::from_secs(600);
 /// Connections of one instance.
 const MOST: u32 = 16;
+/// How long a connection that is asked whether it still lives may take to answer.
+const LONGEST_PING: Duration = Duration::from_secs(2);
+/// How long one statement may take. No connection ends by itself when the server's machine goes without a word, and a job that
+/// waited for its answer would wait for ever.
+const LONGEST_STATEMENT: Duration = Duration::from_secs(300);
 
 const SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', \
     time_zone = '+00:00', innodb_lock_wait_timeout = 5, group_concat_max_len = 16777216";
@@ -87,24 +92,67 @@ impl Server {
 
     /// Runs `work` in one transaction. A transaction whose future is dropped or whose work fails is rolled back.
     pub(super) async fn write<T>(&self, work: &impl AsyncFn(&mut Connection) -> Result<T>) -> Result<T> {
-        let (connection, _turn) = self.lend().await?;
-        let mut open = Open(Some(connection));
-        open.server()?.execute("BEGIN").await?;
-        let value = work(open.0.as_mut().ok_or(Error::Nothing)?).await;
-        let end = open.server()?.execute(if value.is_ok() { "COMMIT" } else { "ROLLBACK" }).await;
+        let done = self.transact(work).await;
+        self.learn_from(&done);
+        done
+    }
+
+    async fn transact<T>(&self, work: &impl AsyncFn(&mut Connection) -> Result<T>) -> Result<T> {
+        let (mut lent, _turn) = self.begin().await?;
+        let value = work(lent.connection()?).await;
+        // What is broken is not asked to roll back: the server does that by itself.
+        if value.as_ref().is_err_and(Error::is_away) {
+            return value;
+        }
+        let end = in_time(lent.server()?.execute(if value.is_ok() { "COMMIT" } else { "ROLLBACK" })).await;
         let (value, _) = (value?, end?);
-        if let Some(connection) = open.0.take() {
+        if let Some(connection) = lent.0.take() {
             self.take_back(connection);
         }
         Ok(value)
     }
 
+    /// A connection with an open transaction. One that has waited may be dead, because the server was started again: then
+    /// nothing has happened yet, and another is taken.
+    async fn begin(&self) -> Result<(Lent, OwnedSemaphorePermit)> {
+        let mut first = true;
+        loop {
+            let (mut lent, turn) = self.lend().await?;
+            let begun = in_time(lent.server()?.execute("BEGIN")).await;
+            match begun {
+                Ok(_) => return Ok((lent, turn)),
+                Err(error) if first && error.is_away() => {
+                    self.forget();
+                    first = false;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// Runs `question` outside a transaction.
     pub(super) async fn read<T>(&self, question: impl AsyncFnOnce(&mut Connection) -> Result<T>) -> Result<T> {
-        let (mut connection, _turn) = self.lend().await?;
-        let answer = question(&mut connection).await?;
-        self.take_back(connection);
+        let (mut lent, _turn) = self.lend().await?;
+        let answer = question(lent.connection()?).await;
+        self.learn_from(&answer);
+        let answer = answer?;
+        if let Some(connection) = lent.0.take() {
+            self.take_back(connection);
+        }
         Ok(answer)
+    }
+
+    /// Where a connection broke, those that wait are not trusted any more: a server that was started again knows none of them,
+    /// and each would fail somebody else.
+    fn learn_from<T>(&self, done: &Result<T>) {
+        if done.as_ref().is_err_and(Error::is_away) {
+            self.forget();
+        }
+    }
+
+    /// Closes the connections that wait, without asking them anything.
+    fn forget(&self) {
+        drop(std::mem::take(&mut *self.ready()));
     }
 
     /// Closes all connections; waits until those on loan are given back.
@@ -116,17 +164,19 @@ impl Server {
     }
 
     /// A connection, once one is free; first come, first served.
-    async fn lend(&self) -> Result<(Connection, OwnedSemaphorePermit)> {
+    async fn lend(&self) -> Result<(Lent, OwnedSemaphorePermit)> {
         let turn = tokio::time::timeout(LONGEST_WAIT, Arc::clone(&self.turns).acquire_owned()).await;
         let turn = turn.map_err(|_| Error::Busy)?.map_err(|_| sqlx::Error::PoolClosed)?;
-        loop {
-            let waiting = self.ready().0.pop();
-            let Some(Ready { mut connection, since }) = waiting else { break };
-            if since.elapsed() < UNASKED || connection.ping().await.is_ok() {
-                return Ok((Connection::MySql(connection), turn));
+        let waiting = self.ready().0.pop();
+        if let Some(Ready { connection, since }) = waiting {
+            let mut lent = Lent(Some(Connection::MySql(connection)));
+            if since.elapsed() < UNASKED || lives(lent.server()?).await {
+                return Ok((lent, turn));
             }
+            // The others have waited longer still.
+            self.forget();
         }
-        Ok((Connection::MySql(self.pool.acquire().await?), turn))
+        Ok((Lent(Some(Connection::MySql(self.pool.acquire().await?))), turn))
     }
 
     /// Takes a connection back after work that has come to its end: nothing is open, nothing is unread.
@@ -149,17 +199,22 @@ impl Server {
     }
 }
 
-/// A connection with an open transaction. Dropped in the middle, because whoever asked has gone or the connection broke,
-/// it is closed: no other borrower may find half a transaction on it.
-struct Open(Option<Connection>);
+/// A connection on loan. Dropped in the middle, because whoever asked has gone or the connection broke, it is closed: no
+/// other borrower may find half a transaction or half an answer on it. The library would ask it whether it still lives, and
+/// one whose server is silent would keep its place in the pool while it waits.
+struct Lent(Option<Connection>);
 
-impl Open {
+impl Lent {
+    fn connection(&mut self) -> Result<&mut Connection> {
+        self.0.as_mut().ok_or(Error::Nothing)
+    }
+
     fn server(&mut self) -> Result<&mut MySqlConnection> {
-        self.0.as_mut().ok_or(Error::Nothing)?.server()
+        self.connection()?.server()
     }
 }
 
-impl Drop for Open {
+impl Drop for Lent {
     fn drop(&mut self) {
         if let Some(Connection::MySql(connection)) = self.0.take() {
             drop(connection.detach());
@@ -167,14 +222,27 @@ impl Drop for Open {
     }
 }
 
+/// Whether a connection answers.
+async fn lives(connection: &mut MySqlConnection) -> bool {
+    matches!(tokio::time::timeout(LONGEST_PING, connection.ping()).await, Ok(Ok(())))
+}
+
+/// What the server answers, unless it is silent for too long.
+async fn in_time<T>(answer: impl Future<Output = std::result::Result<T, sqlx::Error>>) -> Result<T> {
+    match tokio::time::timeout(LONGEST_STATEMENT, answer).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()).into()),
+    }
+}
+
 /// Runs a statement; says how many rows it found to change, changed or not.
 pub(super) async fn run(connection: &mut MySqlConnection, statement: Statement) -> Result<u64> {
-    Ok(query(statement).execute(connection).await?.rows_affected())
+    Ok(in_time(query(statement).execute(connection)).await?.rows_affected())
 }
 
 /// Every row of a statement's answer.
 pub(super) async fn rows(connection: &mut MySqlConnection, statement: Statement) -> Result<Vec<MySqlRow>> {
-    Ok(query(statement).fetch_all(connection).await?)
+    in_time(query(statement).fetch_all(connection)).await
 }
 
 fn query(statement: Statement) -> sqlx::query::Query<'static, MySql, MySqlArguments> {
@@ -198,7 +266,42 @@ pub(super) fn is_passing(error: &sqlx::Error) -> bool {
     error.code().as_deref() == Some("40001") || signs.iter().any(|sign| error.message().contains(sign))
 }
 
+/// What a server says that takes no work at this moment: 1040 and 1203 too many connections, 1047 node not ready, 1053, 1077 and
+/// 1079 it is being stopped, 1927 it has ended the connection.
+const TAKES_NO_WORK: [u16; 7] = [1040, 1203, 1047, 1053, 1077, 1079, 1927];
+
+/// Whether the server cannot be reached, or takes no work: whatever was asked, it has not failed because of that.
+pub(super) fn is_away(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
+        sqlx::Error::Database(error) => {
+            let known = error.try_downcast_ref::<MySqlDatabaseError>();
+            known.is_some_and(|error| TAKES_NO_WORK.contains(&error.number()))
+        }
+        _ => false,
+    }
+}
+
 /// Whether a unique key was already taken.
 pub(super) fn is_duplicate(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| error.kind() == sqlx::error::ErrorKind::UniqueViolation)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::storage::Error;
+
+    /// F5: whether a commit was done is not known when the connection breaks, so nothing is run again by itself; whoever asked may.
+    #[test]
+    fn a_server_that_is_away_is_nobodys_fault_and_nothing_is_run_again() {
+        let broken = sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into());
+        for away in [broken, sqlx::Error::PoolTimedOut, sqlx::Error::PoolClosed] {
+            let error = Error::from(away);
+            assert!(error.is_away() && error.is_of_the_moment() && !error.is_passing(), "{error}");
+        }
+        for other in [Error::from(sqlx::Error::RowNotFound), Error::Nothing, Error::Unsupported("x")] {
+            assert!(!other.is_away() && !other.is_of_the_moment(), "{other}");
+        }
+        assert!(Error::Contended.is_of_the_moment() && !Error::Contended.is_away());
+    }
 }

@@ -7,7 +7,9 @@ use vestibule::domain::lockout::{Failures, LockoutSettings};
 use vestibule::domain::user::{Status, User};
 use vestibule::storage::{Error, failures, identifiers, leases, throttle, users};
 
-use crate::world::{BOTH, World};
+use crate::mariadb::{self, Gate};
+use crate::visitor::Visitor;
+use crate::world::{BOTH, On, World};
 
 fn person(tenant: TenantId, bits: u128, username: &str) -> User {
     User {
@@ -142,4 +144,44 @@ async fn a_transaction_is_whole_or_not_there() {
         assert_eq!(hits().await, 16, "{on:?}");
         world.stop().await;
     }
+}
+
+/// R-597, security.md 5.2 F1 and 5.11: while the database is away, whoever logs in is told to come again in a moment, what needs no
+/// database is answered, and no load balancer sends more; the first who comes when it is back is served.
+#[actix_web::test]
+async fn a_database_that_is_away_for_a_while_is_waited_for() {
+    let gate = Gate::new();
+    let world = World::of_database(gate.to(&mariadb::database())).await;
+    let (login, keys) = (format!("{}/", world.base()), format!("{}/oidc/jwks", world.base()));
+    let ready = format!("{}/readyz", world.url);
+    let mut ada = Visitor::new(&world.url);
+    for address in [&login, &keys, &ready] {
+        assert_eq!(ada.get(address).await.status, 200, "{address}");
+    }
+    gate.close();
+    // What is in memory is old by now.
+    world.advance(10);
+    let away = ada.get(&login).await;
+    assert_eq!((away.status, away.headers["retry-after"].to_str().unwrap()), (503, "5"), "{}", away.body);
+    assert_eq!(ada.get(&keys).await.status, 200);
+    assert_eq!(ada.get(&ready).await.status, 503);
+    gate.open();
+    for address in [&login, &keys, &ready] {
+        assert_eq!(ada.get(address).await.status, 200, "{address}");
+    }
+    world.stop().await;
+}
+
+/// What an operator changes counts everywhere within two seconds, also where the machine's clock was ahead and is set back.
+#[actix_web::test]
+async fn a_clock_that_is_set_back_keeps_no_old_configuration() {
+    let world = World::new(On::Sqlite).await;
+    let (_, other) = world.second().await;
+    let code = "acme".parse().unwrap();
+    let name = async || other.house.realm(&code).await.unwrap().unwrap().config.tenant.name.clone();
+    assert_eq!(name().await, "Acme Corporation");
+    world.clock.set_back(Duration::from_secs(86_400));
+    world.apply("[[tenant]]\ncode = \"acme\"\nname = \"Acme Limited\"\n").await;
+    assert_eq!(name().await, "Acme Limited");
+    world.stop().await;
 }

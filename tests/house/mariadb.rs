@@ -1,8 +1,9 @@
 //! A real MariaDB server for the tests of this run: started once, one database for each test.
 
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 /// A server that ends with the test program.
@@ -62,6 +63,66 @@ pub fn sleeping_in(database: &str) -> Vec<u64> {
         .unwrap();
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     String::from_utf8(run.stdout).unwrap().lines().map(|id| id.trim().parse().unwrap()).collect()
+}
+
+/// Stands between a service and the server. Closed, it breaks every connection, and no new one comes about.
+pub struct Gate {
+    port: u16,
+    passing: Arc<Mutex<Passing>>,
+}
+
+struct Passing {
+    open: bool,
+    streams: Vec<TcpStream>,
+}
+
+impl Gate {
+    pub fn new() -> Self {
+        let server = SERVER.get_or_init(start).port;
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let passing = Arc::new(Mutex::new(Passing { open: true, streams: Vec::new() }));
+        let its = Arc::clone(&passing);
+        std::thread::spawn(move || {
+            while let Ok((outside, _)) = listener.accept() {
+                let mut passing = its.lock().unwrap();
+                if !passing.open {
+                    continue;
+                }
+                let Ok(inside) = TcpStream::connect(("127.0.0.1", server)) else { continue };
+                passing.streams.extend([outside.try_clone().unwrap(), inside.try_clone().unwrap()]);
+                hand_on(outside.try_clone().unwrap(), inside.try_clone().unwrap());
+                hand_on(inside, outside);
+            }
+        });
+        Self { port, passing }
+    }
+
+    /// The address of a database behind the gate.
+    pub fn to(&self, database: &str) -> String {
+        database.replace(&format!(":{}/", SERVER.get_or_init(start).port), &format!(":{}/", self.port))
+    }
+
+    pub fn close(&self) {
+        let mut passing = self.passing.lock().unwrap();
+        passing.open = false;
+        for stream in passing.streams.drain(..) {
+            // One that has ended already is closed, too.
+            drop(stream.shutdown(Shutdown::Both));
+        }
+    }
+
+    pub fn open(&self) {
+        self.passing.lock().unwrap().open = true;
+    }
+}
+
+/// Hands on what comes, until one side ends.
+fn hand_on(mut from: TcpStream, mut to: TcpStream) {
+    std::thread::spawn(move || {
+        drop(std::io::copy(&mut from, &mut to));
+        drop(to.shutdown(Shutdown::Both));
+    });
 }
 
 fn start() -> Server {

@@ -70,6 +70,17 @@ impl World {
         Self { url, site, mail, clock, database, folder, handle, mail_at }
     }
 
+    /// A service with the tenant `acme` on the database of this address.
+    pub async fn of_database(database: String) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = TestClock::at(Timestamp::from_seconds(1_800_000_000));
+        let (mail_at, mail) = smtp::start().await.unwrap();
+        let (url, site, handle) = serve(&folder, &database, mail_at, &clock).await;
+        let world = Self { url, site, mail, clock, database, folder, handle, mail_at };
+        world.apply(ACME).await;
+        world
+    }
+
     async fn empty_at(on: On, seconds: i64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = match on {

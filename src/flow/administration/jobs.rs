@@ -287,7 +287,7 @@ pub async fn round(house: &House) -> storage::Result<usize> {
         let turn = turn(house, &job).await;
         match &turn {
             Ok(_) => house.stumbles.forget(&job),
-            Err(error) if error.is_passing() => {}
+            Err(error) if error.is_of_the_moment() => {}
             Err(_) if !house.stumbles.is_enough(&job, house.clock.now()) => {}
             Err(_) => {
                 let why = "it failed at the same place again and again; the log of the service says why";
@@ -339,7 +339,7 @@ async fn turn(house: &House, job: &Job) -> storage::Result<usize> {
     let together = async |connection: &mut Connection| some(&desk, connection, &known, job, (&rows, last)).await;
     match db.write(together).await {
         Ok(()) => {}
-        Err(error) if error.is_passing() => return Err(error),
+        Err(error) if error.is_of_the_moment() => return Err(error),
         // One of them cannot be done: each for itself, so that the others are.
         Err(_) => {
             let mut job = job.clone();
@@ -348,7 +348,7 @@ async fn turn(house: &House, job: &Job) -> storage::Result<usize> {
                 let alone =
                     async |connection: &mut Connection| some(&desk, connection, &known, &job, (one, row.number)).await;
                 let done = match db.write(alone).await {
-                    Err(error) if !error.is_passing() => {
+                    Err(error) if !error.is_of_the_moment() => {
                         tracing::warn!(%error, job = %job.id, row = row.number, "a row of a job cannot be done");
                         let told = if error.is_duplicate() {
                             "somebody else made it at the same moment"

@@ -120,11 +120,11 @@ pub(super) async fn groups(
     }
     if !how.dry_run && !new.is_empty() {
         match made(desk, config, &new).await {
-            Err(error) if !error.is_passing() => {
+            Err(error) if !error.is_of_the_moment() => {
                 // One of them cannot be made: each for itself, so that only the rows which name it fail.
                 for group in &new {
                     match made(desk, config, std::slice::from_ref(group)).await {
-                        Err(error) if !error.is_passing() => {
+                        Err(error) if !error.is_of_the_moment() => {
                             tracing::warn!(%error, group = group.name, "a group of a table cannot be made");
                             known.remove(&key_of(&group.name));
                         }
