@@ -5,7 +5,8 @@
 use std::borrow::Cow;
 
 use rusqlite::OptionalExtension as _;
-use sqlx::migrate::Migrator;
+use sqlx::MySqlConnection;
+use sqlx::migrate::{MigrateError, Migrator};
 
 use super::mysql::Server;
 use super::{Engine, Error, Result, leases, people};
@@ -104,9 +105,20 @@ pub(super) async fn run_on_mysql(server: &Server) -> Result<()> {
         .read(async |connection| {
             sqlx::query(leases::TABLE).execute(connection.server()?).await?;
             leases::wait_for_migration(connection).await?;
-            let result = steps(Engine::MySql).run(connection.server()?).await;
+            let mut result = steps(Engine::MySql).run(connection.server()?).await;
+            if let Err(MigrateError::Dirty(step)) = result {
+                tracing::warn!(step, "a step of the schema was begun and not finished; it is run again");
+                result = again(connection.server()?).await;
+            }
             leases::release_migration(connection).await?;
             result.map_err(|error| Error::Migration(error.to_string()))
         })
         .await
+}
+
+/// Runs a step again in whose middle the program or the server was ended, and those after it. The library notes a step before it
+/// runs it, and without this it would refuse to start from then on.
+async fn again(connection: &mut MySqlConnection) -> std::result::Result<(), MigrateError> {
+    sqlx::query("DELETE FROM _sqlx_migrations WHERE success = FALSE").execute(&mut *connection).await?;
+    steps(Engine::MySql).run(connection).await
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use vestibule::domain::ids::{CorrelationId, GroupId, TenantId, UserId};
 use vestibule::domain::lockout::{Failures, LockoutSettings};
 use vestibule::domain::user::{Status, User};
-use vestibule::storage::{Error, failures, identifiers, leases, throttle, users};
+use vestibule::storage::{Db, Error, failures, identifiers, leases, throttle, users};
 
 use crate::mariadb::{self, Gate};
 use crate::visitor::Visitor;
@@ -183,5 +183,20 @@ async fn a_clock_that_is_set_back_keeps_no_old_configuration() {
     world.clock.set_back(Duration::from_secs(86_400));
     world.apply("[[tenant]]\ncode = \"acme\"\nname = \"Acme Limited\"\n").await;
     assert_eq!(name().await, "Acme Limited");
+    world.stop().await;
+}
+
+/// a program that was ended in the middle of a step of the schema starts again, and finishes it.
+#[actix_web::test]
+async fn a_step_of_the_schema_that_was_not_finished_is_run_again() {
+    let world = World::new(On::MariaDb).await;
+    // What stands there while a step runs: MariaDB keeps it, because it commits with each change of a table.
+    mariadb::run_in(&world.database, "UPDATE _sqlx_migrations SET success = FALSE ORDER BY version DESC LIMIT 1");
+    let db = Db::connect(&world.database).await.unwrap();
+    db.migrate().await.unwrap();
+    let (known, applied) = db.migrations().await.unwrap();
+    assert_eq!(known, applied);
+    assert_eq!(world.number("SELECT COUNT(*) AS n FROM _sqlx_migrations WHERE success = FALSE").await, 0);
+    db.close().await;
     world.stop().await;
 }
