@@ -264,8 +264,7 @@ impl Service {
         self.health.stop();
         for job in self.jobs {
             job.abort();
-            // Its connections are given back while the runtime still lives: the mail library's pool panics if it is
-            // dropped later. That it was cancelled is what was wanted.
+            // Its connections are given back while the runtime still lives. That it was cancelled is what was wanted.
             let _ = job.await;
         }
         self.site.house.db.close().await;

@@ -2,4 +2,5 @@
 
 pub mod outbox;
 pub mod render;
+pub mod smtp;
 pub mod transport;

@@ -1,22 +1,19 @@
 //! The way to the mail server: SMTP with or without TLS, or files in a folder.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
 
+use lettre::Message;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Mailbox, MultiPart};
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 
 use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
 use super::render::Rendered;
+use super::smtp::Server;
 use crate::domain::ids::MailId;
 use crate::domain::secret::{ExposeSecret as _, SecretString};
-
-/// How long the mail server may take for one mail.
-const LONGEST: Duration = Duration::from_secs(20);
 
 /// How mail leaves the house.
 #[derive(Debug, Clone)]
@@ -117,7 +114,7 @@ pub enum SendError {
 #[derive(Debug, Clone)]
 pub enum Transport {
     /// To a mail server.
-    Smtp(AsyncSmtpTransport<Tokio1Executor>, Mailbox),
+    Smtp(Arc<Server>, Mailbox),
     /// Into a folder.
     Folder(PathBuf, Mailbox),
 }
@@ -135,20 +132,8 @@ impl Transport {
                 Ok(Self::Folder(folder.clone(), from))
             }
             Route::Smtp { host, port, tls, credentials } => {
-                type Smtp = AsyncSmtpTransport<Tokio1Executor>;
-                let builder = match tls {
-                    Tls::None => Smtp::builder_dangerous(host.clone()),
-                    Tls::StartTls => Smtp::starttls_relay(host).map_err(|error| SendError::Later(error.to_string()))?,
-                    Tls::Implicit => Smtp::relay(host).map_err(|error| SendError::Later(error.to_string()))?,
-                };
-                let builder = builder.port(*port).timeout(Some(LONGEST));
-                let builder = match credentials {
-                    Some((user, password)) => {
-                        builder.credentials(Credentials::new(user.clone(), password.expose_secret().to_owned()))
-                    }
-                    None => builder,
-                };
-                Ok(Self::Smtp(builder.build(), from))
+                let server = Server::new(host, *port, *tls, credentials.as_ref())?;
+                Ok(Self::Smtp(Arc::new(server), from))
             }
         }
     }
@@ -160,11 +145,7 @@ impl Transport {
     pub async fn check(&self) -> Result<(), SendError> {
         match self {
             Self::Folder(..) => Ok(()),
-            Self::Smtp(transport, _) => match transport.test_connection().await {
-                Ok(true) => Ok(()),
-                Ok(false) => Err(SendError::Later("the mail server does not answer NOOP".to_owned())),
-                Err(error) => Err(SendError::Later(error.to_string())),
-            },
+            Self::Smtp(server, _) => server.check().await,
         }
     }
 
@@ -182,11 +163,7 @@ impl Transport {
                 written.map_err(|error| SendError::Later(error.to_string()))?;
                 Ok(format!("written as {id}.eml"))
             }
-            Self::Smtp(transport, _) => match transport.send(message).await {
-                Ok(answer) => Ok(format!("{} {}", answer.code(), answer.message().collect::<Vec<_>>().join(" "))),
-                Err(error) if error.is_permanent() => Err(SendError::Refused(error.to_string())),
-                Err(error) => Err(SendError::Later(error.to_string())),
-            },
+            Self::Smtp(server, _) => server.send(&message).await,
         }
     }
 }
