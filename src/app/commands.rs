@@ -245,22 +245,34 @@ pub async fn restore(settings: &Settings, file: &Path, replace: bool) -> anyhow:
         std::fs::create_dir_all(folder)?;
     }
     let part = with_tail(&target, ".part");
+    // What is left of a try that was ended must not be played into the copy.
+    remove_logs(&part)?;
     std::fs::copy(file, &part).with_context(|| format!("{} cannot be copied", file.display()))?;
-    if let Err(error) = opens(settings, &part).await {
-        drop(std::fs::remove_file(&part));
-        return Err(error.context(format!("{} was not put in place", file.display())));
-    }
-    // What the log of the old database holds must not be played into the new one.
-    for tail in ["-wal", "-shm"] {
-        match std::fs::remove_file(with_tail(&target, tail)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
+    // Everything that may fail happens to the copy: the database that is there stays as it is until then, and no copy stands in
+    // its place whose sessions and passcodes still count.
+    let suspended = match ready(settings, &part).await {
+        Ok(suspended) => suspended,
+        Err(error) => {
+            drop(remove_logs(&part));
+            drop(std::fs::remove_file(&part));
+            return Err(error.context(format!("{} was not put in place", file.display())));
         }
-    }
+    };
+    // What the log of the old database holds must not be played into the new one.
+    remove_logs(&target)?;
     std::fs::rename(&part, &target)?;
     let mut lines = vec![format!("{} is in place; every session, login and code of it has ended", target.display())];
-    lines.extend(settled(settings).await?);
+    lines.extend(suspended);
     Ok(lines)
+}
+
+/// Makes a copy that lies beside the database ready to take its place.
+async fn ready(settings: &Settings, copy: &Path) -> anyhow::Result<Option<String>> {
+    opens(settings, copy).await?;
+    let database = format!("sqlite://{}", copy.display()).into();
+    let suspended = settled(&Settings { database, ..settings.clone() }).await?;
+    std::fs::File::open(copy)?.sync_all()?;
+    Ok(suspended)
 }
 
 /// `vestibule restore --loaded`: ends what a dump, loaded by hand, brought back.
@@ -295,6 +307,17 @@ async fn opens(settings: &Settings, path: &Path) -> anyhow::Result<()> {
     db.close().await;
     let root = root.context("it is not a copy of a database of this program")?.context("it is empty")?;
     sealer.open(Place::installation("root_sealed"), &root).context("the key-encryption key is another one")?;
+    Ok(())
+}
+
+/// Removes what SQLite keeps beside the database at `path`.
+fn remove_logs(path: &Path) -> std::io::Result<()> {
+    for tail in ["-wal", "-shm"] {
+        match std::fs::remove_file(with_tail(path, tail)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
     Ok(())
 }
 

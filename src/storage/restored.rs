@@ -40,6 +40,8 @@ pub async fn settle(connection: &mut Connection, now: Timestamp) -> Result<u64> 
         "UPDATE enrollment_link SET void_at = created_at WHERE void_at IS NULL",
         "UPDATE outbox SET state = 'failed', body_sealed = NULL, error = 'restored from a copy' WHERE state = 'waiting'",
         "UPDATE user_account SET security_version = security_version + 1",
+        // An application may have registered with it since, as often as it allows.
+        "UPDATE registration_token SET uses_left = 0 WHERE application_id IS NULL",
         // An export may have been taken since, and its approval is good once.
         "UPDATE token_export SET expires_at = asked_at WHERE used_at IS NULL",
         "UPDATE job_row SET input = NULL WHERE input IS NOT NULL",

@@ -118,6 +118,27 @@ fn keys_rotate_and_a_copy_is_restored() {
     assert_eq!(printed(&vestibule(path, &["apply", "acme.toml"])), "acme: nothing to change\n");
 }
 
+/// R-599, R-595: a copy that this program cannot use, or not make safe, never takes the place of the database that is there.
+#[test]
+fn a_copy_of_a_newer_program_replaces_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    std::fs::write(path.join("acme.toml"), ACME).expect("written");
+    printed(&vestibule(path, &["apply", "acme.toml"]));
+    printed(&vestibule(path, &["backup", "copy.db"]));
+    let copy = rusqlite::Connection::open(path.join("copy.db")).expect("opens");
+    let later = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+                 VALUES (9999, 'later', TRUE, x'00', 0)";
+    copy.execute(later, []).expect("written");
+    copy.close().expect("closes");
+    let (code, line) = refused(path, &["restore", "copy.db", "--replace"]);
+    assert!(code == Some(1) && line.contains("newer version") && line.contains("was not put in place"), "{line}");
+    assert_eq!(printed(&vestibule(path, &["apply", "acme.toml"])), "acme: nothing to change\n", "ours is still there");
+    let left = std::fs::read_dir(path).expect("a folder").flatten().map(|file| file.file_name());
+    let left: Vec<_> = left.filter(|name| name.to_string_lossy().contains(".part")).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
 #[test]
 fn errors_are_one_line_and_wrong_usage_is_exit_code_2() {
     let folder = tempfile::tempdir().expect("a folder");
