@@ -11,7 +11,14 @@ use crate::domain::timestamp::Timestamp;
 pub(super) const TABLE: &str = "CREATE TABLE IF NOT EXISTS lease (name VARCHAR(40) NOT NULL PRIMARY KEY, \
     owner VARCHAR(26) NOT NULL, fence BIGINT NOT NULL, leased_until BIGINT NOT NULL)";
 
+/// A lease that ends so much later than one that is taken now was taken by a clock that was wrong. Instances' clocks differ by far
+/// less, or none of this works.
+const NEVER_SO_LATE: Duration = Duration::from_secs(60 * 60);
+
 /// Takes or keeps the lease `name` for `owner` until `span` after `now`. Says whether `owner` has it.
+///
+/// One that ends in a future that no right clock has written is taken as well: an instance whose machine began in the wrong year and
+/// was ended since would keep everybody from the job until that year.
 ///
 /// # Errors
 /// If the database fails.
@@ -25,13 +32,14 @@ pub async fn acquire(
     let until = now.plus(span).micros();
     let taken = Statement::new(
         "UPDATE lease SET owner = ?, fence = fence + 1, leased_until = ? \
-         WHERE name = ? AND (owner = ? OR leased_until <= ?)",
+         WHERE name = ? AND (owner = ? OR leased_until <= ? OR leased_until > ?)",
     )
     .shown(owner)
     .bind(until)
     .bind(name)
     .shown(owner)
     .bind(now.micros())
+    .bind(now.plus(span).plus(NEVER_SO_LATE).micros())
     .run(&mut *connection)
     .await?;
     if taken == 1 {

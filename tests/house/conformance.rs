@@ -200,3 +200,26 @@ async fn a_step_of_the_schema_that_was_not_finished_is_run_again() {
     db.close().await;
     world.stop().await;
 }
+
+/// an instance that took a lease while its clock was wrong, and was ended since, does not keep the others from the job until
+/// that time comes.
+#[actix_web::test]
+async fn a_lease_of_a_wrong_clock_binds_nobody() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let (db, now) = (&world.site.house.db, world.clock_now());
+        let (one, two) = (CorrelationId::from_bits(1), CorrelationId::from_bits(2));
+        let minute = Duration::from_secs(60);
+        let take = async |owner, at| {
+            db.write(async |connection| leases::acquire(connection, "conformance", owner, at, minute).await)
+                .await
+                .unwrap()
+        };
+        assert!(take(one, now.plus(minute * 50)).await, "{on:?}");
+        assert!(!take(two, now).await, "{on:?}: clocks may differ");
+        assert!(take(one, now.plus(minute * 60 * 24 * 365 * 70)).await, "{on:?}");
+        assert!(take(two, now).await, "{on:?}: nobody waits for seventy years");
+        assert!(!take(one, now).await, "{on:?}: and it is a lease like any other");
+        world.stop().await;
+    }
+}
