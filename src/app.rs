@@ -96,9 +96,10 @@ pub async fn database(settings: &Settings, schema: Schema) -> anyhow::Result<Db>
         Schema::Migrate => db.migrate().await.context("the database cannot be migrated")?,
         Schema::Expect => {
             let (known, applied) = db.migrations().await?;
+            anyhow::ensure!(applied <= known, "the database's schema is of a newer version of this program");
             anyhow::ensure!(
                 known == applied,
-                "the database has {applied} of {known} migrations and --no-migrate was given; run `vestibule migrate`"
+                "the database has {applied} of {known} migrations; run `vestibule migrate` first"
             );
         }
     }
@@ -281,7 +282,17 @@ pub async fn serve(settings: &Settings, schema: Schema) -> anyhow::Result<()> {
     let listener = bind(address).with_context(|| format!("cannot listen on {address}"))?;
     let service = Service::start(settings, listener, schema, Nature::default()).await?;
     tracing::info!(listen = %service.address, public_url = %settings.http.public_url, "ready");
+    actix_web::rt::spawn(end_when_told_twice());
     service.run().await
+}
+
+/// Ends the program at once when it is told to stop a second time: whoever says it again does not want to wait for what runs. That is
+/// tried again by whoever asked, as after a crash.
+async fn end_when_told_twice() {
+    told_to_stop().await;
+    told_to_stop().await;
+    tracing::warn!("told to stop a second time; what runs is not finished");
+    std::process::exit(1);
 }
 
 /// A listener that takes over the address of one that has just ended.

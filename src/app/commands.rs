@@ -59,7 +59,8 @@ fn listed(codes: &[TenantCode]) -> String {
 /// # Errors
 /// Everything that is wrong in the files, or what the database says.
 pub async fn apply(settings: &Settings, files: &[PathBuf], run: Run, prune: Prune) -> anyhow::Result<Vec<String>> {
-    let site = open(settings, Schema::Migrate, Nature::default()).await?;
+    let schema = if run == Run::Dry { of_dry_run(settings).await? } else { Schema::Migrate };
+    let site = open(settings, schema, Nature::default()).await?;
     let reports = run::files(&desk(&site), files, run, prune).await?;
     let mut lines = Vec::new();
     for report in reports {
@@ -76,6 +77,15 @@ pub async fn apply(settings: &Settings, files: &[PathBuf], run: Run, prune: Prun
     }
     site.house.db.close().await;
     Ok(lines)
+}
+
+/// What a dry run does about the schema: nothing. Only where there is none yet it is made, and then there is nothing that could be
+/// changed.
+async fn of_dry_run(settings: &Settings) -> anyhow::Result<Schema> {
+    let db = Db::connect(settings.database.expose_secret()).await.context("the database cannot be opened")?;
+    let (_, applied) = db.migrations().await?;
+    db.close().await;
+    Ok(if applied == 0 { Schema::Migrate } else { Schema::Expect })
 }
 
 /// `vestibule export`.

@@ -139,6 +139,55 @@ fn a_copy_of_a_newer_program_replaces_nothing() {
     assert!(left.is_empty(), "{left:?}");
 }
 
+/// a dry run changes nothing, the schema included: on MySQL there would be no way back.
+#[test]
+fn a_dry_run_migrates_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    std::fs::write(path.join("acme.toml"), ACME).expect("written");
+    printed(&vestibule(path, &["apply", "acme.toml"]));
+    let steps = |change: &str| -> i64 {
+        let database = rusqlite::Connection::open(path.join("v.db")).expect("opens");
+        database.execute_batch(change).expect("done");
+        database.query_row("SELECT COUNT(*) FROM _sqlx_migrations", [], |row| row.get(0)).expect("a count")
+    };
+    // As an older version left it.
+    let older = steps("DELETE FROM _sqlx_migrations WHERE version = (SELECT MAX(version) FROM _sqlx_migrations)");
+    for asking in [&["apply", "acme.toml", "--dry-run"][..], &["export"], &["keys", "list"]] {
+        let (code, line) = refused(path, asking);
+        assert!(code == Some(1) && line.contains("run `vestibule migrate` first"), "{asking:?}: {line}");
+    }
+    assert_eq!(steps(""), older);
+}
+
+/// security.md 5.6: the first signal lets finish what runs, the second does not.
+#[test]
+fn who_is_told_to_stop_twice_stops_at_once() {
+    use std::io::{BufRead as _, BufReader};
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let mut service = Command::new(env!("CARGO_BIN_EXE_vestibule"))
+        .arg("serve")
+        .env_clear()
+        .env("VESTIBULE__DATABASE__URL", format!("sqlite://{}", file("v.db")))
+        .env("VESTIBULE__KEYS__KEY_ENCRYPTION_KEY_FILE", file("kek"))
+        .env("VESTIBULE__MAIL__URL", format!("file://{}", file("mail")))
+        .env("VESTIBULE__HTTP__LISTEN", "127.0.0.1:0")
+        .env("VESTIBULE__HTTP__DRAIN_SECONDS", "300")
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut lines = BufReader::new(service.stderr.take().expect("a log")).lines().map_while(Result::ok);
+    let process = service.id().to_string();
+    for said in ["ready", "told to stop"] {
+        assert!(lines.any(|line| line.contains(said)), "it says that it is {said}");
+        let told = Command::new("kill").args(["-TERM", &process]).status().expect("there is a shell");
+        assert!(told.success());
+    }
+    assert!(lines.any(|line| line.contains("a second time")), "it does not wait");
+    assert_eq!(service.wait().expect("ends").code(), Some(1));
+}
+
 #[test]
 fn errors_are_one_line_and_wrong_usage_is_exit_code_2() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -223,3 +223,20 @@ async fn a_lease_of_a_wrong_clock_binds_nobody() {
         world.stop().await;
     }
 }
+
+/// R-595, R-597, security.md 5.7: instances that run go on while the schema becomes that of the next version; none starts on it.
+#[actix_web::test]
+async fn instances_of_the_version_before_stay_ready() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let later = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+                     VALUES (9999, ?, TRUE, '', 0)";
+        world.execute(later, "of the next version").await;
+        let ready = Visitor::new(&world.url).get(&format!("{}/readyz", world.url)).await;
+        assert_eq!(ready.status, 200, "{on:?}: {}", ready.body);
+        let db = Db::connect(&world.database).await.unwrap();
+        assert!(db.migrate().await.is_err(), "{on:?}");
+        db.close().await;
+        world.stop().await;
+    }
+}
