@@ -228,10 +228,10 @@ pub async fn progress_of(connection: &mut Connection, tenant: TenantId, login: L
 /// When the oldest waiting mail was put in: readiness looks at its age.
 // every tenant's: one outbox serves all
 pub async fn oldest_waiting(connection: &mut Connection) -> Result<Option<Timestamp>> {
-    let row = Statement::new("SELECT created_at FROM outbox WHERE state = 'waiting' ORDER BY next_try_at LIMIT 1")
-        .first(connection)
-        .await?;
-    row.map(|row| Row::of("outbox", row).time("created_at")).transpose()
+    // Not the one that is tried next: while a mail server is away, that is the newest.
+    let row =
+        Statement::new("SELECT MIN(created_at) AS oldest FROM outbox WHERE state = 'waiting'").only(connection).await?;
+    Row::of("outbox", row).time_or_none("oldest")
 }
 
 /// A mail that was given up and that nobody was told of.

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use vestibule::domain::ids::{CorrelationId, GroupId, TenantId, UserId};
+use vestibule::domain::ids::{CorrelationId, GroupId, MailId, TenantId, UserId};
 use vestibule::domain::lockout::{Failures, LockoutSettings};
 use vestibule::domain::user::{Status, User};
+use vestibule::storage::outbox::{self, NewMail};
 use vestibule::storage::{Db, Error, failures, identifiers, leases, throttle, users};
 
 use crate::mariadb::{self, Gate};
@@ -237,6 +238,40 @@ async fn instances_of_the_version_before_stay_ready() {
         let db = Db::connect(&world.database).await.unwrap();
         assert!(db.migrate().await.is_err(), "{on:?}");
         db.close().await;
+        world.stop().await;
+    }
+}
+
+/// while a mail server is away, old mails are tried seldom and new ones soon; how long mail waits is told by the oldest all the
+/// same.
+#[actix_web::test]
+async fn how_long_mail_waits_is_told_by_the_oldest() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let (db, now, tenant) = (&world.site.house.db, world.clock_now(), world.tenant().await);
+        let mail = |bits, after| NewMail {
+            id: MailId::from_bits(bits),
+            tenant,
+            kind: "verification_code",
+            login: None,
+            domain: "acme.test".to_owned(),
+            body_sealed: vec![1],
+            useful_until: now.plus(Duration::from_secs(86_400)),
+            created_at: now.plus(Duration::from_secs(after)),
+        };
+        let (old, new, owner) = (mail(1, 0), mail(2, 60), CorrelationId::from_bits(1));
+        let minute = Duration::from_secs(60);
+        let waiting = async |connection: &mut _| outbox::oldest_waiting(connection).await;
+        assert_eq!(db.read(waiting).await.unwrap(), None, "{on:?}");
+        db.write(async |connection| {
+            outbox::put(connection, &old).await?;
+            outbox::lease(connection, tenant, old.id, owner, now, minute).await?;
+            outbox::retry(connection, tenant, old.id, owner, "not today", now.plus(minute * 5)).await?;
+            outbox::put(connection, &new).await
+        })
+        .await
+        .unwrap();
+        assert_eq!(db.read(waiting).await.unwrap(), Some(now), "{on:?}");
         world.stop().await;
     }
 }
