@@ -435,3 +435,19 @@ async fn an_interrupted_purge_leaves_a_whole_chain() {
         world.stop().await;
     }
 }
+
+/// every chain is checked from its beginning once a day by one instance, and not with every look at what came late.
+#[actix_web::test]
+async fn every_chain_is_checked_once_a_day() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let owner = world.site.house.entropy.id();
+        for (hours, checks) in [(0, 1), (1, 1), (22, 1), (2, 2), (1, 2)] {
+            world.advance(hours * 3600);
+            vestibule::app::audit::look_once(&world.site, owner).await.unwrap();
+            let begun = world.number("SELECT fence AS n FROM lease WHERE name = 'audit check'").await;
+            assert_eq!(begun, checks, "{on:?}: {hours} hours later");
+        }
+        world.stop().await;
+    }
+}
