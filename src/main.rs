@@ -398,6 +398,14 @@ async fn carry_out(command: Command, settings: Settings) -> anyhow::Result<ExitC
         }
         Command::Keys(Keys::List { tenant }) => commands::list_keys(settings, tenant.tenant.as_deref()).await?,
         Command::Migrate => vec![commands::migrate(settings).await?],
+        Command::Keys(Keys::Rotate { which: WhichKeys::Sealing, emergency, tenant })
+            if emergency || tenant.is_some() =>
+        {
+            // A key that may be stolen would stay, and whoever typed this would think that it does not.
+            let words = "--emergency and --tenant are for signing keys, not for sealing; `vestibule keys rotate --help` tells more";
+            complain(&format!("vestibule: {words}"));
+            return Ok(ExitCode::from(2));
+        }
         Command::Keys(Keys::Rotate { which, emergency, tenant }) => {
             let which = match which {
                 WhichKeys::Signing if emergency => Rotate::Emergency,

@@ -192,9 +192,15 @@ fn who_is_told_to_stop_twice_stops_at_once() {
 fn errors_are_one_line_and_wrong_usage_is_exit_code_2() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path();
-    for wrong in
-        [&["serv"][..], &["apply"], &[], &["token", "suspend"], &["keys", "rotate", "all"], &["serve", "--port", "1"]]
-    {
+    for wrong in [
+        &["serv"][..],
+        &["apply"],
+        &[],
+        &["token", "suspend"],
+        &["keys", "rotate", "all"],
+        &["serve", "--port", "1"],
+        &["keys", "rotate", "sealing", "--emergency"],
+    ] {
         let (code, line) = refused(path, wrong);
         assert_eq!((code, line.lines().count()), (Some(2), 1), "{wrong:?}: {line}");
         assert!(line.contains("--help"), "it says what to do: {line}");

@@ -260,6 +260,11 @@ async fn keys_roll_over_and_one_may_lag_behind() {
     log_in(&world, &mut linus, &redirect(&world, &request(&world, "", ""))).await;
     assert_eq!(signs(&mut linus).await, old[0], "and still does");
     assert!(certificates(&metadata(&world).await).contains(&old[0]));
+    // A key that may be stolen goes on for it, too, and whoever replaces it is told (T-67).
+    let printed = world.command(&["keys", "rotate", "--emergency"]);
+    assert!(printed.contains("application \"Wiki\": still gets signatures of the old key"), "{printed}");
+    world.site.house.forget_realms();
+    let both = [String::new(), certificates(&metadata(&world).await)[0].clone()];
     with(&world, "").await;
     world.site.house.forget_realms();
     assert_eq!(signs(&mut linus).await, both[1]);

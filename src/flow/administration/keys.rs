@@ -5,12 +5,13 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::Desk;
+use crate::domain::application::Protocol;
 use crate::domain::audit::Action;
 use crate::domain::ids::TenantId;
 use crate::domain::signing_key::{
     KeyPurpose, KeyStage, Overlap, RotationStep, SignatureAlgorithm, StoredSigningKey, next_rotation_step,
 };
-use crate::domain::tenant::TenantCode;
+use crate::domain::tenant::{TenantCode, TenantConfig};
 use crate::domain::timestamp::Timestamp;
 use crate::keys::certificate;
 use crate::keys::signing::{RsaSize, SigningKey};
@@ -137,9 +138,24 @@ pub async fn replace(desk: &Desk<'_>, code: &TenantCode) -> Result<Vec<String>, 
     replaced.await?;
     desk.house.forget_realms();
     let kinds = KINDS.into_iter().map(|(purpose, algorithm)| (purpose.name(), algorithm.name()));
-    Ok(kinds
-        .map(|(purpose, algorithm)| format!("{purpose} {algorithm}: replaced; the old ones are not believed any more"))
-        .collect())
+    let lines = kinds
+        .map(|(purpose, algorithm)| format!("{purpose} {algorithm}: replaced; the old ones are not believed any more"));
+    Ok(lines.chain(held(&config)).collect())
+}
+
+/// The service providers that are still answered with a key of before, because they believe no other: nobody but an operator can
+/// bring them the new certificate.
+fn held(config: &TenantConfig) -> impl Iterator<Item = String> {
+    let held = config.applications.iter().filter(
+        |application| matches!(&application.protocol, Protocol::Saml(provider) if provider.signing_key.is_some()),
+    );
+    held.map(|application| {
+        format!(
+            "application \"{}\": still gets signatures of the old key that its signing_key names; bring it the new certificate and \
+             take signing_key away",
+            application.name
+        )
+    })
 }
 
 /// Which keys a run of [`rotate`] moves on.
