@@ -34,7 +34,7 @@ use actix_web::{App, HttpServer, web};
 use anyhow::Context as _;
 
 use crate::clock::{Clock, Entropy};
-use crate::config::Settings;
+use crate::config::{KeySource, Settings};
 use crate::domain::secret::ExposeSecret as _;
 use crate::egress::Egress;
 use crate::flow::House;
@@ -44,7 +44,7 @@ use crate::i18n::Texts;
 use crate::keys::password::PasswordHasher;
 use crate::mail::transport::Transport;
 use crate::saml::described;
-use crate::storage::Db;
+use crate::storage::{Db, installation};
 use crate::urls::Urls;
 use crate::{api, oidc, pages, saml};
 
@@ -106,13 +106,28 @@ pub async fn database(settings: &Settings, schema: Schema) -> anyhow::Result<Db>
     Ok(db)
 }
 
+/// Whether there is something in the database already that only the key opens which it was made with.
+async fn is_sealed(settings: &Settings) -> anyhow::Result<bool> {
+    let db = Db::connect(settings.database.expose_secret()).await.context("the database cannot be opened")?;
+    let root = db.look(async |connection| installation::root_sealed(connection).await).await;
+    db.close().await;
+    match root {
+        Ok(root) => Ok(root.is_some()),
+        Err(error) if error.is_away() => Err(error.into()),
+        // Before the first migration there is no such table.
+        Err(_) => Ok(false),
+    }
+}
+
 /// Opens everything that the doors need.
 ///
 /// # Errors
 /// If the database, the key-encryption key or the settings of password hashing cannot be used.
 pub async fn open(settings: &Settings, schema: Schema, nature: Nature) -> anyhow::Result<Site> {
     let Nature { clock, entropy } = nature;
-    let sealer = Arc::new(kek::sealer(&settings.key_encryption_keys, &entropy)?);
+    let keys = &settings.key_encryption_keys;
+    let lacking = matches!(keys, KeySource::File(path) if !path.exists()) && is_sealed(settings).await?;
+    let sealer = Arc::new(if lacking { kek::existing(keys)? } else { kek::sealer(keys, &entropy)? });
     let db = database(settings, schema).await?;
     let passwords = PasswordHasher::new(settings.hashing, &entropy)
         .map_err(|error| anyhow::anyhow!("passwords: Argon2 refuses the settings: {error}"))?;

@@ -8,7 +8,7 @@ use super::{Nature, Schema, account, database, kek, open};
 use crate::apply::export;
 use crate::apply::plan::Prune;
 use crate::apply::run::{self, Run};
-use crate::clock::{Clock, Entropy};
+use crate::clock::Clock;
 use crate::config::{KeySource, Settings};
 use crate::domain::audit::Actor;
 use crate::domain::secret::ExposeSecret as _;
@@ -311,7 +311,7 @@ async fn settled(settings: &Settings) -> anyhow::Result<Option<String>> {
 
 /// Whether the copy at `path` is one of ours and its secrets open with the configured keys.
 async fn opens(settings: &Settings, path: &Path) -> anyhow::Result<()> {
-    let sealer = kek::sealer(&settings.key_encryption_keys, &Entropy::System)?;
+    let sealer = kek::existing(&settings.key_encryption_keys)?;
     let db = Db::connect(&format!("sqlite://{}", path.display())).await?;
     let root = db.look(async |connection| installation::root_sealed(connection).await).await;
     db.close().await;

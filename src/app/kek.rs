@@ -11,31 +11,39 @@ use crate::config::KeySource;
 use crate::domain::secret::{ExposeSecret as _, SecretString};
 use crate::keys::sealing::Sealer;
 
-/// The sealer with the configured keys. A file that is missing is made, readable by its owner only.
+/// The sealer with the configured keys. A file that is missing is made, readable by its owner only: for a new database.
 ///
 /// # Errors
 /// If the file cannot be read or made, or does not hold keys.
 pub fn sealer(source: &KeySource, entropy: &Entropy) -> anyhow::Result<Sealer> {
+    if let KeySource::File(path) = source
+        && !path.exists()
+    {
+        let shown = path.display();
+        let key = make(path, entropy).with_context(|| format!("the key-encryption key {shown} cannot be made"))?;
+        tracing::warn!(file = %shown, "made a new key-encryption key; keep a copy away from the database's backups");
+        return Ok(Sealer::parse(&key)?);
+    }
+    existing(source)
+}
+
+/// The sealer with the configured keys, which must be there: another key would open nothing of a database that was made with them.
+///
+/// # Errors
+/// If the file is missing or cannot be read, or does not hold keys.
+pub fn existing(source: &KeySource) -> anyhow::Result<Sealer> {
     match source {
         KeySource::Given(text) => Ok(Sealer::parse(text)?),
         KeySource::File(path) => {
             let shown = path.display();
-            let text = match std::fs::read_to_string(path) {
-                Ok(text) => {
-                    warn_if_open(path);
-                    SecretString::from(text)
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                    let key = make(path, entropy)
-                        .with_context(|| format!("the key-encryption key {shown} cannot be made"))?;
-                    tracing::warn!(file = %shown, "made a new key-encryption key; keep a copy away from the database's backups");
-                    key
-                }
-                Err(error) => {
-                    return Err(error).with_context(|| format!("the key-encryption key {shown} cannot be read"));
-                }
-            };
-            Sealer::parse(&text).with_context(|| format!("the key-encryption key file {shown}"))
+            anyhow::ensure!(
+                path.exists(),
+                "the key-encryption key {shown} is missing; put the one there that the database was made with"
+            );
+            let text = std::fs::read_to_string(path);
+            let text = text.with_context(|| format!("the key-encryption key {shown} cannot be read"))?;
+            warn_if_open(path);
+            Sealer::parse(&SecretString::from(text)).with_context(|| format!("the key-encryption key file {shown}"))
         }
     }
 }
@@ -78,5 +86,8 @@ mod tests {
         std::fs::write(&path, "short").expect("written");
         let error = format!("{:#}", sealer(&source, &Entropy::System).expect_err("no key"));
         assert!(error.contains("var/kek") && error.contains("is not base64"), "{error}");
+        std::fs::remove_file(&path).expect("removed");
+        let error = format!("{:#}", existing(&source).expect_err("no key"));
+        assert!(error.contains("is missing") && !path.exists(), "{error}");
     }
 }

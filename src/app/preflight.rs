@@ -219,9 +219,17 @@ async fn key(settings: &Settings, db: Option<&Db>) -> Finding {
     if let KeySource::File(path) = &settings.key_encryption_keys
         && !path.exists()
     {
-        return Finding::green(WHAT, format!("{} will be made at the first start", path.display()));
+        let name = path.display();
+        let root = match db {
+            Some(db) => db.look(async |connection| installation::root_sealed(connection).await).await,
+            None => Ok(None),
+        };
+        return match root {
+            Ok(Some(_)) => Finding::red(WHAT, format!("{name} is missing"), TO_DO),
+            _ => Finding::green(WHAT, format!("{name} will be made at the first start")),
+        };
     }
-    let sealer = match kek::sealer(&settings.key_encryption_keys, &Entropy::System) {
+    let sealer = match kek::existing(&settings.key_encryption_keys) {
         Ok(sealer) => sealer,
         Err(error) => return Finding::red(WHAT, format!("{error:#}"), TO_DO),
     };

@@ -139,6 +139,25 @@ fn a_copy_of_a_newer_program_replaces_nothing() {
     assert!(left.is_empty(), "{left:?}");
 }
 
+/// where the key of a database is missing, nobody is given a new one, which opens nothing and looks like the old one.
+#[test]
+fn a_key_that_is_missing_is_not_made_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    std::fs::write(path.join("acme.toml"), ACME).expect("written");
+    printed(&vestibule(path, &["apply", "acme.toml"]));
+    printed(&vestibule(path, &["backup", "copy.db"]));
+    std::fs::remove_file(path.join("kek")).expect("removed");
+    let checked = vestibule(path, &["check"]);
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(!checked.status.success() && said.contains("FAIL  key-encryption key: "), "{said}");
+    for command in [&["apply", "acme.toml"][..], &["keys", "rotate"], &["restore", "copy.db", "--replace"]] {
+        let (code, line) = refused(path, command);
+        assert!(code == Some(1) && line.contains("is missing; put the one there"), "{command:?}: {line}");
+    }
+    assert!(!path.join("kek").exists());
+}
+
 /// a dry run changes nothing, the schema included: on MySQL there would be no way back.
 #[test]
 fn a_dry_run_migrates_nothing() {
