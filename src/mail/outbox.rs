@@ -14,7 +14,7 @@ use crate::domain::letter::Envelope;
 use crate::domain::message::Words;
 use crate::domain::timestamp::Timestamp;
 use crate::i18n::{Language, Texts};
-use crate::keys::sealing::{Place, Sealer};
+use crate::keys::sealing::{Place, SealError, Sealer};
 use crate::storage::outbox::{self, Leased};
 use crate::storage::{self, Db, email_codes, messages, rollout_attempts};
 use crate::urls::Urls;
@@ -142,7 +142,11 @@ impl Worker {
     async fn send(&self, mail: &Leased) -> Result<String, SendError> {
         let place = Place::new(mail.tenant, "outbox", "body_sealed", mail.id);
         let broken = |error: &dyn std::fmt::Display| SendError::Refused(format!("the letter does not open: {error}"));
-        let body = self.sealer.open(place, &mail.body_sealed).map_err(|error| broken(&error))?;
+        let body = self.sealer.open(place, &mail.body_sealed).map_err(|error| match error {
+            // While key-encryption keys are rolled over, another instance has one that this one does not know yet.
+            SealError::UnknownKey(_) => SendError::Later(error.to_string()),
+            SealError::UnknownFormat | SealError::Altered => broken(&error),
+        })?;
         let envelope: Envelope = serde_json::from_slice(body.expose()).map_err(|error| broken(&error))?;
         let own = self.own_words(mail.tenant, &envelope).await;
         let rendered = render(&self.texts, &self.urls, &envelope, own.as_ref());

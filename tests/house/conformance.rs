@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use vestibule::clock::Entropy;
 use vestibule::domain::ids::{CorrelationId, GroupId, MailId, TenantId, UserId};
 use vestibule::domain::lockout::{Failures, LockoutSettings};
+use vestibule::domain::secret::SecretBytes;
 use vestibule::domain::user::{Status, User};
+use vestibule::keys::sealing::{Place, Sealer};
 use vestibule::storage::outbox::{self, NewMail};
 use vestibule::storage::{Db, Error, failures, identifiers, leases, throttle, users};
 
@@ -274,4 +277,34 @@ async fn how_long_mail_waits_is_told_by_the_oldest() {
         assert_eq!(db.read(waiting).await.unwrap(), Some(now), "{on:?}");
         world.stop().await;
     }
+}
+
+/// R-600, K23: while key-encryption keys are rolled over, an instance that does not know the new one leaves a mail to those that do.
+#[actix_web::test]
+async fn a_mail_under_a_key_of_another_instance_is_not_lost() {
+    let world = World::new(On::Sqlite).await;
+    let (db, now, tenant) = (&world.site.house.db, world.clock_now(), world.tenant().await);
+    let other = Sealer::parse(&Sealer::new_key(&Entropy::System)).unwrap();
+    let id = MailId::from_bits(1);
+    let place = Place::new(tenant, "outbox", "body_sealed", id);
+    let mail = NewMail {
+        id,
+        tenant,
+        kind: "enrolled",
+        login: None,
+        domain: "acme.test".to_owned(),
+        body_sealed: other.seal(place, &SecretBytes::new(b"{}".to_vec())),
+        useful_until: now.plus(Duration::from_secs(86_400)),
+        created_at: now,
+    };
+    db.write(async |connection| outbox::put(connection, &mail).await).await.unwrap();
+    world.site.house.mail_waits.notify_one();
+    for _ in 0..200 {
+        if world.number("SELECT COUNT(*) AS n FROM outbox WHERE error IS NOT NULL").await > 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(world.text("SELECT state AS t FROM outbox WHERE error IS NOT NULL").await, "waiting");
+    world.stop().await;
 }
