@@ -224,9 +224,21 @@ pub async fn backup(settings: &Settings, file: &Path) -> anyhow::Result<String> 
     );
     anyhow::ensure!(!file.exists(), "{} exists already; name a new file", file.display());
     let db = database(settings, Schema::Expect).await?;
-    let path = file.to_str().context("the file's name is not valid UTF-8")?;
-    db.copy_to(path).await?;
+    // Under another name until it is whole: half a copy, because the disk was full, must not look like one.
+    let part = with_tail(file, ".part");
+    let path = part.to_str().context("the file's name is not valid UTF-8")?;
+    drop(std::fs::remove_file(&part));
+    let copied = db.copy_to(path).await;
     db.close().await;
+    let whole = copied.map_err(anyhow::Error::from).and_then(|()| {
+        std::fs::File::open(&part)?.sync_all()?;
+        Ok(std::fs::rename(&part, file)?)
+    });
+    if let Err(error) = whole {
+        drop(std::fs::remove_file(&part));
+        drop(std::fs::remove_file(with_tail(&part, "-journal")));
+        return Err(error.context(format!("{} was not written", file.display())));
+    }
     let key = match &settings.key_encryption_keys {
         KeySource::File(key) => format!("keep {} with it, but elsewhere", key.display()),
         KeySource::Given(_) => "keep the key-encryption key too, but elsewhere".to_owned(),

@@ -17,8 +17,15 @@ secret_base32 = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 "#;
 
 fn vestibule(folder: &Path, arguments: &[&str]) -> Output {
+    started(PROGRAM, folder, arguments)
+}
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_vestibule");
+
+/// What came of a program that has the configuration of `folder`.
+fn started(program: &str, folder: &Path, arguments: &[&str]) -> Output {
     let file = |name: &str| folder.join(name).display().to_string();
-    Command::new(env!("CARGO_BIN_EXE_vestibule"))
+    Command::new(program)
         .args(arguments)
         .current_dir(folder)
         .env_clear()
@@ -139,6 +146,27 @@ fn a_copy_of_a_newer_program_replaces_nothing() {
     assert!(left.is_empty(), "{left:?}");
 }
 
+/// R-599: half a copy, because the disk was full, never looks like a copy.
+#[test]
+fn half_a_copy_is_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    std::fs::write(path.join("acme.toml"), ACME).expect("written");
+    printed(&vestibule(path, &["apply", "acme.toml"]));
+    // No file may become longer than a hundred blocks, which is what a full disk looks like.
+    let script = "trap '' XFSZ; ulimit -f 100; exec \"$0\" backup copy.db";
+    let full = started("/bin/sh", path, &["-c", script, PROGRAM]);
+    let said = String::from_utf8_lossy(&full.stderr).into_owned();
+    assert!(full.status.code() == Some(1) && said.contains("copy.db was not written"), "{said}");
+    let copies = || {
+        let files = std::fs::read_dir(path).expect("a folder").flatten().map(|file| file.file_name());
+        files.filter(|name| name.to_string_lossy().starts_with("copy")).collect::<Vec<_>>()
+    };
+    assert!(copies().is_empty(), "{:?}", copies());
+    printed(&vestibule(path, &["backup", "copy.db"]));
+    assert_eq!(copies(), ["copy.db"]);
+}
+
 /// R-600: where the key of a database is missing, nobody is given a new one, which opens nothing and looks like the old one.
 #[test]
 fn a_key_that_is_missing_is_not_made_anew() {
@@ -185,7 +213,7 @@ fn who_is_told_to_stop_twice_stops_at_once() {
     use std::io::{BufRead as _, BufReader};
     let folder = tempfile::tempdir().expect("a folder");
     let file = |name: &str| folder.path().join(name).display().to_string();
-    let mut service = Command::new(env!("CARGO_BIN_EXE_vestibule"))
+    let mut service = Command::new(PROGRAM)
         .arg("serve")
         .env_clear()
         .env("VESTIBULE__DATABASE__URL", format!("sqlite://{}", file("v.db")))
