@@ -3,7 +3,7 @@
 use std::fmt;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
@@ -130,7 +130,7 @@ impl From<Fault> for Problem {
         let (status, code) = match &fault {
             Fault::NotFound => return Self::not_found(),
             Fault::Forbidden => (403, "forbidden"),
-            Fault::Busy => (503, "busy"),
+            Fault::Busy => return Self::new(503, "busy", fault.to_string()).with_header(RETRY_AFTER, "5"),
             Fault::TooLarge => (413, "too_large"),
             _ => (500, "internal"),
         };
@@ -171,5 +171,18 @@ impl From<Refused> for Problem {
             Refused::Unknown => return Self::not_found(),
         };
         Self::new(status, code, refused.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// T-68: a program that is sent away because the machine or the database is busy is told when to come again.
+    #[test]
+    fn who_is_sent_away_is_told_when_to_come_again() {
+        let answer = Problem::from(Fault::Busy).error_response();
+        let again = answer.headers().get(RETRY_AFTER).map(HeaderValue::as_bytes);
+        assert_eq!((answer.status().as_u16(), again), (503, Some(b"5".as_slice())));
     }
 }
