@@ -105,10 +105,13 @@ impl Server {
             return value;
         }
         let end = in_time(lent.server()?.execute(if value.is_ok() { "COMMIT" } else { "ROLLBACK" })).await;
-        let (value, _) = (value?, end?);
-        if let Some(connection) = lent.0.take() {
+        // Work that failed, or lost to somebody else's, has come to its end as well once it is rolled back.
+        if end.is_ok()
+            && let Some(connection) = lent.0.take()
+        {
             self.take_back(connection);
         }
+        let (value, _) = (value?, end?);
         Ok(value)
     }
 

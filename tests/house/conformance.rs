@@ -9,6 +9,7 @@ use vestibule::domain::secret::SecretBytes;
 use vestibule::domain::user::{Status, User};
 use vestibule::keys::sealing::{Place, Sealer};
 use vestibule::storage::outbox::{self, NewMail};
+use vestibule::storage::statement::Statement;
 use vestibule::storage::{Db, Error, failures, identifiers, leases, throttle, users};
 
 use crate::mariadb::{self, Gate};
@@ -307,4 +308,19 @@ async fn a_mail_under_a_key_of_another_instance_is_not_lost() {
     }
     assert_eq!(world.text("SELECT state AS t FROM outbox WHERE error IS NOT NULL").await, "waiting");
     world.stop().await;
+}
+
+/// work that is rolled back gives its connection back, too: when many lose to each other, a server has enough to do.
+#[actix_web::test]
+async fn work_that_is_rolled_back_keeps_its_connection() {
+    let db = Db::connect(&mariadb::database()).await.unwrap();
+    let number = async || {
+        let question = Statement::new("SELECT CAST(CONNECTION_ID() AS SIGNED) AS n");
+        let row = db.read(async |connection| question.only(connection).await).await.unwrap();
+        row.number("n").unwrap().unwrap()
+    };
+    let before = number().await;
+    assert!(db.write(async |_| Err::<(), _>(Error::Nothing)).await.is_err());
+    assert_eq!(number().await, before);
+    db.close().await;
 }
