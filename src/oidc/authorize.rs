@@ -131,7 +131,10 @@ async fn checked(call: &Call, parameters: Result<Parameters, ParameterError>) ->
             let why = "this client must sign its requests: the parameter request is missing";
             Err(back(Box::new(request.return_to), AuthorizationError::new(Code::InvalidRequest, why)))
         }
-        Ok(request) => Ok(Stored { only_subject: only_subject(call, &request), request }),
+        Ok(request) => match only_subject(call, &request) {
+            Ok(only_subject) => Ok(Stored { request, only_subject }),
+            Err(error) => Err(back(Box::new(request.return_to), error)),
+        },
         Err(RequestError::Shown(error)) => Err(shown(&error)),
         Err(RequestError::SentBack { to, error }) => Err(back(to, error)),
     }
@@ -201,13 +204,23 @@ fn shown(call: &Call, error: &ShownError) -> Fault {
     })
 }
 
-/// Whom the application will take: the subject that `claims` demands, or the one of a hint that we signed.
-pub(super) fn only_subject(call: &Call, request: &AuthorizationRequest) -> Option<String> {
+/// Whom the application will take, if it names somebody: the subject that `claims` demands, or the one of a hint that we
+/// signed for it.
+///
+/// # Errors
+/// `login_required` where nobody can be the one who is named: a hint that is not ours, or another application's, must not let
+/// somebody else in as if it had not been there (OIDC Core 3.1.2.1 and 3.1.2.2).
+pub(super) fn only_subject(call: &Call, request: &AuthorizationRequest) -> Result<Option<String>, AuthorizationError> {
+    let nobody = |why: &'static str| AuthorizationError::new(Code::LoginRequired, why);
+    let Some(jwt) = request.id_token_hint.as_deref() else { return Ok(request.subject.clone()) };
     let issuer = call.site.urls.base(call.realm.code());
-    let hinted =
-        request.id_token_hint.as_deref().and_then(|jwt| read_hint(jwt, &issuer, &call.realm.oidc_keys, call.visit.now));
-    let hinted = hinted.filter(|hint| hint.aud == request.client_id).map(|hint| hint.sub);
-    request.subject.clone().or(hinted)
+    let hint = read_hint(jwt, &issuer, &call.realm.oidc_keys, call.visit.now);
+    let hint = hint.filter(|hint| hint.aud == request.client_id);
+    let hint = hint.ok_or_else(|| nobody("id_token_hint is not an ID Token that was issued here to this client"))?;
+    if request.subject.as_ref().is_some_and(|subject| *subject != hint.sub) {
+        return Err(nobody("id_token_hint and claims ask for different people"));
+    }
+    Ok(Some(hint.sub))
 }
 
 /// Answers from the session alone, or refuses a request that allows no page. `None`: a login must begin.

@@ -91,7 +91,8 @@ async fn push(call: &Call, http: &HttpRequest, body: &[u8]) -> Result<Reference,
         }
         request.dpop_jkt = Some(key.jkt);
     }
-    let stored = Stored { only_subject: only_subject(call, &request), request };
+    let only_subject = only_subject(call, &request).map_err(Refused::Request)?;
+    let stored = Stored { request, only_subject };
     let kept = serde_json::to_string(&stored).map_err(broken)?;
     let (house, tenant) = (&call.site.house, call.realm.tenant());
     let reference = pushed::push(house, tenant, &call.visit, application.id, kept).await.map_err(failed)?;

@@ -113,6 +113,7 @@ async fn a_bad_pushed_request_is_refused_in_json() {
         ("&response_mode=fragment", "invalid_request"),
         ("&resource=https%3A%2F%2Fapi.example%2F", "invalid_target"),
         ("&dpop_jkt=x", "invalid_request"),
+        ("&id_token_hint=x", "login_required"),
     ] {
         let told = push(&app, more).await;
         assert_eq!((told.status, told.error()), (400, error), "{more}: {}", told.text);

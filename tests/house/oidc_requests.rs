@@ -141,6 +141,40 @@ async fn wishes_are_honoured() {
     world.stop().await;
 }
 
+/// OIDC Core 3.1.2.1 and 3.1.2.2, R-507: a hint that we did not sign, or that is another application's, names nobody, and nobody
+/// is let in instead of the person whom it may have been for.
+#[actix_web::test]
+async fn a_hint_that_names_nobody_lets_nobody_in() {
+    let world = World::new(On::Sqlite).await;
+    for name in ["app", "other"] {
+        world.apply(&application(name, SECRET)).await;
+    }
+    let (app, other, mut linus) = (Rp::new(&world, "app"), Rp::new(&world, "other"), linus(&world).await);
+    let tokens = app.tokens(&mut linus, "openid", "").await;
+    let (hint, sub) = (tokens.text("id_token"), tokens.claims()["sub"].as_str().unwrap().to_owned());
+    let foreign = other.tokens(&mut linus, "openid", "").await.text("id_token");
+    let message = hint.rsplit_once('.').unwrap().0;
+    for bad in [foreign.as_str(), "garbage", &format!("{message}.AAAA"), &"x".repeat(9000)] {
+        for silence in ["", "&prompt=none"] {
+            let seen = linus.get(&app.url("openid", &format!("&id_token_hint={bad}{silence}"))).await;
+            assert_eq!(answer(&seen, "error"), "login_required", "{bad} {silence}");
+            assert!(answer(&seen, "error_description").contains("id_token_hint is not"), "{bad} {silence}");
+            assert!(answer(&seen, "code").is_empty());
+        }
+    }
+    let both = |wanted: &str| {
+        let claims = encoded(&json!({ "id_token": { "sub": { "value": wanted } } }).to_string());
+        app.url("openid", &format!("&id_token_hint={hint}&claims={claims}"))
+    };
+    assert_eq!(answer(&linus.get(&both("somebody")).await, "error"), "login_required", "two people at once");
+    assert!(!answer(&linus.get(&both(&sub)).await, "code").is_empty());
+    // One that has expired is as good as on the first day.
+    world.advance(660);
+    let late = linus.get(&app.url("openid", &format!("&prompt=none&id_token_hint={hint}"))).await;
+    assert!(!answer(&late, "code").is_empty());
+    world.stop().await;
+}
+
 /// OIDC Core 3.1.2.4, ASVS 10.7: the person is asked, once, and can take it back; a no is a no.
 #[actix_web::test]
 async fn consent_is_asked_remembered_and_taken_back() {
