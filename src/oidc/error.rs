@@ -202,7 +202,7 @@ impl TokenError {
 /// Why UserInfo is refused (RFC 6750, 3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BearerError {
-    /// No token at all: the bare challenge, without an error (RFC 6750, 3.1).
+    /// No token at all: the challenge alone, without an error (RFC 6750, 3.1).
     #[error("no access token was given")]
     Missing,
     /// Given twice, or in a way that is not accepted, such as in the query (T-54, RFC 9700 4.3.2).
@@ -240,7 +240,8 @@ impl BearerError {
             vec![if dpop { bound() } else { with("Bearer", error) }]
         };
         match self {
-            Self::Missing => vec!["Bearer".to_owned(), format!("DPoP algs=\"{algorithms}\"")],
+            // RFC 6750, 3: something must follow the word, and without a token that is no error.
+            Self::Missing => vec!["Bearer realm=\"userinfo\"".to_owned(), format!("DPoP algs=\"{algorithms}\"")],
             Self::InvalidRequest(_) => own("invalid_request"),
             Self::InvalidToken => own("invalid_token"),
             Self::InvalidProof(_) => vec![format!("{}, algs=\"{algorithms}\"", with("DPoP", "invalid_dpop_proof"))],
@@ -262,7 +263,8 @@ mod tests {
         );
         assert_eq!((error.status(), TokenError::wait(7).status()), (401, 429));
         assert_eq!(TokenErrorCode::InvalidGrant.status(), 400);
-        assert_eq!(BearerError::Missing.challenges(false).first().map(String::as_str), Some("Bearer"));
+        let bare = BearerError::Missing.challenges(false);
+        assert_eq!(bare.first().map(String::as_str), Some("Bearer realm=\"userinfo\""), "RFC 6750, 3");
         assert!(BearerError::InvalidToken.challenges(false).concat().starts_with("Bearer error=\"invalid_token\""));
         assert!(BearerError::InvalidToken.challenges(true).concat().starts_with("DPoP error=\"invalid_token\""));
     }
