@@ -82,7 +82,7 @@ pub(super) fn form(content_type: Option<&str>, body: &[u8]) -> Result<Parameters
         return Err(invalid("the content type must be application/x-www-form-urlencoded"));
     }
     Parameters::parse(body).map_err(|error| match error {
-        ParameterError::TooLong => invalid("the body is too long"),
+        ParameterError::TooLong => TokenError::new(Code::TooLong, "the body is too long"),
         ParameterError::NotUtf8 | ParameterError::Twice(_) => invalid("the body is not UTF-8"),
     })
 }

@@ -111,6 +111,9 @@ pub enum ShownError {
 pub enum TokenErrorCode {
     /// Something is missing, given twice or malformed.
     InvalidRequest,
+    /// The same word for a body that is longer than anybody reads, with a status of its own (RFC 9126, 2.3).
+    #[serde(rename = "invalid_request")]
+    TooLong,
     /// The client did not prove who it is.
     InvalidClient,
     /// The code or the refresh token is unknown, used, expired, another client's, or its verifier does not fit.
@@ -147,6 +150,7 @@ impl TokenErrorCode {
     pub const fn status(self) -> u16 {
         match self {
             Self::InvalidClient => 401,
+            Self::TooLong => 413,
             Self::TemporarilyUnavailable => 503,
             Self::ServerError => 500,
             Self::InvalidRequest
@@ -263,6 +267,9 @@ mod tests {
         );
         assert_eq!((error.status(), TokenError::wait(7).status()), (401, 429));
         assert_eq!(TokenErrorCode::InvalidGrant.status(), 400);
+        let error = TokenError::new(TokenErrorCode::TooLong, "why");
+        let body = serde_json::to_string(&error).expect("JSON");
+        assert_eq!((error.status(), body.contains("\"invalid_request\"")), (413, true), "RFC 9126, 2.3: {body}");
         let bare = BearerError::Missing.challenges(false);
         assert_eq!(bare.first().map(String::as_str), Some("Bearer realm=\"userinfo\""), "RFC 6750, 3");
         assert!(BearerError::InvalidToken.challenges(false).concat().starts_with("Bearer error=\"invalid_token\""));
