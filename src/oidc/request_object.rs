@@ -18,6 +18,28 @@ const LEEWAY: Duration = Duration::from_secs(60);
 /// The longest object that is looked at, in octets.
 const LONGEST: usize = 24 * 1024;
 
+/// The parameters that are read, besides `client_id`.
+const KNOWN: [&str; 18] = [
+    "acr_values",
+    "claims",
+    "code_challenge",
+    "code_challenge_method",
+    "dpop_jkt",
+    "id_token_hint",
+    "login_hint",
+    "max_age",
+    "nonce",
+    "prompt",
+    "redirect_uri",
+    "registration",
+    "resource",
+    "response_mode",
+    "response_type",
+    "scope",
+    "state",
+    "ui_locales",
+];
+
 /// What of the object is about itself.
 #[derive(Deserialize)]
 struct Claims {
@@ -101,18 +123,25 @@ pub fn unpack(
     }
     let mut pairs = vec![("client_id".to_owned(), claims.client_id)];
     for (name, value) in claims.others.0 {
-        // Several resources are written as a list; nothing else is one (RFC 8707, 2.1).
-        match value {
-            Value::Array(list) if name == "resource" => {
-                pairs.extend(list.iter().filter_map(Value::as_str).map(|one| (name.clone(), one.to_owned())));
-            }
-            Value::String(text) => pairs.push((name, text)),
-            Value::Number(number) => pairs.push((name, number.to_string())),
-            Value::Object(object) => pairs.push((name, Value::Object(object).to_string())),
-            Value::Null | Value::Bool(_) | Value::Array(_) => {
-                return Err("a parameter in it is neither a text nor a number nor an object");
-            }
-        }
+        let texts = texts(&name, value)?;
+        pairs.extend(texts.into_iter().map(|text| (name.clone(), text)));
     }
     Ok(Parameters::of(pairs))
+}
+
+/// The values of a parameter as a form would have them. A text is a JSON string (RFC 9101, 4), and nothing else passes as one.
+fn texts(name: &str, value: Value) -> Result<Vec<String>, &'static str> {
+    let text = |value: Value| match value {
+        Value::String(text) => Ok(text),
+        _ => Err("a parameter in it has the wrong JSON type"),
+    };
+    match (name, value) {
+        // Several resources are written as a list; nothing else is one (RFC 8707, 2.1).
+        ("resource", Value::Array(list)) => list.into_iter().map(text).collect(),
+        ("max_age", Value::Number(number)) => Ok(vec![number.to_string()]),
+        ("claims" | "registration", Value::Object(object)) => Ok(vec![Value::Object(object).to_string()]),
+        (known, value) if KNOWN.contains(&known) => text(value).map(|text| vec![text]),
+        // What nobody reads is ignored, whatever it is (RFC 6749, 3.1).
+        _ => Ok(Vec::new()),
+    }
 }

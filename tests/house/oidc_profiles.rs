@@ -179,13 +179,22 @@ async fn a_signed_request_counts_alone() {
         (with("exp", json!("1")), "JSON type"),
         (with("nbf", json!(9_999_999_999_i64)), "future"),
         (with("request_uri", json!("https://evil.example/")), "another request"),
-        (with("prompt", json!(["none"])), "neither"),
+        (with("prompt", json!(["none"])), "JSON type"),
+        (with("nonce", json!(5)), "JSON type"),
+        (with("scope", json!({ "openid": true })), "JSON type"),
+        (with("state", json!(null)), "JSON type"),
+        (with("resource", json!([1])), "JSON type"),
         ("garbage".to_owned(), "compact"),
     ] {
         let seen = linus.get(&url(&object)).await;
         assert_eq!(answer(&seen, "error"), "invalid_request_object", "{why}");
         assert!(answer(&seen, "error_description").contains(why), "{why}: {}", answer(&seen, "error_description"));
         assert!(answer(&seen, "code").is_empty());
+    }
+    // RFC 6749, 3.1: nobody reads these, so they may be anything.
+    for unknown in [json!(true), json!(["x"]), json!({ "a": 1 }), json!(null)] {
+        let seen = linus.get(&url(&with("something_else", unknown.clone()))).await;
+        assert!(!answer(&seen, "code").is_empty(), "{unknown}");
     }
     let evil = linus.get(&url("x").replace(&encoded(CALLBACK), "https%3A%2F%2Fevil.example%2F")).await;
     assert_eq!((evil.status, evil.leaves_to), (400, None), "R-514");
