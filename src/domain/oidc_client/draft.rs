@@ -299,7 +299,9 @@ impl OidcClientDraft {
         if named.is_some_and(|host| !matches!(url::Host::parse(host), Ok(url::Host::Domain(good)) if good == host)) {
             faults.push(OidcClientFault::SectorIdentifier);
         }
-        if self.subject_type == SubjectType::Pairwise && hosts.len() > 1 && named.is_none() {
+        // Devices need no address. Without a host all such applications would be one sector, and see one subject.
+        let homeless = self.redirect_uris.is_empty() && self.device_authorization;
+        if self.subject_type == SubjectType::Pairwise && (hosts.len() > 1 || homeless) && named.is_none() {
             faults.push(OidcClientFault::Sector);
         }
         if !faults.is_empty() {
@@ -489,6 +491,11 @@ mod tests {
         assert_eq!(one.sector(), "a.example");
         let named = draft(&format!("{two_hosts}\nsector_identifier = \"example.com\"")).check(digest).expect("named");
         assert_eq!(named.sector(), "example.com");
+        // Applications on devices that have no address at all would see one subject otherwise.
+        let device = "client_id = \"tv\"\ndevice_authorization = true\nsubject_type = \"pairwise\"";
+        assert_eq!(draft(device).check(digest), Err(vec![OidcClientFault::Sector]));
+        let named = draft(&format!("{device}\nsector_identifier = \"tv.example\"")).check(digest).expect("named");
+        assert_eq!(named.sector(), "tv.example");
         for bad in ["https://example.com", "Example.com", "a/b", "127.0.0.1", ""] {
             let bad = draft(&format!("{two_hosts}\nsector_identifier = \"{bad}\"")).check(digest);
             assert_eq!(bad, Err(vec![OidcClientFault::SectorIdentifier]));
