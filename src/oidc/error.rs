@@ -215,6 +215,9 @@ pub enum BearerError {
     /// Unknown, altered, expired or revoked.
     #[error("the access token is invalid, expired or revoked")]
     InvalidToken,
+    /// Good, but narrowed to less than this needs (RFC 6750, 3.1).
+    #[error("the access token does not have the scope openid")]
+    InsufficientScope,
     /// The proof of possession is wrong or missing (RFC 9449, 7.1).
     #[error("{0}")]
     InvalidProof(&'static str),
@@ -230,6 +233,7 @@ impl BearerError {
         match self {
             Self::InvalidRequest(_) => 400,
             Self::Missing | Self::InvalidToken | Self::InvalidProof(_) | Self::UseNonce => 401,
+            Self::InsufficientScope => 403,
         }
     }
 
@@ -248,6 +252,10 @@ impl BearerError {
             Self::Missing => vec!["Bearer realm=\"userinfo\"".to_owned(), format!("DPoP algs=\"{algorithms}\"")],
             Self::InvalidRequest(_) => own("invalid_request"),
             Self::InvalidToken => own("invalid_token"),
+            Self::InsufficientScope => {
+                let challenges = own("insufficient_scope").into_iter();
+                challenges.map(|challenge| format!("{challenge}, scope=\"openid\"")).collect()
+            }
             Self::InvalidProof(_) => vec![format!("{}, algs=\"{algorithms}\"", with("DPoP", "invalid_dpop_proof"))],
             Self::UseNonce => vec![format!("{}, algs=\"{algorithms}\"", with("DPoP", "use_dpop_nonce"))],
         }

@@ -18,6 +18,7 @@ use super::parameters::Parameters;
 use super::person;
 use super::standing::is_good;
 use crate::domain::application::Protocol;
+use crate::domain::oidc_client::Scope;
 use crate::http::{Call, Fault};
 use crate::storage::grants::{self, Standing};
 
@@ -122,6 +123,10 @@ async fn tell(call: &Call, request: &HttpRequest, body: &[u8]) -> Result<Result<
     let (Some(standing), Protocol::Oidc(client)) = (found.filter(good), &application.protocol) else {
         return Ok(Err(BearerError::InvalidToken));
     };
+    // Who leaves it out at a refresh wants a token that tells of nobody (OIDC Core 5.3, RFC 6749, 6).
+    if !token.scopes.contains(&Scope::Openid) {
+        return Ok(Err(BearerError::InsufficientScope));
+    }
     let Standing { grant, member, .. } = standing;
     let details: Details = serde_json::from_str(&grant.details).map_err(|error| Fault::Internal(error.to_string()))?;
     let groups = person::groups(realm, &member);

@@ -216,6 +216,18 @@ async fn refresh_tokens_are_opt_in_and_never_grow() {
     assert_eq!(narrow.text("scope"), "openid");
     let person = app.userinfo(&narrow.text("access_token")).await;
     assert_eq!((person.status, person.body["email"].clone()), (200, json!(null)));
+    // OIDC Core 5.3, RFC 6750, 3.1: a token without openid tells of nobody, not even the subject.
+    let other = app.tokens(&mut linus, "openid email", "").await.text("refresh_token");
+    let fields = [("grant_type", "refresh_token"), ("refresh_token", other.as_str()), ("scope", "email")];
+    let less = app.post("token", &fields).await;
+    assert_eq!((less.status, less.text("scope")), (200, "email".to_owned()), "{}", less.text);
+    let person = app.userinfo(&less.text("access_token")).await;
+    let challenge = person.header("www-authenticate");
+    assert_eq!((person.status, person.text.as_str()), (403, ""), "{challenge}");
+    assert!(
+        challenge.starts_with("Bearer error=\"insufficient_scope\"") && challenge.ends_with("scope=\"openid\""),
+        "{challenge}"
+    );
     // Another application has no use for it, and it is not spent by trying.
     let stolen = Rp::new(&world, "plain").refresh(&narrow.text("refresh_token")).await;
     assert_eq!(stolen.error(), "invalid_grant");
