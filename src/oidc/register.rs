@@ -93,8 +93,22 @@ fn answered(call: &Call, result: Result<HttpResponse, Refused>) -> Result<HttpRe
         Err(Refused::RedirectUri(why)) => ("invalid_redirect_uri", why),
         Err(Refused::Metadata(why)) => ("invalid_client_metadata", why),
     };
+    let description = ascii(&description);
     tracing::info!(correlation = %call.visit.correlation, error, description, "a registration is refused");
     Ok(json(StatusCode::BAD_REQUEST).json(value!({ "error": error, "error_description": description })))
+}
+
+/// A description may repeat what was sent, but it is ASCII (RFC 7591, 3.2.2): other characters are written by their numbers.
+fn ascii(text: &str) -> String {
+    let mut written = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            ' '..='~' => written.push(c),
+            '…' => written.push_str("..."),
+            other => written.extend(other.escape_unicode()),
+        }
+    }
+    written
 }
 
 fn bearer(request: &HttpRequest) -> Result<SecretString, Refused> {

@@ -56,6 +56,9 @@ async fn an_application_registers_itself_with_permission() {
             (json!({ "redirect_uris": ["http://rp.example/cb"] }), "invalid_redirect_uri"),
             (json!({ "redirect_uris": [] }), "invalid_redirect_uri"),
             (json!({ "redirect_uris": "x" }), "invalid_client_metadata"),
+            (json!({ "redirect_uris": ["https://rp.example/#x"] }), "invalid_redirect_uri"),
+            (json!({ "redirect_uris": ["https://rp.ex\u{e4}mple/cb"] }), "invalid_redirect_uri"),
+            (json!({ "grant_types": ["\u{e4}\r\nb"] }), "invalid_client_metadata"),
             (json!({ "grant_types": ["implicit"] }), "invalid_client_metadata"),
             (json!({ "grant_types": ["client_credentials"] }), "invalid_client_metadata"),
             (json!({ "response_types": ["id_token"] }), "invalid_client_metadata"),
@@ -76,6 +79,8 @@ async fn an_application_registers_itself_with_permission() {
             let told = register(&world, &token, &metadata).await;
             assert_eq!((told.status, told.error()), (400, error), "{on:?} {change}: {}", told.text);
             assert_eq!(told.header("cache-control"), "no-store");
+            let words = told.text("error_description");
+            assert!(words.chars().all(|c| matches!(c, ' '..='~')), "{on:?}: RFC 7591, 3.2.2: {words}");
         }
         // None of that used the token up.
         let made = register(&world, &token, &good).await;
