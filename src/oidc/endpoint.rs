@@ -27,8 +27,16 @@ pub(super) async fn preflight() -> HttpResponse {
 
 /// Whoever comes by another method than POST (RFC 9110, 15.5.6).
 pub(super) async fn wrong_method() -> HttpResponse {
-    let error = invalid("this endpoint is called by POST");
-    json(StatusCode::METHOD_NOT_ALLOWED).insert_header((ALLOW, "POST, OPTIONS")).json(error)
+    other_method("this endpoint is called by POST", "POST, OPTIONS")
+}
+
+/// Whoever comes to UserInfo by another method than GET or POST.
+pub(super) async fn wrong_method_of_userinfo() -> HttpResponse {
+    other_method("this endpoint is called by GET or POST", "GET, POST, OPTIONS")
+}
+
+fn other_method(description: &'static str, allowed: &'static str) -> HttpResponse {
+    json(StatusCode::METHOD_NOT_ALLOWED).insert_header((ALLOW, allowed)).json(invalid(description))
 }
 
 /// The beginning of a JSON answer that nobody keeps.

@@ -63,7 +63,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
             web::resource("/userinfo")
                 .route(web::get().to(userinfo::answer))
                 .route(web::post().to(userinfo::answer))
-                .route(web::method(Method::OPTIONS).to(endpoint::preflight)),
+                .route(web::method(Method::OPTIONS).to(endpoint::preflight))
+                .default_service(web::route().to(endpoint::wrong_method_of_userinfo)),
         )
         .service(called("/introspect").route(web::post().to(introspection::post)))
         .route("/jwks", web::get().to(documents::jwks))

@@ -276,6 +276,8 @@ async fn even_our_own_failures_speak_the_protocol() {
         let preflight = Told::of(client.request(reqwest::Method::OPTIONS, &address)).await;
         assert_eq!((preflight.status, preflight.header("access-control-allow-origin")), (204, "*"), "{endpoint}");
     }
+    let put = Told::of(client.put(format!("{}/oidc/userinfo", world.base()))).await;
+    assert_eq!((put.status, put.header("allow"), put.error()), (405, "GET, POST, OPTIONS", "invalid_request"));
     // RFC 9449, 7.1: whoever comes with DPoP is answered in its words.
     let userinfo = client.get(format!("{}/oidc/userinfo", world.base())).header("authorization", "DPoP nonsense");
     let told = Told::of(userinfo).await;
