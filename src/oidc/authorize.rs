@@ -80,8 +80,12 @@ pub(super) async fn post(call: Call, request: HttpRequest, body: web::Bytes) -> 
         Ok(stored) => stored,
         Err(refused) => return refuse(&call, refused),
     };
+    told(&call, &stored.request.return_to, put_aside(&call, &stored).await)
+}
+
+async fn put_aside(call: &Call, stored: &Stored) -> Answer {
     let (site, realm) = (&call.site, &call.realm);
-    let parked = parking::park(&site.house, realm, &call.visit, Origin::Oidc, &written(&stored)?).await?;
+    let parked = parking::park(&site.house, realm, &call.visit, Origin::Oidc, &written(stored)?).await?;
     let mut answer = page::see(&format!("{}/oidc/authorize/{}", site.urls.base(realm.code()), parked.id));
     let cookie = cookies::secret(&site.urls, cookies::Kind::Parked(parked.id), &parked.cookie);
     answer.add_cookie(&cookie).map_err(|error| Fault::Internal(error.to_string()))?;
@@ -166,10 +170,15 @@ fn refuse(call: &Call, refused: Refused) -> Answer {
     }
 }
 
-/// Answers a checked request. When we fail the application hears of it (RFC 6749, 4.1.2.1): it may be waiting in a frame
-/// that nobody sees.
+/// Answers a checked request.
 async fn start(call: &Call, request: &HttpRequest, stored: &Stored) -> Answer {
-    let (code, why) = match answered(call, request, stored).await {
+    told(call, &stored.request.return_to, answered(call, request, stored).await)
+}
+
+/// An answer to a checked request. When we fail the application hears of it (RFC 6749, 4.1.2.1): it may be waiting in a frame
+/// that nobody sees.
+fn told(call: &Call, to: &ReturnAddress, answer: Answer) -> Answer {
+    let (code, why) = match answer {
         Err(Fault::Busy) => (Code::TemporarilyUnavailable, "the server is busy; try again in some seconds"),
         Err(Fault::Internal(reason)) => {
             tracing::error!(correlation = %call.visit.correlation, reason, "an authorization request failed");
@@ -177,7 +186,7 @@ async fn start(call: &Call, request: &HttpRequest, stored: &Stored) -> Answer {
         }
         answer => return answer,
     };
-    respond::error(call, &stored.request.return_to, &AuthorizationError::new(code, why))
+    respond::error(call, to, &AuthorizationError::new(code, why))
 }
 
 /// Answers from the session, or begins a login.

@@ -291,6 +291,12 @@ async fn even_our_own_failures_speak_the_protocol() {
     assert_eq!((answer(&seen, "error"), answer(&seen, "state")), ("server_error".to_owned(), "xyz".to_owned()));
     assert_eq!(answer(&seen, "iss"), world.base());
     run("ALTER TABLE gone_for_a_while RENAME TO sso_session").await;
+    // A posted request as well, which waits in a row of its own.
+    let fields: Vec<_> = form_urlencoded::parse(app.query("openid", "").as_bytes()).into_owned().collect();
+    run("ALTER TABLE parked_request RENAME TO gone_for_a_while").await;
+    let seen = linus.post_from_elsewhere(&format!("{}/oidc/authorize", world.base()), &fields).await;
+    assert_eq!((answer(&seen, "error"), answer(&seen, "state")), ("server_error".to_owned(), "xyz".to_owned()));
+    run("ALTER TABLE gone_for_a_while RENAME TO parked_request").await;
     db.close().await;
     assert!(!answer(&linus.get(&app.url("openid", "&prompt=none")).await, "code").is_empty(), "nobody noticed");
     world.stop().await;
