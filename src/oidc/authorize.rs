@@ -127,7 +127,11 @@ async fn checked(call: &Call, parameters: Result<Parameters, ParameterError>) ->
         Err(why) => {
             let words = format!("the parameter request: {why}");
             let error = AuthorizationError::new(Code::InvalidRequestObject, words);
-            return Err(unsigned.map_or_else(|error| shown(&error), |to| back(Box::new(to), error)));
+            return Err(match unsigned {
+                Ok(to) => back(Box::new(to), error),
+                Err(ShownError::RedirectUriMissing) => shown(&ShownError::RequestObject(why)),
+                Err(unproven) => shown(&unproven),
+            });
         }
     };
     match request::parse(&parameters, client, resources, false) {
@@ -208,8 +212,12 @@ async fn answered(call: &Call, request: &HttpRequest, stored: &Stored) -> Answer
 fn shown(call: &Call, error: &ShownError) -> Fault {
     tracing::info!(correlation = %call.visit.correlation, %error, "an authorization request is refused");
     Fault::shown(match error {
-        ShownError::Parameters(_) | ShownError::ClientMissing | ShownError::ClientUnknown => "error-oidc-client",
-        ShownError::RedirectUriMissing | ShownError::RedirectUriUnknown => "error-oidc-redirect",
+        ShownError::ClientUnknown => "error-oidc-client",
+        ShownError::RedirectUriUnknown => "error-oidc-redirect",
+        ShownError::Parameters(_)
+        | ShownError::ClientMissing
+        | ShownError::RedirectUriMissing
+        | ShownError::RequestObject(_) => "error-oidc-request",
     })
 }
 

@@ -100,6 +100,9 @@ pub enum ShownError {
     /// `redirect_uri` is missing.
     #[error("the parameter redirect_uri is missing")]
     RedirectUriMissing,
+    /// `request` is not an object that its application signed, and the address stands in it alone (RFC 9101, 5).
+    #[error("the parameter request: {0}")]
+    RequestObject(&'static str),
     /// `redirect_uri` is not one of the registered ones.
     #[error("this redirect_uri is not registered for the application")]
     RedirectUriUnknown,

@@ -196,6 +196,13 @@ async fn a_signed_request_counts_alone() {
         let seen = linus.get(&url(&with("something_else", unknown.clone()))).await;
         assert!(!answer(&seen, "code").is_empty(), "{unknown}");
     }
+    // RFC 9101, 5: nothing but the object, whose address cannot be believed if it is bad; the page does not blame the address.
+    let alone = |object: String| format!("{}/oidc/authorize?client_id=app&request={object}", world.base());
+    let seen = linus.get(&alone(with("exp", json!(world.clock_now().seconds() + 60)))).await;
+    assert!(!answer(&seen, "code").is_empty());
+    let seen = linus.get(&alone(with("exp", json!(1)))).await;
+    assert_eq!((seen.status, seen.leaves_to.clone()), (400, None));
+    assert!(seen.body.contains("too old") && !seen.body.contains("not registered"), "{}", seen.body);
     let evil = linus.get(&url("x").replace(&encoded(CALLBACK), "https%3A%2F%2Fevil.example%2F")).await;
     assert_eq!((evil.status, evil.leaves_to), (400, None), "R-514");
     let bad = linus.get(&url(&with("redirect_uri", json!("https://evil.example/")))).await;
