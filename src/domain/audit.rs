@@ -194,6 +194,7 @@ pub enum Action {
     LogoutDelivered,
     LogoutUndelivered,
     ClientSecretRejected,
+    ParameterRepeated,
     RegistrationPermitted,
     DeviceStarted,
     DeviceAllowed,

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use super::administration::jobs::Stumbles;
 use super::client_secrets::Guessers;
 use super::realm::{Realm, Realms};
+use super::repeats::Repeats;
 use crate::clock::{Clock, Entropy};
 use crate::domain::audit::Event;
 use crate::domain::ids::{Id, MailId, TenantId};
@@ -82,6 +83,7 @@ pub struct House {
     /// Wakes the one that tells service providers.
     pub saml_notices_wait: Arc<Notify>,
     pub(super) guessers: Guessers,
+    pub(super) repeats: Repeats,
     /// Jobs that fail, and since when.
     pub(super) stumbles: Stumbles,
     realms: Realms,
@@ -130,6 +132,7 @@ impl House {
             notices_wait: Arc::new(Notify::new()),
             saml_notices_wait: Arc::new(Notify::new()),
             guessers: Guessers::default(),
+            repeats: Repeats::default(),
             stumbles: Stumbles::default(),
             realms: Realms::default(),
         })

@@ -34,6 +34,7 @@ pub mod realm;
 pub mod recovery;
 pub mod refresh;
 pub mod registration;
+pub mod repeats;
 pub mod rollout;
 pub mod round;
 pub mod second_factor;

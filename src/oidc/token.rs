@@ -28,7 +28,7 @@ use crate::domain::resource::{Resource, TokenFormat};
 use crate::domain::secret::{ExposeSecret as _, SecretString};
 use crate::flow::device::Polled;
 use crate::flow::refresh::{Shown, Turn};
-use crate::flow::{Realm, device, federation, refresh};
+use crate::flow::{Realm, device, federation, refresh, repeats};
 use crate::http::Call;
 use crate::storage::grants::{self, Family, Standing};
 
@@ -126,7 +126,10 @@ impl Asking<'_> {
         if details.dpop_jkt.is_some() && details.dpop_jkt.as_deref() != self.jkt() {
             return Err(invalid_grant("the DPoP key is not the one that dpop_jkt named"));
         }
-        self.give(&standing, &details).await
+        let tokens = self.give(&standing, &details).await?;
+        let drawn = [("code_challenge", details.code_challenge.as_deref()), ("nonce", details.nonce.as_deref())];
+        repeats::seen(house, &self.call.realm, &self.call.visit, self.application, drawn).await;
+        Ok(tokens)
     }
 
     /// Tokens for a device, once a person has let it in (RFC 8628, 3.4 and 3.5).

@@ -302,6 +302,34 @@ async fn even_our_own_failures_speak_the_protocol() {
     world.stop().await;
 }
 
+/// RFC 9700, 2.1.1: an application whose challenge or nonce is always the same is found out, once, and goes on; one that draws them
+/// anew is not.
+#[actix_web::test]
+async fn a_value_that_never_changes_is_noticed() {
+    let world = World::new(On::Sqlite).await;
+    world.apply(&application("app", SECRET)).await;
+    let (app, mut linus) = (Rp::new(&world, "app"), linus(&world).await);
+    for (number, events) in [(1, 0), (2, 0), (3, 2), (4, 2)] {
+        app.tokens(&mut linus, "openid", "").await;
+        assert_eq!(world.events("parameter_repeated").await, events, "{number}");
+    }
+    for name in ["code_challenge", "nonce"] {
+        let told = world.column("SELECT detail AS it FROM audit_event WHERE action = 'parameter_repeated'").await;
+        assert_eq!(told.iter().filter(|detail| detail.contains(name)).count(), 1, "{name}: {told:?}");
+    }
+    for number in 2..7 {
+        let url = app.url("openid", "").replace("nonce=n-1", &format!("nonce=n-{number}"));
+        let told = app.redeem(&answer(&linus.get(&url).await, "code")).await;
+        assert_eq!(told.status, 200, "{}", told.text);
+    }
+    assert_eq!(
+        world.events("parameter_repeated").await,
+        2,
+        "each value is told of once, and the nonce is a new one now"
+    );
+    world.stop().await;
+}
+
 /// R-516, T-19 in spirit, RFC 6749 2.3.1: nobody finds a client secret by trying; one wrong secret is one mistake however often it
 /// comes, and who tries keeps nobody else from being right.
 #[actix_web::test]
