@@ -1,5 +1,9 @@
 //! What has expired is removed with what hangs on it, and nothing else is (R-604, K20).
 
+use std::time::Duration;
+
+use vestibule::flow::federation;
+
 use crate::door_saml::{posted, redirect, request};
 use crate::relying_party::{Rp, SECRET, application, linus, log_in};
 use crate::story::{PASSWORD, after_password};
@@ -67,6 +71,26 @@ async fn what_has_expired_goes_with_what_hangs_on_it() {
         );
         let later = purged(&world, 400).await;
         assert_eq!(later, [0; 7], "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// RFC 7523 3, RFC 9449 11.1, R-500: what counts once is remembered a little longer than it counts here. Another instance, whose
+/// clock is half a minute behind, still takes it.
+#[actix_web::test]
+async fn what_counts_once_is_remembered_for_slower_clocks() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let (house, tenant, owner) = (&world.site.house, world.tenant().await, world.site.house.entropy.id());
+        let until = world.clock_now().plus(Duration::from_secs(60));
+        let again = async || federation::first_use(house, tenant, &[b"assertion"], until).await.unwrap();
+        assert!(again().await, "{on:?}");
+        world.advance(60 + 30);
+        vestibule::app::jobs::purge_once(&world.site, owner).await.unwrap();
+        assert!(!again().await, "{on:?}");
+        world.advance(120);
+        vestibule::app::jobs::purge_once(&world.site, owner).await.unwrap();
+        assert_eq!(world.number("SELECT COUNT(*) AS n FROM used_identifier").await, 0, "{on:?}: but not for ever");
         world.stop().await;
     }
 }
