@@ -60,6 +60,8 @@ fn left_out_if_null<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(va
 enum Refused {
     RedirectUri(String),
     Metadata(String),
+    /// No token at all, which is no error yet (RFC 6750, 3.1).
+    NoToken,
     Token,
     /// An operator has stopped the application (RFC 7592, 2.2: the client is not allowed to).
     Stopped,
@@ -81,10 +83,10 @@ fn answered(call: &Call, result: Result<HttpResponse, Refused>) -> Result<HttpRe
     let (error, description) = match result {
         Ok(response) => return Ok(response),
         Err(Refused::Failed(fault)) => return Err(fault),
+        Err(Refused::NoToken) => return Ok(challenged("Bearer realm=\"registration\"")),
         Err(Refused::Token) => {
-            let challenge =
-                "Bearer error=\"invalid_token\", error_description=\"the token is unknown, used up or expired\"";
-            return Ok(json(StatusCode::UNAUTHORIZED).insert_header((WWW_AUTHENTICATE, challenge)).finish());
+            let why = "the token is unknown, used up or expired";
+            return Ok(challenged(&format!("Bearer error=\"invalid_token\", error_description=\"{why}\"")));
         }
         Err(Refused::Stopped) => {
             let why = "an operator has stopped this application";
@@ -96,6 +98,10 @@ fn answered(call: &Call, result: Result<HttpResponse, Refused>) -> Result<HttpRe
     let description = ascii(&description);
     tracing::info!(correlation = %call.visit.correlation, error, description, "a registration is refused");
     Ok(json(StatusCode::BAD_REQUEST).json(value!({ "error": error, "error_description": description })))
+}
+
+fn challenged(challenge: &str) -> HttpResponse {
+    json(StatusCode::UNAUTHORIZED).insert_header((WWW_AUTHENTICATE, challenge)).finish()
 }
 
 /// A description may repeat what was sent, but it is ASCII (RFC 7591, 3.2.2): other characters are written by their numbers.
@@ -112,8 +118,8 @@ fn ascii(text: &str) -> String {
 }
 
 fn bearer(request: &HttpRequest) -> Result<SecretString, Refused> {
-    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = header.and_then(|value| value.split_once(' '));
+    let header = request.headers().get(AUTHORIZATION).ok_or(Refused::NoToken)?;
+    let token = header.to_str().ok().and_then(|value| value.split_once(' '));
     let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
     token.map(|token| SecretString::from(token.to_owned())).ok_or(Refused::Token)
 }

@@ -46,8 +46,12 @@ async fn an_application_registers_itself_with_permission() {
             "scope": "openid email", "something_else": true,
         });
         let bare = Told::of(reqwest::Client::new().post(format!("{}/oidc/register", world.base())).json(&good)).await;
-        assert_eq!(bare.status, 401, "{on:?}: off unless permitted");
-        assert_eq!(register(&world, "made up", &good).await.status, 401, "{on:?}");
+        // RFC 6750, 3.1: whoever shows no token has made no mistake with one.
+        let told = bare.header("www-authenticate");
+        assert_eq!((bare.status, told), (401, "Bearer realm=\"registration\""), "{on:?}: off unless permitted");
+        let made_up = register(&world, "made up", &good).await;
+        assert_eq!(made_up.status, 401, "{on:?}");
+        assert!(made_up.header("www-authenticate").contains("error=\"invalid_token\""), "{on:?}");
         let token = permit(&world, 2).await;
         let key =
             SigningKey::generate(SigningKeyId::from_bits(1), SignatureAlgorithm::Es256, RsaSize::Bits2048).unwrap();
