@@ -83,13 +83,14 @@ fn answered(call: &Call, result: Result<HttpResponse, Refused>) -> Result<HttpRe
     let (error, description) = match result {
         Ok(response) => return Ok(response),
         Err(Refused::Failed(fault)) => return Err(fault),
-        Err(Refused::NoToken) => return Ok(challenged("Bearer realm=\"registration\"")),
+        Err(Refused::NoToken) => return Ok(challenged(call, "Bearer realm=\"registration\"")),
         Err(Refused::Token) => {
             let why = "the token is unknown, used up or expired";
-            return Ok(challenged(&format!("Bearer error=\"invalid_token\", error_description=\"{why}\"")));
+            return Ok(challenged(call, &format!("Bearer error=\"invalid_token\", error_description=\"{why}\"")));
         }
         Err(Refused::Stopped) => {
             let why = "an operator has stopped this application";
+            tracing::info!(correlation = %call.visit.correlation, why, "a registration is refused");
             return Ok(json(StatusCode::FORBIDDEN).json(value!({ "error": "access_denied", "error_description": why })));
         }
         Err(Refused::RedirectUri(why)) => ("invalid_redirect_uri", why),
@@ -100,7 +101,8 @@ fn answered(call: &Call, result: Result<HttpResponse, Refused>) -> Result<HttpRe
     Ok(json(StatusCode::BAD_REQUEST).json(value!({ "error": error, "error_description": description })))
 }
 
-fn challenged(challenge: &str) -> HttpResponse {
+fn challenged(call: &Call, challenge: &str) -> HttpResponse {
+    tracing::info!(correlation = %call.visit.correlation, challenge, "a registration is refused");
     json(StatusCode::UNAUTHORIZED).insert_header((WWW_AUTHENTICATE, challenge)).finish()
 }
 

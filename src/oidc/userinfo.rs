@@ -35,6 +35,7 @@ pub(super) async fn answer(call: Call, request: HttpRequest, body: web::Bytes) -
         }
         Err(refusal) => refusal,
     };
+    tracing::info!(correlation = %call.visit.correlation, path = call.path, error = %refusal, "an access token is refused");
     let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::UNAUTHORIZED);
     let mut response = HttpResponse::build(status);
     let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
