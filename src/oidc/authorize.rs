@@ -197,6 +197,8 @@ fn told(call: &Call, to: &ReturnAddress, answer: Answer) -> Answer {
 async fn answered(call: &Call, request: &HttpRequest, stored: &Stored) -> Answer {
     let found = client_of(call, &stored.request.client_id);
     let (application, client) = found.ok_or_else(|| shown(call, &ShownError::ClientUnknown))?;
+    // It was checked when it came, which for a pushed or posted request is a while ago.
+    respond::leads_back(call, client, &stored.request.return_to)?;
     let prompt = stored.request.prompt;
     if !prompt.login
         && !prompt.select_account
@@ -209,7 +211,7 @@ async fn answered(call: &Call, request: &HttpRequest, stored: &Stored) -> Answer
 }
 
 /// An error that is only shown; the reason is in the log, for whoever connects an application.
-fn shown(call: &Call, error: &ShownError) -> Fault {
+pub(super) fn shown(call: &Call, error: &ShownError) -> Fault {
     tracing::info!(correlation = %call.visit.correlation, %error, "an authorization request is refused");
     Fault::shown(match error {
         ShownError::ClientUnknown => "error-oidc-client",

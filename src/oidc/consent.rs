@@ -148,6 +148,7 @@ pub(super) async fn post(mut call: Call, path: web::Path<(String, LoginId)>, for
     else {
         return Ok(page::see(&desk_path(call.realm.code(), id)));
     };
+    respond::leads_back(&call, client, &stored.request.return_to)?;
     if form.text("answer") != "allow" {
         return respond::denied(&call, id, &case, &stored).await;
     }

@@ -4,10 +4,10 @@ use actix_web::http::header::LOCATION;
 use actix_web::{HttpResponse, web};
 
 use super::answer::{Answer, ReturnAddress};
-use super::authorize::Stored;
+use super::authorize::{Stored, shown};
 use super::claims::subject;
 use super::code::NewCode;
-use super::error::{AuthorizationError, AuthorizationErrorCode as Code};
+use super::error::{AuthorizationError, AuthorizationErrorCode as Code, ShownError};
 use super::{consent, device};
 use crate::domain::application::{Application, Protocol};
 use crate::domain::ids::LoginId;
@@ -91,6 +91,18 @@ pub(super) fn application_of(case: &Case) -> Option<(&Application, &OidcClient)>
     }
 }
 
+/// Whether the address is still the application's. Nothing is sent to one that an operator took away while the person logged in
+/// (R-514, ASVS 8.3.2).
+///
+/// # Errors
+/// The page that says so.
+pub(super) fn leads_back(call: &Call, client: &OidcClient, to: &ReturnAddress) -> Result<(), Fault> {
+    match client.redirect_uri(to.redirect_uri()) {
+        Some(_) => Ok(()),
+        None => Err(shown(call, &ShownError::RedirectUriUnknown)),
+    }
+}
+
 /// `GET {base}/oidc/resume/{login}`: the end of a login; the desk sends browsers here.
 pub(super) async fn resume(mut call: Call, path: web::Path<(String, LoginId)>) -> http::Answer {
     let id = path.into_inner().1;
@@ -99,6 +111,9 @@ pub(super) async fn resume(mut call: Call, path: web::Path<(String, LoginId)>) -
         return Ok(response);
     }
     let stored = stored_of(&case)?;
+    if let Some((_, client)) = application_of(&case) {
+        leads_back(&call, client, &stored.request.return_to)?;
+    }
     match case.step {
         Step::Granted => {
             let (Some(user), Some((application, client))) = (case.user(), application_of(&case)) else {

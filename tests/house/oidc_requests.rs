@@ -175,6 +175,48 @@ async fn a_hint_that_names_nobody_lets_nobody_in() {
     world.stop().await;
 }
 
+/// R-514, T-46, ASVS 8.3.2: an address that is taken away from an application gets nothing any more, also for a request that came
+/// before: not at the end of a login, not after consent, and not for one that was pushed or posted.
+#[actix_web::test]
+async fn an_address_that_was_taken_away_gets_nothing() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let secret = "client_secret = \"a secret of the application\"\nconsent = \"ask\"\n";
+        let with =
+            |path: &str| application("app", &format!("{secret}redirect_uris = [\"https://rp.example/{path}\"]\n"));
+        world.apply(&with("cb")).await;
+        let app = Rp::new(&world, "app");
+        let mut slow = Visitor::new(&world.url);
+        let password = slow.get(&app.url("openid", "")).await;
+        let password = slow.press(&password, "continue", &[("username", "linus")]).await;
+        let mut linus = linus(&world).await;
+        let asked = linus.get(&app.url("openid", "")).await;
+        assert!(asked.has_action("allow"), "{on:?}: {}", asked.body);
+        let fields: Vec<(String, String)> =
+            form_urlencoded::parse(app.query("openid", "").as_bytes()).into_owned().collect();
+        let borrowed: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let pushed = encoded(&app.post("par", &borrowed).await.text("request_uri"));
+        let pushed = format!("{}/oidc/authorize?client_id=app&request_uri={pushed}", world.base());
+        let posted = linus.once(reqwest::Method::POST, &format!("{}/oidc/authorize", world.base()), Some(fields)).await;
+        let posted = posted.headers["location"].to_str().unwrap().to_owned();
+        world.apply(&with("other")).await;
+        let passcode = slow.press(&password, "continue", &[("password", "has a token already")]).await;
+        let ends = [
+            slow.press(&passcode, "continue", &[("code", &passcode_of_linus(&world))]).await,
+            linus.press(&asked, "allow", &[]).await,
+            linus.press(&asked, "deny", &[]).await,
+            linus.get(&posted).await,
+            linus.get(&pushed).await,
+        ];
+        for (number, seen) in ends.into_iter().enumerate() {
+            assert_eq!((seen.status, seen.leaves_to.clone()), (400, None), "{on:?} {number}: {}", seen.body);
+            assert!(seen.body.contains("not registered"), "{on:?} {number}: {}", seen.body);
+        }
+        assert_eq!(world.events("grant_issued").await, 0, "{on:?}");
+        world.stop().await;
+    }
+}
+
 /// OIDC Core 3.1.2.4, ASVS 10.7: the person is asked, once, and can take it back; a no is a no.
 #[actix_web::test]
 async fn consent_is_asked_remembered_and_taken_back() {
