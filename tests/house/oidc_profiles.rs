@@ -485,6 +485,37 @@ async fn a_bound_token_needs_its_key() {
     }
 }
 
+/// RFC 9449, 11.1, T-53 in spirit: one identifier of one key counts once, also where two instances are asked at the same moment.
+#[actix_web::test]
+async fn a_proof_counts_once_wherever_it_comes() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let public = "token_endpoint_auth_method = \"none\"\nredirect_uris = [\"https://rp.example/cb\"]\n";
+        world.apply(&application("app", public)).await;
+        let (app, mut linus, mine) = (Rp::new(&world, "app"), linus(&world).await, Prover::new());
+        let code = answer(&linus.get(&app.url("openid", "")).await, "code");
+        let fields = [&code_grant(&code)[..], &[("client_id", "app")]].concat();
+        let ask =
+            async || mine.token(&world, &mine.proof(&mine.claims(&world, "POST", "/oidc/token", None)), &fields).await;
+        assert_eq!(ask().await.error(), "use_dpop_nonce", "{on:?}");
+        let access = ask().await.text("access_token");
+        let (second, _) = world.second().await;
+        let claims = mine.claims(&world, "GET", "/oidc/userinfo", Some(&access));
+        let calls = (0..16).map(|number| {
+            let at = if number % 2 == 0 { &world.url } else { &second };
+            let (mut claims, address) = (claims.clone(), format!("{at}/t/acme/oidc/userinfo"));
+            claims["htu"] = address.as_str().into();
+            let request = reqwest::Client::new().get(address).header("authorization", format!("DPoP {access}"));
+            Told::of(request.header("DPoP", mine.proof(&claims)))
+        });
+        let answers = join_all(calls).await;
+        assert_eq!(answers.iter().filter(|told| told.status == 200).count(), 1, "{on:?}: {answers:?}");
+        let used = |told: &&Told| told.header("www-authenticate").contains("invalid_dpop_proof");
+        assert_eq!(answers.iter().filter(used).count(), 15, "{on:?}: {answers:?}");
+        world.stop().await;
+    }
+}
+
 fn of_nonce(prover: &Prover, nonce: &str, world: &World, access: &str) -> Option<String> {
     prover.nonce.replace(nonce.to_owned());
     Some(prover.proof(&prover.claims(world, "GET", "/oidc/userinfo", Some(access))))
