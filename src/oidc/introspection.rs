@@ -105,6 +105,9 @@ impl Asking<'_> {
                 self.about(&standing, client)?
             }
             None => {
+                if !client.client_credentials {
+                    return Ok(None);
+                }
                 let (house, tenant) = (&self.call.site.house, realm.tenant());
                 if federation::is_used(house, tenant, &revoked(&token, tenant)).await.map_err(failed)? {
                     return Ok(None);

@@ -354,6 +354,12 @@ async fn an_application_gets_tokens_for_itself() {
         assert_eq!(robot.post("revoke", &[("token", &opaque)]).await.error(), "invalid_grant", "{on:?}");
         assert_eq!(safe.post("revoke", &[("token", &opaque)]).await.status, 200, "{on:?}");
         assert_eq!(vault.post("introspect", &[("token", &opaque)]).await.body["active"], false, "{on:?}: T-55");
+        // What an operator takes away from the application ends with what it has.
+        let opaque = safe.post("token", &ask).await.text("access_token");
+        assert_eq!(vault.post("introspect", &[("token", &opaque)]).await.body["active"], true, "{on:?}");
+        world.apply(&application("safe", &format!("{SECRET}resources = [\"https://vault.example/\"]\n"))).await;
+        assert_eq!(safe.post("token", &ask).await.error(), "unauthorized_client", "{on:?}");
+        assert_eq!(vault.post("introspect", &[("token", &opaque)]).await.body["active"], false, "{on:?}: ASVS 8.3.2");
         world.stop().await;
     }
 }
