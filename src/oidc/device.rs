@@ -16,6 +16,7 @@ use super::endpoint::{broken, failed, invalid, json, one, read, refusal};
 use super::error::{TokenError, TokenErrorCode as Code};
 use super::respond::application_of;
 use super::{access_token, consent, request};
+use crate::domain::application::{Application, Protocol};
 use crate::domain::ids::LoginId;
 use crate::domain::login::origin::Origin;
 use crate::domain::login::outcome::Unanswered;
@@ -125,7 +126,10 @@ pub(super) async fn typed(call: Call, request: HttpRequest, form: Form) -> Answe
         found => found?,
     };
     let Some(device) = found else { return code_page(&call, Some("device-unknown")) };
-    let Some(application) = call.realm.config.application(device.application) else {
+    let application = call.realm.config.application(device.application);
+    let may =
+        |application: &&Application| matches!(&application.protocol, Protocol::Oidc(it) if it.device_authorization);
+    let Some(application) = application.filter(may) else {
         return code_page(&call, Some("device-unknown"));
     };
     let kept = serde_json::to_string(&DeviceLogin { device: device.device_hash })

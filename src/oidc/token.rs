@@ -134,6 +134,10 @@ impl Asking<'_> {
 
     /// Tokens for a device, once a person has let it in (RFC 8628, 3.4 and 3.5).
     async fn of_device(&self, code: &SecretString) -> Result<Tokens, TokenError> {
+        if !self.client.device_authorization {
+            let why = "this client may not use the device authorization grant";
+            return Err(TokenError::new(Code::UnauthorizedClient, why));
+        }
         let (house, tenant) = (&self.call.site.house, self.call.realm.tenant());
         let hash = device::device_hash(house, tenant, code);
         let polled = device::poll(house, tenant, &self.call.visit, self.application.id, &hash).await.map_err(failed)?;

@@ -12,6 +12,7 @@ async fn with_device(on: On) -> World {
     let world = World::new(on).await;
     let device = "device_authorization = true\nrefresh_tokens = true\n";
     world.apply(&application("tv", &format!("client_secret = \"a secret of the application\"\n{device}"))).await;
+    world.apply(&application("radio", &format!("{SECRET}{device}"))).await;
     world.apply(&application("app", SECRET)).await;
     world
 }
@@ -103,10 +104,9 @@ async fn a_device_gets_tokens_of_the_person() {
     assert_eq!(page.title(), "Connect this device?", "single sign-on: {}", page.body);
     let done = linus.press(&page, "allow", &[("mine", "yes")]).await;
     assert_eq!(done.title(), "The device is connected", "{}", done.body);
-    let foreign = Rp::new(&world, "app")
-        .post("token", &[("grant_type", GRANT), ("device_code", &told.text("device_code"))])
-        .await;
-    assert_eq!(foreign.error(), "invalid_grant", "another client");
+    for (other, error) in [("radio", "invalid_grant"), ("app", "unauthorized_client")] {
+        assert_eq!(poll(&Rp::new(&world, other), &told).await.error(), error, "another client");
+    }
     let tokens = poll(&tv, &told).await;
     assert_eq!(tokens.status, 200, "{}", tokens.text);
     assert_eq!((tokens.text("scope"), tokens.claims()["aud"].clone()), ("openid email".to_owned(), "tv".into()));
@@ -207,6 +207,27 @@ async fn a_device_that_is_not_let_in_gets_nothing() {
         assert_eq!(linus.post(&action, &fields).await.status, 429, "{on:?}");
         world.stop().await;
     }
+}
+
+/// RFC 6749 5.2, ASVS 8.3.2: where the permission for devices was taken away, those that wait get nothing any more.
+#[actix_web::test]
+async fn devices_that_wait_end_with_the_permission() {
+    let world = with_device(On::Sqlite).await;
+    let (tv, mut linus) = (Rp::new(&world, "tv"), linus(&world).await);
+    let (allowed, waiting) = (begin(&tv).await, begin(&tv).await);
+    let page = linus.get(&allowed.text("verification_uri")).await;
+    let page = linus.press(&page, "continue", &[("code", &allowed.text("user_code"))]).await;
+    let done = linus.press(&page, "allow", &[("mine", "yes")]).await;
+    assert_eq!(done.title(), "The device is connected", "{}", done.body);
+    world.apply(&application("tv", SECRET)).await;
+    for told in [&allowed, &waiting] {
+        let told = poll(&tv, told).await;
+        assert_eq!((told.status, told.error()), (400, "unauthorized_client"), "{}", told.text);
+    }
+    let page = linus.get(&waiting.text("verification_uri")).await;
+    let page = linus.press(&page, "continue", &[("code", &waiting.text("user_code"))]).await;
+    assert!(page.complaint().contains("not known"), "{}", page.body);
+    world.stop().await;
 }
 
 /// RFC 8628, 3.5: who says yes in the last seconds has said it in time, and the device has a minute to hear of it; a grant that
