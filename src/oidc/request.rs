@@ -424,7 +424,7 @@ fn wanted_acr(
     claims: &RawClaims,
 ) -> Result<(Vec<String>, Option<Essential>), AuthorizationError> {
     let acr = claims.id_token.get("acr").cloned().flatten().unwrap_or_default();
-    let mut wanted = acr.all_values();
+    let mut wanted = acr.texts()?;
     let conditions: Vec<Level> = wanted.iter().filter_map(|value| acr::level_of(value)).collect();
     let essential = if acr.essential && !wanted.is_empty() {
         // The weakest that satisfies the application; the policy may ask for more.
@@ -462,9 +462,11 @@ struct Member {
 }
 
 impl Member {
-    /// The texts among `value` and `values`.
-    fn all_values(&self) -> Vec<String> {
-        self.value.iter().chain(&self.values).filter_map(|value| value.as_str().map(str::to_owned)).collect()
+    /// `value` and `values`, where they are a condition: one of another type must not count as none (T-51).
+    fn texts(&self) -> Result<Vec<String>, AuthorizationError> {
+        let texts = self.value.iter().chain(&self.values).map(|value| value.as_str().map(str::to_owned));
+        let texts = texts.collect::<Option<Vec<_>>>();
+        texts.ok_or_else(|| invalid("the parameter claims asks for an acr or a sub that is no text"))
     }
 }
 
@@ -483,7 +485,10 @@ impl RawClaims {
     fn subject(&self) -> Result<Option<String>, AuthorizationError> {
         let asked =
             [&self.id_token, &self.userinfo].into_iter().filter_map(|members| members.get("sub").cloned().flatten());
-        let mut subjects: Vec<String> = asked.flat_map(|member| member.all_values()).collect();
+        let mut subjects: Vec<String> = Vec::new();
+        for member in asked {
+            subjects.extend(member.texts()?);
+        }
         subjects.dedup();
         match subjects.len() {
             0 | 1 => Ok(subjects.pop()),

@@ -122,6 +122,9 @@ fn every_later_error_goes_back_with_its_code_and_state_auth_03_to_auth_31() {
         (&[("claims", r#"{"userinfo": 1}"#)], Code::InvalidRequest),
         (&[("claims", r#"{"id_token":{"acr":{"essential":"yes"}}}"#)], Code::InvalidRequest),
         (&[("claims", r#"{"id_token":{"sub":{"values":["a","b"]}}}"#)], Code::InvalidRequest),
+        (&[("claims", r#"{"id_token":{"sub":{"value":5}}}"#)], Code::InvalidRequest),
+        (&[("claims", r#"{"userinfo":{"sub":{"values":["a",null]}}}"#)], Code::InvalidRequest),
+        (&[("claims", r#"{"id_token":{"acr":{"essential":true,"values":[5]}}}"#)], Code::InvalidRequest),
         (
             &[("claims", r#"{"id_token":{"acr":{"essential":true,"values":["urn:x"]}}}"#)],
             Code::UnmetAuthenticationRequirements,
