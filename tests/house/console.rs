@@ -353,6 +353,50 @@ async fn roles_and_keys_from_their_pages_to_their_end() {
     }
 }
 
+/// D3 A10, T15: before a role goes and before a key is revoked the console asks, and says what is lost: who has the role, which key
+/// it is and when it was last used. Whoever goes back has changed nothing; a role that is in use stays.
+#[actix_web::test]
+async fn roles_and_keys_go_after_a_question() {
+    for on in BOTH {
+        let world = staffed(on).await;
+        let (mut oona, _) = at_console(&world, "oona", "operators").await;
+        let new = oona.get(&console(&world, "roles/new")).await;
+        let list = oona.press(&new, "save-role", &[("name", "Keeper"), ("permission", "operators.access")]).await;
+        let id = world.text("SELECT id AS t FROM operator_role WHERE name = 'Keeper'").await;
+        let list = oona.press(&list, "add-operator", &[("username", "linus"), ("role", &id)]).await;
+        assert!(list.body.contains("The operator was added"), "{on:?}: {}", list.body);
+        let page = console(&world, &format!("roles/{id}"));
+        let role = oona.get(&page).await;
+        let refused = oona.press(&role, "remove-role", &[]).await;
+        assert!(refused.body.contains("Operators who have this role: 1."), "{on:?}: {}", refused.body);
+        let everything = key(&world, Role::Operator).await;
+        let linus = world.text("SELECT id AS t FROM user_account WHERE username = 'linus'").await;
+        assert_eq!(
+            call(&world, &everything, Method::DELETE, &format!("operators/{linus}"), None).await.0,
+            204,
+            "{on:?}"
+        );
+        let question = oona.press(&role, "remove-role", &[]).await;
+        assert_eq!(question.title(), "Remove the role Keeper?", "{on:?}: it is asked first: {}", question.body);
+        let back = oona.get(&question.link("back")).await;
+        assert!(back.title() == "Role: Keeper" && world.events("role_removed").await == 0, "{on:?}: {}", back.body);
+        let gone = oona.press(&question, "sure", &[]).await;
+        assert!(gone.body.contains("The role was removed") && !gone.body.contains("Keeper"), "{on:?}: {}", gone.body);
+
+        let keys = oona.get(&console(&world, "api-keys")).await;
+        let question = oona.press(&keys, "revoke-key", &[]).await;
+        assert_eq!(question.title(), "Revoke the key a test?", "{on:?}: it is asked first: {}", question.body);
+        assert!(question.body.contains("It was last used on "), "{on:?}: {}", question.body);
+        let back = oona.get(&question.link("back")).await;
+        assert_eq!(back.title(), "API keys", "{on:?}: {}", back.body);
+        assert_eq!(call(&world, &everything, Method::GET, "me", None).await.0, 200, "{on:?}: and it still works");
+        let gone = oona.press(&question, "sure", &[]).await;
+        assert!(gone.body.contains("The key was revoked"), "{on:?}: {}", gone.body);
+        assert_eq!(call(&world, &everything, Method::GET, "me", None).await.0, 401, "{on:?}");
+        world.stop().await;
+    }
+}
+
 /// the description is OpenAPI 3.1 and names every route with its permission.
 #[actix_web::test]
 async fn the_api_describes_itself() {

@@ -177,7 +177,7 @@ async fn the_help_desk_at_the_console() {
     }
 }
 
-/// T5, R-580, R-041: groups, and that what is in use stays.
+/// T5, R-580, R-041: groups, and that what is in use stays; what is not goes after a question.
 #[actix_web::test]
 async fn groups_at_the_console() {
     for on in BOTH {
@@ -212,7 +212,12 @@ async fn groups_at_the_console() {
             "{on:?}"
         );
         let page = oona.get(&console(&world, &format!("groups/{second}"))).await;
-        let removed = oona.press(&page, "remove-group", &[]).await;
+        let question = oona.press(&page, "remove-group", &[]).await;
+        assert_eq!(question.title(), "Remove the group Second wave?", "{on:?}: it is asked first: {}", question.body);
+        assert!(question.body.contains("2 people are in it"), "{on:?}: {}", question.body);
+        let back = oona.get(&question.link("back")).await;
+        assert_eq!((back.title().as_str(), world.events("group_removed").await), ("Group Second wave", 0), "{on:?}");
+        let removed = oona.press(&question, "sure", &[]).await;
         assert!(removed.body.contains("The group was removed"), "{on:?}");
         world.stop().await;
     }
@@ -352,7 +357,14 @@ async fn enrollment_by_mail_at_the_console() {
         let job = over(&world, &mut oona, job).await;
         assert!(job.body.contains("<td>sent</td>"), "{on:?}: {}", job.body);
         world.mail("ada@acme.test", 2).await;
-        let seen = oona.press(&seen, "remove-task", &[]).await;
+        let task = oona.get(&console(&world, &format!("provisioning/{number}"))).await;
+        let question = oona.press(&task, "remove-task", &[]).await;
+        let asked = format!("Remove the provisioning task {number}?");
+        assert_eq!(question.title(), asked, "{on:?}: it is asked first: {}", question.body);
+        assert!(question.body.contains("One person in it is still to enroll"), "{on:?}: {}", question.body);
+        let back = oona.get(&question.link("back")).await;
+        assert!(back.has_action("remove-task"), "{on:?}: and is still there: {}", back.body);
+        let seen = oona.press(&question, "sure", &[]).await;
         assert!(
             seen.body.contains("The task was removed") && !seen.body.contains("first wave"),
             "{on:?}: {}",
@@ -371,6 +383,18 @@ async fn enrollment_by_mail_at_the_console() {
         assert!(seen.body.contains("The rule was saved") && seen.body.contains("Newcomers"), "{on:?}: {}", seen.body);
         let late = oona.press(&wrong, "save-rule", &[("name", "Others"), ("enabled", "yes"), ("groups", &pilot)]).await;
         assert!(late.body.contains("changed the settings meanwhile"), "{on:?}: R-040: {}", late.body);
+        let rule = oona.get(&seen.find_link("th a").unwrap()).await;
+        let question = oona.press(&rule, "remove-rule", &[]).await;
+        assert_eq!(question.title(), "Remove the provisioning rule Newcomers?", "{on:?}: {}", question.body);
+        assert!(question.body.contains("gets no mail by it any more: pilot."), "{on:?}: {}", question.body);
+        let back = oona.get(&question.link("back")).await;
+        assert_eq!(back.title(), "Provisioning rule Newcomers", "{on:?}: and is still there: {}", back.body);
+        let seen = oona.press(&question, "sure", &[]).await;
+        assert!(
+            seen.body.contains("The rule was removed") && !seen.body.contains("Newcomers"),
+            "{on:?}: {}",
+            seen.body
+        );
         world.stop().await;
     }
 }

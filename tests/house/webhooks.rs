@@ -355,9 +355,14 @@ async fn webhooks_and_subscriptions_at_the_console() {
     oona.press(&renewed, "test-webhook", &[]).await;
     let request = watch.heard(3).await;
     assert!(second != secret && is_signed(&request, &second) && !is_signed(&request, &secret));
-    let stale = oona.press(&tried, "remove-webhook", &[]).await;
+    let question = oona.press(&tried, "remove-webhook", &[]).await;
+    assert_eq!(question.title(), "Remove the webhook Watch?", "it is asked first: {}", question.body);
+    assert!(question.body.contains(&watch.address), "it says what is lost: {}", question.body);
+    assert_eq!(oona.get(&question.link("back")).await.title(), "Webhook Watch", "and is still there");
+    let stale = oona.press(&question, "sure", &[]).await;
     assert!(stale.body.contains("somebody else changed this meanwhile"), "R-040: {}", stale.body);
-    let removed = oona.press(&renewed, "remove-webhook", &[]).await;
+    let question = oona.press(&renewed, "remove-webhook", &[]).await;
+    let removed = oona.press(&question, "sure", &[]).await;
     assert!(removed.title() == "Alerts" && !removed.body.contains(&watch.address), "{}", removed.body);
     assert!(removed.body.contains("The webhook was removed"), "R-569: {}", removed.body);
     for (action, events) in

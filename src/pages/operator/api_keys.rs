@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, web};
 use askama::Template;
 
 use super::shell::{FieldFault, Shell, time, time_or_dash};
-use super::step_up;
+use super::{step_up, sure};
 use crate::domain::ids::ApiKeyId;
 use crate::domain::operator::{Deed, Module, Role};
 use crate::domain::secret::{ExposeSecret as _, SecretString};
@@ -152,11 +152,31 @@ async fn make(seat: Seat, request: HttpRequest, form: Form) -> Answer {
     }
 }
 
+/// The page that asks before a key that works is revoked.
+fn ask_first(seat: &Seat, key: &ApiKey, form: &Form) -> Answer {
+    let used = match key.last_used_at {
+        Some(at) => format!("It was last used on {}.", time(at)),
+        None => "It was never used.".to_owned(),
+    };
+    let stops = "The program that uses it is refused from then on, and a key that was revoked never works again.";
+    let shell = Shell::titled(seat, Module::ApiKeys, &format!("Revoke the key {}?", key.name));
+    let places = (seat.path(&format!("{PAGE}/{}/revoke", key.id)), seat.path(PAGE));
+    sure::ask(shell, form, (vec![used, stops.to_owned()], "Yes, revoke"), places)
+}
+
 /// `POST …/operator/api-keys/{key}/revoke`.
 async fn revoke(seat: Seat, path: web::Path<(String, ApiKeyId)>, form: Form) -> Answer {
     seat.check(&form)?;
     let id = path.into_inner().1;
     let (desk, tenant, held) = (seat.desk(), seat.call.realm.tenant(), &seat.seated.permissions);
+    if !sure::said(&form) {
+        let look =
+            async |connection: &mut crate::storage::Connection| stored::key_with_id(connection, tenant, id).await;
+        let key = desk.house.db.look(look).await?;
+        if let Some(key) = key.filter(|key| key.works(desk.now)) {
+            return ask_first(&seat, &key, &form);
+        }
+    }
     let work = async |connection: &mut crate::storage::Connection| {
         operators::revoke_key(&desk, connection, tenant, held, id).await
     };

@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, web};
 use askama::Template;
 
 use super::shell::{FieldFault, Shell};
+use super::sure;
 use super::users::id_of;
 use crate::domain::group::uses_of_group;
 use crate::domain::ids::GroupId;
@@ -159,12 +160,34 @@ async fn rename(seat: Seat, path: web::Path<(String, String)>, form: Form) -> An
     }
 }
 
+/// The page that asks before a group goes that nothing refers to.
+fn ask_first(seat: &Seat, group: &Listed, form: &Form) -> Answer {
+    let who = match group.members {
+        0 => "Nobody is in it.".to_owned(),
+        1 => "One person is in it, and is in it no more. The account stays.".to_owned(),
+        many => format!("{many} people are in it, and are in it no more. Their accounts stay."),
+    };
+    let gone = "Who was in it is not kept; made again, it is another group. Nothing that is configured refers to it.";
+    let shell = Shell::titled(seat, Module::Groups, &format!("Remove the group {}?", group.group.name));
+    let page = seat.path(&format!("groups/{}", group.group.id));
+    sure::ask(shell, form, (vec![who, gone.to_owned()], "Yes, remove"), (format!("{page}/remove"), page))
+}
+
 /// `POST …/operator/groups/{group}/remove`: not while something refers to it.
 async fn remove(seat: Seat, path: web::Path<(String, String)>, form: Form) -> Answer {
     seat.check(&form)?;
     let group = group(&seat, path).await?;
+    let uses = uses_of_group(&seat.call.realm.config, group.group.id);
+    if uses.is_empty() && !sure::said(&form) {
+        return ask_first(&seat, &group, &form);
+    }
     let seen = as_seen(&group, &form);
-    match desk_of_groups::remove(&seat.desk(), seat.call.realm.code(), &seen).await? {
+    let removed = if uses.is_empty() {
+        desk_of_groups::remove(&seat.desk(), seat.call.realm.code(), &seen).await?
+    } else {
+        Err(Refused::InUse(uses))
+    };
+    match removed {
         Ok(()) => Ok(page::see(&seat.path("groups?done=removed"))),
         Err(refused) => {
             let shell = shell(&seat, &group).with_complaint(words(&refused));

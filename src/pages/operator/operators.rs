@@ -12,7 +12,7 @@ use crate::flow::administration::configuration::Unsaved;
 use crate::flow::administration::operators;
 use crate::http::guard::{Seat, Table};
 use crate::http::{Answer, Fault, Form, page};
-use crate::storage::users;
+use crate::storage::{operators as stored, users};
 
 /// The page of operators, below `/operator/`.
 const PAGE: &str = "operators";
@@ -355,12 +355,42 @@ async fn put(seat: &Seat, request: &HttpRequest, role: Option<Role>, before: Own
     page::page(&role_page(seat, shell, (role, version), &name, &after.permissions))
 }
 
+/// What the page says that asks before a role goes, or why it stays: how many operators and keys have it.
+async fn before_removal(seat: &Seat, role: Role) -> Result<Result<String, String>, Fault> {
+    let (config, tenant) = (&seat.call.realm.config, seat.call.realm.tenant());
+    let keys = seat.call.site.house.db.look(async |connection| stored::keys(connection, tenant).await).await?;
+    let keys = keys.iter().filter(|key| key.role == role && key.revoked_at.is_none()).count();
+    let operators = config.operators.iter().filter(|operator| operator.role == role).count();
+    let have = format!("Operators who have this role: {operators}. Keys to the API that have it: {keys}.");
+    Ok(if (operators, keys) == (0, 0) {
+        Ok(have)
+    } else {
+        Err(format!("{have} Give these operators another role, and revoke these keys, first."))
+    })
+}
+
 /// `POST …/operator/roles/{role}/remove`.
 async fn remove_role(seat: Seat, request: HttpRequest, path: web::Path<(String, RoleId)>, form: Form) -> Answer {
     seat.check(&form)?;
     let id = path.into_inner().1;
-    if let Some(first) = step_up(&seat, &request, &format!("roles/{id}")).await? {
+    let address = format!("roles/{id}");
+    if let Some(first) = step_up(&seat, &request, &address).await? {
         return Ok(first);
+    }
+    let named = seat.call.realm.config.roles.iter().find(|role| role.id == id);
+    if let (Some(role), false) = (named, sure::said(&form)) {
+        let have = match before_removal(&seat, Role::Own(id)).await? {
+            Ok(have) => have,
+            Err(why) => {
+                let shell = Shell::of(&seat, Module::Operators);
+                let shell = shell.with_complaint(format!("Nothing was removed. {why}"));
+                return page::page(&operators_page(&seat, shell, ""));
+            }
+        };
+        let gone = "Its permissions are not kept; made again, it is another role.";
+        let shell = Shell::titled(&seat, Module::Operators, &format!("Remove the role {}?", role.name));
+        let places = (seat.path(&format!("{address}/remove")), seat.path(&address));
+        return sure::ask(shell, &form, (vec![have, gone.to_owned()], "Yes, remove"), places);
     }
     let (desk, tenant, held) = (seat.desk(), seat.call.realm.tenant(), &seat.seated.permissions);
     let work = async |connection: &mut crate::storage::Connection| {

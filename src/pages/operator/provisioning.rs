@@ -7,6 +7,7 @@ use askama::Template;
 
 use super::jobs::began;
 use super::shell::{FieldFault, Shell, time};
+use super::sure;
 use super::users::{Choice, group_choices, id_of};
 use crate::domain::ids::{GroupId, ReservationId, UserId};
 use crate::domain::job::{LARGEST_SELECTION, PeopleDeed, Provision, Work};
@@ -396,10 +397,28 @@ async fn resend(seat: Seat, path: web::Path<(String, String)>, LongForm(form): L
     Ok(began(&seat, job))
 }
 
+/// The page that asks before a task goes: for how many people it does.
+fn ask_first(seat: &Seat, task: &Task, counts: &[(Status, i64)], form: &Form) -> Answer {
+    let open = |status: Status| matches!(status, Status::Active | Status::Locked | Status::Expired);
+    let open: i64 = counts.iter().filter(|(status, _)| open(*status)).map(|(_, number)| number).sum();
+    let who = match open {
+        0 => "Nobody in it is still to enroll.".to_owned(),
+        1 => "One person in it is still to enroll: the link in the mail does not work any more.".to_owned(),
+        many => format!("{many} people in it are still to enroll: the links in their mails do not work any more."),
+    };
+    let stays = "Authenticators that were enrolled stay. Whoever is to enroll all the same gets a new task.";
+    let shell = Shell::titled(seat, Module::Provisioning, &format!("Remove the provisioning task {}?", task.number));
+    let page = seat.path(&format!("provisioning/{}", task.number));
+    sure::ask(shell, form, (vec![who, stays.to_owned()], "Yes, remove"), (format!("{page}/remove"), page))
+}
+
 /// `POST …/operator/provisioning/{task}/remove`.
 async fn remove(seat: Seat, path: web::Path<(String, String)>, form: Form) -> Answer {
     seat.check(&form)?;
-    let (task, _) = task(&seat, path).await?;
+    let (task, counts) = task(&seat, path).await?;
+    if task.removed_at.is_none() && !sure::said(&form) {
+        return ask_first(&seat, &task, &counts, &form);
+    }
     let desk = seat.desk();
     let work =
         async |connection: &mut Connection| provisioning::remove(&desk, connection, task.tenant, task.number).await;

@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, web};
 use askama::Template;
 
 use super::shell::{FieldFault, Shell};
+use super::sure;
 use super::users::{Choice, group_choices, id_of};
 use crate::domain::ids::{GroupId, RuleId};
 use crate::domain::operator::{Deed, Module};
@@ -194,10 +195,33 @@ async fn change(seat: Seat, path: web::Path<(String, String)>, form: Form) -> An
     put(&seat, typed(&form, &before), &form, false, &title).await
 }
 
+/// The page that asks before a rule goes.
+fn ask_first(seat: &Seat, rule: &ProvisioningRule, form: &Form) -> Answer {
+    let config = &seat.call.realm.config;
+    let groups = rule.groups.iter().filter_map(|id| config.group_name(*id)).collect::<Vec<_>>().join(", ");
+    let mut lines = vec![
+        format!("Whoever enters one of its groups gets no mail by it any more: {groups}."),
+        "What it has issued stays, and mails that were sent work until they stop.".to_owned(),
+    ];
+    if rule.auto_revoke {
+        lines.push("Whoever leaves its groups from then on keeps what it has issued.".to_owned());
+    }
+    let again =
+        "Made again, it is another rule: whoever is in its groups then is looked at anew, and may get a mail again.";
+    lines.push(again.to_owned());
+    let title = format!("Remove the provisioning rule {}?", rule.name);
+    let page = seat.path(&format!("provisioning-rules/{}", rule.id));
+    let shell = Shell::titled(seat, Module::ProvisioningRules, &title);
+    sure::ask(shell, form, (lines, "Yes, remove"), (format!("{page}/remove"), page))
+}
+
 /// `POST …/operator/provisioning-rules/{rule}/remove`.
 async fn remove(seat: Seat, path: web::Path<(String, String)>, form: Form) -> Answer {
     seat.check(&form)?;
     let before = rule(&seat, path)?;
+    if !sure::said(&form) {
+        return ask_first(&seat, &before, &form);
+    }
     match rules::remove(&seat.desk(), seat.call.realm.code(), seen(&form), before.id).await? {
         Ok(()) => Ok(page::see(&seat.path("provisioning-rules?done=removed"))),
         Err(_) => {

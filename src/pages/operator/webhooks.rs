@@ -3,9 +3,9 @@
 use actix_web::{HttpRequest, web};
 use askama::Template;
 
-use super::menu;
 use super::shell::{Shell, time, time_or_dash};
 use super::users::id_of;
+use super::{menu, sure};
 use crate::domain::alert::Kind;
 use crate::domain::ids::WebhookId;
 use crate::domain::operator::{Deed, Module};
@@ -291,6 +291,18 @@ async fn secret(seat: Seat, path: web::Path<(String, String)>, form: Form) -> An
 async fn remove(seat: Seat, path: web::Path<(String, String)>, form: Form) -> Answer {
     seat.check(&form)?;
     let (id, version) = (id_of::<WebhookId>(path)?, version(&form));
+    if !sure::said(&form) {
+        let (house, tenant) = (&seat.call.site.house, seat.call.realm.tenant());
+        let found = house.db.look(async |connection| webhooks::with_id(tenant, id).ask(connection).await);
+        let webhook = found.await?.ok_or(Fault::NotFound)?;
+        let lines = vec![
+            format!("Nothing is sent to {} any more, and what waits to be sent there is not sent.", webhook.says.url),
+            "The list of its calls and its secret are gone for good; made again, it has another secret.".to_owned(),
+        ];
+        let shell = Shell::titled(&seat, Module::Alerts, &format!("Remove the webhook {}?", webhook.says.name));
+        let page = seat.path(&format!("webhooks/{id}"));
+        return sure::ask(shell, &form, (lines, "Yes, remove"), (format!("{page}/remove"), page));
+    }
     match administration::remove(&seat.desk(), seat.call.realm.tenant(), (id, version)).await {
         Ok(()) => {
             let alerts = seat.path(menu::page(Module::Alerts).unwrap_or_default());
