@@ -103,9 +103,15 @@ async fn policies_at_the_console() {
         let seen = at(&world, &mut oona, "policies/new").await;
         let typed = [("name", ""), ("networks", "10.0.0.0/33"), ("groups", "pilots"), ("scenario-0-name", "Abroad")];
         let seen = submit(&mut oona, &seen, "save-policy", &typed).await;
-        for words in
-            ["Name is empty", "is not a network", "there is no group", "a scenario needs inside_networks", "pilots"]
-        {
+        for words in [
+            "Name: is empty",
+            "Networks that people come from: ",
+            "is not a network",
+            "Groups: there is no group",
+            "Scenario 1, Applies inside these networks: ",
+            "a scenario needs “Applies inside these networks”",
+            "pilots",
+        ] {
             assert!(has(&seen, words), "{on:?}: {words}: {}", seen.body);
         }
         let typed = [("name", "Loose"), ("networks", ""), ("groups", ""), ("scenario-0-name", ""), ("otp", "")];
@@ -167,6 +173,11 @@ async fn applications_at_the_console() {
         .press(&seen, "save-application", &[("name", "notes"), ("oidc-redirect_uris", "http://rp.example/cb")])
         .await;
     assert!(has(&seen, "another application") && has(&seen, "http://rp.example/cb"), "{}", seen.body);
+    assert!(
+        has(&seen, ">Redirect addresses: ") && !has(&seen, "Redirect uris"),
+        "the label of the field: {}",
+        seen.body
+    );
     let typed = [("name", "Blog"), ("oidc-redirect_uris", "https://rp.example/cb")];
     let seen = submit(&mut oona, &seen, "save-application", &typed).await;
     let secret = seen.find("[data-client-secret]").expect("a secret");
@@ -191,7 +202,7 @@ async fn applications_at_the_console() {
     let (first, second) = (metadata("https://crm.example/acs"), metadata("https://crm.example/new"));
     let typed = [("name", "CRM"), ("saml-metadata", "<oops>"), ("saml-attributes", "mail = email")];
     let seen = submit(&mut oona, &seen, "save-application", &typed).await;
-    assert!(has(&seen, "Metadata ") && has(&seen, "mail = email"), "{}", seen.body);
+    assert!(has(&seen, ">Its metadata: ") && has(&seen, "mail = email"), "{}", seen.body);
     let seen = submit(&mut oona, &seen, "save-application", &[("saml-metadata", &first)]).await;
     assert!(has(&seen, "https://crm.example/acs") && has(&seen, "mail = email"), "{}", seen.body);
     let seen = submit(&mut oona, &seen, "read-metadata", &[("saml-metadata", &second)]).await;

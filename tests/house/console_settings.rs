@@ -155,7 +155,8 @@ async fn the_platform_matrix() {
             assert!(seen.body.contains(&format!("<th scope=\"row\">{row}</th>")), "{on:?} R-046 {row}");
         }
         let refused = oona.press(&seen, "apply", &[("ios.allowed", "yes"), ("ios.minimum_os", "latest")]).await;
-        assert!(refused.body.contains("must be a version such as"), "{on:?}: {}", refused.body);
+        let said = "iOS, mobile/tablet, Oldest system version: must be a version such as";
+        assert!(refused.body.contains(said), "{on:?}: the row and its column: {}", refused.body);
         let seen =
             oona.press(&seen, "apply", &[("ios.allowed", "yes"), ("ios.push", "yes"), ("android.push", "yes")]).await;
         assert!(seen.body.contains("Saved."), "{on:?}: {}", seen.body);

@@ -325,7 +325,9 @@ async fn webhooks_and_subscriptions_at_the_console() {
 
     let new = oona.get(&console(&world, "webhooks/new")).await;
     let wrong = oona.press(&new, "save-webhook", &[("name", ""), ("url", "http://hooks.example.com/x")]).await;
-    for words in ["Name is empty.", "does not begin with https://", "choose at least one kind"] {
+    for words in
+        ["Name: is empty.", "Address: cannot be called", "does not begin with https://", "choose at least one kind"]
+    {
         assert!(wrong.body.contains(words), "{words}: {}", wrong.body);
     }
     assert!(wrong.body.contains("http://hooks.example.com/x"), "what was typed stays: {}", wrong.body);

@@ -134,7 +134,8 @@ async fn save(seat: Seat, form: Form) -> Answer {
     if form.has("look") {
         let (wanted, wrong) = overlaid("branding", &seat.call.realm.config.settings.branding, &entries);
         let more = wanted.faults().into_iter().map(|(key, words)| crate::domain::fault::Fault::new(key, words));
-        again.shell = again.shell.with_faults(faults(wrong.into_iter().chain(more).collect()));
+        let wrong: Vec<_> = wrong.into_iter().chain(more).collect();
+        again.shell = again.shell.with_faults(faults(Module::Branding, &wrong));
         return page::page(&again);
     }
     let code = seat.call.realm.code();

@@ -112,7 +112,7 @@ async fn answered(
     let address: Option<IpAddr> = typed.address.trim().parse().ok();
     let person = house.db.look(async |connection| Person::named(house, connection, config, &typed.user).await).await?;
     if person.is_none() {
-        wrong.push(Wrong::new("user", "is nobody's: there is no account with this user name"));
+        wrong.push(Wrong::new("user", "there is no account with this user name"));
     }
     if application.is_none() {
         wrong.push(Wrong::new("application", "is not there"));
@@ -121,7 +121,7 @@ async fn answered(
         wrong.push(Wrong::new("address", "is not an address such as 192.0.2.7 or 2001:db8::7"));
     }
     let (Some(person), Some(application), Some(address)) = (person, application, address) else {
-        return Ok((shell.with_wrong_question(saved::faults(wrong)), None));
+        return Ok((shell.with_wrong_question(saved::faults(Module::Explain, &wrong)), None));
     };
     let asked = Asked { config, application, address, at: seat.call.visit.now };
     let told = house.db.look(async |connection| explain(connection, asked, &person).await).await?;

@@ -233,7 +233,7 @@ async fn save(seat: Seat, path: web::Path<(String, String, String)>, form: Form)
     form.text("address").trim().clone_into(&mut again.address);
     let wrong = slot.faults(&words.tidied());
     if form.has("look") || (form.has("try") && !wrong.is_empty()) {
-        again.shell = again.shell.with_faults(faults(wrong));
+        again.shell = again.shell.with_faults(faults(Module::Messages, &wrong));
         return page::page(&again);
     }
     if let Some(kind) = slot.kind().filter(|_| form.has("try")) {

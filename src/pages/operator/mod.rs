@@ -13,6 +13,7 @@ mod explain;
 mod funnel;
 mod groups;
 mod jobs;
+mod labels;
 mod logs;
 pub mod menu;
 mod messages;

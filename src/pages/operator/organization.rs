@@ -113,7 +113,7 @@ async fn save(seat: Seat, form: Form) -> Answer {
                 let words = wrong.iter().filter(|fault| fault.key == field.key).map(|fault| fault.words.as_str());
                 field.fault = words.collect::<Vec<_>>().join("; ");
             }
-            again.shell = again.shell.with_faults(faults(wrong));
+            again.shell = again.shell.with_faults(faults(Module::Settings, &wrong));
         }
         Err(unsaved) => again.shell = again.shell.refusing(unsaved)?,
     }

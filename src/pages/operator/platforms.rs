@@ -59,6 +59,18 @@ struct MatrixPage {
     none: bool,
 }
 
+/// What is wrong with a row, as a sentence that begins with the row and the column.
+fn told(fault: &crate::domain::settings::Fault) -> String {
+    let (row, column) = fault.key.split_once('.').unwrap_or((&fault.key, ""));
+    let row = ROWS.into_iter().find(|platform| platform.id() == row).map(row_of);
+    let row = row.map_or_else(|| fault.key.clone(), |(name, device)| format!("{name}, {device}"));
+    match column {
+        "push" => format!("{row}, Push notifications: is only there where the platform is allowed."),
+        "minimum_os" => format!("{row}, Oldest system version: {}.", fault.words),
+        _ => format!("{row}: {}.", fault.words),
+    }
+}
+
 fn matrix_page(seat: &Seat, shell: Shell, values: &Map<String, Value>, read: String) -> MatrixPage {
     let row = |platform: Platform| {
         let (name, device) = row_of(platform);
@@ -119,10 +131,7 @@ async fn apply(seat: Seat, form: Form) -> Answer {
             return Ok(page::see(&format!("{}?done={done}", seat.path(PAGE))));
         }
         Err(Unsaved::Wrong(faults)) => {
-            let fault = |fault: crate::domain::settings::Fault| {
-                let message = format!("{} {}.", fault.key, fault.words);
-                FieldFault::new(fault.key, message)
-            };
+            let fault = |fault: crate::domain::settings::Fault| FieldFault::new(fault.key.clone(), told(&fault));
             shell.with_faults(faults.into_iter().map(fault).collect())
         }
         Err(unsaved) => shell.refusing(unsaved)?,

@@ -4,8 +4,10 @@
 use actix_web::{HttpRequest, web};
 use askama::Template;
 
+use super::labels::sentence;
 use super::saved::despite;
 use super::shell::{FieldFault, Shell};
+use crate::domain::fault::Fault as Wrong;
 use crate::domain::ids::WaveId;
 use crate::domain::operator::{Deed, Module};
 use crate::domain::policy::staging::{MOST_WAVES, Mode, Wave};
@@ -404,8 +406,7 @@ async fn post(seat: Seat, form: Form) -> Answer {
                 let field = field_of(&key);
                 // What could not be read is told once.
                 if !faults.iter().any(|fault| fault.field == field) {
-                    let label = key.rsplit('.').next().unwrap_or(&key).replace('_', " ");
-                    faults.push(FieldFault::new(field, format!("{label}: {words}.")));
+                    faults.push(FieldFault::new(field, sentence(Module::Rollout, &Wrong::new(key, words))));
                 }
             }
             return page::page(&again(shell.with_faults(faults), waves));

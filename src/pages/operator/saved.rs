@@ -1,8 +1,10 @@
 //! What came of a change of the configuration, for the pages that make one: on to the next page, or the same page with what
 //! was typed, what is wrong, and the question whether it is meant all the same.
 
+use super::labels::sentence;
 use super::shell::{FieldFault, Shell};
 use crate::domain::fault::Fault as Wrong;
+use crate::domain::operator::Module;
 use crate::flow::administration::configuration::{Despite, Unsaved};
 use crate::flow::test_cases::Outcome;
 use crate::http::{Fault, Form};
@@ -40,18 +42,10 @@ pub fn field(key: &str) -> String {
     key.replace("].", "-").replace(['[', '.'], "-").replace(']', "")
 }
 
-/// What the fields of a page say of what is wrong.
+/// What the fields of a page of `module` say of what is wrong.
 #[must_use]
-pub fn faults(wrong: Vec<Wrong>) -> Vec<FieldFault> {
-    let told = |fault: Wrong| {
-        let name = fault.key.rsplit('.').next().unwrap_or_default().replace('_', " ");
-        let mut sentence = format!("{name} {}", fault.words);
-        if let Some(first) = sentence.get(..1).map(str::to_uppercase) {
-            sentence.replace_range(..1, &first);
-        }
-        FieldFault::new(field(&fault.key), if sentence.ends_with('.') { sentence } else { sentence + "." })
-    };
-    wrong.into_iter().map(told).collect()
+pub fn faults(module: Module, wrong: &[Wrong]) -> Vec<FieldFault> {
+    wrong.iter().map(|fault| FieldFault::new(field(&fault.key), sentence(module, fault))).collect()
 }
 
 /// Whether the operator has seen what breaks.
@@ -66,7 +60,10 @@ pub fn despite(form: &Form) -> Despite {
 /// [`Fault::NotFound`] if the thing is gone; what the database says.
 pub fn refused(shell: Shell, unsaved: Unsaved) -> Result<(Shell, Question), Fault> {
     match unsaved {
-        Unsaved::Wrong(wrong) => Ok((shell.with_faults(faults(wrong)), Question::default())),
+        Unsaved::Wrong(wrong) => {
+            let faults = faults(shell.module, &wrong);
+            Ok((shell.with_faults(faults), Question::default()))
+        }
         Unsaved::Gone => Err(Fault::NotFound),
         Unsaved::ChangedMeanwhile => {
             let words = "Nothing was saved: somebody else changed this meanwhile. Open it again to see what it says now; \
@@ -103,10 +100,10 @@ mod tests {
     fn a_key_has_one_field_and_its_fault_is_a_sentence() {
         assert_eq!(field("scenario[0].inside_networks"), "scenario-0-inside_networks");
         assert_eq!(field("oidc.client_id"), "oidc-client_id");
-        let told = faults(vec![Wrong::new("scenario[1].require", "names a method twice")]);
+        let told = faults(Module::AccessPolicies, &[Wrong::new("scenario[1].require", "names a method twice")]);
         assert_eq!(
             (told[0].field.as_str(), told[0].message.as_str()),
-            ("scenario-1-require", "Require names a method twice.")
+            ("scenario-1-require", "Scenario 2, What it says: names a method twice.")
         );
     }
 }

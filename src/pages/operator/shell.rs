@@ -29,6 +29,8 @@ impl FieldFault {
 /// The frame of a page of the console.
 #[derive(Debug)]
 pub struct Shell {
+    /// What the page is about.
+    pub module: Module,
     /// Title, organization, files.
     pub frame: Frame,
     /// The menu.
@@ -65,6 +67,7 @@ impl Shell {
     pub fn titled(seat: &Seat, module: Module, title: &str) -> Self {
         let config = &seat.call.realm.config;
         Self {
+            module,
             frame: Frame::of_console(&seat.call, title),
             menu: menu(&seat.seated.permissions, module),
             home: seat.path(""),
