@@ -81,7 +81,17 @@ async fn policies_at_the_console() {
         let asked = "explain?user=ada&application=Notes&address=192.0.2.7";
         let seen = at(&world, &mut oona, asked).await;
         assert_eq!(seen.find("[data-enrollment]").as_deref(), Some("offered"), "{on:?}: {}", seen.body);
-        assert!(has(&seen, "target_users is members_of; ada is in pilot"), "{on:?}: {}", seen.body);
+        let targets = "Target Users is “Members of these groups only”; ada is in pilot";
+        assert!(has(&seen, targets) && has(&seen, ">access<"), "{on:?}: in words of the console: {}", seen.body);
+        let held = at(&world, &mut oona, "explain?user=barbara&application=Notes&address=192.0.2.7").await;
+        for words in
+            ["not among the target users of self-provisioning <code>not_targeted</code>", "passcode (once per session)"]
+        {
+            assert!(has(&held, words), "{on:?}: {words}: {}", held.body);
+        }
+        for code in ["target_users", "vestibule user", "otp (", ">grant<"] {
+            assert!(!has(&held, code), "{on:?}: {code}: {}", held.body);
+        }
         let seen = oona.get(&seen.link("keep-case")).await;
         let seen = submit(&mut oona, &seen, "save-case", &[("name", "Ada enrolls")]).await;
         assert!(

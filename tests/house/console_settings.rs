@@ -69,7 +69,8 @@ async fn the_self_provisioning_screen() {
         let page = crate::story::after_password(&world, &mut ada, "ada", crate::story::PASSWORD).await;
         assert!(!page.has_action("add-authenticator"), "{on:?}: R-028: {}", page.body);
         let log = other.get(&seen.link("change-log")).await;
-        assert!(log.body.contains("target_users") && log.body.contains("none"), "{on:?}: R-037: {}", log.body);
+        let named = "Target users <code>target_users</code>";
+        assert!(log.body.contains(named) && log.body.contains("none"), "{on:?}: R-037: {}", log.body);
         assert!(log.body.contains(" UTC, oona<"), "{on:?}: by whom, by name: {}", log.body);
         let form = other.get(&console(&world, "self-provisioning/edit")).await;
         assert!(form.body.contains(">pilot</textarea>"), "{on:?}: R-031");

@@ -292,6 +292,11 @@ async fn the_pages_tell_it_and_a_broken_chain_is_red() {
             assert!(seen.body.contains(shown), "{on:?}: {query}: {}", seen.body);
             assert_eq!(seen.body.matches("aria-current=\"page\"").count(), 2, "{on:?}: the menu's and the report's");
         }
+        // reasons and steps are told in words, and the stable word, which filters and files have, stands beside them.
+        let seen = oona.get(&console(&world, "access-log?result=success")).await;
+        assert!(seen.body.contains("access was granted <code>granted</code>"), "{on:?}: {}", seen.body);
+        let seen = oona.get(&console(&world, "enrollment-history?result=completed")).await;
+        assert!(seen.body.contains("finished <code>completed</code>"), "{on:?}: {}", seen.body);
         // T-57: the help desk reads the enrollment history and none of the logs.
         let (mut hedy, seen) = at_console(&world, "hedy", "enrollment-history").await;
         assert!(seen.title() == "Enrollment history" && !seen.body.contains("export/csv"), "{on:?}: {}", seen.body);

@@ -225,6 +225,16 @@ fn typed(config: &TenantConfig, form: &Form) -> Map<String, Value> {
     values.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
+/// What the page calls a value.
+pub(super) fn label(key: &str) -> &'static str {
+    match key {
+        "recipients" => "Mail addresses",
+        "most_per_hour" => "Told one by one in an hour",
+        "roles" => "Roles",
+        _ => "Kinds of alerts",
+    }
+}
+
 /// `POST …/operator/alerts`.
 async fn save(seat: Seat, form: Form) -> Answer {
     seat.check(&form)?;
@@ -240,12 +250,6 @@ async fn save(seat: Seat, form: Form) -> Answer {
             return Ok(page::see(&format!("{}?done={done}", seat.path(PAGE))));
         }
         Err(Unsaved::Wrong(faults)) => {
-            let label = |key: &str| match key {
-                "recipients" => "Mail addresses",
-                "most_per_hour" => "Told one by one in an hour",
-                "roles" => "Roles",
-                _ => "Kinds of alerts",
-            };
             let told = |fault: crate::domain::fault::Fault| {
                 let field = if fault.key == "roles" { "matrix".to_owned() } else { fault.key.clone() };
                 FieldFault::new(field, format!("{}: {}.", label(&fault.key), fault.words))

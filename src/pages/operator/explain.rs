@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use actix_web::{HttpRequest, web};
 use askama::Template;
 
-use super::saved;
 use super::shell::Shell;
+use super::{codes, explained, saved};
+use crate::domain::authenticator::lifecycle::Kind;
 use crate::domain::fault::Fault as Wrong;
 use crate::domain::ids::TestCaseId;
 use crate::domain::name::key_of;
@@ -59,6 +60,31 @@ struct ExplainPage {
     told: Option<Explanation>,
     /// Where this is saved as a test case; empty if it cannot be.
     keep: String,
+}
+
+impl ExplainPage {
+    /// A line of the explanation, as the console says it.
+    fn line(text: &str) -> String {
+        explained::line(text)
+    }
+
+    /// What a method is called.
+    fn method(id: &str) -> &str {
+        if id == Method::Otp.id() { "passcode" } else { id }
+    }
+
+    /// Why enrollment is not offered.
+    fn why(reason: &str) -> &str {
+        codes::reason(reason).unwrap_or(reason)
+    }
+
+    /// What a kind of authenticators is called.
+    fn kind(id: &str) -> &str {
+        match Kind::ALL.into_iter().find(|kind| kind.id() == id) {
+            Some(kind) => codes::kind(kind),
+            None => id,
+        }
+    }
 }
 
 async fn configured(seat: &Seat) -> Result<TenantConfig, Fault> {

@@ -7,6 +7,7 @@ use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
+use super::codes;
 use super::shell::{Shell, time};
 use crate::domain::funnel::{Bar, Reached, spoken};
 use crate::domain::name::key_of;
@@ -244,7 +245,7 @@ async fn show(seat: Seat, request: HttpRequest) -> Answer {
             .map(|wave| choice(wave.id.to_string(), wave.name.clone(), &asked.wave))
             .collect(),
         groups: config.groups.iter().map(|group| choice(&group.name, &group.name, &asked.group)).collect(),
-        platforms: Platform::ALL.into_iter().map(|it| choice(it.id(), it.id(), &asked.platform)).collect(),
+        platforms: Platform::ALL.into_iter().map(|it| choice(it.id(), codes::platform(it), &asked.platform)).collect(),
         languages: Language::ALL.into_iter().map(|it| choice(it.tag(), it.tag(), &asked.language)).collect(),
     })
 }

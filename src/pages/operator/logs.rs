@@ -7,6 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
 use askama::Template;
 
+use super::codes;
 use super::shell::{FieldFault, Shell, time};
 use crate::domain::operator::{Deed, Module};
 use crate::domain::timestamp::Timestamp;
@@ -77,6 +78,8 @@ struct Tab {
 
 struct Cell {
     text: String,
+    /// The stable word that the text is the meaning of, which filters ask for; empty where the text is not.
+    code: String,
     /// How a result is coloured.
     state: &'static str,
     /// Whether it is a time, which stays in one line.
@@ -226,13 +229,16 @@ fn cells(kind: Kind, row: Vec<String>, key: &str) -> Vec<Cell> {
             ("correlation", _) if !text.is_empty() => format!("audit-log?correlation={text}"),
             _ => String::new(),
         };
-        let text = match id {
-            "time" => Timestamp::parsed(&text).map_or(text, time),
-            "correlation" => text.chars().take(8).collect(),
-            "detail" => text.chars().take(120).collect(),
+        let meaning = codes::meaning(id, &text).filter(|words| *words != text);
+        let code = if meaning.is_some() { text.clone() } else { String::new() };
+        let text = match (id, meaning) {
+            (_, Some(words)) => words.to_owned(),
+            ("time", _) => Timestamp::parsed(&text).map_or(text, time),
+            ("correlation", _) => text.chars().take(8).collect(),
+            ("detail", _) => text.chars().take(120).collect(),
             _ => text,
         };
-        Cell { text, state, time: id == "time", link }
+        Cell { text, code, state, time: id == "time", link }
     };
     shown(kind).map(cell).collect()
 }

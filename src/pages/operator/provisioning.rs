@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use actix_web::{HttpRequest, web};
 use askama::Template;
 
+use super::codes;
 use super::jobs::began;
 use super::shell::{FieldFault, Shell, time};
 use super::sure;
@@ -219,7 +220,7 @@ fn task_entry(task: &Task, counts: &[(Status, i64)]) -> TaskEntry {
     let statuses: Vec<String> = counts.iter().map(|(status, number)| format!("{number} {}", status.id())).collect();
     TaskEntry {
         number: task.number.to_string(),
-        kind: task.token_type.id(),
+        kind: codes::token_type(task.token_type),
         operator: task.operator.clone(),
         comment: task.comment.clone(),
         start: time(task.started_at),

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use actix_web::{HttpRequest, web};
 use askama::Template;
 
+use super::codes;
 use super::shell::{FieldFault, Shell};
 use super::sure;
 use super::users::{Choice, group_choices, id_of};
@@ -65,7 +66,7 @@ async fn list(seat: Seat, request: HttpRequest) -> Answer {
         id: rule.id,
         name: rule.name.clone(),
         enabled: rule.enabled,
-        kind: rule.token_type.id(),
+        kind: codes::token_type(rule.token_type),
         groups: rule.groups.iter().filter_map(|id| config.group_name(*id)).collect::<Vec<_>>().join(", "),
         duplicates: rule.issue_duplicates,
         revokes: rule.auto_revoke,

@@ -292,7 +292,7 @@ async fn save(seat: Seat, LongForm(form): LongForm) -> Answer {
 }
 
 /// What the screen calls a value.
-fn named(key: &str) -> &str {
+pub(super) fn named(key: &str) -> &str {
     match key {
         "groups" => "Group names",
         "preview_user" => "User who tries it out",
@@ -302,6 +302,8 @@ fn named(key: &str) -> &str {
         "target_users" => "Target users",
         "windows_link" => "Windows installation link",
         "wait_after_address_change_seconds" => "Wait after a change of the mail address",
+        "require_password" => "The password is proven first",
+        "recovery_codes" => "Recovery codes",
         other => other,
     }
 }

@@ -6,9 +6,9 @@ use askama::Template;
 use serde_json::{Map, Value};
 
 use super::menu::page as page_of;
-use super::organization;
 use super::saved::despite;
 use super::shell::{FieldFault, Shell, time};
+use super::{alerts, branding, codes, organization, self_provisioning};
 use crate::domain::authenticator::lifecycle::Kind;
 use crate::domain::authenticator::template::TokenTemplate;
 use crate::domain::operator::{Deed, Module};
@@ -281,8 +281,42 @@ async fn save(seat: Seat, request: HttpRequest, form: Form) -> Answer {
 struct LogEntry {
     at: String,
     actor: String,
-    /// Key, old and new value.
-    changes: Vec<(String, String, String)>,
+    changes: Vec<Changed>,
+}
+
+/// A value that was changed.
+struct Changed {
+    /// What its page calls it.
+    label: String,
+    /// What the apply file and the management API call it.
+    key: String,
+    old: String,
+    new: String,
+}
+
+impl Changed {
+    fn of(section: Section, key: &str, old: Option<&Value>, new: Option<&Value>) -> Self {
+        let field = fields(section).into_iter().find(|field| field.key == key);
+        let label = match (&field, section) {
+            (Some(field), _) => field.label,
+            (None, Section::SelfProvisioning) => self_provisioning::named(key),
+            (None, Section::Alerts) => alerts::label(key),
+            (None, Section::Branding) => branding::label(key),
+            (None, Section::Platforms) => match key.parse() {
+                Ok(platform) => codes::platform(platform),
+                Err(_) => key,
+            },
+            (None, _) => key,
+        };
+        let text = |value: Option<&Value>| match &field {
+            Some(field) => read(&field.kind, value),
+            None => value.map_or_else(
+                || "–".to_owned(),
+                |value| value.as_str().map_or_else(|| value.to_string(), str::to_owned),
+            ),
+        };
+        Self { label: label.to_owned(), key: key.to_owned(), old: text(old), new: text(new) }
+    }
 }
 
 #[derive(Template)]
@@ -300,7 +334,6 @@ pub async fn log_of(seat: &Seat, module: Module, section: Section, back: &str) -
     let entries = if let Section::Template(kind) = section {
         let changes =
             db.look(async |connection| template_changes::last_of(tenant, kind, LOGGED).ask(connection).await).await?;
-        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         changes
             .into_iter()
             .map(|change| LogEntry {
@@ -310,13 +343,7 @@ pub async fn log_of(seat: &Seat, module: Module, section: Section, back: &str) -
                     .changed
                     .into_iter()
                     .filter_map(|(key, changed)| serde_json::to_value(changed).ok().map(|changed| (key, changed)))
-                    .map(|(key, changed)| {
-                        (
-                            key,
-                            changed.get("old").map_or_else(String::new, text),
-                            changed.get("new").map_or_else(String::new, text),
-                        )
-                    })
+                    .map(|(key, changed)| Changed::of(section, &key, changed.get("old"), changed.get("new")))
                     .collect(),
             })
             .collect()
@@ -330,7 +357,7 @@ pub async fn log_of(seat: &Seat, module: Module, section: Section, back: &str) -
         };
         let entries = changes.into_iter().filter_map(|change| {
             let (old, new) = (of(&change.detail, "old")?, of(&change.detail, "new")?);
-            let changes = differences(&old, &new);
+            let changes = differences(section, &old, &new);
             (!changes.is_empty()).then(|| LogEntry { at: time(change.at), actor: change.actor, changes })
         });
         entries.take(usize::try_from(LOGGED).unwrap_or(5)).collect()
@@ -339,15 +366,12 @@ pub async fn log_of(seat: &Seat, module: Module, section: Section, back: &str) -
     page::page(&LogPage { shell, entries, back: back.to_owned() })
 }
 
-fn differences(old: &Map<String, Value>, new: &Map<String, Value>) -> Vec<(String, String, String)> {
-    let text = |value: Option<&Value>| {
-        value.map_or_else(|| "–".to_owned(), |value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
-    };
+fn differences(section: Section, old: &Map<String, Value>, new: &Map<String, Value>) -> Vec<Changed> {
     let mut keys: Vec<&String> = old.keys().chain(new.keys()).collect();
     keys.sort();
     keys.dedup();
     let differs = keys.into_iter().filter(|key| old.get(*key) != new.get(*key));
-    differs.map(|key| (key.clone(), text(old.get(key)), text(new.get(key)))).collect()
+    differs.map(|key| Changed::of(section, key, old.get(key), new.get(key))).collect()
 }
 
 /// `GET …/operator/<page>/<section>/log`.

@@ -6,7 +6,7 @@ use askama::Template;
 use super::jobs::began;
 use super::shell::{FieldFault, Shell, time, time_or_dash};
 use super::users::Choice;
-use super::{step_up, sure};
+use super::{codes, step_up, sure};
 use crate::domain::authenticator::lifecycle::{Disposition, Kind, State};
 use crate::domain::ids::TokenId;
 use crate::domain::job::{LARGEST_SELECTION, TokenDeed, TokenStep, Work};
@@ -88,12 +88,12 @@ fn entry(listed: &Listed) -> Entry {
     Entry {
         id: token.id,
         serial: token.serial.clone(),
-        kind: token.kind.id(),
+        kind: codes::kind(token.kind),
         state: state_words(token),
         good: token.state == State::Active,
         user: listed.username.clone().unwrap_or_else(|| "–".to_owned()),
         owner: token.user.filter(|_| listed.username.is_some()).map(|id| id.to_string()).unwrap_or_default(),
-        platform: token.platform.map_or("–", Platform::id),
+        platform: token.platform.map_or("–", codes::platform),
         last_used: time_or_dash(token.last_used_at),
     }
 }
@@ -162,7 +162,7 @@ impl Asked {
 
 /// A line of the snapshot: how many of a type are in each state.
 struct Snapshot {
-    kind: &'static str,
+    kind: String,
     counts: Vec<i64>,
     all: i64,
 }
@@ -186,8 +186,8 @@ struct TokensPage {
     may_see_users: bool,
 }
 
-fn choice(id: &str, chosen: &str) -> Choice {
-    Choice { id: id.to_owned(), name: id.to_owned(), chosen: id == chosen }
+fn choice(id: &str, name: &str, chosen: &str) -> Choice {
+    Choice { id: id.to_owned(), name: name.to_owned(), chosen: id == chosen }
 }
 
 #[derive(Template)]
@@ -209,7 +209,7 @@ async fn snapshot(seat: Seat) -> Answer {
     };
     let line = |kind: Kind| {
         let counts: Vec<i64> = State::ALL.into_iter().map(|state| count(kind, state)).collect();
-        Snapshot { kind: kind.id(), all: counts.iter().sum(), counts }
+        Snapshot { kind: format!("{} ({})", codes::kind(kind), kind.id()), all: counts.iter().sum(), counts }
     };
     let page = SnapshotPage {
         shell: Shell::titled(&seat, Module::Tokens, "Snapshot of tokens"),
@@ -245,9 +245,9 @@ async fn list(seat: Seat, request: HttpRequest) -> Answer {
     let page = TokensPage {
         shell: Shell::of(&seat, Module::Tokens).with_done(request.query_string(), &DONE),
         tokens: found.entries.iter().map(entry).collect(),
-        states: State::ALL.map(|state| choice(state.id(), &asked.state)).into(),
-        kinds: Kind::ALL.map(|kind| choice(kind.id(), &asked.kind)).into(),
-        platforms: Platform::ALL.iter().map(|platform| choice(platform.id(), &asked.platform)).collect(),
+        states: State::ALL.map(|state| choice(state.id(), state.id(), &asked.state)).into(),
+        kinds: Kind::ALL.map(|kind| choice(kind.id(), codes::kind(kind), &asked.kind)).into(),
+        platforms: Platform::ALL.map(|it| choice(it.id(), codes::platform(it), &asked.platform)).into(),
         dispositions: Disposition::ALL.map(Disposition::id).into(),
         next: found.next.map(|after| asked.next(&after)).unwrap_or_default(),
         query: asked.query(),
@@ -379,12 +379,12 @@ fn is_beyond(seat: &Seat, token: &Token) -> bool {
 fn facts(token: &Token) -> Vec<(String, String)> {
     let dash = |text: &str| if text.is_empty() { "–".to_owned() } else { text.to_owned() };
     let mut facts = vec![
-        ("Type", token.kind.id().to_owned()),
+        ("Type", codes::kind(token.kind).to_owned()),
         ("State since", time(token.state_at)),
         ("Reason", dash(&token.state_reason)),
-        ("Target platform", token.platform.map_or("–", Platform::id).to_owned()),
+        ("Target platform", token.platform.map_or("–", codes::platform).to_owned()),
         ("Enrolled", time(token.enrolled_at)),
-        ("Enrolled by", token.enrolled_by.id().to_owned()),
+        ("Enrolled by", codes::enrolled(token.enrolled_by).to_owned()),
         ("Enrolled from", dash(&token.enrolled_address)),
         ("First used", time_or_dash(token.first_used_at)),
         ("Last used", time_or_dash(token.last_used_at)),

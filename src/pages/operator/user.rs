@@ -4,13 +4,13 @@ use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
+use super::codes;
 use super::shell::{FieldFault, Shell, time, time_or_dash};
 use super::users::{Choice, ProfileForm, faults, group_choices, id_of, standing, typed};
 use crate::domain::audit::chain::Entry;
 use crate::domain::authenticator::lifecycle::State;
 use crate::domain::ids::{GroupId, ReservationId, SessionId, UserId};
 use crate::domain::operator::{Deed, Module};
-use crate::domain::policy::platform::Platform;
 use crate::domain::policy::rollout::HelpDeskPass;
 use crate::domain::reservation;
 use crate::domain::secret::{ExposeSecret as _, SecretString};
@@ -214,8 +214,8 @@ fn token_entry(token: &Token) -> TokenEntry {
     TokenEntry {
         serial: token.serial.clone(),
         name: token.name.clone(),
-        kind: token.kind.id(),
-        target: token.platform.map_or("–", Platform::id),
+        kind: codes::kind(token.kind),
+        target: token.platform.map_or("–", codes::platform),
         good: token.state == State::Active,
         state,
         rule: token.rule.clone().unwrap_or_else(|| "–".to_owned()),
@@ -234,7 +234,7 @@ fn history_entry(event: &Entry) -> HistoryEntry {
             None => event.actor_kind.clone(),
         },
         what: event.action.replace('_', " "),
-        reason: reason.to_owned(),
+        reason: codes::told(reason),
         address: event.address.clone(),
     }
 }
