@@ -397,6 +397,37 @@ async fn roles_and_keys_go_after_a_question() {
     }
 }
 
+/// R-021, T-57: what was typed before a fresh passcode is asked for is there again afterwards, and nothing was done; nobody fills in
+/// a form for an operator with an address of their own making.
+#[actix_web::test]
+async fn what_was_typed_is_there_after_a_fresh_passcode() {
+    let world = staffed(On::Sqlite).await;
+    let (mut oona, new) = at_console(&world, "oona", "roles/new").await;
+    let fields = [("name", "Keeper & Co"), ("permission", "operators.access"), ("permission", "tokens.access")];
+    world.advance(301);
+    let seen = oona.press(&new, "save-role", &fields).await;
+    let seen = step_up(&world, &mut oona, &seen, "oona").await;
+    let ticked = |seen: &Seen| seen.body.matches(" checked").count();
+    assert_eq!((seen.title().as_str(), ticked(&seen)), ("New role", 2), "{}", seen.body);
+    assert!(seen.find("input[name=name][value='Keeper & Co']").is_some(), "{}", seen.body);
+    assert!(seen.body.contains("Nothing was done yet"), "{}", seen.body);
+    assert!(seen.find("input[value='tokens.access'][checked]").is_some(), "{}", seen.body);
+    assert_eq!(world.events("role_created").await, 0);
+    let other = oona.get(&seen.url.replace("tokens.access", "operators.edit")).await;
+    assert_eq!((other.title().as_str(), ticked(&other)), ("New role", 0), "not as it was sealed: {}", other.body);
+    let saved = oona.press(&seen, "save-role", &fields).await;
+    assert!(saved.body.contains("The role was saved"), "{}", saved.body);
+
+    let keys = oona.get(&console(&world, "api-keys")).await;
+    world.advance(301);
+    let asked = oona.press(&keys, "make-key", &[("name", "nightly"), ("days", "30"), ("role", "auditor")]).await;
+    let seen = step_up(&world, &mut oona, &asked, "oona").await;
+    assert!(seen.body.contains("value=\"nightly\"") && seen.body.contains("value=\"30\""), "{}", seen.body);
+    assert_eq!(seen.find("#role option[selected]").as_deref(), Some("Auditor"), "{}", seen.body);
+    assert_eq!(world.events("api_key_created").await, 0);
+    world.stop().await;
+}
+
 /// the description is OpenAPI 3.1 and names every route with its permission.
 #[actix_web::test]
 async fn the_api_describes_itself() {

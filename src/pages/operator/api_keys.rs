@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, web};
 use askama::Template;
 
 use super::shell::{FieldFault, Shell, time, time_or_dash};
-use super::{step_up, sure};
+use super::{kept, sure};
 use crate::domain::ids::ApiKeyId;
 use crate::domain::operator::{Deed, Module, Role};
 use crate::domain::secret::{ExposeSecret as _, SecretString};
@@ -65,6 +65,7 @@ impl KeysPage {
 struct Typed {
     name: String,
     days: String,
+    role: String,
 }
 
 fn entry(seat: &Seat, key: &ApiKey) -> KeyEntry {
@@ -107,7 +108,19 @@ async fn keys_page(seat: &Seat, shell: Shell, made: Option<SecretString>, typed:
 /// `GET …/operator/api-keys`.
 async fn show(seat: Seat, request: HttpRequest) -> Answer {
     let shell = Shell::of(&seat, Module::ApiKeys).with_done(request.query_string(), &DONE);
-    keys_page(&seat, shell, None, Typed::default()).await
+    let Some(form) = kept::form_of(&seat, &request) else {
+        return keys_page(&seat, shell, None, Typed::default()).await;
+    };
+    keys_page(&seat, kept::told(shell, Some(&form)), None, typed(&form)).await
+}
+
+/// What a form says.
+fn typed(form: &Form) -> Typed {
+    Typed {
+        name: form.text("name").trim().chars().take(100).collect(),
+        days: form.text("days").trim().to_owned(),
+        role: form.text("role").to_owned(),
+    }
 }
 
 /// The day on which a key ends; `None` for never.
@@ -123,11 +136,11 @@ fn ends(days: &str, now: Timestamp) -> Result<Option<Timestamp>, FieldFault> {
 /// `POST …/operator/api-keys`: makes a key. The page that answers shows it; no other ever does.
 async fn make(seat: Seat, request: HttpRequest, form: Form) -> Answer {
     seat.check(&form)?;
-    if let Some(first) = step_up(&seat, &request, PAGE).await? {
+    if let Some(first) = kept::step_up_with(&seat, &request, PAGE, (&form, &["name", "days", "role"][..])).await? {
         return Ok(first);
     }
-    let name: String = form.text("name").trim().chars().take(100).collect();
-    let typed = Typed { name: name.clone(), days: form.text("days").trim().to_owned() };
+    let typed = typed(&form);
+    let name = typed.name.clone();
     let shell = Shell::of(&seat, Module::ApiKeys);
     let mut faults = Vec::new();
     if name.is_empty() {

@@ -15,6 +15,7 @@ mod explained;
 mod funnel;
 mod groups;
 mod jobs;
+mod kept;
 mod labels;
 mod logs;
 pub mod menu;
@@ -113,7 +114,7 @@ impl FromRequest for Seat {
                 Err(Unseated::Fault(fault)) => Err(fault.into()),
                 Err(Unseated::Login(call)) => {
                     // What a form would have changed is not changed by a login; the person comes to a page and looks again.
-                    let then = if request.method() == Method::GET { wanted(&request) } else { String::new() };
+                    let then = if request.method() == Method::GET { wanted(&request, 1000) } else { String::new() };
                     let answer = begin(&call, &request, Wishes::default(), then).await?;
                     Err(InternalError::from_response("a login must come first", answer).into())
                 }
@@ -122,12 +123,12 @@ impl FromRequest for Seat {
     }
 }
 
-/// The page of the console that was asked for, below `/operator/`, with its query.
-fn wanted(request: &HttpRequest) -> String {
+/// The page of the console that was asked for, below `/operator/`, with its query if that is not longer than `longest` octets.
+fn wanted(request: &HttpRequest, longest: usize) -> String {
     let page = request.path().split_once("/operator/").map_or("", |(_, page)| page);
     let query = request.query_string();
     let whole = if query.is_empty() { page.to_owned() } else { format!("{page}?{query}") };
-    if whole.len() > 1000 { page.to_owned() } else { whole }
+    if whole.len() > longest { page.to_owned() } else { whole }
 }
 
 async fn with_slash(call: Call) -> HttpResponse {

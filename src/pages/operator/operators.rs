@@ -5,7 +5,7 @@ use askama::Template;
 
 use super::saved::refused;
 use super::shell::{FieldFault, Shell, time};
-use super::{step_up, sure};
+use super::{kept, step_up, sure};
 use crate::domain::ids::{RoleId, UserId};
 use crate::domain::operator::{Deed, Module, OwnRole, Permissions, Refused, Role};
 use crate::flow::administration::configuration::Unsaved;
@@ -79,6 +79,8 @@ struct OperatorsPage {
     may_remove: bool,
     /// The user name that was typed.
     typed: String,
+    /// The role that was chosen for it; empty for none.
+    chosen: String,
 }
 
 fn choices(seat: &Seat) -> Vec<RoleChoice> {
@@ -120,6 +122,7 @@ fn operators_page(seat: &Seat, shell: Shell, typed: &str) -> OperatorsPage {
         may_edit: seat.may(Module::Operators, Deed::Edit),
         may_remove: seat.may(Module::Operators, Deed::Delete),
         typed: typed.to_owned(),
+        chosen: String::new(),
         shell,
     }
 }
@@ -127,7 +130,10 @@ fn operators_page(seat: &Seat, shell: Shell, typed: &str) -> OperatorsPage {
 /// `GET …/operator/operators`.
 async fn show(seat: Seat, request: HttpRequest) -> Answer {
     let shell = Shell::of(&seat, Module::Operators).with_done(request.query_string(), &DONE);
-    page::page(&operators_page(&seat, shell, ""))
+    let kept = kept::form_of(&seat, &request);
+    let text = |name: &str| kept.as_ref().map_or_else(String::new, |form| form.text(name).to_owned());
+    let shell = kept::told(shell, kept.as_ref());
+    page::page(&OperatorsPage { chosen: text("role"), ..operators_page(&seat, shell, &text("username")) })
 }
 
 /// What came of a change: on to the page with its `done`, or the page with what is wrong.
@@ -161,7 +167,7 @@ async fn set(seat: &Seat, user: UserId, role: Option<Role>) -> Result<Result<(),
 /// `POST …/operator/operators`: makes an account an operator.
 async fn add(seat: Seat, request: HttpRequest, form: Form) -> Answer {
     seat.check(&form)?;
-    if let Some(first) = step_up(&seat, &request, PAGE).await? {
+    if let Some(first) = kept::step_up_with(&seat, &request, PAGE, (&form, &["username", "role"][..])).await? {
         return Ok(first);
     }
     let typed = form.text("username").trim().to_owned();
@@ -294,9 +300,18 @@ fn role_page(
 }
 
 /// `GET …/operator/roles/new`.
-async fn new_role(seat: Seat) -> Answer {
+async fn new_role(seat: Seat, request: HttpRequest) -> Answer {
     let shell = Shell::titled(&seat, Module::Operators, "New role");
-    page::page(&role_page(&seat, shell, (None, 0), "", &Permissions::default()))
+    let Some(form) = kept::form_of(&seat, &request) else {
+        return page::page(&role_page(&seat, shell, (None, 0), "", &Permissions::default()));
+    };
+    kept_role(&seat, shell, None, &form)
+}
+
+/// The page of a role with what was typed before a passcode was asked for.
+fn kept_role(seat: &Seat, shell: Shell, role: Option<Role>, form: &Form) -> Answer {
+    let (shell, version) = (kept::told(shell, Some(form)), form.text("version").parse().unwrap_or(-1));
+    page::page(&role_page(seat, shell, (role, version), form.text("name"), &ticked(form)))
 }
 
 /// `POST …/operator/roles/new`.
@@ -313,6 +328,9 @@ async fn show_role(seat: Seat, request: HttpRequest, path: web::Path<(String, Ro
     let name = config.role_name(role).to_owned();
     let shell = Shell::titled(&seat, Module::Operators, &format!("Role: {name}"));
     let shell = shell.with_done(request.query_string(), &DONE);
+    if let Some(form) = kept::form_of(&seat, &request) {
+        return kept_role(&seat, shell, Some(role), &form);
+    }
     let version = operators::mark(&name, &permissions);
     page::page(&role_page(&seat, shell, (Some(role), version), &name, &permissions))
 }
@@ -327,7 +345,8 @@ async fn change_role(seat: Seat, request: HttpRequest, path: web::Path<(String, 
 
 async fn put(seat: &Seat, request: &HttpRequest, role: Option<Role>, before: OwnRole, form: &Form) -> Answer {
     let address = role.map_or_else(|| "roles/new".to_owned(), |role| format!("roles/{role}"));
-    if let Some(first) = step_up(seat, request, &address).await? {
+    let fields = (form, &["name", "permission", "version"][..]);
+    if let Some(first) = kept::step_up_with(seat, request, &address, fields).await? {
         return Ok(first);
     }
     let name: String = form.text("name").trim().chars().take(100).collect();
