@@ -48,6 +48,9 @@ async fn an_operator_writes_mails_and_texts() {
             assert!(!refused.body.contains("49"), "{on:?}: AC-39");
         }
         assert_eq!(world.number("SELECT COUNT(*) AS n FROM message").await, 0, "{on:?}");
+        // Enter in the field of the address presses the first button, which must not store the words.
+        let by_enter = seen.find("form[aria-label=Text] button");
+        assert_eq!(by_enter.as_deref(), Some("Show a preview"), "{on:?}: {}", seen.body);
         let words = [("subject", "Acme: your code, {name}"), ("body", BODY)];
         let looked = oona.press(&seen, "look", &words).await;
         let preview = looked.find("[data-preview]").unwrap_or_default();

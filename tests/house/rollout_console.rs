@@ -22,6 +22,9 @@ async fn waves_are_typed_looked_at_and_saved() {
         assert!(seen.body.contains("All target users are asked"), "{on:?}");
         let seen = oona.get(&seen.link("edit")).await;
         let seen = oona.press(&seen, "add-wave", &[("rollout", "waves")]).await;
+        // Whoever presses Enter in a field presses the first button of the form: that must not be the one that removes a wave.
+        let by_enter = seen.find_value("form[action$='rollout/edit'] button");
+        assert_eq!(by_enter.as_deref(), Some("effect"), "{on:?}: {}", seen.body);
         let other = seen.clone();
         let typed = [
             ("rollout", "waves"),

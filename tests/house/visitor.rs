@@ -44,6 +44,13 @@ impl Seen {
         self.find(&format!("[data-action={action}]")).is_some()
     }
 
+    /// The value of the first control that fits.
+    pub fn find_value(&self, selector: &str) -> Option<String> {
+        let page = Html::parse_document(&self.body);
+        let selector = Selector::parse(selector).unwrap();
+        page.select(&selector).next().and_then(|control| control.attr("value")).map(str::to_owned)
+    }
+
     /// Where the first link that fits leads.
     pub fn find_link(&self, selector: &str) -> Option<String> {
         let page = Html::parse_document(&self.body);
