@@ -177,6 +177,53 @@ async fn the_help_desk_at_the_console() {
     }
 }
 
+/// T-01, R-084, R-359: whose authenticator was revoked as lost is not said to be free to enroll; the page of the person tells it and
+/// what helps, leads to the explanation, and that leads back.
+#[actix_web::test]
+async fn whoever_lost_an_authenticator_is_helped_at_the_console() {
+    for on in BOTH {
+        let world = staffed(on).await;
+        let (ada, linus) = (id_of(&world, "ada").await, id_of(&world, "linus").await);
+        let of_linus =
+            "SELECT serial AS t FROM token WHERE user_id IN (SELECT id FROM user_account WHERE username = 'linus')";
+        let serial = world.text(of_linus).await;
+        let (mut oona, seen) = at_console(&world, "oona", &format!("users/{linus}")).await;
+        assert!(seen.find("[data-closed]").is_none(), "{on:?}: {}", seen.body);
+        let lost = [("disposition", "lost"), ("sure", "yes")];
+        post(&world, &mut oona, &seen, &format!("tokens/{serial}/revoke"), &lost).await;
+        let seen = oona.get(&console(&world, &format!("users/{linus}"))).await;
+        assert!(
+            seen.find("[data-closed]").is_some_and(|it| it.contains("takes the help desk")),
+            "{on:?}: {}",
+            seen.body
+        );
+        let tried = oona.press(&seen, "reopen", &[]).await;
+        for words in ["Enrollment is not open", "Send an enrollment mail"] {
+            assert!(tried.body.contains(words) && !tried.body.contains("open again."), "{on:?}: {}", tried.body);
+        }
+        // The person is named already, and where to is chosen.
+        let asked = oona.get(&seen.link("explain")).await;
+        assert_eq!((asked.title().as_str(), asked.status), ("Explain a login", 200), "{on:?}: {}", asked.body);
+        assert_eq!(asked.find_value("#user").as_deref(), Some("linus"), "{on:?}");
+        assert!(!asked.body.contains("Please look at"), "{on:?}: nothing is wrong yet: {}", asked.body);
+        let told = oona.get(&console(&world, "explain?user=linus&application=Notes&address=192.0.2.7")).await;
+        assert!(told.body.contains("<code>recovery_needed</code>"), "{on:?}: {}", told.body);
+        assert_eq!(oona.get(&told.link("person")).await.title(), "User linus", "{on:?}");
+        // Nobody has revoked anything of ada's.
+        let seen = oona.get(&console(&world, &format!("users/{ada}"))).await;
+        let seen = oona.press(&seen, "reopen", &[]).await;
+        assert!(seen.body.contains("Enrollment is open again."), "{on:?}: {}", seen.body);
+        // A pass that is not there is not confirmed, and that is no success.
+        let seen = post(&world, &mut oona, &seen, &format!("users/{ada}/pass/confirm"), &[]).await;
+        assert!(
+            seen.find(".complaint").is_some_and(|it| it.contains("Nothing was confirmed")),
+            "{on:?}: {}",
+            seen.body
+        );
+        world.stop().await;
+    }
+}
+
 /// T5, R-580, R-041: groups, and that what is in use stays; what is not goes after a question.
 #[actix_web::test]
 async fn groups_at_the_console() {

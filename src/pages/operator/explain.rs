@@ -9,7 +9,7 @@ use super::shell::Shell;
 use super::{codes, explained, saved};
 use crate::domain::authenticator::lifecycle::Kind;
 use crate::domain::fault::Fault as Wrong;
-use crate::domain::ids::TestCaseId;
+use crate::domain::ids::{TestCaseId, UserId};
 use crate::domain::name::key_of;
 use crate::domain::operator::{Deed, Module};
 use crate::domain::policy::access::Method;
@@ -58,6 +58,8 @@ struct ExplainPage {
     typed: Typed,
     applications: Vec<String>,
     told: Option<Explanation>,
+    /// The page of the person, where what would help is done; empty if the role may not see it.
+    person: String,
     /// Where this is saved as a test case; empty if it cannot be.
     keep: String,
 }
@@ -104,11 +106,15 @@ async fn show(seat: Seat, typed: web::Query<Typed>) -> Answer {
     let mut typed = typed.into_inner();
     let config = configured(&seat).await?;
     let shell = Shell::of(&seat, Module::Explain);
-    let asked = !typed.user.trim().is_empty();
+    // A link from the page of a person names the person only: where to is chosen then.
+    let asked = !typed.user.trim().is_empty() && !typed.application.is_empty();
     if typed.address.trim().is_empty() {
         typed.address = seat.call.visit.address.to_string();
     }
     let (shell, told) = if asked { answered(&seat, shell, &config, &typed).await? } else { (shell, None) };
+    let (told, id) = told.unzip();
+    let person = id.filter(|_| seat.may(Module::Users, Deed::Access));
+    let person = person.map_or_else(String::new, |id| seat.path(&format!("users/{id}")));
     let keep = told.as_ref().filter(|_| seat.may(Module::Explain, Deed::Add)).map(|told| {
         let require: Vec<&str> = told.methods.iter().map(|needed| needed.method.as_str()).collect();
         let query = form_urlencoded::Serializer::new(String::new())
@@ -122,7 +128,7 @@ async fn show(seat: Seat, typed: web::Query<Typed>) -> Answer {
         format!("{}?{query}", seat.path("explain/cases/new"))
     });
     let applications = applications(&config);
-    page::page(&ExplainPage { shell, typed, applications, told, keep: keep.unwrap_or_default() })
+    page::page(&ExplainPage { shell, typed, applications, told, person, keep: keep.unwrap_or_default() })
 }
 
 async fn answered(
@@ -130,7 +136,7 @@ async fn answered(
     shell: Shell,
     config: &TenantConfig,
     typed: &Typed,
-) -> Result<(Shell, Option<Explanation>), Fault> {
+) -> Result<(Shell, Option<(Explanation, UserId)>), Fault> {
     let house = &seat.call.site.house;
     let mut wrong = Vec::new();
     let mut all = config.applications.iter().chain([&config.console]);
@@ -151,7 +157,7 @@ async fn answered(
     };
     let asked = Asked { config, application, address, at: seat.call.visit.now };
     let told = house.db.look(async |connection| explain(connection, asked, &person).await).await?;
-    Ok((shell, Some(told)))
+    Ok((shell, Some((told, person.member.user.id))))
 }
 
 #[derive(Template)]

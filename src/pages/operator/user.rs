@@ -26,7 +26,7 @@ use crate::storage::sessions::Described;
 use crate::storage::tokens::{self, Token};
 use crate::storage::{self, Connection, audit, reservations, sessions, users};
 
-const DONE: [(&str, &str); 14] = [
+const DONE: [(&str, &str); 13] = [
     ("made", "The account was made."),
     ("saved", "The account was saved."),
     ("group", "The groups were changed."),
@@ -39,7 +39,6 @@ const DONE: [(&str, &str); 14] = [
     ("withdrawn", "The person was taken out of the task."),
     ("reopened", "Enrollment is open again."),
     ("confirmed", "The pass is confirmed and works now."),
-    ("not-confirmed", "There is no pass that you may confirm."),
     ("void", "Every recovery code, temporary code and pass is void."),
 ];
 
@@ -129,6 +128,8 @@ struct UserPage {
     good: bool,
     enabled: bool,
     standing: &'static str,
+    /// Why enrollment is closed whatever the settings say; empty if it is not.
+    closed: String,
     made: String,
     last_login: String,
     groups: Vec<GroupEntry>,
@@ -156,6 +157,9 @@ struct UserPage {
     may_erase: bool,
     may_see_tokens: bool,
     may_provision: bool,
+    may_explain: bool,
+    may_see_attempts: bool,
+    may_see_enrollments: bool,
 }
 
 impl UserPage {
@@ -262,6 +266,7 @@ fn user_page(seat: &Seat, shell: Shell, person: &Person, typed: Option<Typed>) -
         good: state == AccountState::Enabled,
         enabled: user.status == Status::Enabled,
         standing: standing(listed.authenticators),
+        closed: if needs_help(user) { NEEDS_HELP.to_owned() } else { String::new() },
         made: time(listed.created_at),
         last_login: time_or_dash(listed.last_login_at),
         groups: person
@@ -313,6 +318,9 @@ fn user_page(seat: &Seat, shell: Shell, person: &Person, typed: Option<Typed>) -
         may_erase: may(Module::Users, Deed::Delete),
         may_see_tokens: seat.may(Module::Tokens, Deed::Access),
         may_provision: may(Module::Provisioning, Deed::Add),
+        may_explain: seat.may(Module::Explain, Deed::Access),
+        may_see_attempts: seat.may(Module::AccessLog, Deed::Access),
+        may_see_enrollments: seat.may(Module::EnrollmentHistory, Deed::Access),
         beyond,
         shell,
     }
@@ -488,12 +496,26 @@ async fn withdraw(seat: Seat, path: web::Path<(String, String)>, form: Form) -> 
     done(&seat, user.id, "withdrawn")
 }
 
+/// Why the login offers somebody no other authenticator, however open enrollment is.
+const NEEDS_HELP: &str = "an authenticator of this person was revoked so that the next one takes the help desk";
+
+/// Whether that is so for this person (T-01).
+const fn needs_help(user: &User) -> bool {
+    user.first_enrolled_at.is_some() && matches!(user.may_enroll_again, Some(false))
+}
+
 /// `POST …/operator/users/{user}/reopen` (T-01).
 async fn reopen(seat: Seat, path: web::Path<(String, String)>, form: Form) -> Answer {
     seat.check(&form)?;
     let user = account(&seat, id_of(path)?).await?;
     let desk = seat.desk();
     desk.house.db.write(async |connection| recovery::reopen(&desk, connection, &user).await).await?;
+    if needs_help(&user) {
+        let pass = seat.call.realm.config.settings.self_provisioning.gates.take_passes();
+        let or = if pass { ", or give a one-time pass" } else { "" };
+        let words = format!("Enrollment is not open: {NEEDS_HELP}. Send an enrollment mail (Provision){or}.");
+        return complain(&seat, user.id, &words).await;
+    }
     done(&seat, user.id, "reopened")
 }
 
@@ -526,8 +548,10 @@ async fn confirm_pass(seat: Seat, path: web::Path<(String, String)>, form: Form)
     let user = account(&seat, id_of(path)?).await?;
     let (desk, config) = (seat.desk(), &seat.call.realm.config);
     let work = async |connection: &mut Connection| recovery::confirm_pass(&desk, connection, config, &user).await;
-    let confirmed = desk.house.db.write(work).await?;
-    done(&seat, user.id, if matches!(confirmed, Ok(Some(_))) { "confirmed" } else { "not-confirmed" })
+    match desk.house.db.write(work).await? {
+        Ok(Some(_)) => done(&seat, user.id, "confirmed"),
+        _ => complain(&seat, user.id, "Nothing was confirmed: there is no pass that you may confirm.").await,
+    }
 }
 
 /// `POST …/operator/users/{user}/codes`: temporary codes.
