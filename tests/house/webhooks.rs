@@ -310,12 +310,14 @@ async fn webhooks_and_subscriptions_at_the_console() {
     let (mut oona, page) = at_console(&world, "oona", "alerts").await;
     assert_eq!(page.title(), "Alerts", "{}", page.body);
     let recipients = ("recipients", "soc\nboss@acme.test");
-    let wrong =
-        oona.press(&page, "save-alerts", &[recipients, ("most_per_hour", "0"), ("role-1", "passcode_reuse")]).await;
+    let wrong = oona
+        .press(&page, "save-alerts", &[recipients, ("most_per_hour", "0"), ("role-Help desk", "passcode_reuse")])
+        .await;
     assert!(wrong.body.contains("Mail addresses: ") && wrong.body.contains("must be from 1 to 100"), "{}", wrong.body);
     assert!(wrong.body.contains("soc\nboss@acme.test"), "what was typed stays: {}", wrong.body);
     let recipients = ("recipients", "boss@acme.test");
-    let fields = [recipients, ("most_per_hour", "5"), ("role-1", "passcode_reuse"), ("kinds", "account_lockout")];
+    let fields =
+        [recipients, ("most_per_hour", "5"), ("role-Help desk", "passcode_reuse"), ("kinds", "account_lockout")];
     let saved = oona.press(&wrong, "save-alerts", &fields).await;
     assert!(saved.body.contains("Saved."), "{}", saved.body);
     assert!(oona.get(&console(&world, "alerts/log")).await.body.contains("most_per_hour"), "R-037");
@@ -375,6 +377,32 @@ async fn webhooks_and_subscriptions_at_the_console() {
     for name in ["hedy", "audra"] {
         assert_eq!(at_console(&world, name, "alerts").await.1.title(), "Not allowed", "{name}");
     }
+    world.stop().await;
+}
+
+/// what is ticked for a role stays with that role, whatever roles somebody else makes meanwhile.
+#[actix_web::test]
+async fn alerts_are_ticked_for_roles_and_not_for_places() {
+    let world = staffed(On::Sqlite).await;
+    let key = key(&world, Role::Operator).await;
+    let role = async |name: &str| {
+        let draft = json!({ "name": name, "permissions": { "operators": ["access"] } });
+        let (status, made) = call(&world, &key, Method::POST, "roles", Some(draft)).await;
+        assert_eq!(status, 201, "{made}");
+    };
+    role("Watch").await;
+    let (mut oona, page) = at_console(&world, "oona", "alerts").await;
+    let name = {
+        let page = scraper::Html::parse_document(&page.body);
+        let boxes = scraper::Selector::parse("input[value=passcode_reuse][aria-label$='the role Watch']").unwrap();
+        page.select(&boxes).next().unwrap().attr("name").unwrap().to_owned()
+    };
+    role("Night watch").await;
+    let ticked = [("most_per_hour", "5"), (name.as_str(), "passcode_reuse")];
+    let saved = oona.press(&page, "save-alerts", &ticked).await;
+    assert!(saved.body.contains("Saved."), "{}", saved.body);
+    let (status, told) = call(&world, &key, Method::GET, "settings/alerts", None).await;
+    assert_eq!((status, &told["roles"]), (200, &json!({ "Watch": ["passcode_reuse"] })), "{told}");
     world.stop().await;
 }
 

@@ -91,6 +91,11 @@ fn roles(config: &TenantConfig, settings: &AlertSettings) -> Vec<String> {
     known.into_iter().map(str::to_owned).chain(gone).collect()
 }
 
+/// The field of a role: named by it and not by its place, which another one has as soon as somebody makes a role.
+fn column(role: &str) -> String {
+    format!("role-{role}")
+}
+
 /// What was typed and cannot be kept as settings: the addresses and the number, as they were typed.
 struct Typed {
     recipients: String,
@@ -121,8 +126,8 @@ async fn alerts_page(
     });
     let roles = roles(config, settings);
     let row = |kind: Kind| {
-        let of_roles = roles.iter().enumerate().map(|(at, role)| Cell {
-            name: format!("role-{at}"),
+        let of_roles = roles.iter().map(|role| Cell {
+            name: column(role),
             value: kind.id(),
             label: format!("{}: by mail to operators with the role {role}", kind.title()),
             chosen: settings.tells_role(role, kind),
@@ -210,8 +215,7 @@ fn typed(config: &TenantConfig, form: &Form) -> Map<String, Value> {
     let roles = roles(config, &config.settings.alerts);
     let told: Map<String, Value> = roles
         .iter()
-        .enumerate()
-        .map(|(at, role)| (role.clone(), kinds(&format!("role-{at}"))))
+        .map(|role| (role.clone(), kinds(&column(role))))
         .filter(|(_, kinds)| kinds.as_array().is_some_and(|kinds| !kinds.is_empty()))
         .collect();
     let number = form.text("most_per_hour").trim();
