@@ -28,9 +28,15 @@ async fn the_self_provisioning_screen() {
         let fields = |more: &[(&'static str, &'static str)]| [&always[..], more].concat();
         // What cannot be is told at its field, and what was typed stays.
         for (more, told) in [
-            (&[("target_users", "members_of"), ("groups", "")][..], "is empty, but target_users names groups"),
+            (
+                &[("target_users", "members_of"), ("groups", "")][..],
+                "Group names: is empty, but “Target Users” names groups",
+            ),
             (&[("target_users", "members_of"), ("groups", "pilot\nmars")], "there is no group &#34;mars&#34;"),
-            (&[("target_users", "all"), ("windows_link", "installer")], "is missing, but windows_link"),
+            (
+                &[("target_users", "all"), ("windows_link", "installer")],
+                "Address of the installer: is missing, but the link leads to an installer",
+            ),
             (
                 &[("target_users", "all"), ("windows_link", "installer"), ("installer_url", "http://x.test/a.exe")],
                 "https",
@@ -69,7 +75,7 @@ async fn the_self_provisioning_screen() {
         let page = crate::story::after_password(&world, &mut ada, "ada", crate::story::PASSWORD).await;
         assert!(!page.has_action("add-authenticator"), "{on:?}: R-028: {}", page.body);
         let log = other.get(&seen.link("change-log")).await;
-        let named = "Target users <code>target_users</code>";
+        let named = "Target Users <code>target_users</code>";
         assert!(log.body.contains(named) && log.body.contains("none"), "{on:?}: R-037: {}", log.body);
         assert!(log.body.contains(" UTC, oona<"), "{on:?}: by whom, by name: {}", log.body);
         let form = other.get(&console(&world, "self-provisioning/edit")).await;
@@ -199,6 +205,12 @@ async fn templates_and_policies() {
             .press(&looked, "save", &[("pin_type", "user_selected"), ("pin_min_length", "6"), ("length", "8")])
             .await;
         assert!(saved.body.contains("Saved."), "{on:?}: {}", saved.body);
+        // D4: other fields are called as the page calls them.
+        let pins = oona.get(&console(&world, "server-side-pin/server_side_pin")).await;
+        let lengths = [("min_length", "8"), ("max_length", "6"), ("generated_length", "8")];
+        let refused = oona.press(&pins, "save", &lengths).await;
+        let said = "Maximum length: must not be less than “Minimum length”";
+        assert!(refused.body.contains(said), "{on:?}: {}", refused.body);
         let everything = key(&world, Role::Operator).await;
         let path = "settings/token_template_app";
         let (status, tag, template) = call_with(&world, &everything, Method::GET, path, None, None).await;

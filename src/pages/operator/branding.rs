@@ -45,11 +45,6 @@ const FIELDS: [(&str, &str, &str); 5] = [
     ("ground_dark", "Colour of the ground in the dark theme", "Such as #0f1320. Empty: ours."),
 ];
 
-/// What the page calls a value.
-pub(super) fn label(key: &str) -> &str {
-    FIELDS.iter().find(|(known, ..)| *known == key).map_or(key, |(_, label, _)| *label)
-}
-
 struct Drawn {
     key: &'static str,
     label: &'static str,

@@ -52,6 +52,19 @@ const POLICIES: Labels = &[
     ("scenario.require", "What it says"),
 ];
 
+const SELF_PROVISIONING: Labels = &[
+    ("target_users", "Target Users"),
+    ("groups", "Group names"),
+    ("preview_user", "User who tries it out"),
+    ("windows_link", "Windows installation link"),
+    ("store_product_id", "Product ID"),
+    ("installer_url", "Address of the installer"),
+    ("installer_sha256", "SHA-256 of the installer"),
+    ("require_password", "The password is proven first"),
+    ("recovery_codes", "Recovery codes"),
+    ("wait_after_address_change_seconds", "Seconds to wait after a change of the mail address"),
+];
+
 const CASES: Labels = &[
     ("name", "Name"),
     ("user", "User name"),
@@ -103,12 +116,15 @@ const PHRASES: Labels = &[
     ("say token_endpoint_auth_method = \"none\"", "choose “Not at all: a public client”"),
     ("\"password\", \"otp\"", "Password, Passcode"),
     ("is empty, but rollout is \"waves\"", "wave by wave needs a wave"),
+    ("windows_link is \"store\"", "the link leads to the Store"),
+    ("windows_link is \"installer\"", "the link leads to an installer"),
 ];
 
 const fn of(module: Module) -> Labels {
     match module {
         Module::Applications => APPLICATIONS,
         Module::AccessPolicies => POLICIES,
+        Module::SelfProvisioning => SELF_PROVISIONING,
         Module::Explain => CASES,
         Module::Rollout => ROLLOUT,
         Module::Branding => BRANDING,
@@ -128,7 +144,8 @@ fn taken_apart(key: &str) -> (String, Option<String>) {
 }
 
 /// What the forms of `module` call the field of `key`; what is on none of them is called as it is in the apply file.
-fn label(module: Module, key: &str) -> String {
+#[must_use]
+pub fn label(module: Module, key: &str) -> String {
     let (plain, part) = taken_apart(key);
     let label = match of(module).iter().find(|(known, _)| *known == plain) {
         Some((_, label)) => (*label).to_owned(),
@@ -143,21 +160,26 @@ fn label(module: Module, key: &str) -> String {
     part.map_or_else(|| label.clone(), |part| format!("{part}, {label}"))
 }
 
-/// The words of a fault, in which other fields are called as the forms call them.
-fn words(module: Module, words: &str) -> String {
+/// The words of a fault, in which other fields are called as the forms call them: `called` tells the label of a key.
+#[must_use]
+pub fn spoken(words: &str, called: impl Fn(&str) -> Option<&'static str>) -> String {
     let said = PHRASES.iter().fold(words.to_owned(), |said, (machine, own)| said.replace(machine, own));
-    let called = |word: &str| {
+    let word = |word: &str| {
         let bare = word.trim_end_matches([',', ';', ':', '.']);
-        let known = of(module).iter().find(|(key, _)| bare.contains('_') && key.rsplit('.').next() == Some(bare));
-        known.map_or_else(|| word.to_owned(), |(_, label)| word.replacen(bare, &format!("“{label}”"), 1))
+        let label = if bare.contains('_') { called(bare) } else { None };
+        label.map_or_else(|| word.to_owned(), |label| word.replacen(bare, &format!("“{label}”"), 1))
     };
-    said.split(' ').map(called).collect::<Vec<_>>().join(" ")
+    said.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// What is wrong with a field of a form of `module`, as a sentence that begins with its label.
 #[must_use]
 pub fn sentence(module: Module, fault: &Wrong) -> String {
-    let words = words(module, &fault.words);
+    let called = |name: &str| {
+        let known = of(module).iter().find(|(key, _)| key.rsplit('.').next() == Some(name));
+        known.map(|(_, label)| *label)
+    };
+    let words = spoken(&fault.words, called);
     let between = if words.starts_with("or ") { " " } else { ": " };
     let end = if words.ends_with('.') { "" } else { "." };
     format!("{}{between}{words}{end}", label(module, &fault.key))
@@ -173,6 +195,7 @@ mod tests {
         for (labels, form) in [
             (APPLICATIONS, include_str!("../../../templates/operator/application.html")),
             (POLICIES, include_str!("../../../templates/operator/policy.html")),
+            (SELF_PROVISIONING, include_str!("../../../templates/operator/self_provisioning_edit.html")),
             (CASES, include_str!("../../../templates/operator/case.html")),
             (ROLLOUT, include_str!("../../../templates/operator/rollout_edit.html")),
             (MESSAGES, include_str!("../../../templates/operator/message.html")),

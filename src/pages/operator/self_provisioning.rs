@@ -4,6 +4,7 @@ use actix_web::HttpRequest;
 use askama::Template;
 use serde_json::{Map, Value, json};
 
+use super::labels::{label as label_of, sentence};
 use super::saved::despite;
 use super::settings::{DONE, log_of};
 use super::shell::{FieldFault, Shell};
@@ -109,8 +110,11 @@ fn label<'a>(of: &[(&str, &'a str)], word: &str) -> &'a str {
 fn warnings(seat: &Seat) -> Vec<String> {
     let config = &seat.call.realm.config;
     let settings = &config.settings.self_provisioning;
-    let mut warnings: Vec<String> =
-        settings.warnings().into_iter().map(|(key, words)| format!("{key} {words}.")).collect();
+    let mut warnings: Vec<String> = settings
+        .warnings()
+        .into_iter()
+        .map(|(key, words)| format!("{}: {words}", label_of(Module::SelfProvisioning, key)))
+        .collect();
     if config.settings.platforms.allowed().is_empty() {
         warnings.push("No platform is allowed, so self-provisioning is offered to nobody.".to_owned());
     }
@@ -281,7 +285,7 @@ async fn save(seat: Seat, LongForm(form): LongForm) -> Answer {
         Ok(()) => {}
         Err(Unsaved::Wrong(faults)) => {
             let fault = |fault: crate::domain::settings::Fault| {
-                let message = format!("{}: {}.", named(&fault.key), fault.words.trim_end_matches('.'));
+                let message = sentence(Module::SelfProvisioning, &fault);
                 FieldFault::new(fault.key, message)
             };
             again.shell = again.shell.with_faults(faults.into_iter().map(fault).collect());
@@ -289,23 +293,6 @@ async fn save(seat: Seat, LongForm(form): LongForm) -> Answer {
         Err(unsaved) => again.shell = again.shell.refusing(unsaved)?,
     }
     page::page(&again)
-}
-
-/// What the screen calls a value.
-pub(super) fn named(key: &str) -> &str {
-    match key {
-        "groups" => "Group names",
-        "preview_user" => "User who tries it out",
-        "store_product_id" => "Product ID",
-        "installer_url" => "Address of the installer",
-        "installer_sha256" => "SHA-256 of the installer",
-        "target_users" => "Target users",
-        "windows_link" => "Windows installation link",
-        "wait_after_address_change_seconds" => "Wait after a change of the mail address",
-        "require_password" => "The password is proven first",
-        "recovery_codes" => "Recovery codes",
-        other => other,
-    }
 }
 
 /// `GET …/operator/self-provisioning/log`.

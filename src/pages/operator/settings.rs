@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::menu::page as page_of;
 use super::saved::despite;
 use super::shell::{FieldFault, Shell, time};
-use super::{alerts, branding, codes, organization, self_provisioning};
+use super::{alerts, codes, labels, organization};
 use crate::domain::authenticator::lifecycle::Kind;
 use crate::domain::authenticator::template::TokenTemplate;
 use crate::domain::operator::{Deed, Module};
@@ -261,7 +261,11 @@ async fn save(seat: Seat, request: HttpRequest, form: Form) -> Answer {
             let done = if settled.changed { "saved" } else { "same" };
             return Ok(page::see(&format!("{}?done={done}", back)));
         }
-        Err(Unsaved::Wrong(faults)) => {
+        Err(Unsaved::Wrong(mut faults)) => {
+            let called = |name: &str| fields(section).into_iter().find(|it| it.key == name).map(|field| field.label);
+            for fault in &mut faults {
+                fault.words = labels::spoken(&fault.words, called);
+            }
             for field in &mut again.fields {
                 let words = faults.iter().filter(|fault| fault.key == field.key).map(|fault| fault.words.as_str());
                 field.fault = words.collect::<Vec<_>>().join("; ");
@@ -298,15 +302,13 @@ impl Changed {
     fn of(section: Section, key: &str, old: Option<&Value>, new: Option<&Value>) -> Self {
         let field = fields(section).into_iter().find(|field| field.key == key);
         let label = match (&field, section) {
-            (Some(field), _) => field.label,
-            (None, Section::SelfProvisioning) => self_provisioning::named(key),
-            (None, Section::Alerts) => alerts::label(key),
-            (None, Section::Branding) => branding::label(key),
+            (Some(field), _) => field.label.to_owned(),
+            (None, Section::Alerts) => alerts::label(key).to_owned(),
             (None, Section::Platforms) => match key.parse() {
-                Ok(platform) => codes::platform(platform),
-                Err(_) => key,
+                Ok(platform) => codes::platform(platform).to_owned(),
+                Err(_) => key.to_owned(),
             },
-            (None, _) => key,
+            (None, section) => labels::label(section.module(), key),
         };
         let text = |value: Option<&Value>| match &field {
             Some(field) => read(&field.kind, value),
@@ -315,7 +317,7 @@ impl Changed {
                 |value| value.as_str().map_or_else(|| value.to_string(), str::to_owned),
             ),
         };
-        Self { label: label.to_owned(), key: key.to_owned(), old: text(old), new: text(new) }
+        Self { label, key: key.to_owned(), old: text(old), new: text(new) }
     }
 }
 
