@@ -295,8 +295,13 @@ async fn a_file_of_people_is_handed_in() {
             assert_eq!(world.number("SELECT COUNT(*) AS n FROM user_account").await, people, "{on:?}");
         }
         // What cannot be read is told at once.
-        let seen = post(&world, &mut oona, &seen, "import", &[("text", "shoe size\n42")]).await;
+        let fields = [("text", "shoe size\n42"), ("existing", "keep"), ("groups", "create"), ("really", "yes")];
+        let seen = post(&world, &mut oona, &seen, "import", &fields).await;
         assert!(seen.body.contains("The file cannot be read"), "{on:?}: {}", seen.body);
+        // What was chosen stays: with the next file, accounts would otherwise become what it says.
+        for chosen in ["#keep[checked]", "#create[checked]", "#really[checked]"] {
+            assert!(seen.find(chosen).is_some(), "{on:?}: {chosen}: {}", seen.body);
+        }
         world.stop().await;
     }
 }

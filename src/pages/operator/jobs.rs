@@ -189,11 +189,22 @@ async fn cancel(seat: Seat, path: web::Path<(String, String)>, form: Form) -> An
 struct ImportPage {
     shell: Shell,
     columns: String,
+    /// What was chosen: whether accounts stay as they are, groups are made, and the table is stored.
+    keep: bool,
+    create: bool,
+    really: bool,
 }
 
-fn import_page(seat: &Seat, wrong: Vec<FieldFault>) -> Answer {
+/// The page with what was chosen in `form`. The table itself is handed in anew: it may hold passwords.
+fn import_page(seat: &Seat, form: &Form, wrong: Vec<FieldFault>) -> Answer {
     let shell = Shell::titled(seat, Module::Users, "Import users").with_faults(wrong);
-    page::page(&ImportPage { shell, columns: crate::exchange::people::COLUMNS.join(", ") })
+    page::page(&ImportPage {
+        shell,
+        columns: crate::exchange::people::COLUMNS.join(", "),
+        keep: form.text("existing") == "keep",
+        create: form.text("groups") == "create",
+        really: form.text("really") == "yes",
+    })
 }
 
 /// What is asked for wants more than the role permits.
@@ -204,7 +215,7 @@ fn not_permitted(field: &'static str, lacking: Permission) -> FieldFault {
 
 /// `GET …/operator/import`.
 async fn import_form(seat: Seat) -> Answer {
-    import_page(&seat, Vec::new())
+    import_page(&seat, &Form::of(Vec::new()), Vec::new())
 }
 
 /// `POST …/operator/import`: the file is read at once, and stored line by line as a job.
@@ -215,9 +226,13 @@ async fn import(seat: Seat, upload: Upload) -> Answer {
     let held = &seat.seated.permissions;
     let rows = match intake::rows(&octets, &seat.call.realm.config, held) {
         Ok(rows) if !rows.is_empty() => rows,
-        Ok(_) => return import_page(&seat, vec![FieldFault::new("file", "The file has a head and no lines.")]),
+        Ok(_) => return import_page(&seat, form, vec![FieldFault::new("file", "The file has a head and no lines.")]),
         Err(error) => {
-            return import_page(&seat, vec![FieldFault::new("file", format!("The file cannot be read: {error}."))]);
+            return import_page(
+                &seat,
+                form,
+                vec![FieldFault::new("file", format!("The file cannot be read: {error}."))],
+            );
         }
     };
     let how = Import {
@@ -227,7 +242,7 @@ async fn import(seat: Seat, upload: Upload) -> Answer {
         memberships: rows.iter().any(NewRow::names_groups),
     };
     if let Some(lacking) = Work::ImportPeople(how).lacking(held) {
-        return import_page(&seat, vec![not_permitted("file", lacking)]);
+        return import_page(&seat, form, vec![not_permitted("file", lacking)]);
     }
     let tenant = seat.call.realm.tenant();
     let id = work::begin(&seat.desk(), tenant, &Work::ImportPeople(how), &rows).await?;
