@@ -361,6 +361,13 @@ async fn tokens_at_the_console() {
         assert!(job.body.contains("<td>revoked</td>"), "{on:?}: {}", job.body);
         let results = oona.get(&format!("{}/results.csv", job.url.split('?').next().unwrap())).await;
         assert!(results.body.starts_with("number,name,result,detail"), "{on:?}: {}", results.body);
+        // whoever has left the page of a job finds it again, from each list that begins jobs.
+        for list in ["tokens", "users", "provisioning"] {
+            let list = oona.get(&console(&world, list)).await;
+            let jobs = oona.get(&list.link("jobs")).await;
+            let here = job.url.split('?').next().unwrap().rsplit('/').next().unwrap();
+            assert!(jobs.title() == "Jobs" && jobs.body.contains(here), "{on:?}: {}", jobs.body);
+        }
         world.stop().await;
     }
 }
