@@ -189,6 +189,10 @@ async fn whoever_lost_an_authenticator_is_helped_at_the_console() {
         let serial = world.text(of_linus).await;
         let (mut oona, seen) = at_console(&world, "oona", &format!("users/{linus}")).await;
         assert!(seen.find("[data-closed]").is_none(), "{on:?}: {}", seen.body);
+        // What follows from each word is told before it is chosen.
+        let page = oona.get(&console(&world, &format!("tokens/{serial}"))).await;
+        let lost = page.find("#disposition option[value=lost]");
+        assert_eq!(lost.as_deref(), Some("lost: the next one takes the help desk"), "{on:?}: {}", page.body);
         let lost = [("disposition", "lost"), ("sure", "yes")];
         post(&world, &mut oona, &seen, &format!("tokens/{serial}/revoke"), &lost).await;
         let seen = oona.get(&console(&world, &format!("users/{linus}"))).await;

@@ -2,7 +2,7 @@
 //! the management API have it.
 
 use super::self_provisioning::row_of;
-use crate::domain::authenticator::lifecycle::{EnrolledBy, Kind};
+use crate::domain::authenticator::lifecycle::{Disposition, EnrolledBy, Kind};
 use crate::domain::policy::platform::Platform;
 use crate::domain::provisioning_task::TokenType;
 
@@ -138,6 +138,17 @@ pub const fn kind(kind: Kind) -> &'static str {
     }
 }
 
+/// What becomes of a revoked token, and what follows for its owner (T-01).
+#[must_use]
+pub const fn disposition(of: Disposition) -> &'static str {
+    match of {
+        Disposition::Returned => "returned",
+        Disposition::Lost => "lost: the next one takes the help desk",
+        Disposition::Faulty => "faulty",
+        Disposition::ForCause => "for cause: the next one takes the help desk",
+    }
+}
+
 /// What is enrolled by a task or a rule.
 #[must_use]
 pub const fn token_type(of: TokenType) -> &'static str {
@@ -200,6 +211,10 @@ mod tests {
             .chain(Platform::ALL.into_iter().map(|one| ("platform", one.id())))
         {
             assert!(meaning(column, code).is_some(), "{column}: {code}");
+        }
+        for one in Disposition::ALL {
+            let helped = disposition(one).ends_with("takes the help desk");
+            assert_eq!(helped, one.may_enroll_again() == Some(false), "{}", one.id());
         }
         assert_eq!(told("lost?"), "lost?", "what somebody typed stays");
         assert_eq!(told("locked"), "too many failed attempts; waiting helps (locked)");

@@ -156,6 +156,14 @@ fn choice(value: impl Into<String>, name: impl Into<String>, chosen: &str) -> Ch
     Choice { chosen: value == chosen, name: name.into(), value }
 }
 
+/// A part as the page names it.
+fn told(by: By, part: SliceTold) -> SliceTold {
+    match codes::meaning("platform", &part.name) {
+        Some(words) if by == By::Platform => SliceTold { name: words.to_owned(), ..part },
+        _ => part,
+    }
+}
+
 #[derive(Template)]
 #[template(path = "operator/funnel.html")]
 struct FunnelPage {
@@ -227,7 +235,7 @@ async fn show(seat: Seat, request: HttpRequest) -> Answer {
         failed: funnel.reached.failed,
         by: asked.by.id(),
         heading: named(asked.by),
-        parts: funnel.slices.iter().map(SliceTold::from).collect(),
+        parts: funnel.slices.iter().map(|slice| told(asked.by, SliceTold::from(slice))).collect(),
         bys: By::ALL.into_iter().map(|by| choice(by.id(), named(by), asked.by.id())).collect(),
         days: DAYS
             .into_iter()

@@ -78,7 +78,9 @@ struct Entry {
 fn state_words(token: &Token) -> String {
     match (token.lock, token.disposition) {
         (Some(lock), _) => format!("locked ({})", lock.id()),
-        (_, Some(disposition)) if token.state == State::Revoked => format!("revoked ({})", disposition.id()),
+        (_, Some(disposition)) if token.state == State::Revoked => {
+            format!("revoked ({})", disposition.id().replace('_', " "))
+        }
         _ => token.state.id().to_owned(),
     }
 }
@@ -176,7 +178,7 @@ struct TokensPage {
     states: Vec<Choice>,
     kinds: Vec<Choice>,
     platforms: Vec<Choice>,
-    dispositions: Vec<&'static str>,
+    dispositions: Vec<(&'static str, &'static str)>,
     next: String,
     /// The query of the file with all of them.
     query: String,
@@ -248,7 +250,7 @@ async fn list(seat: Seat, request: HttpRequest) -> Answer {
         states: State::ALL.map(|state| choice(state.id(), state.id(), &asked.state)).into(),
         kinds: Kind::ALL.map(|kind| choice(kind.id(), codes::kind(kind), &asked.kind)).into(),
         platforms: Platform::ALL.map(|it| choice(it.id(), codes::platform(it), &asked.platform)).into(),
-        dispositions: Disposition::ALL.map(Disposition::id).into(),
+        dispositions: Disposition::ALL.map(|it| (it.id(), codes::disposition(it))).into(),
         next: found.next.map(|after| asked.next(&after)).unwrap_or_default(),
         query: asked.query(),
         may_export: seat.may(Module::Tokens, Deed::Export),
@@ -329,7 +331,7 @@ struct TokenPage {
     facts: Vec<(String, String)>,
     /// A PIN that was given a moment ago, shown this once.
     pin: Option<SecretString>,
-    dispositions: Vec<&'static str>,
+    dispositions: Vec<(&'static str, &'static str)>,
     has_pin: bool,
     synchronizes: bool,
     imported: bool,
@@ -426,7 +428,7 @@ fn token_page(seat: &Seat, shell: Shell, listed: &Listed) -> TokenPage {
         owner: token.user.filter(|_| listed.username.is_some()).map(|id| id.to_string()).unwrap_or_default(),
         facts: facts(token),
         pin: None,
-        dispositions: Disposition::ALL.map(Disposition::id).into(),
+        dispositions: Disposition::ALL.map(|it| (it.id(), codes::disposition(it))).into(),
         has_pin: has_pin(&token.template) && token.state != State::Revoked,
         synchronizes: token.state == State::Active && token.secret_sealed.is_some(),
         imported: token.kind == Kind::Oath,

@@ -212,7 +212,9 @@ async fn account(seat: &Seat, id: UserId) -> Result<User, Fault> {
 fn token_entry(token: &Token) -> TokenEntry {
     let state = match (token.lock, token.disposition) {
         (Some(lock), _) => format!("locked ({})", lock.id()),
-        (_, Some(disposition)) if token.state == State::Revoked => format!("revoked ({})", disposition.id()),
+        (_, Some(disposition)) if token.state == State::Revoked => {
+            format!("revoked ({})", disposition.id().replace('_', " "))
+        }
         _ => token.state.id().to_owned(),
     };
     TokenEntry {
