@@ -127,6 +127,11 @@ impl Table {
     }
 }
 
+/// Whether the address of a request is that of a page, too.
+pub(crate) fn has_page(request: &HttpRequest) -> bool {
+    request.app_data::<NeedsOf>().is_some_and(|all| all.0.iter().any(|(method, _)| *method == Method::GET))
+}
+
 /// What the route of a request needs. Without a table there is no such route.
 pub(crate) fn needs(request: &HttpRequest) -> Result<Needs, Fault> {
     let all = request.app_data::<NeedsOf>();
@@ -142,7 +147,12 @@ pub struct Seat {
     pub call: Call,
     /// The operator.
     pub seated: Seated,
+    /// Whether a login came between: what was sent before it was not done, see [`AFTER_LOGIN`].
+    pub after_login: bool,
 }
+
+/// The query of the page that a login leads to which a form had to wait for.
+pub const AFTER_LOGIN: &str = "again=yes";
 
 /// Why nobody sits here.
 #[derive(Debug, thiserror::Error)]
@@ -166,7 +176,12 @@ impl Seat {
         let (site, realm) = (&call.site, &call.realm);
         let seated = console::seated(&site.house, realm, &call.visit, &call.browser).await.map_err(Fault::from)?;
         let Some(seated) = seated else { return Err(Unseated::Login(Box::new(call))) };
-        if needs.met(&seated.permissions) { Ok(Self { call, seated }) } else { Err(Fault::Forbidden.into()) }
+        let after_login = request.query_string().split('&').any(|pair| pair == AFTER_LOGIN);
+        if needs.met(&seated.permissions) {
+            Ok(Self { call, seated, after_login })
+        } else {
+            Err(Fault::Forbidden.into())
+        }
     }
 
     /// Whether the role permits this.

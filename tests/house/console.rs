@@ -428,6 +428,42 @@ async fn what_was_typed_is_there_after_a_fresh_passcode() {
     world.stop().await;
 }
 
+/// a form that was sent after the session was over is not taken for done: the login leads back to its page, or to the start, and
+/// both say that nothing was done.
+#[actix_web::test]
+async fn a_form_that_came_too_late_is_not_taken_for_done() {
+    let world = staffed(On::Sqlite).await;
+    let (mut oona, page) = at_console(&world, "oona", "groups").await;
+    world.advance(25 * 3600);
+    let seen = oona.press(&page, "make-group", &[("new_name", "Too late")]).await;
+    let seen = logged_in(&world, &mut oona, &seen).await;
+    assert_eq!(seen.title(), "Groups", "{}", seen.body);
+    assert!(seen.body.contains("Nothing was done yet") && !seen.body.contains("Too late"), "{}", seen.body);
+    assert_eq!(world.number("SELECT COUNT(*) AS n FROM user_group WHERE name = 'Too late'").await, 0);
+    // A deed that has no page of its own.
+    world.advance(25 * 3600);
+    let seen = oona.post(&console(&world, "rollout/count"), &[("csrf".to_owned(), "x".to_owned())]).await;
+    let seen = logged_in(&world, &mut oona, &seen).await;
+    assert_eq!(seen.title(), "Dashboard", "{}", seen.body);
+    assert!(seen.body.contains("Nothing was done yet"), "{}", seen.body);
+    // Whoever asked for a page only is told nothing of the kind.
+    world.advance(25 * 3600);
+    let seen = oona.get(&console(&world, "groups")).await;
+    let seen = logged_in(&world, &mut oona, &seen).await;
+    assert!(seen.title() == "Groups" && !seen.body.contains("Nothing was done yet"), "{}", seen.body);
+    world.stop().await;
+}
+
+/// The first operator, from the first page of a login to the page that it leads to.
+async fn logged_in(world: &World, visitor: &mut Visitor, seen: &Seen) -> Seen {
+    let (name, password, secret, _) = OPERATORS[0];
+    assert_eq!(seen.title(), "Log in", "{}", seen.body);
+    let seen = visitor.press(seen, "continue", &[("username", name)]).await;
+    let seen = visitor.press(&seen, "continue", &[("password", password)]).await;
+    let code = oathtool(world, secret, "--totp=sha1", "6");
+    visitor.press(&seen, "continue", &[("code", &code)]).await
+}
+
 /// the description is OpenAPI 3.1 and names every route with its permission.
 #[actix_web::test]
 async fn the_api_describes_itself() {

@@ -55,7 +55,7 @@ use crate::domain::policy::access::Method as Proof;
 use crate::flow::federation::{self, Proven, Receipt};
 use crate::flow::login::NewLogin;
 use crate::flow::{self, case};
-use crate::http::guard::{self, LONGEST_FORM, Needs, Seat, Table, Unseated};
+use crate::http::guard::{self, AFTER_LOGIN, LONGEST_FORM, Needs, Seat, Table, Unseated};
 use crate::http::{Answer, Call, Fault, Form, cookies, logins, page};
 
 /// Every route of the console, below `/t/{tenant}/operator`.
@@ -113,8 +113,9 @@ impl FromRequest for Seat {
                 Ok(seat) => Ok(seat),
                 Err(Unseated::Fault(fault)) => Err(fault.into()),
                 Err(Unseated::Login(call)) => {
-                    // What a form would have changed is not changed by a login; the person comes to a page and looks again.
-                    let then = if request.method() == Method::GET { wanted(&request, 1000) } else { String::new() };
+                    // What a form would have changed is not changed by a login; the person comes to a page that says so.
+                    let is_get = request.method() == Method::GET;
+                    let then = if is_get { wanted(&request, 1000) } else { after_form(&request) };
                     let answer = begin(&call, &request, Wishes::default(), then).await?;
                     Err(InternalError::from_response("a login must come first", answer).into())
                 }
@@ -131,6 +132,12 @@ fn wanted(request: &HttpRequest, longest: usize) -> String {
     if whole.len() > longest { page.to_owned() } else { whole }
 }
 
+/// Where a form leads whose operator has to log in first: to its page, or to the start. Both say that nothing was done.
+fn after_form(request: &HttpRequest) -> String {
+    let page = request.path().split_once("/operator/").map_or("", |(_, page)| page);
+    format!("{}?{AFTER_LOGIN}", if guard::has_page(request) { page } else { "" })
+}
+
 async fn with_slash(call: Call) -> HttpResponse {
     page::see(&guard::path(&call, ""))
 }
@@ -138,6 +145,7 @@ async fn with_slash(call: Call) -> HttpResponse {
 /// `GET …/operator/`: the first page that the role may see.
 async fn home(seat: Seat) -> Answer {
     match menu::first(&seat.seated.permissions) {
+        Some(page) if seat.after_login => Ok(page::see(&format!("{}?{AFTER_LOGIN}", seat.path(page)))),
         Some(page) => Ok(page::see(&seat.path(page))),
         None => Err(Fault::Forbidden),
     }
@@ -165,7 +173,7 @@ pub async fn step_up(seat: &Seat, request: &HttpRequest, page: &str) -> Result<O
         ..Wishes::default()
     };
     let joined = if page.contains('?') { '&' } else { '?' };
-    begin(&seat.call, request, wishes, format!("{page}{joined}again=yes")).await.map(Some)
+    begin(&seat.call, request, wishes, format!("{page}{joined}{AFTER_LOGIN}")).await.map(Some)
 }
 
 /// `GET …/operator/resume/{login}`: the end of a login for the console.

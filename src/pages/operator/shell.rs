@@ -26,6 +26,9 @@ impl FieldFault {
     }
 }
 
+/// What is said after a login that a form had to wait for.
+const NOTHING_DONE: &str = "Thank you. Nothing was done yet: please choose it once more.";
+
 /// The frame of a page of the console.
 #[derive(Debug)]
 pub struct Shell {
@@ -75,7 +78,7 @@ impl Shell {
             role: config.role_name(seat.seated.operator.role).to_owned(),
             csrf: seat.csrf(),
             good: String::new(),
-            complaint: String::new(),
+            complaint: if seat.after_login { NOTHING_DONE.to_owned() } else { String::new() },
             faults: Vec::new(),
             asks_only: false,
             question: Question::default(),
@@ -92,9 +95,6 @@ impl Shell {
                 && let Some((_, text)) = words.iter().find(|(word, _)| *word == value)
             {
                 (*text).clone_into(&mut self.good);
-            }
-            if name == "again" && self.complaint.is_empty() {
-                "Thank you. Nothing was done yet: please choose it once more.".clone_into(&mut self.complaint);
             }
         }
         self
