@@ -207,9 +207,10 @@ fn is_sha256(method: &Element) -> bool {
         && of("MGF").is_some_and(|name| name.ends_with("#mgf1sha256"))
 }
 
-/// The addresses that take answers by HTTP-POST, the default first (metadata 2.2.3).
+/// The addresses that take answers by HTTP-POST, the default first: the first one that is said to be, else the first one that is
+/// not said not to be, else the first (metadata 2.2.3). Numbers are names there, and no order.
 fn acs(role: &Element, unused: &mut Vec<String>) -> Vec<AcsEndpoint> {
-    let mut found: Vec<(bool, AcsEndpoint)> = Vec::new();
+    let mut found: Vec<(u8, AcsEndpoint)> = Vec::new();
     for service in role.all(METADATA.1, "AssertionConsumerService") {
         let binding = service.attribute("Binding").unwrap_or_default();
         let Some(url) = service.attribute("Location") else { continue };
@@ -217,9 +218,13 @@ fn acs(role: &Element, unused: &mut Vec<String>) -> Vec<AcsEndpoint> {
             unused.push(format!("answers by {} to {url} are not given", last(binding)));
             continue;
         }
-        let default = matches!(service.attribute("isDefault"), Some("true" | "1"));
+        let rank = match service.attribute("isDefault") {
+            Some("true" | "1") => 0,
+            Some("false" | "0") => 2,
+            _ => 1,
+        };
         let index = service.attribute("index").and_then(|index| index.parse().ok()).unwrap_or(0);
-        found.push((default, AcsEndpoint { index, url: url.to_owned() }));
+        found.push((rank, AcsEndpoint { index, url: url.to_owned() }));
     }
     // A number means one address (metadata 2.2.3): the first that has it keeps it.
     let mut taken: BTreeSet<u32> = BTreeSet::new();
@@ -234,7 +239,8 @@ fn acs(role: &Element, unused: &mut Vec<String>) -> Vec<AcsEndpoint> {
             unused.push(format!("the index {asked} of {url} is another's: it gets {index}"));
         }
     }
-    found.sort_by_key(|(default, endpoint)| (!default, endpoint.index));
+    // Those of one rank stay as they stand there.
+    found.sort_by_key(|(rank, _)| *rank);
     found.into_iter().map(|(_, endpoint)| endpoint).collect()
 }
 
@@ -379,6 +385,26 @@ mod tests {
             let known = ServiceProviderDraft::default().check(Some(&described)).expect("good");
             let shown = ServiceProviderDraft::of(&known);
             assert_eq!(shown.check(None).expect("what is shown can be typed").acs, described.acs);
+        }
+    }
+
+    /// R-488, metadata 2.2.3: a request that names no address is answered at the default one, and that is not the one with the
+    /// lowest number.
+    #[test]
+    fn the_default_address_is_the_one_that_metadata_means() {
+        let with = |first: &str, second: &str| {
+            let text = SP.replace("index=\"1\"", first).replace("index=\"2\" isDefault=\"true\"", second);
+            let described = described(&text, None, NOW).expect("metadata");
+            described.acs.first().map(|acs| acs.url.clone()).expect("an address")
+        };
+        for (first, second, default) in [
+            ("index=\"7\"", "index=\"3\"", "a"),
+            ("index=\"1\" isDefault=\"false\"", "index=\"2\"", "b"),
+            ("index=\"1\" isDefault=\"0\"", "index=\"2\" isDefault=\"false\"", "a"),
+            ("index=\"9\" isDefault=\"1\"", "index=\"2\" isDefault=\"true\"", "a"),
+            ("index=\"1\"", "index=\"2\" isDefault=\"true\"", "b"),
+        ] {
+            assert_eq!(with(first, second), format!("https://wiki.example.com/{default}"), "{first}, {second}");
         }
     }
 
