@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::encrypt::{AES_128, AES_256, OAEP, OAEP_MGF1P};
+use super::encrypt::{self, AES_128, AES_256, OAEP, OAEP_MGF1P};
 use super::message::{POST, REDIRECT, SOAP, instant};
 use super::metadata::SAML2;
 use super::verify::{self, SignatureError};
@@ -176,8 +176,10 @@ fn certificates_in(key: &Element) -> Vec<String> {
     texts.map(|found| found.text.chars().filter(|c| !c.is_whitespace()).collect()).collect()
 }
 
-/// How assertions can be encrypted, and whether the service provider itself names that way.
+/// How assertions can be encrypted, and whether the service provider itself names that way. Of several keys, which may be of
+/// several kinds, the first counts that can be encrypted to, rather one that names a way that we accept.
 fn encryption<'a>(keys: impl Iterator<Item = &'a Element>, unused: &mut Vec<String>) -> (Option<Encryption>, bool) {
+    let mut found: Vec<(Encryption, bool)> = Vec::new();
     for key in keys {
         let methods: Vec<&Element> = key.all(METADATA.1, ENCRYPTION_METHOD).collect();
         let named: Vec<&str> = methods.iter().filter_map(|method| method.attribute("Algorithm")).collect();
@@ -194,9 +196,12 @@ fn encryption<'a>(keys: impl Iterator<Item = &'a Element>, unused: &mut Vec<Stri
             continue;
         }
         let Some(certificate) = certificates_in(key).into_iter().next() else { continue };
-        return (Some(Encryption { certificate, content, transport }), gcm);
+        found.push((Encryption { certificate, content, transport }, gcm));
     }
-    (None, false)
+    // Where none can be used, whoever registers it is told why.
+    let unusable = |encryption: &Encryption| encrypt::key_of(&encryption.certificate).is_err();
+    let best = found.into_iter().min_by_key(|(encryption, gcm)| (unusable(encryption), !gcm));
+    best.map_or((None, false), |(encryption, gcm)| (Some(encryption), gcm))
 }
 
 /// Whether an OAEP of XML Encryption 1.1 is the one with SHA-256 throughout.
@@ -322,8 +327,16 @@ pub fn certificate(text: &str, now: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
     use super::*;
+    use crate::clock::Entropy;
+    use crate::domain::ids::SigningKeyId;
     use crate::domain::service_provider::ServiceProviderDraft;
+    use crate::domain::signing_key::SignatureAlgorithm;
+    use crate::keys::certificate::self_signed;
+    use crate::keys::signing::{RsaSize, SigningKey};
 
     const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
@@ -415,6 +428,41 @@ mod tests {
         let described = described(&cbc, None, NOW).expect("metadata");
         assert_eq!((described.encryption, described.names_encryption), (None, false));
         assert!(described.unused.iter().any(|words| words.contains("CBC")));
+    }
+
+    /// R-490, metadata 2.4.1.1: a key whose use is not said may be of a kind that nothing can be encrypted to, and a service provider
+    /// that has another one shall get encrypted assertions all the same.
+    #[test]
+    fn of_several_keys_one_is_taken_that_can_be_encrypted_to() {
+        let generate = |algorithm| {
+            SigningKey::generate(SigningKeyId::from_bits(1), algorithm, RsaSize::Bits2048).expect("generates")
+        };
+        let of = |key: &SigningKey, name: &str| {
+            STANDARD.encode(self_signed(key, name, NOW, &Entropy::seeded(1)).expect("a certificate"))
+        };
+        let (rsa, curve) = (generate(SignatureAlgorithm::Rs256), generate(SignatureAlgorithm::Es256));
+        let (rsa, other, curve) = (of(&rsa, "wiki"), of(&rsa, "another"), of(&curve, "wiki"));
+        let descriptor = |(certificate, method): &(&String, &str)| {
+            format!(
+                "<md:KeyDescriptor><ds:KeyInfo><ds:X509Data><ds:X509Certificate>{certificate}</ds:X509Certificate>\
+                 </ds:X509Data></ds:KeyInfo>{method}</md:KeyDescriptor>"
+            )
+        };
+        let gcm = "<md:EncryptionMethod Algorithm=\"http://www.w3.org/2009/xmlenc11#aes128-gcm\"/>";
+        for (keys, expected) in [
+            (&[(&curve, ""), (&rsa, gcm)][..], (&rsa, true)),
+            (&[(&curve, gcm), (&rsa, "")], (&rsa, false)),
+            (&[(&rsa, ""), (&other, gcm)], (&other, true)),
+            (&[(&other, gcm), (&rsa, gcm)], (&other, true)),
+            (&[(&curve, gcm)], (&curve, true)),
+        ] {
+            let keys: String = keys.iter().map(descriptor).collect();
+            let place = "<md:KeyDescriptor use=\"encryption\">";
+            let text = SP.replace(place, &format!("{keys}<md:KeyDescriptor use=\"other\">"));
+            let described = described(&text, None, NOW).expect("metadata");
+            let encryption = described.encryption.expect("a key");
+            assert_eq!((&encryption.certificate, described.names_encryption), expected, "{text}");
+        }
     }
 
     #[test]
