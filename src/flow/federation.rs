@@ -154,19 +154,23 @@ pub async fn from_session(
         if step != Step::Complete {
             return Ok(Ok(Silent::Lacking(step)));
         }
+        let evidence = counted(&login, session.evidence(), visit.now);
+        let proven = proven(realm, &login, member, application, (session.id, evidence, authenticator));
+        let receipt = receipt(&proven);
+        // Ended at this moment, it gives nothing out any more: nobody would be told of it.
+        if !matches!(receipt, Receipt::Nothing) && !sessions::hold(connection, tenant, session.id).await? {
+            return Ok(Ok(Silent::Lacking(Step::Identify)));
+        }
         if let Some(once) = asked.once
             && !once.take(connection, tenant).await?
         {
             return Ok(Err(Error::Used));
         }
-        let evidence = counted(&login, session.evidence(), visit.now);
-        let proven = proven(realm, &login, member, application, (session.id, evidence, authenticator));
         let who = Who { user: Some(session.user), application: application.id, correlation: visit.correlation };
         let mut writes = Vec::new();
         if session.touch_due(realm.config.settings.session, visit.now) {
             writes.push(sessions::touched(tenant, session.id, visit.now));
         }
-        let receipt = receipt(&proven);
         let outcome = outcome(&receipt, &decision);
         // A page of ours gives nothing out: once the person was let in to it from this address since the session began, looking on
         // is no access of its own. Somebody who has the cookie and comes from elsewhere is seen.
@@ -310,6 +314,10 @@ pub(super) async fn answer(
     let (Step::Granted, Stage::Granted { session }) = (case.step, case.login().stage) else {
         return Ok(Err(Error::WrongMoment));
     };
+    // Ended at this moment, it gives nothing any more: nobody would be told of it.
+    if !sessions::hold(connection, tenant, session).await? {
+        return Ok(Err(Error::WrongMoment));
+    }
     let Some(proven) = proven_again(connection, realm, visit, &case, session).await? else {
         return Ok(Err(Error::WrongMoment));
     };

@@ -68,11 +68,12 @@ pub async fn begin(
         };
         let mut logout = Logout { asker: asker.cloned(), then: then.map(str::to_owned), ..Logout::default() };
         for ended in sessions {
-            let participants = logouts::participants(tenant, ended.id).ask(connection).await?;
             // One that had ended before was told of then.
             if !session::ended(connection, house, visit, ended).await? {
                 continue;
             }
+            // Not before: an answer that is given in it at this moment is waited for, and nobody else gets one.
+            let participants = logouts::participants(tenant, ended.id).ask(connection).await?;
             for participant in participants {
                 if asker.is_some_and(|asker| asker.application == participant.application) {
                     continue;

@@ -55,6 +55,7 @@ pub(super) async fn all_ended(
     now: Timestamp,
 ) -> storage::Result<()> {
     long_over(connection, tenant, user, now).await?;
+    sessions::hold_all_of(connection, tenant, user).await?;
     logout_notices::of_user(connection.engine(), tenant, user, now).run(connection).await?;
     saml_notices::of_user(connection.engine(), tenant, user, now).run(connection).await?;
     sessions::end_all_of(connection, tenant, user, reason, now).await?;

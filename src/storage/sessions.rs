@@ -2,7 +2,7 @@
 
 use super::row::{Row, micros};
 use super::statement::{Question, Record, Statement};
-use super::{Connection, Result, users};
+use super::{Connection, Engine, Result, users};
 use crate::domain::authenticator::lifecycle::EnrolledBy;
 use crate::domain::authenticator::template::TokenTemplate;
 use crate::domain::ids::{SessionId, TenantId, TokenId, UserId};
@@ -192,6 +192,38 @@ pub fn touched(tenant: TenantId, id: SessionId, now: Timestamp) -> Statement {
         .bind(now.micros())
         .shown(tenant)
         .shown(id)
+}
+
+/// Locks the row of a session, so that whoever ends it waits until it is written down who heard of it, and tells all of them.
+/// Says whether it was not ended in the meantime. With SQLite, transactions run one after the other anyway.
+///
+/// # Errors
+/// If the database fails.
+pub async fn hold(connection: &mut Connection, tenant: TenantId, id: SessionId) -> Result<bool> {
+    if connection.engine() == Engine::Sqlite {
+        return Ok(true);
+    }
+    let held = Statement::new(
+        "UPDATE sso_session SET last_seen_at = last_seen_at WHERE tenant_id = ? AND id = ? AND ended_at IS NULL",
+    );
+    Ok(held.shown(tenant).shown(id).run(connection).await? == 1)
+}
+
+/// Locks every session of a person that was not ended, to be run before it is noted who heard of them, see [`hold`].
+///
+/// # Errors
+/// If the database fails.
+pub async fn hold_all_of(connection: &mut Connection, tenant: TenantId, user: UserId) -> Result<()> {
+    if connection.engine() == Engine::MySql {
+        Statement::new(
+            "UPDATE sso_session SET last_seen_at = last_seen_at WHERE tenant_id = ? AND user_id = ? AND ended_at IS NULL",
+        )
+        .shown(tenant)
+        .shown(user)
+        .run(connection)
+        .await?;
+    }
+    Ok(())
 }
 
 /// Ends a session. Says whether it was alive.

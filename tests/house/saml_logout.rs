@@ -5,9 +5,12 @@ use std::sync::{Arc, Mutex};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use vestibule::flow::administration::people;
 use vestibule::saml::logout::Marks;
 use vestibule::saml::message::inflated;
 use vestibule::saml::verify::{self, RawQuery};
+use vestibule::storage::statement::Statement;
+use vestibule::storage::{Connection, Db, users};
 
 use crate::door_saml::{deflated, log_in, posted, redirect, request, status_of};
 use crate::mariadb;
@@ -177,6 +180,112 @@ async fn a_request_is_used_up_by_what_it_ends() {
     mariadb::run_in(&world.database, "RENAME TABLE away TO saml_logout");
     let back = linus.get(&address).await.leaves_to.expect("an answer");
     assert!(back.starts_with(&format!("{WIKI}/slo?SAMLResponse=")) && !lives(&world, &mut linus).await, "{back}");
+    world.stop().await;
+}
+
+/// Waits until somebody waits for the row of a session, as for one who is about to commit a change of it.
+async fn somebody_waits(world: &World) {
+    let name = world.database.rsplit('/').next().unwrap();
+    let waits: &'static str = format!(
+        "SELECT COUNT(*) AS n FROM information_schema.processlist WHERE db = '{name}' AND info LIKE 'UPDATE sso_session%'"
+    )
+    .leak();
+    let begun = std::time::Instant::now();
+    while world.number(waits).await == 0 {
+        assert!(begun.elapsed().as_secs() < 4, "nobody waits");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+/// INV-11, R-497, R-605: a session that somebody is about to end at another instance gives no answer, of whose receiver nobody would
+/// be told. SQLite has one writer at a time anyway.
+#[actix_web::test]
+async fn a_session_that_is_about_to_end_gives_no_answer() {
+    let world = World::new(On::MariaDb).await;
+    let mut linus = Visitor::new(&world.url);
+    log_in(&world, &mut linus, &redirect(&world, &request(&world, "", ""))).await;
+    let address = redirect(&world, &request(&world, "IsPassive=\"true\"", ""));
+    let db = Db::connect(&world.database).await.unwrap();
+    let ended = tokio::sync::Notify::new();
+    let ends = db.write(async |connection| {
+        let end = Statement::new("UPDATE sso_session SET ended_at = 1, end_reason = 'logout' WHERE ended_at IS NULL");
+        end.run(connection).await?;
+        ended.notify_one();
+        somebody_waits(&world).await;
+        Ok(())
+    });
+    let asks = async {
+        ended.notified().await;
+        linus.get(&address).await
+    };
+    let (done, seen) = tokio::join!(ends, asks);
+    done.unwrap();
+    assert!(posted(&seen).1.contains(":NoPassive"), "{}", seen.body);
+    assert_eq!(world.events("assertion_issued").await, 1);
+    db.close().await;
+    world.stop().await;
+}
+
+/// What an instance does that is about to give an answer to the shop in the sessions in which the wiki got one.
+async fn answers_the_shop(connection: &mut Connection) -> vestibule::storage::Result<()> {
+    Statement::new("UPDATE sso_session SET last_seen_at = last_seen_at WHERE ended_at IS NULL").run(connection).await?;
+    let heard = Statement::new(
+        "INSERT INTO session_participant (tenant_id, session_id, application_id, name_format, name, first_at) \
+         SELECT tenant_id, session_id, (SELECT id FROM application WHERE name = 'Shop'), name_format, name, first_at \
+         FROM session_participant",
+    );
+    heard.run(connection).await?;
+    Ok(())
+}
+
+/// INV-11, R-497, R-605: whoever ends a session while another instance gives an answer in it waits for that, and tells of the end
+/// whoever got it: a service provider by the browser, and where an operator ends it, by its server.
+#[actix_web::test]
+async fn whoever_is_answered_while_a_session_ends_is_told() {
+    let world = World::new(On::MariaDb).await;
+    let signer = Signer::new();
+    let db = Db::connect(&world.database).await.unwrap();
+    let heard = tokio::sync::Notify::new();
+    let answer = async || {
+        let done = db.write(async |connection| {
+            answers_the_shop(connection).await?;
+            heard.notify_one();
+            somebody_waits(&world).await;
+            Ok(())
+        });
+        done.await.unwrap();
+    };
+    register(&world, &signer, &by("redirect", WIKI), &by("redirect", SHOP)).await;
+    let mut linus = Visitor::new(&world.url);
+    let wiki = posted(&log_in(&world, &mut linus, &redirect(&world, &request(&world, "", ""))).await).1;
+    let (name, index) = subject(&wiki);
+    let xml = message(&world, "LogoutRequest", WIKI, "_l1", "", &format!("{name}{index}"));
+    let address = format!("{}/saml/slo?{}", world.base(), signer.query("SAMLRequest", &xml, ""));
+    let ends = async {
+        heard.notified().await;
+        linus.get(&address).await
+    };
+    let ((), seen) = tokio::join!(answer(), ends);
+    let to_shop = seen.leaves_to.clone().unwrap_or_else(|| panic!("{}", seen.body));
+    assert!(to_shop.starts_with(&format!("{SHOP}/slo?SAMLRequest=")), "{to_shop}");
+
+    register(&world, &signer, &by("redirect", WIKI), "logout_soap_url = \"http://127.0.0.1:9/soap\"").await;
+    world.execute("DELETE FROM session_participant WHERE name <> ?", "").await;
+    world.advance(30);
+    let mut linus = Visitor::new(&world.url);
+    log_in(&world, &mut linus, &redirect(&world, &request(&world, "", ""))).await;
+    let tenant = world.tenant().await;
+    let user = db.read(async |connection| users::named(connection, tenant, "linus").await).await.unwrap().unwrap();
+    let ends = async {
+        heard.notified().await;
+        let (desk, here) = (world.desk("test"), &world.site.house.db);
+        here.write(async |connection| people::end_sessions(&desk, connection, &user).await).await.unwrap();
+    };
+    tokio::join!(answer(), ends);
+    let noted = "SELECT COUNT(*) AS n FROM saml_notice JOIN application ON application.id = saml_notice.application_id \
+        WHERE application.name = 'Shop'";
+    assert_eq!(world.number(noted).await, 1);
+    db.close().await;
     world.stop().await;
 }
 
