@@ -2,14 +2,14 @@
 //! out once (architecture.md, rule 5).
 
 use super::case::{Case, Scene, decision, session_cookie_hash};
-use super::login::hold;
+use super::login::{event, hold};
 use super::{Browser, Error, House, Realm, Result, Visit, rollout};
 use crate::domain::application::Application;
 use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::ids::{ApplicationId, CorrelationId, GrantId, LoginId, SessionId, TenantId, TokenId, UserId};
 use crate::domain::lockout::Lock;
 use crate::domain::login::evidence::{Authenticator, Evidence};
-use crate::domain::login::outcome::Unanswered;
+use crate::domain::login::outcome::{Ending, Refusal, Unanswered};
 use crate::domain::login::step::{Account, Facts, Step, counted, met, next_step};
 use crate::domain::login::wishes::Wishes;
 use crate::domain::login::{LONGEST, Login, Stage, origin::Origin};
@@ -315,10 +315,12 @@ pub(super) async fn answer(
         return Ok(Err(Error::WrongMoment));
     };
     // Ended at this moment, it gives nothing any more: nobody would be told of it.
-    if !sessions::hold(connection, tenant, session).await? {
-        return Ok(Err(Error::WrongMoment));
-    }
-    let Some(proven) = proven_again(connection, realm, visit, &case, session).await? else {
+    let proven = match sessions::hold(connection, tenant, session).await? {
+        true => proven_again(connection, realm, visit, &case, session).await?,
+        false => None,
+    };
+    let Some(proven) = proven else {
+        withdraw(connection, house, realm, visit, &case).await?;
         return Ok(Err(Error::WrongMoment));
     };
     if !logins::answer(connection, tenant, id).await? {
@@ -330,6 +332,30 @@ pub(super) async fn answer(
     writes.push(access(house, realm, visit, &case, result, reason));
     statement::run_all(connection, writes).await?;
     Ok(Ok((proven, case.login().request.clone())))
+}
+
+/// Ends a login that was granted and that nobody can answer any more: its session has ended since, the account has changed, or the
+/// policies say no by now. The door tells the application; otherwise it and the desk would send the browser to each other, again and
+/// again.
+async fn withdraw(
+    connection: &mut Connection,
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    case: &Case,
+) -> storage::Result<()> {
+    let ending = match case.decision.verdict {
+        Verdict::Deny if case.decision.unassigned => Ending::Refused(Refusal::Unassigned),
+        Verdict::Deny => Ending::Refused(Refusal::Denied),
+        Verdict::Grant(_) => Ending::AccountChanged,
+    };
+    if !logins::withdraw(connection, realm.tenant(), case.login().id, ending).await? {
+        return Ok(());
+    }
+    let detail = serde_json::json!({ "reason": ending.reason() });
+    house.record(connection, event(case, visit, Action::LoginEnded).with(detail)).await?;
+    let result = if matches!(ending, Ending::Refused(_)) { "denied" } else { "failure" };
+    access(house, realm, visit, case, result, ending.reason()).run(connection).await.map(drop)
 }
 
 /// What was proven, computed from the evidence of the login and the session it was granted with (INV-1).

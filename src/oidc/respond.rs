@@ -116,8 +116,9 @@ pub(super) async fn resume(mut call: Call, path: web::Path<(String, LoginId)>) -
     }
     match case.step {
         Step::Granted => {
+            // Deactivated or removed since, it gets nothing any more, and the desk would send the browser back here.
             let (Some(user), Some((application, client))) = (case.user(), application_of(&case)) else {
-                return Ok(page::see(&desk_path(call.realm.code(), id)));
+                return Err(Fault::shown("error-oidc-client"));
             };
             // Whoever the application does not want, or not with these proofs, is not asked what it may learn.
             let wanted = is_wanted(&call, &case, &stored) && is_enough(&call, &case, &stored);

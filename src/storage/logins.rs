@@ -289,6 +289,19 @@ pub async fn answer(connection: &mut Connection, tenant: TenantId, id: LoginId) 
     Ok(done == 1)
 }
 
+/// Ends a granted login without an answer. Says `false` if it was answered already.
+pub async fn withdraw(connection: &mut Connection, tenant: TenantId, id: LoginId, ending: Ending) -> Result<bool> {
+    let done = Statement::new(
+        "UPDATE login SET stage = 'ended', ending = ? WHERE tenant_id = ? AND id = ? AND stage = 'granted'",
+    )
+    .bind(ending.reason())
+    .shown(tenant)
+    .shown(id)
+    .run(connection)
+    .await?;
+    Ok(done == 1)
+}
+
 /// Ends an open login without access. Says `false` if it was not open any more.
 pub async fn end(connection: &mut Connection, tenant: TenantId, id: LoginId, ending: Ending) -> Result<bool> {
     let done = Statement::new(

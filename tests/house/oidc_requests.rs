@@ -4,9 +4,9 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::relying_party::{CALLBACK, Rp, SECRET, Told, answer, application, challenge, encoded, linus, log_in};
-use crate::story::{authorize, passcode_of_linus};
-use crate::visitor::Visitor;
-use crate::world::{BOTH, On, World};
+use crate::story::{after_password, authorize, passcode_of_linus};
+use crate::visitor::{Seen, Visitor};
+use crate::world::{ACME, BOTH, On, World};
 
 /// OIDC Core 3.1.2.1, R-479: a request may be posted by the application's page, which comes without our cookies; whoever
 /// is logged in is known all the same.
@@ -666,6 +666,34 @@ async fn keys_are_replaced_at_once_in_an_emergency() {
         let page = linus.get(&format!("{}/oidc/logout?id_token_hint={hint}", world.base())).await;
         assert_eq!(page.status, 400, "{on:?}: signed with a key that may be stolen");
         assert_eq!(app.tokens(&mut linus, "openid", "").await.status, 200, "{on:?}: people go on");
+        world.stop().await;
+    }
+}
+
+/// R-514, INV-11, T-42: whoever has proven everything, and is locked out before the application is told, is refused, and an
+/// application that was deactivated by then gets nothing; no browser is sent round and round.
+#[actix_web::test]
+async fn whoever_is_locked_out_before_the_code_is_refused() {
+    for deactivated in [false, true] {
+        let world = World::new(On::Sqlite).await;
+        let mut linus = Visitor::new(&world.url);
+        let seen = after_password(&world, &mut linus, "linus", "has a token already").await;
+        let (address, mut fields) = seen.form("continue");
+        fields.push(("code".to_owned(), passcode_of_linus(&world)));
+        let to = |seen: &Seen| seen.headers["location"].to_str().unwrap().to_owned();
+        let desk = to(&linus.once(reqwest::Method::POST, &address, Some(fields)).await);
+        let resume = to(&linus.once(reqwest::Method::GET, &desk, None).await);
+        assert!(resume.contains("/oidc/resume/"), "{resume}");
+        if deactivated {
+            world.apply(&ACME.replace("name = \"Notes\"\n", "name = \"Notes\"\nactive = false\n")).await;
+            assert_eq!(linus.get(&resume).await.title(), "This login request cannot be used");
+        } else {
+            world.command(&["user", "disable", "linus"]);
+            let seen = linus.get(&resume).await;
+            assert_eq!(answer(&seen, "error"), "access_denied", "{:?}", seen.headers.get("location"));
+            assert_eq!(world.events("login_ended").await, 1);
+        }
+        assert_eq!(world.events("grant_issued").await, 0);
         world.stop().await;
     }
 }

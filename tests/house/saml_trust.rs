@@ -2,7 +2,7 @@
 
 use crate::door_saml::{log_in, posted, redirect, request, status_of};
 use crate::story::passcode_of_linus;
-use crate::visitor::Visitor;
+use crate::visitor::{Seen, Visitor};
 use crate::world::{ACME, On, World};
 
 /// The wiki for these people only.
@@ -71,6 +71,39 @@ async fn what_is_taken_away_is_taken_away_in_the_middle_of_a_login() {
         assert!(!seen.body.contains("name=\"SAMLResponse\""), "{taken_at}: {}", seen.body);
         let xml = posted(&linus.press(&seen, "return", &[]).await).1;
         assert!(status_of(&xml)[1].ends_with(":RequestDenied") && !xml.contains("Assertion>"), "{taken_at}: {xml}");
+        world.stop().await;
+    }
+}
+
+/// R-496, INV-11, T-42: whoever has proven everything, and is locked out before the application is told, is refused in its own
+/// words; no browser is sent round and round.
+#[actix_web::test]
+async fn whoever_is_locked_out_before_the_answer_is_refused() {
+    for (denied, status, told) in
+        [(false, ":AuthnFailed", "failure account_changed"), (true, ":RequestDenied", "denied unassigned")]
+    {
+        let world = World::new(On::Sqlite).await;
+        let mut linus = Visitor::new(&world.url);
+        let seen = linus.get(&redirect(&world, &request(&world, "", ""))).await;
+        let seen = linus.press(&seen, "continue", &[("username", "linus")]).await;
+        let seen = linus.press(&seen, "continue", &[("password", "has a token already")]).await;
+        let (address, mut fields) = seen.form("continue");
+        fields.push(("code".to_owned(), passcode_of_linus(&world)));
+        let to = |seen: &Seen| seen.headers["location"].to_str().unwrap().to_owned();
+        let desk = to(&linus.once(reqwest::Method::POST, &address, Some(fields)).await);
+        let resume = to(&linus.once(reqwest::Method::GET, &desk, None).await);
+        assert!(resume.contains("/saml/resume/"), "{resume}");
+        match denied {
+            true => world.apply(&assigned_to("{ users = [\"ada\"] }")).await,
+            false => drop(world.command(&["user", "disable", "linus"])),
+        }
+        let seen = linus.get(&resume).await;
+        assert_eq!(seen.status, 200, "{denied}: {:?}", seen.headers.get("location"));
+        let xml = posted(&seen).1;
+        assert!(status_of(&xml)[1].ends_with(status) && !xml.contains("Assertion>"), "{denied}: {xml}");
+        assert_eq!((world.events("assertion_issued").await, world.events("login_ended").await), (0, 1), "{denied}");
+        let row = "SELECT result || ' ' || reason AS t FROM access_log ORDER BY at DESC, id DESC LIMIT 1";
+        assert_eq!(world.text(row).await, told, "R-564");
         world.stop().await;
     }
 }
