@@ -340,17 +340,20 @@ async fn answered(call: &Call, http: &HttpRequest, incoming: Incoming<'_>, by_fo
 /// Goes on with a logout: servers first, then one browser address after the other, then the one that asked.
 async fn walk(call: &Call, id: LogoutId) -> Answer {
     let (house, realm) = (&call.site.house, &call.realm);
-    let Some((version, mut logout)) = flow::look(house, realm, &call.visit, id).await? else {
+    let Some((mut version, mut logout)) = flow::look(house, realm, &call.visit, id).await? else {
         return Ok(page::see(&call.site.urls.portal(realm.code())));
     };
     if !logout.servers_told {
         tell_servers(call, id, &mut logout).await?;
-        flow::advance(house, realm, id, version, &logout).await?;
+        version += i64::from(flow::advance(house, realm, id, version, &logout).await?);
     }
-    if let Some((at, stop)) = logout.next()
-        && let Some((provider, front, name)) = browser_stop(call, stop).await?
-    {
-        return ask(call, (id, at), stop, (provider, front, &name), wants_a_page(call, &logout));
+    while let Some((at, stop)) = logout.next() {
+        if let Some((provider, front, name)) = browser_stop(call, stop).await? {
+            return ask(call, (id, at), stop, (provider, front, &name), wants_a_page(call, &logout));
+        }
+        // Removed or changed since the logout began, it keeps nobody behind it from being told.
+        logout.settle(at, false);
+        version += i64::from(flow::advance(house, realm, id, version, &logout).await?);
     }
     let end = if logout.is_partial() { End::Partial } else { End::Complete };
     match &logout.asker {

@@ -433,6 +433,53 @@ async fn a_logout_goes_through_its_browser_only() {
     world.stop().await;
 }
 
+/// R-497, T-42: a service provider that is deactivated while the browser is on its way is not told, and those behind it are.
+#[actix_web::test]
+async fn whoever_is_gone_keeps_nobody_behind_it_from_being_told() {
+    const FORUM: &str = "https://forum.example.com";
+    let world = World::new(On::Sqlite).await;
+    let signer = Signer::new();
+    let forum = format!(
+        "[[tenant.application]]\nname = \"Forum\"\n[tenant.application.saml]\nentity_id = \"{FORUM}/sp\"\n\
+         acs_urls = [\"{FORUM}/acs\"]\ncertificates = [\"{}\"]\n{}\n\n[tenant.global_policy]",
+        signer.certificate,
+        by("redirect", FORUM)
+    );
+    let file = file_of(&signer, ("persistent", &by("redirect", WIKI)), ("transient", &by("redirect", SHOP)));
+    let file = file.replace("[tenant.global_policy]", &forum);
+    world.apply(&file).await;
+    world.advance(3);
+    let mut linus = Visitor::new(&world.url);
+    both(&world, &mut linus).await;
+    let xml = posted(&linus.get(&redirect(&world, &request(&world, "", "").replace(WIKI, FORUM))).await).1;
+    assert!(xml.contains("<saml:Assertion"), "{xml}");
+    let way = "SELECT application.name AS it FROM application JOIN session_participant \
+        ON session_participant.application_id = application.id ORDER BY application.id";
+    let way = world.column(way).await;
+    let at = |step: usize| match way[step].as_str() {
+        "Wiki" => WIKI,
+        "Shop" => SHOP,
+        _ => FORUM,
+    };
+    let portal = linus.get(&format!("{}/", world.base())).await;
+    let to = linus.press(&portal, "log-out", &[]).await.link("continue");
+    assert!(way.len() == 3 && to.starts_with(at(0)), "{way:?} {to}");
+    let named = format!("name = \"{}\"\n", way[1]);
+    world.apply(&file.replace(&named, &format!("{named}active = false\n"))).await;
+    let asked = format!("InResponseTo=\"{}\"", id_of(&sent(&world, &to).await.0));
+    let answer = message(&world, "LogoutResponse", at(0), "_a1", &asked, &success("Success"));
+    let seen = linus.get(&format!("{}/saml/slo?{}", world.base(), signer.query("SAMLResponse", &answer, ""))).await;
+    let to = seen.link("continue");
+    assert!(to.starts_with(&format!("{}/slo?SAMLRequest=", at(2))), "{way:?} {to}");
+    // What it answers without a signature is that the browser is back from there, and nothing is left to be told.
+    let asked = format!("InResponseTo=\"{}\"", id_of(&sent(&world, &to).await.0));
+    let answer = message(&world, "LogoutResponse", at(2), "_a2", &asked, &success("Success"));
+    let unsigned = url::form_urlencoded::byte_serialize(deflated(&answer).as_bytes()).collect::<String>();
+    let seen = linus.get(&format!("{}/saml/slo?SAMLResponse={unsigned}", world.base())).await;
+    assert_eq!(seen.title(), "Log in", "home again: {}", seen.body);
+    world.stop().await;
+}
+
 /// Core 2.7.2, R-493, R-497: two service providers cannot find out by the SessionIndex that they speak of one session; what one
 /// of them got is nothing to the other, and one that was given out before, the same for all, is still understood.
 #[actix_web::test]
