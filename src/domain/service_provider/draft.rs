@@ -18,8 +18,8 @@ use crate::domain::timestamp::Timestamp;
 /// The longest RelayState that an operator can give, in octets (bindings 3.5.3).
 const LONGEST_RELAY_STATE: usize = 1024;
 
-/// The table `[tenant.application.saml]` of an apply file. What is written there counts more than the metadata, and
-/// that more than the preset.
+/// The table `[tenant.application.saml]` of an apply file. What is written there counts more than the preset, and
+/// that more than the metadata.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServiceProviderDraft {
@@ -293,6 +293,7 @@ impl ServiceProviderDraft {
         if !faults.0.is_empty() {
             return Err(faults.0);
         }
+        // A preset is about this very application; metadata often lists whatever its library could read.
         let preferred = metadata.name_id_formats.first().copied();
         let name_id_format = self.name_id_format.or(preset.as_ref().map(|it| it.name_id_format)).or(preferred);
         let others = self.other_name_id_formats.iter().chain(&metadata.name_id_formats).copied();
@@ -503,6 +504,19 @@ mod tests {
         assert_eq!(provider.entity_id, "https://wiki.example.com");
         assert_eq!((provider.name_id_format, provider.require_signed_requests), (NameIdFormat::Email, true));
         assert_eq!(provider.other_name_id_formats, [NameIdFormat::Persistent]);
+    }
+
+    /// what the operator writes counts most, then what the preset knows of the application, then its metadata.
+    #[test]
+    fn a_preset_counts_more_than_metadata() {
+        let described =
+            Described { name_id_formats: vec![NameIdFormat::Transient, NameIdFormat::Email], ..Described::default() };
+        let preset = ServiceProviderDraft { preset: Some(Preset::Aws), ..draft() };
+        let provider = preset.check(Some(&described)).expect("good");
+        assert_eq!(provider.name_id_format, NameIdFormat::Persistent);
+        assert_eq!(provider.other_name_id_formats, [NameIdFormat::Transient, NameIdFormat::Email]);
+        let written = ServiceProviderDraft { name_id_format: Some(NameIdFormat::Email), ..preset };
+        assert_eq!(written.check(Some(&described)).expect("good").name_id_format, NameIdFormat::Email);
     }
 
     /// with another name than its metadata has, each look at a feed would be in vain; that is said at once. What is read once
