@@ -704,6 +704,30 @@ async fn a_logout_by_forms_and_from_the_portal() {
     world.stop().await;
 }
 
+/// R-479, T-45: a logout's request that waits for its browser is none of a login, and a login's is none of a logout: whoever takes
+/// one to the other's address sees a page, and nothing is broken.
+#[actix_web::test]
+async fn a_request_that_waits_is_read_by_its_own_door() {
+    let world = World::new(On::Sqlite).await;
+    let signer = Signer::new();
+    register(&world, &signer, &by("post", WIKI), "").await;
+    let [sso, slo] = ["sso", "slo"].map(|door| format!("{}/saml/{door}", world.base()));
+    let mut linus = Visitor::new(&world.url);
+    let name = "<saml:NameID>linus</saml:NameID>";
+    let logout = signer.signed(&message(&world, "LogoutRequest", WIKI, "_l1", "", name), "_l1");
+    for (from, to, xml, title) in [
+        (&slo, &sso, logout, "This login request cannot be used"),
+        (&sso, &slo, request(&world, "", ""), "This logout request cannot be used"),
+    ] {
+        let form = [("SAMLRequest".to_owned(), STANDARD.encode(xml))];
+        let parked = linus.once(reqwest::Method::POST, from, Some(form.to_vec())).await;
+        assert_eq!(parked.status, 303, "{from}: {}", parked.body);
+        let seen = linus.get(&parked.headers["location"].to_str().unwrap().replace(from, to)).await;
+        assert_eq!((seen.status, seen.title().as_str()), (400, title), "{from}");
+    }
+    world.stop().await;
+}
+
 /// browsers hold what comes after a form against the policy of the page that it stood on, also where service providers
 /// post what they are registered to take by redirect: a page in between begins anew, on the way on and on the way back.
 #[actix_web::test]
