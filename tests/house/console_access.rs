@@ -210,9 +210,16 @@ async fn applications_at_the_console() {
         )
     };
     let (first, second) = (metadata("https://crm.example/acs"), metadata("https://crm.example/new"));
-    let typed = [("name", "CRM"), ("saml-metadata", "<oops>"), ("saml-attributes", "mail = email")];
+    let typed = [
+        ("name", "CRM"),
+        ("saml-metadata", "<oops>"),
+        ("saml-attributes", "mail = email"),
+        ("saml-name_id_format", "persistent"),
+    ];
     let seen = submit(&mut oona, &seen, "save-application", &typed).await;
     assert!(has(&seen, ">Its metadata: ") && has(&seen, "mail = email"), "{}", seen.body);
+    let chosen = seen.find("#saml-name_id_format option[selected]");
+    assert_eq!(chosen.as_deref(), Some("persistent"), "R-483: what was chosen stays chosen: {}", seen.body);
     let seen = submit(&mut oona, &seen, "save-application", &[("saml-metadata", &first)]).await;
     assert!(has(&seen, "https://crm.example/acs") && has(&seen, "mail = email"), "{}", seen.body);
     let seen = submit(&mut oona, &seen, "read-metadata", &[("saml-metadata", &second)]).await;
@@ -301,6 +308,12 @@ async fn newer_metadata_makes_nothing_less_safe() {
     let (mut oona, seen) = at_console(&world, "oona", &format!("applications/{id}")).await;
     let seen = submit(&mut oona, &seen, "read-metadata", &[("saml-metadata", &metadata("", "", "third"))]).await;
     assert!(has(&seen, "https://crm.example/third"), "{}", seen.body);
+    assert_eq!(known("third").await, (true, true));
+    // Metadata that cannot be read changes nothing: what is shown then, and may be saved, is what is there.
+    let seen = submit(&mut oona, &seen, "read-metadata", &[("saml-metadata", "<oops>")]).await;
+    assert!(has(&seen, "https://crm.example/third"), "{}", seen.body);
+    let seen = submit(&mut oona, &seen, "save-application", &[("saml-relay_state", "home")]).await;
+    assert!(has(&seen, "The application was saved"), "{}", seen.body);
     assert_eq!(known("third").await, (true, true));
     let written = "require_signed_requests = false\nencrypt_assertions = false";
     world.apply(&file(&metadata("", "", "fourth"), written)).await;

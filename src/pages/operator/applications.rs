@@ -566,7 +566,8 @@ async fn metadata(seat: Seat, path: web::Path<(String, ApplicationId)>, LongForm
     let (desk, code, reads) = (seat.desk(), seat.call.realm.code(), seat.call.site.reads_metadata);
     let target = (before.id, version(&form));
     let changed = applications::change(&desk, code, target, &draft, reads, despite(&form)).await;
-    came_of(&seat, &before, changed.map(drop), ("changed", target.1), Some(draft)).await
+    // Where it cannot be used, what is there is shown, and not what would have been taken from it: saved, that would be less safe.
+    came_of(&seat, &before, changed.map(drop), ("changed", mark(&before)), None).await
 }
 
 /// `POST …/operator/applications/{application}/remove`.
