@@ -114,6 +114,7 @@ pub async fn list_keys(settings: &Settings, code: Option<&str>) -> anyhow::Resul
     db.close().await;
     let line = |key: &StoredSigningKey| {
         let until = match key.stage {
+            KeyStage::Old { .. } if key.is_withdrawn() => ", replaced in an emergency".to_owned(),
             KeyStage::Old { published_until } => format!(", published until {}", published_until.rfc3339()),
             KeyStage::Next | KeyStage::Current => String::new(),
         };

@@ -152,6 +152,20 @@ pub struct StoredSigningKey {
     pub certificate: Option<Vec<u8>>,
 }
 
+impl StoredSigningKey {
+    /// The stage that the key gets when it is replaced in an emergency: it is believed at no time of its life.
+    #[must_use]
+    pub const fn withdrawn(&self) -> KeyStage {
+        KeyStage::Old { published_until: self.created_at }
+    }
+
+    /// Whether it was replaced in an emergency.
+    #[must_use]
+    pub fn is_withdrawn(&self) -> bool {
+        matches!(self.stage, KeyStage::Old { published_until } if published_until <= self.created_at)
+    }
+}
+
 /// How long keys overlap when they are rotated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Overlap {
@@ -246,6 +260,25 @@ mod tests {
             published_until: at(160),
         };
         assert_eq!(next_rotation_step(&both, overlap, at(110)), promote);
+    }
+
+    /// T-44, T-67: what was replaced in an emergency is told from what is old.
+    #[test]
+    fn a_key_that_was_replaced_in_an_emergency_is_known() {
+        let made = Timestamp::from_seconds(100);
+        let key = StoredSigningKey {
+            id: SigningKeyId::from_bits(1),
+            tenant: TenantId::from_bits(1),
+            purpose: KeyPurpose::Saml,
+            algorithm: SignatureAlgorithm::Rs256,
+            stage: KeyStage::Old { published_until: Timestamp::from_seconds(500) },
+            created_at: made,
+            private_key: Vec::new(),
+            certificate: None,
+        };
+        assert!(!key.is_withdrawn());
+        let gone = StoredSigningKey { stage: key.withdrawn(), ..key };
+        assert!(gone.is_withdrawn() && !gone.stage.is_published(made));
     }
 
     #[test]

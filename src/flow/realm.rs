@@ -75,6 +75,8 @@ pub struct Certificate {
     pub stage: KeyStage,
     /// X.509 in DER.
     pub der: Vec<u8>,
+    /// Whether others may believe it: not where the key was replaced in an emergency, although somebody is held to it (T-44).
+    pub shown: bool,
 }
 
 impl Realm {
@@ -172,7 +174,10 @@ async fn load(db: &Db, sealer: &Sealer, code: &TenantCode, now: Timestamp) -> su
     let certificates = saml
         .iter()
         .filter(|key| key.stage.is_published(now) || pinned.contains(&key.id))
-        .filter_map(|key| Some(Certificate { key: key.id, stage: key.stage, der: key.certificate.clone()? }))
+        .filter_map(|key| {
+            let (der, shown) = (key.certificate.clone()?, !key.is_withdrawn());
+            Some(Certificate { key: key.id, stage: key.stage, der, shown })
+        })
         .collect();
     Ok(Some(Realm {
         config,

@@ -92,7 +92,7 @@ fn metadata_text(call: &Call, fetched_at: Option<Timestamp>) -> Result<String, F
         let algorithm = realm.saml_keys.named(key).map(|key| key.algorithm());
         algorithm.is_some_and(|it| it == SignatureAlgorithm::Rs256 || algorithms.contains(&it))
     };
-    let mut shown: Vec<&Certificate> = realm.certificates.iter().filter(|it| wanted(it.key)).collect();
+    let mut shown: Vec<&Certificate> = realm.certificates.iter().filter(|it| it.shown && wanted(it.key)).collect();
     // The one that signs now comes first: some service providers look at no other.
     shown.sort_by_key(|certificate| certificate.der != signer.certificate);
     let ders: Vec<&[u8]> = shown.iter().map(|certificate| certificate.der.as_slice()).collect();

@@ -272,6 +272,34 @@ async fn keys_roll_over_and_one_may_lag_behind() {
     world.stop().await;
 }
 
+/// T-44, T-67, R-499: a key that may be stolen signs for the one that believes no other, and stands in no metadata, where everybody
+/// would go on believing it. Nor does it come back there with the file.
+#[actix_web::test]
+async fn nobody_is_shown_a_stolen_key() {
+    let world = World::new(On::Sqlite).await;
+    let mut linus = Visitor::new(&world.url);
+    log_in(&world, &mut linus, &redirect(&world, &request(&world, "", ""))).await;
+    let pinned = world.text("SELECT id AS t FROM signing_key WHERE purpose = 'saml' AND algorithm = 'RS256'").await;
+    let lines = format!("signing_key = \"{pinned}\"");
+    with(&world, &lines).await;
+    let stolen = certificates(&metadata(&world).await).remove(0);
+    let printed = world.command(&["keys", "rotate", "--emergency", "--tenant", "acme"]);
+    assert!(printed.contains("saml RS256: replaced"), "{printed}");
+    for applied_again in [false, true] {
+        if applied_again {
+            with(&world, &lines).await;
+        }
+        world.advance(3);
+        let shown = metadata(&world).await;
+        assert!(!shown.contains(&stolen) && certificates(&shown).len() == 1, "{applied_again}: {shown}");
+        assert!(answer(&world, &mut linus, "", "").await.contains(&stolen), "{applied_again}");
+    }
+    let listed = world.command(&["keys", "list", "--tenant", "acme"]);
+    let line = listed.lines().find(|line| line.starts_with(&pinned)).expect("it is known");
+    assert!(line.ends_with("replaced in an emergency"), "{listed}");
+    world.stop().await;
+}
+
 /// R-483, T-39, T-42, T-52: metadata at an address is fetched again; a new key in it counts, an unsigned or foreign one
 /// does not, and what is written down makes nothing weaker.
 #[actix_web::test]

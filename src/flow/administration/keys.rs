@@ -111,7 +111,7 @@ pub async fn store(desk: &Desk<'_>, connection: &mut Connection, key: NewKey) ->
 }
 
 /// Replaces every signing key of a virtual server at once, without any overlap: an operator thinks that one was stolen.
-/// What the old ones signed is believed nowhere any more as soon as others have fetched the new key set (T-67).
+/// What the old ones signed is believed nowhere any more as soon as others have fetched the new key set or metadata (T-67).
 ///
 /// # Errors
 /// If the database fails or a key cannot be made.
@@ -123,10 +123,9 @@ pub async fn replace(desk: &Desk<'_>, code: &TenantCode) -> Result<Vec<String>, 
     let tenant = config.tenant.id;
     let made = KINDS.into_iter().map(|kind| make(desk, tenant, code, kind, KeyStage::Current));
     let made = made.collect::<Result<Vec<_>, _>>()?;
-    let gone = KeyStage::Old { published_until: desk.now };
     let replaced = db.write(async |connection| {
         for key in signing_keys::of_tenant(connection, tenant).await? {
-            signing_keys::set_stage(connection, tenant, key.id, key.stage, gone).await?;
+            signing_keys::set_stage(connection, tenant, key.id, key.stage, key.withdrawn()).await?;
             let object = ("signing_key", key.id.to_string());
             desk.record(connection, tenant, Action::KeyRotated, object, json!({ "emergency": true })).await?;
         }
