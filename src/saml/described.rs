@@ -218,7 +218,7 @@ fn acs(role: &Element, unused: &mut Vec<String>) -> Vec<AcsEndpoint> {
     let mut found: Vec<(u8, AcsEndpoint)> = Vec::new();
     for service in role.all(METADATA.1, "AssertionConsumerService") {
         let binding = service.attribute("Binding").unwrap_or_default();
-        let Some(url) = service.attribute("Location") else { continue };
+        let Some(url) = location(service, "Location") else { continue };
         if binding != POST {
             unused.push(format!("answers by {} to {url} are not given", last(binding)));
             continue;
@@ -249,14 +249,19 @@ fn acs(role: &Element, unused: &mut Vec<String>) -> Vec<AcsEndpoint> {
     found.into_iter().map(|(_, endpoint)| endpoint).collect()
 }
 
+/// An address in an attribute; blanks around it mean nothing (XML Schema, anyURI), and would not be in the requests.
+fn location<'a>(service: &'a Element, name: &str) -> Option<&'a str> {
+    service.attribute(name).map(str::trim)
+}
+
 /// Single logout: the first address of each kind, for browsers rather by redirect than by form.
 fn logout(role: &Element, unused: &mut Vec<String>) -> LogoutService {
     let all: Vec<&Element> = role.all(METADATA.1, "SingleLogoutService").collect();
     let with = |binding: &str| all.iter().find(|service| service.attribute("Binding") == Some(binding));
     let front = |name, binding| {
         let service = with(name)?;
-        let response_url = service.attribute("ResponseLocation").map(str::to_owned);
-        Some(LogoutAddress { binding, url: service.attribute("Location")?.to_owned(), response_url })
+        let response_url = location(service, "ResponseLocation").map(str::to_owned);
+        Some(LogoutAddress { binding, url: location(service, "Location")?.to_owned(), response_url })
     };
     for other in all.iter().filter_map(|service| service.attribute("Binding")) {
         if ![REDIRECT, POST, SOAP].contains(&other) {
@@ -265,7 +270,7 @@ fn logout(role: &Element, unused: &mut Vec<String>) -> LogoutService {
     }
     LogoutService {
         front: front(REDIRECT, LogoutBinding::Redirect).or_else(|| front(POST, LogoutBinding::Post)),
-        soap: with(SOAP).and_then(|service| service.attribute("Location")).map(str::to_owned),
+        soap: with(SOAP).and_then(|service| location(service, "Location")).map(str::to_owned),
     }
 }
 
@@ -419,6 +424,15 @@ mod tests {
         ] {
             assert_eq!(with(first, second), format!("https://wiki.example.com/{default}"), "{first}, {second}");
         }
+    }
+
+    /// R-488, T-39: an address is what stands between the blanks; otherwise no request would name it, and each would be refused.
+    #[test]
+    fn blanks_around_an_address_are_none_of_it() {
+        let text = SP.replace("Location=\"", "Location=\"\n  ").replace("com/b\"", "com/b \"");
+        let read = described(&text, None, NOW).expect("metadata");
+        assert_eq!(read.acs, described(SP, None, NOW).expect("metadata").acs);
+        assert_eq!(read.logout, described(SP, None, NOW).expect("metadata").logout);
     }
 
     /// CBC modes and other ciphers are not a way to encrypt.

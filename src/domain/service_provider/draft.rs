@@ -446,6 +446,10 @@ fn checked_address(address: &str) -> Result<(), &'static str> {
         "http" if local => {}
         _ => return Err("must begin with https:// (http:// is for this machine only)"),
     }
+    // The parser reads over them, and whoever compares or follows the address does not.
+    if address.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err("must not have blanks in it");
+    }
     if url.fragment().is_some() || !url.username().is_empty() {
         return Err("must not have a fragment or a user name");
     }
@@ -489,6 +493,18 @@ mod tests {
             "logout_soap_url",
         ];
         assert_eq!(keys, expected);
+    }
+
+    /// T-39, T-40: what our parser reads over would be no address that any request names.
+    #[test]
+    fn an_address_has_no_blanks() {
+        for address in
+            [" https://wiki.example.com/acs", "https://wiki.example.com/acs\n", "https://wiki.exam\tple.com/acs"]
+        {
+            let bad = ServiceProviderDraft { acs_urls: vec![address.into()], ..draft() };
+            let faults = bad.check(None).expect_err("bad");
+            assert!(faults.iter().any(|fault| fault.key == "acs_urls" && fault.words.contains("blanks")), "{faults:?}");
+        }
     }
 
     #[test]
