@@ -1,4 +1,4 @@
-//! Languages and texts (A28): which language a person reads, and every text of pages and mails in it.
+//! Languages and texts (A28): which language a person reads, and every text of pages, mails and the app in it.
 //!
 //! Texts live in `locales/<language>/*.ftl` and are compiled in. A text that is missing in a language is
 //! shown in English and marked as English, never as a key.
@@ -316,7 +316,8 @@ impl Texts {
     }
 }
 
-/// The English files of the texts of pages: what operators can replace one by one. Mails are replaced as a whole.
+/// The English files of the texts of pages: what operators can replace one by one. Mails are replaced as a whole; what the
+/// authenticator app says is said on a device, which may have authenticators of many virtual servers.
 const PAGES: [&str; 13] = [
     include_str!("../locales/en/common.ftl"),
     include_str!("../locales/en/login.ftl"),
@@ -458,7 +459,9 @@ mod tests {
     fn every_text_of_pages_can_be_replaced() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("locales/en");
         let files = std::fs::read_dir(folder).expect("a folder").count();
-        assert_eq!(files, PAGES.len() + 3, "all but mail, alert and report, which are of letters");
+        assert_eq!(files, PAGES.len() + 4, "all but mail, alert and report, which are of letters, and app");
+        // What the app says on a device is no text of a virtual server.
+        assert_eq!(slot("page.app-locked"), None, "R-538");
         let texts = Texts::default();
         assert!(CATALOG.len() > 300);
         for (key, _) in CATALOG.iter() {

@@ -104,6 +104,13 @@ fn every_text_can_be_said() {
                                 "time",
                                 "day",
                                 "address",
+                                "account",
+                                "serial",
+                                "file",
+                                "error",
+                                "state",
+                                "status",
+                                "rules",
                             ]
                             .into_iter()
                             .map(|name| (name, "Würze".into())),
@@ -144,4 +151,19 @@ fn every_text_that_a_template_names_exists() {
         }
     }
     assert!(named > 60, "the templates were read: {named}");
+}
+
+/// what the app says exists, and nothing is translated that it does not say.
+#[test]
+fn every_text_of_the_app_is_said_by_it() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/bin/vestibule-authenticator");
+    let mut said = BTreeSet::new();
+    for file in fs::read_dir(folder).unwrap() {
+        let source = fs::read_to_string(file.unwrap().path()).unwrap();
+        let keys = source.split("\"app-").skip(1).map(|rest| format!("app-{}", rest.split('"').next().unwrap()));
+        said.extend(keys);
+    }
+    let english: BTreeSet<String> = texts("en").into_keys().filter(|key| key.starts_with("app-")).collect();
+    assert!(english.len() > 90, "the files were read: {}", english.len());
+    assert_eq!(said, english);
 }

@@ -2,6 +2,7 @@
 //! device; and one app with authenticators of many accounts and servers. With the command-line authenticator.
 
 use std::path::Path;
+use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -44,6 +45,59 @@ async fn activated(world: &World, visitor: &mut Visitor, seen: &Seen, store: &Pa
     world.catch_up();
     let seen = visitor.press(&seen, "continue", &[("code", &passcode(store, name))]).await;
     assert!(!code_of(&seen).0.is_empty(), "{}", seen.body);
+}
+
+/// Runs the command-line authenticator on a device with this environment: exit code, what it printed, and what it complained.
+fn on_device(store: &Path, environment: &[(&str, &str)], arguments: &[&str]) -> (i32, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule-authenticator"));
+    for name in ["LC_ALL", "LC_MESSAGES", "LANG"] {
+        command.env_remove(name);
+    }
+    let run = command.envs(environment.iter().copied()).arg("--store").arg(store).args(arguments).output().unwrap();
+    let text = |octets: Vec<u8>| String::from_utf8(octets).unwrap().trim_end().to_owned();
+    (run.status.code().unwrap_or(-1), text(run.stdout), text(run.stderr))
+}
+
+/// the app speaks the language of the device; programs and the log read the same everywhere.
+#[test]
+fn the_app_speaks_the_language_of_the_device() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path();
+    let english = "There is no authenticator yet. Add one with: vestibule-authenticator activate STRING";
+    let german =
+        "Es gibt noch keinen Authenticator. Fügen Sie einen hinzu mit: vestibule-authenticator activate STRING";
+    for (environment, words) in [
+        (&[("LANG", "de_DE.UTF-8")][..], german),
+        (&[], english),
+        (&[("LANG", "zh_TW.UTF-8")], "還沒有驗證器。新增方法：vestibule-authenticator activate STRING"),
+        (&[("LANG", "zh_CN.UTF-8")], "还没有身份验证器。添加方法：vestibule-authenticator activate STRING"),
+        (&[("LANG", "fr_FR.UTF-8"), ("LC_MESSAGES", "de_AT.UTF-8")], german),
+        (&[("LANG", "de_DE.UTF-8"), ("LC_ALL", "C")], english),
+        (&[("LANG", "tlh_QO.UTF-8")], english),
+    ] {
+        assert_eq!(on_device(store, environment, &["list"]), (0, words.to_owned(), String::new()), "{environment:?}");
+        assert_eq!(on_device(store, environment, &["list", "--json"]).1, "[]");
+    }
+
+    // An account of another system, whose address says everything.
+    let german = [("LANG", "de_DE.UTF-8")];
+    let address = "otpauth://totp/Else:ada?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Else";
+    let (exit, out, complaint) = on_device(store, &german, &["activate", address, "--name", "Büro"]);
+    assert_eq!((exit, complaint.as_str()), (0, ""));
+    assert_eq!(out, "Büro ist bereit. Einen Passcode erhalten Sie mit: vestibule-authenticator passcode");
+    let (_, out, _) = on_device(store, &german, &["info"]);
+    assert!(out.contains("Seriennummer   OTP") && out.contains("Zustand        aktiv"), "{out}");
+    let (_, out, _) = on_device(store, &[], &["info"]);
+    assert!(out.contains("Serial number  OTP") && out.contains("State          active"), "{out}");
+    let (_, out, _) = on_device(store, &german, &["status", "--json"]);
+    assert!(out.contains("there is no server to ask") && out.contains("\"active\""), "{out}");
+    let (_, out, _) = on_device(store, &german, &["status"]);
+    assert_eq!(out, "Büro (aktiv): es gibt keinen Server, der gefragt werden kann");
+    let complained = on_device(store, &german, &["passcode", "--challenge", "12345678"]);
+    let words = "dieser Authenticator hat Passcodes und beantwortet keine Challenges";
+    assert_eq!(complained, (1, String::new(), words.to_owned()));
+    let (_, log, _) = on_device(store, &german, &["log"]);
+    assert!(log.contains("this authenticator has passcodes and answers no challenges"), "{log}");
 }
 
 /// operators see how an activation came to the device.

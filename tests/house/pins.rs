@@ -14,6 +14,8 @@ use crate::world::{BOTH, On, World};
 /// Runs the command-line authenticator with lines on its standard input: exit code and everything it said.
 fn app(store: &Path, arguments: &[&str], lines: &[&str]) -> (i32, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_vestibule-authenticator"))
+        // The tests read English, whatever this machine speaks.
+        .env("LC_ALL", "C")
         .arg("--store")
         .arg(store)
         .args(arguments)

@@ -212,6 +212,8 @@ pub fn from_store(world: &World, store: &std::path::Path) -> String {
 /// Runs the command-line authenticator.
 pub fn app(store: &std::path::Path, arguments: &[&str]) -> (i32, String) {
     let run = Command::new(env!("CARGO_BIN_EXE_vestibule-authenticator"))
+        // The tests read English, whatever this machine speaks.
+        .env("LC_ALL", "C")
         .arg("--store")
         .arg(store)
         .args(arguments)

@@ -7,14 +7,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use vestibule::clock::{Clock, Entropy};
 use vestibule::domain::activation::handshake::{Hello, NONCE_LENGTH, Pair, Parameters, VERSION, claim_mac, transcript};
-use vestibule::domain::activation::string::ActivationString;
+use vestibule::domain::activation::string::{ActivationString, NotAnActivationString};
 use vestibule::domain::authenticator::template::{PinType, Synchronization, TokenTemplate};
 use vestibule::domain::enrollment::Brought;
-use vestibule::domain::oath::uri::{Kind, OtpAuth};
+use vestibule::domain::oath::uri::{Kind, NotOtpAuth, OtpAuth};
 use vestibule::domain::secret::SecretBytes;
 
 use super::store::{Entry, Kept, Store};
-use super::{Activate, Failure, clock, failed, pin, say};
+use super::words::{Said, said};
+use super::{Activate, Failure, clock, complaint, failed, pin, say};
 
 /// How often a request is tried when the network fails: the server gives the same answer again.
 const TRIES: u32 = 3;
@@ -41,15 +42,37 @@ pub fn run(store: &Store, wanted: &Activate, json: bool) -> Result<(), Failure> 
             }
             _ => ActivationString::parse(&text),
         };
-        let string = string.map_err(|error| failed(format!("the activation string {error} [str.checksum]")))?;
+        let string = string.map_err(no_string)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         runtime.block_on(ours(store, (&string, brought), wanted))?
     };
     store.put(&entry)?;
     store.log(&format!("added {} of {} at {}", entry.serial, entry.account, entry.organization));
-    let words = format!("{} is ready. Get a passcode with: vestibule-authenticator passcode", entry.name);
-    say(json, &entry.public(), &words);
+    say(json, &entry.public(), &said("app-ready", [("name", (&entry.name).into())]));
     Ok(())
+}
+
+fn no_string(error: NotAnActivationString) -> Failure {
+    let key = match error {
+        NotAnActivationString::NotALink => "app-string-link",
+        NotAnActivationString::NotSecure => "app-string-secure",
+        NotAnActivationString::Version => "app-string-version",
+        NotAnActivationString::Length => "app-string-length",
+        NotAnActivationString::Checksum => "app-string-checksum",
+    };
+    complaint(key, [])
+}
+
+fn no_address(error: NotOtpAuth) -> Failure {
+    let key = match error {
+        NotOtpAuth::Scheme => "app-address-scheme",
+        NotOtpAuth::Secret => "app-address-secret",
+        NotOtpAuth::Algorithm => "app-address-algorithm",
+        NotOtpAuth::Digits => "app-address-digits",
+        NotOtpAuth::Period => "app-address-period",
+        NotOtpAuth::Counter => "app-address-counter",
+    };
+    complaint(key, [])
 }
 
 fn text_of(wanted: &Activate) -> Result<String, Failure> {
@@ -61,7 +84,7 @@ fn text_of(wanted: &Activate) -> Result<String, Failure> {
             Ok(line.trim().to_owned())
         }
         (None, Some(text)) => Ok(text.trim().to_owned()),
-        (None, None) => Err(failed("an activation string is needed")),
+        (None, None) => Err(complaint("app-string-needed", [])),
     }
 }
 
@@ -72,14 +95,14 @@ fn from_picture(path: &Path) -> Result<String, Failure> {
     let texts: Vec<String> = codes.iter().filter_map(|code| code.decode().ok()).map(|(_, text)| text).collect();
     let ours = texts.iter().find(|text| text.contains("/activate#") || text.starts_with("otpauth://"));
     ours.cloned().ok_or_else(|| match texts.is_empty() {
-        true => failed(format!("there is no readable QR code in {} [qr.unreadable]", path.display())),
-        false => failed("the QR code is not an activation [qr.not_ours]"),
+        true => complaint("app-qr-none", [("file", path.display().to_string().into())]),
+        false => complaint("app-qr-other", []),
     })
 }
 
 /// An account of somebody else's system, by its otpauth:// address.
 fn standard(store: &Store, text: &str, wanted: &Activate) -> Result<Entry, Failure> {
-    let app = OtpAuth::parse(text).map_err(|error| failed(format!("the address {error}")))?;
+    let app = OtpAuth::parse(text).map_err(no_address)?;
     let (synchronization, period, counter) = match app.kind {
         Kind::Totp { period } => (Synchronization::Time, period, 0),
         Kind::Hotp { counter } => (Synchronization::Event, 30, counter),
@@ -91,7 +114,7 @@ fn standard(store: &Store, text: &str, wanted: &Activate) -> Result<Entry, Failu
         time_step_seconds: period,
         ..TokenTemplate::oath_app()
     };
-    let organization = if app.issuer.is_empty() { "Other account".to_owned() } else { app.issuer.clone() };
+    let organization = if app.issuer.is_empty() { said("app-other-account", []).here() } else { app.issuer.clone() };
     Ok(Entry {
         name: store.free_name(wanted.name.as_deref().unwrap_or(&organization), None)?,
         serial: format!("OTP{}", data_encoding::BASE32_NOPAD.encode(&Entropy::System.bytes::<10>())),
@@ -170,7 +193,7 @@ async fn agreed(
         "brought_by": brought.id(),
     });
     let claimed: Claimed = call(&client, &format!("{base}/api/authenticator/v1/activation/claim"), &claim).await?;
-    let octets = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| failed("the server's answer is malformed"));
+    let octets = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| complaint("app-answer-malformed", []));
     let (server_key, nonce) = (octets(&claimed.server_key)?, octets(&claimed.nonce)?);
     let parameters: Parameters = serde_json::from_str(&claimed.parameters).map_err(failed)?;
     warn_about_clock(&parameters);
@@ -184,9 +207,7 @@ async fn agreed(
     let confirmed: Confirmed =
         call(&client, &format!("{base}/api/authenticator/v1/activation/confirm"), &confirm).await?;
     if octets(&confirmed.mac)? != keys.server_mac(&transcript) {
-        return Err(failed(
-            "the server could not show that it has the same keys [act.confirm_failed]; nothing was stored",
-        ));
+        return Err(complaint("app-not-proven", []));
     }
     Ok(Entry {
         name: store.free_name(wanted.name.as_deref().unwrap_or(&parameters.organization), None)?,
@@ -221,7 +242,7 @@ fn kept(secret: &SecretBytes, template: &TokenTemplate, wanted: &Activate) -> Re
 fn warn_about_clock(parameters: &Parameters) {
     let off = Clock::System.now().seconds() - parameters.server_time;
     if let Some(words) = clock::warning(off, &parameters.template) {
-        eprintln!("{words} [act.clock]");
+        eprintln!("{} [act.clock]", words.here());
     }
 }
 
@@ -235,16 +256,23 @@ async fn call<T: serde::de::DeserializeOwned>(
         match client.post(address).json(body).send().await {
             Ok(answer) => break answer,
             Err(error) if (error.is_connect() || error.is_timeout()) && tried < TRIES => tried += 1,
-            Err(error) => return Err(failed(format!("no connection to {address} [act.net]: {error}"))),
+            Err(error) => {
+                let values = [("address", address.into()), ("error", error.to_string().into())];
+                return Err(complaint("app-no-connection", values));
+            }
         }
     };
     if answer.status().is_success() {
-        return answer.json().await.map_err(|error| failed(format!("the server's answer cannot be read: {error}")));
+        let answer = answer.json().await;
+        return answer.map_err(|error| complaint("app-answer-unreadable", [("error", error.to_string().into())]));
     }
     let status = answer.status();
     match answer.json::<Problem>().await {
-        Ok(problem) => Err(Failure::Refused { message: problem.title, code: problem.code }),
-        Err(_) => Err(failed(format!("{address} answers {status}; is this a Vestibule server?"))),
+        Ok(problem) => Err(Failure::Refused { message: Said::Theirs(problem.title), code: problem.code }),
+        Err(_) => {
+            let values = [("address", address.into()), ("status", status.to_string().into())];
+            Err(complaint("app-not-vestibule", values))
+        }
     }
 }
 

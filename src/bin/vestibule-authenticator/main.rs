@@ -9,14 +9,19 @@ mod passcode;
 mod pin;
 mod report;
 mod store;
+mod words;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
 use store::{Entry, Store};
+use vestibule::domain::authenticator::pin::Rule;
 use vestibule::domain::authenticator::template::PinType;
+use vestibule::i18n::{Language, Value};
+use words::{Said, device, of_rule, said};
 
 /// Authenticator for the command line.
 #[derive(Debug, Parser)]
@@ -138,27 +143,22 @@ struct Forgot {
 }
 
 /// Why a command ends without success, with its exit code.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 enum Failure {
     /// 1.
-    #[error("{0}")]
-    Failed(String),
+    Failed(Said),
+    /// 1: a new PIN breaks these rules.
+    PinRules(Vec<Rule>),
     /// 3.
-    #[error("{message} [{code}]")]
     Refused {
         /// What the server says.
-        message: String,
+        message: Said,
         /// Its code.
         code: String,
     },
     /// 4.
-    #[error(
-        "this authenticator is locked after too many wrong PINs [token.locked]: it gives no passcodes any more. Ask your \
-         help desk to revoke it, remove it here, and add a new one at your next login"
-    )]
     Locked,
     /// 4.
-    #[error("{}", stopped(*.state, name))]
     Stopped {
         /// What its server says.
         state: store::State,
@@ -166,7 +166,6 @@ enum Failure {
         name: String,
     },
     /// 5.
-    #[error("the PIN is wrong [pin.wrong]: {left} tries left")]
     WrongPin {
         /// Tries that are left.
         left: u32,
@@ -176,31 +175,54 @@ enum Failure {
 impl Failure {
     fn exit(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Failed(_) => 1,
+            Self::Failed(_) | Self::PinRules(_) => 1,
             Self::Refused { .. } => 3,
             Self::Locked | Self::Stopped { .. } => 4,
             Self::WrongPin { .. } => 5,
         })
     }
-}
 
-/// What it means that a server says so, and what to do (R-349).
-fn stopped(state: store::State, name: &str) -> String {
-    let again = "Ask your help desk; its server is asked again with the next passcode";
-    match state {
-        store::State::Suspended => format!("{name} is suspended [token.suspended]: it cannot be used now. {again}."),
-        store::State::Locked => {
-            format!("{name} is locked on its server [token.locked]: it cannot be used now. {again}.")
+    /// What to tell a person who reads this language.
+    fn words(&self, language: Language) -> String {
+        match self {
+            Self::Failed(words) => words.words(language),
+            Self::PinRules(rules) => {
+                let rules: Vec<String> = rules.iter().map(|rule| of_rule(*rule).words(language)).collect();
+                said("app-pin-refused", [("rules", rules.join("; ").into())]).words(language)
+            }
+            Self::Refused { message, code } => format!("{} [{code}]", message.words(language)),
+            Self::Locked => said("app-locked", []).words(language),
+            Self::Stopped { state, name } => stopped(*state, name).words(language),
+            Self::WrongPin { left } => said("app-pin-wrong", [("left", (*left).into())]).words(language),
         }
-        store::State::Revoked => format!(
-            "{name} is revoked [token.revoked]: it gives no passcodes any more. Remove it with: \
-             vestibule-authenticator remove \"{name}\", and add a new one at your next login"
-        ),
     }
 }
 
-fn failed(error: impl std::fmt::Display) -> Failure {
-    Failure::Failed(error.to_string())
+/// In English, for the log and for programs.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words(Language::English))
+    }
+}
+
+/// What it means that a server says so, and what to do (R-349).
+fn stopped(state: store::State, name: &str) -> Said {
+    let key = match state {
+        store::State::Suspended => "app-suspended",
+        store::State::Locked => "app-locked-there",
+        store::State::Revoked => "app-revoked",
+    };
+    said(key, [("name", name.into())])
+}
+
+/// A failure in somebody else's words.
+fn failed(error: impl fmt::Display) -> Failure {
+    Failure::Failed(Said::Theirs(error.to_string()))
+}
+
+/// A failure in words of ours.
+fn complaint<const N: usize>(key: &'static str, values: [(&'static str, Value); N]) -> Failure {
+    Failure::Failed(said(key, values))
 }
 
 fn main() -> ExitCode {
@@ -216,7 +238,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("{failure}");
+            eprintln!("{}", failure.words(device()));
             failure.exit()
         }
     }
@@ -241,14 +263,14 @@ fn carry_out(arguments: &Arguments, store: &Store) -> Result<(), Failure> {
             say(
                 arguments.json,
                 &serde_json::json!({ "name": entry.name }),
-                &format!("It is called {} now.", entry.name),
+                &said("app-renamed", [("name", (&entry.name).into())]),
             );
             Ok(())
         }
         Command::Remove { name, yes } => {
             let entry = store.find(Some(name))?;
             if !yes && !confirmed(&entry)? {
-                return Err(failed("nothing was removed"));
+                return Err(complaint("app-not-removed", []));
             }
             report::remove(store, &entry, arguments.json)
         }
@@ -262,19 +284,16 @@ fn carry_out(arguments: &Arguments, store: &Store) -> Result<(), Failure> {
 }
 
 fn confirmed(entry: &Entry) -> Result<bool, Failure> {
-    eprint!("Remove {}? You will need a new activation to log in. [y/N] ", entry.name);
+    eprint!("{} [y/N] ", said("app-remove", [("name", (&entry.name).into())]).here());
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).map_err(failed)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// Prints JSON for programs or words for people.
-fn say(json: bool, value: &serde_json::Value, words: &str) {
-    if json { println!("{value}") } else { println!("{words}") }
+fn say(json: bool, value: &serde_json::Value, words: &Said) {
+    if json { println!("{value}") } else { println!("{}", words.here()) }
 }
-
-/// Said where there is nothing to show.
-const NONE: &str = "There is no authenticator yet. Add one with: vestibule-authenticator activate STRING";
 
 fn list(store: &Store, json: bool) -> Result<(), Failure> {
     let entries = store.all()?;
@@ -282,30 +301,38 @@ fn list(store: &Store, json: bool) -> Result<(), Failure> {
         let values: Vec<_> = entries.iter().map(Entry::public).collect();
         println!("{}", serde_json::Value::Array(values));
     } else if entries.is_empty() {
-        println!("{NONE}");
+        println!("{}", said("app-none", []).here());
     } else {
         for entry in entries {
-            let badge = if entry.state() == "active" { String::new() } else { format!("  [{}]", entry.state()) };
-            println!("{}  ({} at {}, {}){badge}", entry.name, entry.account, entry.organization, entry.serial);
+            let state = entry.state_in_words().here();
+            let badge = if entry.state() == "active" { String::new() } else { format!("  [{state}]") };
+            let row = [
+                ("name", (&entry.name).into()),
+                ("account", (&entry.account).into()),
+                ("organization", (&entry.organization).into()),
+                ("serial", (&entry.serial).into()),
+            ];
+            println!("{}{badge}", said("app-list-row", row).here());
         }
     }
     Ok(())
 }
 
-fn pin_in_words(entry: &Entry) -> String {
+fn pin_in_words(entry: &Entry) -> Said {
     if entry.locked() {
-        return "locked after too many wrong PINs".to_owned();
+        return said("app-pin-locked", []);
     }
-    let biometric = if entry.template.allow_biometric_pin {
-        ", always typed: fingerprint and face are not available on the command line"
-    } else {
-        ""
-    };
+    let asked = if entry.template.allow_biometric_pin { "app-pin-app-typed" } else { "app-pin-app" };
     match entry.template.pin_type {
-        PinType::None => "none".to_owned(),
-        PinType::ServerSide => "typed with the passcode when you log in; checked by the server".to_owned(),
-        PinType::UserSelected => format!("asked for by this app, {} tries left{biometric}", entry.tries_left()),
+        PinType::None => said("app-pin-none", []),
+        PinType::ServerSide => said("app-pin-server", []),
+        PinType::UserSelected => said(asked, [("left", entry.tries_left().into())]),
     }
+}
+
+/// How many columns of a terminal a text takes: Chinese characters take two.
+fn columns(text: &str) -> usize {
+    text.chars().map(|c| if c >= '\u{2e80}' { 2 } else { 1 }).sum()
 }
 
 fn info(entry: &Entry, json: bool) -> Result<(), Failure> {
@@ -314,19 +341,21 @@ fn info(entry: &Entry, json: bool) -> Result<(), Failure> {
         return Ok(());
     }
     let rows = [
-        ("Name", entry.name.clone()),
-        ("Organization", entry.organization.clone()),
-        ("Account", entry.account.clone()),
-        ("Server", entry.server.clone()),
-        ("Serial number", entry.serial.clone()),
-        ("Passcode", entry.kind_in_words()),
-        ("PIN", pin_in_words(entry)),
-        ("State", entry.state().to_owned()),
-        ("Added", entry.added.clone()),
-        ("App", concat!("vestibule-authenticator ", env!("CARGO_PKG_VERSION")).to_owned()),
+        ("app-row-name", entry.name.clone()),
+        ("app-row-organization", entry.organization.clone()),
+        ("app-row-account", entry.account.clone()),
+        ("app-row-server", entry.server.clone()),
+        ("app-row-serial", entry.serial.clone()),
+        ("app-row-passcode", entry.kind_in_words().here()),
+        ("app-row-pin", pin_in_words(entry).here()),
+        ("app-row-state", entry.state_in_words().here()),
+        ("app-row-added", entry.added.clone()),
+        ("app-row-app", concat!("vestibule-authenticator ", env!("CARGO_PKG_VERSION")).to_owned()),
     ];
-    for (name, value) in rows {
-        println!("{name:<14} {value}");
+    let rows = rows.map(|(key, value)| (said(key, []).here(), value));
+    let widest = rows.iter().map(|(name, _)| columns(name)).max().unwrap_or_default().max(14);
+    for (name, value) in &rows {
+        println!("{name}{} {value}", " ".repeat(widest.saturating_sub(columns(name))));
     }
     Ok(())
 }

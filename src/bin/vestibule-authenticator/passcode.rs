@@ -7,7 +7,8 @@ use vestibule::domain::oath::{hotp, totp};
 use vestibule::domain::secret::SecretBytes;
 
 use super::store::{Entry, State, Store};
-use super::{Failure, Passcode, failed, pin, report};
+use super::words::{device, said};
+use super::{Failure, Passcode, complaint, failed, pin, report};
 
 /// Prints the passcode.
 pub fn run(store: &Store, wanted: &Passcode, json: bool) -> Result<(), Failure> {
@@ -18,7 +19,8 @@ pub fn run(store: &Store, wanted: &Passcode, json: bool) -> Result<(), Failure> 
         match report::ask(store, &found) {
             Ok(asked) => found = asked,
             Err(failure) => {
-                eprintln!("{failure}. It was {} when its server was last asked.", found.state());
+                let (error, state) = (failure.words(device()), found.state_in_words().here());
+                eprintln!("{}", said("app-asked-in-vain", [("error", error.into()), ("state", state.into())]).here());
                 unknown = true;
             }
         }
@@ -29,15 +31,13 @@ pub fn run(store: &Store, wanted: &Passcode, json: bool) -> Result<(), Failure> 
     let challenge = match (&wanted.challenge, found.template.mode) {
         (Some(typed), Mode::ChallengeResponse) => Some(digits_of(typed)?),
         (None, Mode::ChallengeResponse) => {
-            return Err(failed(
-                "this authenticator answers challenges: add --challenge and the digits on the login page",
-            ));
+            return Err(complaint("app-challenge-needed", []));
         }
-        (Some(_), Mode::QuickLog) => return Err(failed("this authenticator has passcodes and answers no challenges")),
+        (Some(_), Mode::QuickLog) => return Err(complaint("app-challenge-not", [])),
         (None, Mode::QuickLog) => None,
     };
     if found.template.pin_type == PinType::UserSelected && !found.has_pin() {
-        return Err(failed(format!("set a PIN first: vestibule-authenticator pin \"{}\" [pin.unset]", found.name)));
+        return Err(complaint("app-pin-unset", [("name", (&found.name).into())]));
     }
     let pin = if found.has_pin() { Some(pin::ask(&found, wanted.pin_stdin)?) } else { None };
     store.alone(|| {
@@ -77,7 +77,7 @@ fn show(
                 println!("{}", serde_json::json!({ "passcode": code.to_string(), "seconds_left": left }));
             } else {
                 println!("{code}");
-                eprintln!("valid for {left} more seconds");
+                eprintln!("{}", said("app-valid", [("left", left.unsigned_abs().into())]).here());
             }
         }
         Synchronization::Event => {
@@ -102,6 +102,6 @@ fn digits_of(typed: &str) -> Result<String, Failure> {
     if digits.len() == 8 && digits.bytes().all(|b| b.is_ascii_digit()) {
         Ok(digits)
     } else {
-        Err(failed("a challenge has eight digits"))
+        Err(complaint("app-challenge-digits", []))
     }
 }

@@ -5,23 +5,21 @@ use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, Nonce, RandomizedNonceKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use vestibule::clock::Entropy;
-use vestibule::domain::authenticator::pin::Rules;
+use vestibule::domain::authenticator::pin::{Rule, Rules};
 use vestibule::domain::authenticator::template::{PinType, TokenTemplate};
 use vestibule::domain::secret::SecretBytes;
 use zeroize::Zeroizing;
 
 use super::store::{Entry, Kept, Store};
-use super::{Change, Failure, Forgot, confirmed, failed, report, say};
-
-/// What nobody can be told too often (R-257); said to people at a terminal, not to scripts.
-const REMINDER: &str = "Nobody will ever ask you for this PIN. Keep it to yourself, and do not write it down.";
+use super::words::{of_rule, said};
+use super::{Change, Failure, Forgot, complaint, confirmed, failed, report, say};
 
 /// Reads a PIN: the next line of standard input, or typed at the terminal without being shown.
 pub fn read(from_stdin: bool, prompt: &str) -> Result<Zeroizing<String>, Failure> {
     if !from_stdin {
         return rpassword::prompt_password(prompt)
             .map(Zeroizing::new)
-            .map_err(|error| failed(format!("a PIN is needed, and there is no terminal ({error}); use --pin-stdin")));
+            .map_err(|error| complaint("app-pin-no-terminal", [("error", error.to_string().into())]));
     }
     let mut line = Zeroizing::new(String::new());
     std::io::stdin().read_line(&mut line).map_err(failed)?;
@@ -32,8 +30,10 @@ pub fn read(from_stdin: bool, prompt: &str) -> Result<Zeroizing<String>, Failure
 pub fn ask(entry: &Entry, from_stdin: bool) -> Result<Zeroizing<String>, Failure> {
     match entry.tries_left() {
         0 => Err(Failure::Locked),
-        left if left < entry.tries() => read(from_stdin, &format!("PIN ({left} tries left): ")),
-        _ => read(from_stdin, "PIN: "),
+        left if left < entry.tries() => {
+            read(from_stdin, &format!("{} ", said("app-pin-prompt-left", [("left", left.into())]).here()))
+        }
+        _ => read(from_stdin, &format!("{} ", said("app-pin-prompt", []).here())),
     }
 }
 
@@ -42,19 +42,20 @@ pub fn ask(entry: &Entry, from_stdin: bool) -> Result<Zeroizing<String>, Failure
 pub fn choose(from_stdin: bool, template: &TokenTemplate) -> Result<Zeroizing<String>, Failure> {
     let rules = Rules::of_template(template);
     if !from_stdin {
-        eprintln!("{REMINDER}");
-        eprintln!("Your PIN must keep these rules:");
+        // What nobody can be told too often (R-257): people at a terminal, not scripts.
+        eprintln!("{}", said("pin-reminder", []).here());
+        eprintln!("{}", said("app-pin-rules", []).here());
         for rule in rules.all() {
-            eprintln!("  - {rule}");
+            eprintln!("  - {}", of_rule(rule).here());
         }
     }
-    let chosen = read(from_stdin, "New PIN: ")?;
-    let broken: Vec<String> = rules.broken_by(&chosen).rules().map(|rule| rule.to_string()).collect();
+    let chosen = read(from_stdin, &format!("{} ", said("app-pin-new", []).here()))?;
+    let broken: Vec<Rule> = rules.broken_by(&chosen).rules().collect();
     if !broken.is_empty() {
-        return Err(failed(format!("this PIN cannot be used: {} [pin.rules]", broken.join("; "))));
+        return Err(Failure::PinRules(broken));
     }
-    if !from_stdin && read(false, "The same PIN again: ")? != chosen {
-        return Err(failed("the two PINs differ [pin.mismatch]"));
+    if !from_stdin && read(false, &format!("{} ", said("app-pin-again", []).here()))? != chosen {
+        return Err(complaint("app-pin-differ", []));
     }
     Ok(chosen)
 }
@@ -65,12 +66,9 @@ pub fn change(store: &Store, wanted: &Change, json: bool) -> Result<(), Failure>
     match entry.template.pin_type {
         PinType::UserSelected => {}
         PinType::ServerSide => {
-            return Err(failed(format!(
-                "this PIN is checked by the server, not by this app: change it in the portal at {}/",
-                entry.server
-            )));
+            return Err(complaint("app-pin-of-server", [("server", (&entry.server).into())]));
         }
-        PinType::None => return Err(failed("this authenticator has no PIN")),
+        PinType::None => return Err(complaint("app-pin-of-nobody", [])),
     }
     let current = if entry.has_pin() { Some(ask(&entry, wanted.pin_stdin)?) } else { None };
     // The old one first: whoever does not know it learns nothing about what a new one must be like.
@@ -89,7 +87,7 @@ pub fn change(store: &Store, wanted: &Change, json: bool) -> Result<(), Failure>
         store.put(&entry)
     })?;
     store.log(&format!("changed the PIN of {}", entry.serial));
-    say(json, &serde_json::json!({ "changed": entry.serial }), "Your PIN is changed.");
+    say(json, &serde_json::json!({ "changed": entry.serial }), &said("app-pin-changed", []));
     Ok(())
 }
 
@@ -98,18 +96,13 @@ pub fn forgot(store: &Store, wanted: &Forgot, json: bool) -> Result<(), Failure>
     let entry = store.find(wanted.name.as_deref())?;
     match entry.template.pin_type {
         PinType::UserSelected => {}
-        PinType::ServerSide => {
-            return Err(failed("this PIN is checked by the server: your help desk can give you a new one"));
-        }
-        PinType::None => return Err(failed("this authenticator has no PIN")),
+        PinType::ServerSide => return Err(complaint("app-pin-help-desk", [])),
+        PinType::None => return Err(complaint("app-pin-of-nobody", [])),
     }
-    eprintln!(
-        "Nobody can find out or reset this PIN. {} has to be removed, and you add an authenticator anew: ask your help \
-         desk to revoke {}, then log in and follow the page.",
-        entry.name, entry.serial
-    );
+    let values = [("name", (&entry.name).into()), ("serial", (&entry.serial).into())];
+    eprintln!("{}", said("app-pin-forgotten", values).here());
     if !wanted.yes && !confirmed(&entry)? {
-        return Err(failed("nothing was removed"));
+        return Err(complaint("app-not-removed", []));
     }
     report::remove(store, &entry, json)
 }
@@ -143,7 +136,7 @@ pub fn open(entry: &mut Entry, store: &Store, salt: &str, body: &str, typed: &st
     entry.wrong_pins += 1;
     store.put(entry)?;
     let (salt, body) = (URL_SAFE_NO_PAD.decode(salt).map_err(failed)?, URL_SAFE_NO_PAD.decode(body).map_err(failed)?);
-    let broken = || failed("the file of this authenticator is broken");
+    let broken = || complaint("app-file-broken", []);
     let (nonce, sealed) = body.split_at_checked(12).ok_or_else(broken)?;
     let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| broken())?;
     let mut sealed = Zeroizing::new(sealed.to_vec());

@@ -9,9 +9,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use vestibule::clock::Clock;
 use vestibule::domain::activation::call::Call;
 use vestibule::domain::secret::SecretBytes;
+use vestibule::i18n::Language;
 
 use super::store::{Entry, Kept, State, Store};
-use super::{Failure, NONE, clock, confirmed, failed, say};
+use super::words::{device, said};
+use super::{Failure, clock, complaint, confirmed, failed, say};
 
 /// How long a server may take: nobody waits for this.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -118,14 +120,15 @@ fn daily(store: &Store, entry: &Entry) {
 pub fn ask(store: &Store, entry: &Entry) -> Result<Entry, Failure> {
     let status = match made(store, entry, "token/status", "{}")? {
         Answer::Accepted(Some(status)) => status,
-        Answer::Accepted(None) => return Err(failed("the server's answer is malformed")),
+        Answer::Accepted(None) => return Err(complaint("app-answer-malformed", [])),
         Answer::Refused(code) => {
-            return Err(Failure::Refused { message: format!("{} does not know {}", entry.server, entry.serial), code });
+            let values = [("server", (&entry.server).into()), ("serial", (&entry.serial).into())];
+            return Err(Failure::Refused { message: said("app-not-known-there", values), code });
         }
     };
     let now = Clock::System.now().seconds();
     if let Some(words) = clock::warning(now - status.server_time, &entry.template) {
-        eprintln!("{words}");
+        eprintln!("{}", words.here());
     }
     let stopped = match status.state.as_str() {
         "active" => None,
@@ -146,12 +149,12 @@ pub fn ask(store: &Store, entry: &Entry) -> Result<Entry, Failure> {
     })
 }
 
-/// What the state of an authenticator means, and what to do.
+/// What the state of an authenticator means, and what to do, in the language of the device.
 pub fn words(entry: &Entry) -> String {
     match entry.stopped {
-        Some(state) => Failure::Stopped { state, name: entry.name.clone() }.to_string(),
-        None if entry.locked() => Failure::Locked.to_string(),
-        None => format!("{} works.", entry.name),
+        Some(state) => Failure::Stopped { state, name: entry.name.clone() }.words(device()),
+        None if entry.locked() => Failure::Locked.words(device()),
+        None => said("app-works", [("name", (&entry.name).into())]).here(),
     }
 }
 
@@ -162,17 +165,18 @@ pub fn status(store: &Store, name: Option<&str>, json: bool) -> Result<(), Failu
         None => store.all()?,
     };
     if entries.is_empty() && !json {
-        println!("{NONE}");
+        println!("{}", said("app-none", []).here());
     }
+    let language = if json { Language::English } else { device() };
     let (mut values, mut fault) = (Vec::new(), None);
     for entry in entries {
         let (entry, reached) = if !entry.has_server() {
-            (entry, Err("there is no server to ask".to_owned()))
+            (entry, Err(said("app-no-server", []).words(language)))
         } else {
             match ask(store, &entry) {
                 Ok(entry) => (entry, Ok(())),
                 Err(failure) => {
-                    let why = failure.to_string();
+                    let why = failure.words(language);
                     fault = Some(failure);
                     (entry, Err(why))
                 }
@@ -185,11 +189,11 @@ pub fn status(store: &Store, name: Option<&str>, json: bool) -> Result<(), Failu
         }
         match reached {
             Ok(()) => println!("{}", words(&entry)),
-            Err(why) => println!("{} ({}): {why}", entry.name, entry.state()),
+            Err(why) => println!("{} ({}): {why}", entry.name, entry.state_in_words().here()),
         }
         if entry.revoked() && std::io::stdin().is_terminal() && confirmed(&entry)? {
             store.remove(&entry)?;
-            println!("{} is removed.", entry.name);
+            println!("{}", said("app-removed", [("name", (&entry.name).into())]).here());
         }
     }
     if json {
@@ -212,16 +216,16 @@ pub fn remove(store: &Store, entry: &Entry, json: bool) -> Result<(), Failure> {
         Some(removal(store, &gone))
     };
     let waits = store.with_serial(&entry.serial).is_ok();
-    let more = match told {
-        Some(true) => " Its server knows, and has suspended it.",
-        Some(false) if waits => " Its server could not be reached; it will be told with the next command.",
-        Some(false) => " Its server does not know it.",
-        None => "",
+    let key = match told {
+        Some(true) => "app-removed-known",
+        Some(false) if waits => "app-removed-waits",
+        Some(false) => "app-removed-unknown",
+        None => "app-removed",
     };
     say(
         json,
         &serde_json::json!({ "removed": entry.serial, "server_knows": told == Some(true), "server_waits": waits }),
-        &format!("{} is removed.{more}", entry.name),
+        &said(key, [("name", (&entry.name).into())]),
     );
     Ok(())
 }
@@ -245,24 +249,26 @@ fn made(store: &Store, entry: &Entry, path: &'static str, request: &str) -> Resu
             let body = serde_json::json!({ "serial": call.serial, "counter": call.counter, "request": call.request,
                 "mac": URL_SAFE_NO_PAD.encode(call.mac(&key)) });
             let answer = client.post(&address).json(&body).send().await;
-            let answer = answer.map_err(|error| failed(format!("no connection to {address} [act.net]: {error}")))?;
+            let answer = answer.map_err(|error| {
+                complaint("app-no-connection", [("address", (&address).into()), ("error", error.to_string().into())])
+            })?;
             let status = answer.status().as_u16();
             if status == 409 {
                 let problem: serde_json::Value = answer.json().await.map_err(failed)?;
                 let last = problem.get("last_counter").and_then(serde_json::Value::as_u64);
-                let last = last.ok_or_else(|| failed("the server's answer is malformed"))?;
+                let last = last.ok_or_else(|| complaint("app-answer-malformed", []))?;
                 change(store, &entry.serial, |entry| entry.call_counter = entry.call_counter.max(last))?;
                 continue;
             }
             if status >= 500 || status == 429 {
-                return Err(failed(format!("{address} answers {status}")));
+                return Err(answers(&address, &status.to_string()));
             }
             if status != 200 {
                 let problem: serde_json::Value = answer.json().await.unwrap_or_default();
                 let code = problem.get("code").and_then(serde_json::Value::as_str).unwrap_or_default();
                 // Whatever else it is, a virtual server that is switched off or a proxy in between, says nothing of the call.
                 if !code.starts_with("call.") {
-                    return Err(failed(format!("{address} answers {status} {code}")));
+                    return Err(answers(&address, &format!("{status} {code}")));
                 }
                 return Ok(Answer::Refused(code.to_owned()));
             }
@@ -273,12 +279,17 @@ fn made(store: &Store, entry: &Entry, path: &'static str, request: &str) -> Resu
             let told: Told = answer.json().await.map_err(failed)?;
             let mac = URL_SAFE_NO_PAD.decode(&told.mac).map_err(failed)?;
             if !call.is_answer(&key, &told.answer, &mac) {
-                return Err(failed(format!("{address} could not show that it is the server of this authenticator")));
+                return Err(complaint("app-not-the-server", [("address", (&address).into())]));
             }
             return serde_json::from_str(&told.answer).map(|status| Answer::Accepted(Some(status))).map_err(failed);
         }
-        Err(failed("the server does not accept the counter"))
+        Err(complaint("app-no-counter", []))
     })
+}
+
+/// The server answers what is no answer to a call.
+fn answers(address: &str, status: &str) -> Failure {
+    complaint("app-answers", [("address", address.into()), ("status", status.into())])
 }
 
 /// Changes what is kept of an authenticator, alone with the store.

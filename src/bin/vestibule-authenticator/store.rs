@@ -11,7 +11,8 @@ use vestibule::clock::Clock;
 use vestibule::domain::authenticator::template::{Mode, Synchronization, TokenTemplate};
 use vestibule::domain::secret::SecretBytes;
 
-use super::{Failure, failed, pin};
+use super::words::{Said, said};
+use super::{Failure, complaint, failed, pin};
 
 /// One authenticator as it lies in the store.
 #[derive(Clone, Serialize, Deserialize)]
@@ -69,7 +70,7 @@ pub enum State {
 }
 
 impl State {
-    /// The word for people, and for `--json`.
+    /// The word for `--json`.
     #[must_use]
     pub const fn id(self) -> &'static str {
         match self {
@@ -133,6 +134,19 @@ impl Entry {
         }
     }
 
+    /// The same for people.
+    #[must_use]
+    pub fn state_in_words(&self) -> Said {
+        let key = match self.stopped {
+            Some(State::Suspended) => "app-state-suspended",
+            Some(State::Locked) => "app-state-locked",
+            Some(State::Revoked) => "app-state-revoked",
+            None if self.locked() => "app-state-locked",
+            None => "app-state-active",
+        };
+        said(key, [])
+    }
+
     /// Whether it has ended for ever.
     #[must_use]
     pub fn revoked(&self) -> bool {
@@ -171,15 +185,14 @@ impl Entry {
 
     /// What its passcodes are like.
     #[must_use]
-    pub fn kind_in_words(&self) -> String {
+    pub fn kind_in_words(&self) -> Said {
+        let digits = ("digits", u32::from(self.template.length).into());
         match self.template.synchronization {
-            _ if self.template.mode == Mode::ChallengeResponse => {
-                format!("{} digits, in answer to a challenge", self.template.length)
-            }
+            _ if self.template.mode == Mode::ChallengeResponse => said("app-kind-challenge", [digits]),
             Synchronization::Time => {
-                format!("{} digits, new every {} seconds", self.template.length, self.template.time_step_seconds)
+                said("app-kind-time", [digits, ("seconds", self.template.time_step_seconds.into())])
             }
-            Synchronization::Event => format!("{} digits, each is used once", self.template.length),
+            Synchronization::Event => said("app-kind-event", [digits]),
         }
     }
 
@@ -214,7 +227,7 @@ impl Store {
                 std::env::var_os("XDG_DATA_HOME").map(|data| PathBuf::from(data).join("vestibule-authenticator"))
             })
             .or_else(|| home().map(|home| home.join(".local/share/vestibule-authenticator")));
-        let folder = folder.ok_or_else(|| failed("there is no home folder; name a store with --store DIR"))?;
+        let folder = folder.ok_or_else(|| complaint("app-no-home", []))?;
         fs::create_dir_all(&folder).map_err(|error| failed(format!("{}: {error}", folder.display())))?;
         restrict(&folder, 0o700)?;
         Ok(Self { folder })
@@ -228,7 +241,7 @@ impl Store {
     /// The authenticator with this serial number, whether it was removed or not.
     pub fn with_serial(&self, serial: &str) -> Result<Entry, Failure> {
         let entry = self.files()?.into_iter().find(|entry| entry.serial == serial);
-        entry.ok_or_else(|| failed(format!("{serial} is not here any more")))
+        entry.ok_or_else(|| complaint("app-gone", [("serial", serial.into())]))
     }
 
     /// Every authenticator, and those that were removed and whose server does not know yet.
@@ -239,7 +252,10 @@ impl Store {
             if path.extension().is_some_and(|extension| extension == "json") {
                 let text = fs::read_to_string(&path).map_err(failed)?;
                 let entry = serde_json::from_str::<Entry>(&text);
-                entries.push(entry.map_err(|error| failed(format!("{} cannot be read: {error}", path.display())))?);
+                entries.push(entry.map_err(|error| {
+                    let (file, error) = (path.display().to_string(), error.to_string());
+                    complaint("app-file-unreadable", [("file", file.into()), ("error", error.into())])
+                })?);
             }
         }
         entries.sort_by_key(|entry| (entry.name.to_lowercase(), entry.serial.clone()));
@@ -253,16 +269,14 @@ impl Store {
             Some(name) => {
                 let same =
                     |entry: &Entry| entry.name.eq_ignore_ascii_case(name) || entry.serial.eq_ignore_ascii_case(name);
-                all.into_iter()
-                    .find(same)
-                    .ok_or_else(|| failed(format!("there is no authenticator \"{name}\"; see: list")))
+                all.into_iter().find(same).ok_or_else(|| complaint("app-unknown", [("name", name.into())]))
             }
             None => {
                 let mut all = all.into_iter();
                 match (all.next(), all.next()) {
                     (Some(only), None) => Ok(only),
-                    (None, _) => Err(failed("there is no authenticator yet; add one with: activate STRING")),
-                    _ => Err(failed("there are several authenticators; name one of them, see: list")),
+                    (None, _) => Err(complaint("app-none-yet", [])),
+                    _ => Err(complaint("app-several", [])),
                 }
             }
         }
@@ -273,7 +287,7 @@ impl Store {
     pub fn free_name(&self, wanted: &str, own: Option<&str>) -> Result<String, Failure> {
         let wanted: String = wanted.trim().chars().filter(|c| !c.is_control()).take(60).collect();
         if wanted.is_empty() {
-            return Err(failed("the name is empty"));
+            return Err(complaint("app-name-empty", []));
         }
         let others = self.all()?.into_iter().filter(|entry| own != Some(entry.serial.as_str()));
         let taken: Vec<String> = others.map(|entry| entry.name.to_lowercase()).collect();
@@ -293,7 +307,7 @@ impl Store {
             options.mode(0o600);
         }
         let file = options.open(self.folder.join("lock")).map_err(failed)?;
-        file.lock().map_err(|error| failed(format!("the store cannot be locked: {error}")))?;
+        file.lock().map_err(|error| complaint("app-store-locked", [("error", error.to_string().into())]))?;
         // The system takes the lock back when the file is closed, also when this program ends in the middle.
         work()
     }
