@@ -20,7 +20,9 @@ use crate::storage::{self, Db, email_codes, messages, rollout_attempts};
 use crate::urls::Urls;
 
 /// How long a mail is leased: longer than the mail server may take.
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_secs(120);
+/// How long a mail waits that the mail server may have taken without a word.
+const UNANSWERED: Duration = Duration::from_secs(6 * 3600);
 /// Mails that are taken at once.
 const BATCH: i64 = 20;
 /// Mails that are on their way at the same time.
@@ -127,16 +129,21 @@ impl Worker {
                 };
                 self.db.write(give_up).await
             }
-            Err(SendError::Later(reason)) => {
-                let again = pause(mail.tries, now);
-                tracing::warn!(mail = %id, kind = mail.kind, domain = mail.domain, person.answer = reason, "a mail must wait");
-                let retry = async |connection: &mut storage::Connection| {
-                    outbox::retry(connection, tenant, id, owner, &reason, again).await
-                };
-                self.db.write(retry).await?;
-                Ok(false)
-            }
+            Err(SendError::Later(reason)) => self.put_off(mail, &reason, pause(mail.tries, now)).await,
+            // Most likely it has arrived: whoever waits for it asks for another, and everybody else gets it seldom twice.
+            Err(SendError::Unanswered(reason)) => self.put_off(mail, &reason, now.plus(UNANSWERED)).await,
         }
+    }
+
+    /// The mail is tried again at `again`.
+    async fn put_off(&self, mail: &Leased, reason: &str, again: Timestamp) -> storage::Result<bool> {
+        let (tenant, id, owner) = (mail.tenant, mail.id, self.owner);
+        tracing::warn!(mail = %id, kind = mail.kind, domain = mail.domain, person.answer = reason, "a mail must wait");
+        let retry = async |connection: &mut storage::Connection| {
+            outbox::retry(connection, tenant, id, owner, reason, again).await
+        };
+        self.db.write(retry).await?;
+        Ok(false)
     }
 
     async fn send(&self, mail: &Leased) -> Result<String, SendError> {

@@ -8,18 +8,22 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use lettre::Message;
+use lettre::address::Envelope;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
-use lettre::transport::smtp::extension::ClientId;
-use lettre::transport::smtp::response::Response;
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 
 use super::transport::{SendError, Tls};
 use crate::domain::secret::{ExposeSecret as _, SecretString};
 
-/// How long the mail server may take for one mail, from the connection on: shorter than a mail is leased, and than a page waits
-/// that sends one.
+/// How long the mail server may take from the connection on until it says that it takes a mail: shorter than a page waits that
+/// sends one.
 const LONGEST: Duration = Duration::from_secs(25);
+/// How long it may take for the mail itself and its last answer. Many look through a mail before they say that they have it, and
+/// whoever does not wait for that sends it twice (RFC 5321, 4.5.3.2.6). With what comes before it is shorter than a mail is leased.
+const LONGEST_MAIL: Duration = Duration::from_secs(90);
 /// How long each of its addresses may take until the connection stands.
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long a connection that was kept may take to say that it still lives.
@@ -38,6 +42,7 @@ pub struct Server {
     credentials: Option<Credentials>,
     hello: ClientId,
     longest: Duration,
+    longest_mail: Duration,
     kept: Mutex<Vec<Kept>>,
 }
 
@@ -70,7 +75,17 @@ impl Server {
         let credentials =
             credentials.map(|(user, password)| Credentials::new(user.clone(), password.expose_secret().to_owned()));
         let (hello, kept) = (ClientId::default(), Mutex::default());
-        Ok(Self { host: host.to_owned(), port, tls, parameters, credentials, hello, longest: LONGEST, kept })
+        Ok(Self {
+            host: host.to_owned(),
+            port,
+            tls,
+            parameters,
+            credentials,
+            hello,
+            longest: LONGEST,
+            longest_mail: LONGEST_MAIL,
+            kept,
+        })
     }
 
     /// Whether the server answers and takes our password.
@@ -94,21 +109,45 @@ impl Server {
     /// # Errors
     /// What it said.
     pub(super) async fn send(&self, message: &Message) -> Result<String, SendError> {
-        let (answer, connection) = self.in_time(self.converse(message)).await?;
+        let octets = message.formatted();
+        let mut connection = self.in_time(self.announced(message.envelope(), &octets)).await?;
+        // From here on the server may have it, whatever we hear.
+        let answer = match tokio::time::timeout(self.longest_mail, connection.message(&octets)).await {
+            Ok(answer) => answer.map_err(refused)?,
+            Err(_) => {
+                let words = format!("the mail server did not say within {} seconds", self.longest_mail.as_secs());
+                return Err(SendError::Unanswered(words));
+            }
+        };
         self.keep(connection);
         Ok(format!("{} {}", answer.code(), answer.message().collect::<Vec<_>>().join(" ")))
     }
 
-    async fn converse(&self, message: &Message) -> Result<(Response, AsyncSmtpConnection), SendError> {
+    /// A connection on which the server waits for the mail, in the order of RFC 5321, 3.3.
+    async fn announced(&self, envelope: &Envelope, octets: &[u8]) -> Result<AsyncSmtpConnection, SendError> {
         let mut connection = match self.taken_out().await {
             Some(connection) => connection,
             None => self.connect().await?,
         };
-        match connection.send(message.envelope(), &message.formatted()).await {
-            Ok(answer) => Ok((answer, connection)),
-            Err(error) if error.is_permanent() => Err(SendError::Refused(error.to_string())),
-            Err(error) => Err(later(&error)),
+        let mut options = Vec::new();
+        if envelope.to().iter().chain(envelope.from()).any(|address| !AsRef::<str>::as_ref(address).is_ascii()) {
+            if !connection.server_info().supports_feature(Extension::SmtpUtfEight) {
+                return Err(SendError::Refused("it does not take addresses with letters beyond ASCII".to_owned()));
+            }
+            options.push(MailParameter::SmtpUtfEight);
         }
+        if !octets.is_ascii() {
+            if !connection.server_info().supports_feature(Extension::EightBitMime) {
+                return Err(SendError::Refused("it does not take letters beyond ASCII".to_owned()));
+            }
+            options.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+        }
+        connection.command(Mail::new(envelope.from().cloned(), options)).await.map_err(refused)?;
+        for to in envelope.to() {
+            connection.command(Rcpt::new(to.clone(), Vec::new())).await.map_err(refused)?;
+        }
+        connection.command(Data).await.map_err(refused)?;
+        Ok(connection)
     }
 
     /// A connection on which a mail can be sent. Whatever stands in the way is not the mail's fault: a password that has run out
@@ -170,6 +209,12 @@ fn later(error: &Error) -> SendError {
     SendError::Later(error.to_string())
 }
 
+/// What the server says of the mail itself.
+#[expect(clippy::needless_pass_by_value, reason = "it stands where an error is turned into another")]
+fn refused(error: Error) -> SendError {
+    if error.is_permanent() { SendError::Refused(error.to_string()) } else { later(&error) }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -197,7 +242,8 @@ mod tests {
         });
         let credentials = ("ada".to_owned(), SecretString::from("password"));
         let server = Server::new("127.0.0.1", port, Tls::None, Some(&credentials)).expect("a server");
-        (Server { longest: Duration::from_millis(500), ..server }, connections)
+        let (longest, longest_mail) = (Duration::from_millis(500), Duration::from_millis(1500));
+        (Server { longest, longest_mail, ..server }, connections)
     }
 
     async fn converse(stream: TcpStream, answers: Answers) -> std::io::Result<()> {
@@ -237,12 +283,17 @@ mod tests {
     /// security.md 5.3: a server that falls silent, wherever it does, keeps no mail for longer than is known before.
     #[tokio::test]
     async fn a_silent_mail_server_keeps_nothing_for_ever() {
-        const SILENT: [Answers; 5] = [&[("EHLO", "")], &[("AUTH", "")], &[("RCPT", "")], &[("DATA", "")], &[(".", "")]];
+        const SILENT: [Answers; 4] = [&[("EHLO", "")], &[("AUTH", "")], &[("RCPT", "")], &[("DATA", "")]];
         for answers in SILENT {
             let (server, _) = server(answers).await;
             let sent = server.send(&mail()).await;
             assert!(matches!(&sent, Err(SendError::Later(why)) if why.contains("seconds")), "{answers:?}: {sent:?}");
         }
+        // It may have the mail: whoever sends it again at once sends it twice.
+        let (unsure, _) = server(&[(".", "")]).await;
+        let begun = Instant::now();
+        assert!(matches!(unsure.send(&mail()).await, Err(SendError::Unanswered(_))));
+        assert!(begun.elapsed() >= Duration::from_millis(1500), "it was waited for");
         let (server, _) = server(&[("NOOP", "")]).await;
         assert!(server.check().await.is_err());
     }

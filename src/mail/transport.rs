@@ -108,6 +108,9 @@ pub enum SendError {
     /// It may work later.
     #[error("not sent yet: {0}")]
     Later(String),
+    /// The mail server was given all of it and has not said whether it has taken it.
+    #[error("perhaps sent: {0}")]
+    Unanswered(String),
 }
 
 /// A connection to where mail goes.
