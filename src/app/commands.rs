@@ -294,6 +294,8 @@ async fn ready(settings: &Settings, copy: &Path) -> anyhow::Result<Option<String
     opens(settings, copy).await?;
     let database = format!("sqlite://{}", copy.display()).into();
     let suspended = settled(&Settings { database, ..settings.clone() }).await?;
+    // Closing moves the log into the file, unless the disk is full: what is still in it would not come along.
+    anyhow::ensure!(!with_tail(copy, "-wal").exists(), "the copy could not be made whole; is the disk full?");
     std::fs::File::open(copy)?.sync_all()?;
     Ok(suspended)
 }

@@ -155,8 +155,9 @@ pub struct StoredSigningKey {
 impl StoredSigningKey {
     /// The stage that the key gets when it is replaced in an emergency: it is believed at no time of its life.
     #[must_use]
-    pub const fn withdrawn(&self) -> KeyStage {
-        KeyStage::Old { published_until: self.created_at }
+    pub fn withdrawn(&self, now: Timestamp) -> KeyStage {
+        // A clock that was ahead when it was made does not keep it believed until then.
+        KeyStage::Old { published_until: self.created_at.min(now) }
     }
 
     /// Whether it was replaced in an emergency.
@@ -277,7 +278,7 @@ mod tests {
             certificate: None,
         };
         assert!(!key.is_withdrawn());
-        let gone = StoredSigningKey { stage: key.withdrawn(), ..key };
+        let gone = StoredSigningKey { stage: key.withdrawn(made), ..key };
         assert!(gone.is_withdrawn() && !gone.stage.is_published(made));
     }
 

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::domain::application::Protocol;
 use crate::domain::ids::{SigningKeyId, TenantId};
@@ -14,7 +14,7 @@ use crate::domain::tenant::{TenantCode, TenantConfig};
 use crate::domain::timestamp::Timestamp;
 use crate::keys::ring::KeyRing;
 use crate::keys::sealing::Sealer;
-use crate::storage::{Db, signing_keys, tenants};
+use crate::storage::{self, Db, signing_keys, tenants};
 
 /// How old what is in memory may be.
 const FRESH: Duration = Duration::from_secs(2);
@@ -116,14 +116,16 @@ impl Realms {
         {
             return Ok(Some(Arc::clone(realm)));
         }
+        let asked = Instant::now();
         let version = db.read(async |connection| tenants::version(connection, code).await).await;
         if let (Err(error), Some((_, realm))) = (&version, &known)
-            && error.is_away()
+            && (error.is_away() || matches!(error, storage::Error::Busy))
         {
             // What needs no database goes on without it: key sets, discovery, metadata. Whatever begins or issues something asks it
             // again, and fails.
             tracing::warn!(%error, tenant = %code, "the database cannot be reached; what is known of the virtual server stands");
-            self.locked().insert(code.clone(), (now, Arc::clone(realm)));
+            // From when it was found to be away: whoever waited for that would wait again at once.
+            self.locked().insert(code.clone(), (now.plus(asked.elapsed()), Arc::clone(realm)));
             return Ok(Some(Arc::clone(realm)));
         }
         let Some(version) = version? else {

@@ -226,7 +226,11 @@ impl Db {
     pub async fn migrations(&self) -> Result<(usize, usize)> {
         let known = migrations::known(self.engine());
         let applied = self.read(async |connection| Statement::new(migrations::APPLIED).rows(connection).await).await;
-        Ok((known, applied.map_or(0, |rows| rows.len())))
+        match applied {
+            Ok(rows) => Ok((known, rows.len())),
+            Err(error) if error.is_no_table() => Ok((known, 0)),
+            Err(error) => Err(error),
+        }
     }
 
     /// Closes all connections; waits until those in use are given back.

@@ -145,6 +145,16 @@ impl Error {
         matches!(self, Self::MySql(error) if mysql::is_away(error))
     }
 
+    /// Whether there is no such table: before the first migration there is none.
+    #[must_use]
+    pub fn is_no_table(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => error.to_string().starts_with("no such table"),
+            Self::MySql(error) => mysql::is_no_table(error),
+            _ => false,
+        }
+    }
+
     /// Whether it was not what was asked that failed: the same may go well in a moment.
     #[must_use]
     pub fn is_of_the_moment(&self) -> bool {

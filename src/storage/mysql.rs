@@ -193,7 +193,8 @@ impl Server {
         let unwanted = unwanted.then(|| ready.0.remove(0));
         ready.0.push(Ready { connection, since: Instant::now() });
         drop(ready);
-        drop(unwanted);
+        // Not to the library: it would keep it for another while and lend it unasked, dead or alive.
+        drop(unwanted.map(|ready| ready.connection.detach()));
     }
 
     fn ready(&self) -> MutexGuard<'_, Shelf> {
@@ -283,6 +284,12 @@ pub(super) fn is_away(error: &sqlx::Error) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether there is no such table.
+pub(super) fn is_no_table(error: &sqlx::Error) -> bool {
+    let known = error.as_database_error().and_then(|error| error.try_downcast_ref::<MySqlDatabaseError>());
+    known.is_some_and(|error| error.number() == 1146)
 }
 
 /// Whether a unique key was already taken.

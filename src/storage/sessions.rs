@@ -204,7 +204,7 @@ pub async fn hold(connection: &mut Connection, tenant: TenantId, id: SessionId) 
         return Ok(true);
     }
     let held = Statement::new(
-        "UPDATE sso_session SET last_seen_at = last_seen_at WHERE tenant_id = ? AND id = ? AND ended_at IS NULL",
+        "UPDATE sso_session SET last_seen_at = last_seen_at + 1 WHERE tenant_id = ? AND id = ? AND ended_at IS NULL",
     );
     Ok(held.shown(tenant).shown(id).run(connection).await? == 1)
 }
@@ -216,7 +216,7 @@ pub async fn hold(connection: &mut Connection, tenant: TenantId, id: SessionId) 
 pub async fn hold_all_of(connection: &mut Connection, tenant: TenantId, user: UserId) -> Result<()> {
     if connection.engine() == Engine::MySql {
         Statement::new(
-            "UPDATE sso_session SET last_seen_at = last_seen_at WHERE tenant_id = ? AND user_id = ? AND ended_at IS NULL",
+            "UPDATE sso_session SET last_seen_at = last_seen_at + 1 WHERE tenant_id = ? AND user_id = ? AND ended_at IS NULL",
         )
         .shown(tenant)
         .shown(user)

@@ -125,7 +125,7 @@ pub async fn replace(desk: &Desk<'_>, code: &TenantCode) -> Result<Vec<String>, 
     let made = made.collect::<Result<Vec<_>, _>>()?;
     let replaced = db.write(async |connection| {
         for key in signing_keys::of_tenant(connection, tenant).await? {
-            signing_keys::set_stage(connection, tenant, key.id, key.stage, key.withdrawn()).await?;
+            signing_keys::set_stage(connection, tenant, key.id, key.stage, key.withdrawn(desk.now)).await?;
             let object = ("signing_key", key.id.to_string());
             desk.record(connection, tenant, Action::KeyRotated, object, json!({ "emergency": true })).await?;
         }
