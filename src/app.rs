@@ -113,9 +113,8 @@ async fn is_sealed(settings: &Settings) -> anyhow::Result<bool> {
     db.close().await;
     match root {
         Ok(root) => Ok(root.is_some()),
-        Err(error) if error.is_away() => Err(error.into()),
-        // Before the first migration there is no such table.
-        Err(_) => Ok(false),
+        Err(error) if error.is_no_table() => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -296,9 +295,14 @@ pub async fn serve(settings: &Settings, schema: Schema) -> anyhow::Result<()> {
     let address = settings.http.listen;
     let listener = bind(address).with_context(|| format!("cannot listen on {address}"))?;
     let service = Service::start(settings, listener, schema, Nature::default()).await?;
-    tracing::info!(listen = %service.address, public_url = %settings.http.public_url, "ready");
-    actix_web::rt::spawn(end_when_told_twice());
-    service.run().await
+    let (listen, public_url) = (service.address, &settings.http.public_url);
+    let said = async { tracing::info!(%listen, %public_url, "ready") };
+    // Signals are waited for before it says so: whoever reads that may tell it to stop at once.
+    tokio::select! {
+        biased;
+        () = end_when_told_twice() => Ok(()),
+        (done, ()) = async { tokio::join!(service.run(), said) } => done,
+    }
 }
 
 /// Ends the program at once when it is told to stop a second time: whoever says it again does not want to wait for what runs. That is
