@@ -84,6 +84,10 @@ pub(super) async fn post(call: Call, request: HttpRequest, body: web::Bytes) -> 
 }
 
 async fn put_aside(call: &Call, stored: &Stored) -> Answer {
+    let found = client_of(call, &stored.request.client_id);
+    let (_, client) = found.ok_or_else(|| shown(call, &ShownError::ClientUnknown))?;
+    // It was checked when it came, which for a pushed request is a while ago; an error of ours goes to that address, too.
+    respond::leads_back(call, client, &stored.request.return_to)?;
     let (site, realm) = (&call.site, &call.realm);
     let parked = parking::park(&site.house, realm, &call.visit, Origin::Oidc, &written(stored)?).await?;
     let mut answer = page::see(&format!("{}/oidc/authorize/{}", site.urls.base(realm.code()), parked.id));

@@ -136,10 +136,11 @@ pub(super) async fn resume(mut call: Call, path: web::Path<(String, LoginId)>) -
                 Ending::AccountChanged => "the account changed during the login",
                 Ending::Refused(_) | Ending::Enrolled => "the person has no access",
             };
+            // Deactivated or removed since, it hears nothing any more: nobody has looked whether the address is still its own.
+            let Some((_, client)) = application_of(&case) else { return Err(Fault::shown("error-oidc-client")) };
             call.speak_for(&case);
-            let client = application_of(&case).map(|(_, client)| client);
             let error = AuthorizationError::new(Code::AccessDenied, why);
-            let response = late_error(&call, client, &stored.request.return_to, &error)?;
+            let response = late_error(&call, Some(client), &stored.request.return_to, &error)?;
             done(&call, id, response)
         }
         _ => Ok(page::see(&desk_path(call.realm.code(), id))),

@@ -447,8 +447,8 @@ fn checked_address(address: &str) -> Result<(), &'static str> {
         _ => return Err("must begin with https:// (http:// is for this machine only)"),
     }
     // The parser reads over them, and whoever compares or follows the address does not.
-    if address.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err("must not have blanks in it");
+    if address.trim() != address || address.contains(char::is_control) {
+        return Err("must not begin or end with blanks");
     }
     if url.fragment().is_some() || !url.username().is_empty() {
         return Err("must not have a fragment or a user name");

@@ -45,7 +45,7 @@ pub fn routes(table: &mut Table) {
     table.post("applications/{application}/remove", needs(Deed::Delete), remove);
 }
 
-async fn configured(seat: &Seat) -> Result<TenantConfig, Fault> {
+pub(super) async fn configured(seat: &Seat) -> Result<TenantConfig, Fault> {
     let found = configuration::current(&seat.desk(), seat.call.realm.code()).await;
     found.map_err(|unsaved| match unsaved {
         Unsaved::Storage(error) => error.into(),

@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, web};
 use askama::Template;
 
+use super::applications::configured;
 use super::shell::{FieldFault, Shell};
 use super::sure;
 use super::users::id_of;
@@ -117,9 +118,14 @@ async fn group(seat: &Seat, path: web::Path<(String, String)>) -> Result<Listed,
     seat.call.site.house.db.look(question).await?.ok_or(Fault::NotFound)
 }
 
-fn group_page(seat: &Seat, shell: Shell, group: Listed, typed: &str) -> Answer {
+/// What refers to a group, also where it is switched off: it could be switched on again.
+async fn uses(seat: &Seat, group: &Listed) -> Result<Vec<String>, Fault> {
+    Ok(uses_of_group(&configured(seat).await?, group.group.id))
+}
+
+async fn group_page(seat: &Seat, shell: Shell, group: Listed, typed: &str) -> Answer {
     let page = GroupPage {
-        references: uses_of_group(&seat.call.realm.config, group.group.id),
+        references: uses(seat, &group).await?,
         typed: typed.to_owned(),
         may_edit: seat.may(Module::Groups, Deed::Edit),
         may_remove: seat.may(Module::Groups, Deed::Delete),
@@ -138,7 +144,7 @@ async fn show(seat: Seat, request: HttpRequest, path: web::Path<(String, String)
     let group = group(&seat, path).await?;
     let shell = shell(&seat, &group).with_done(request.query_string(), &DONE);
     let name = group.group.name.clone();
-    group_page(&seat, shell, group, &name)
+    group_page(&seat, shell, group, &name).await
 }
 
 /// The group as the form has seen it.
@@ -155,7 +161,7 @@ async fn rename(seat: Seat, path: web::Path<(String, String)>, form: Form) -> An
         Ok(_) => Ok(page::see(&seat.path(&format!("groups/{}?done=renamed", group.group.id)))),
         Err(refused) => {
             let shell = shell(&seat, &group).with_faults(vec![FieldFault::new("new_name", words(&refused))]);
-            group_page(&seat, shell, group, form.text("new_name"))
+            group_page(&seat, shell, group, form.text("new_name")).await
         }
     }
 }
@@ -177,7 +183,7 @@ fn ask_first(seat: &Seat, group: &Listed, form: &Form) -> Answer {
 async fn remove(seat: Seat, path: web::Path<(String, String)>, form: Form) -> Answer {
     seat.check(&form)?;
     let group = group(&seat, path).await?;
-    let uses = uses_of_group(&seat.call.realm.config, group.group.id);
+    let uses = uses(&seat, &group).await?;
     if uses.is_empty() && !sure::said(&form) {
         return ask_first(&seat, &group, &form);
     }
@@ -192,7 +198,7 @@ async fn remove(seat: Seat, path: web::Path<(String, String)>, form: Form) -> An
         Err(refused) => {
             let shell = shell(&seat, &group).with_complaint(words(&refused));
             let name = group.group.name.clone();
-            group_page(&seat, shell, group, &name)
+            group_page(&seat, shell, group, &name).await
         }
     }
 }
