@@ -127,7 +127,7 @@ pub async fn act(
 }
 
 /// Tells the owner: whoever was logged in may have been somebody else (NIST SP 800-63B 4.6).
-async fn tell(
+pub(super) async fn tell(
     connection: &mut Connection,
     house: &House,
     realm: &Realm,

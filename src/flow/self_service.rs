@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::lifecycle::{self, By, Ending};
+use super::owner::{self, Wish};
 use super::{House, Realm, Result, Visit, alerts, session};
 use crate::domain::alert::{Alert, Kind};
 use crate::domain::audit::{Action, Actor, Event};
@@ -16,6 +17,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::user::User;
 use crate::storage::audit_list::Place;
 use crate::storage::enrollment_history::{self, Filter, Outcome, Told};
+use crate::storage::tokens::Token;
 use crate::storage::{self, Connection, access_log, sessions, tokens, users};
 
 /// How far back people see what was done with their account.
@@ -86,6 +88,13 @@ pub async fn end_sessions(house: &House, realm: &Realm, visit: &Visit, user: Use
     Ok(ended)
 }
 
+/// Whether somebody has proven to be the person in an access. Whoever knows a user name can begin a login with it, and what came to
+/// nothing is no reason to log everybody out.
+#[must_use]
+pub fn is_disputable(told: &access_log::Told) -> bool {
+    told.result == "success" || !told.methods.is_empty()
+}
+
 /// What a person says was not them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Disputed {
@@ -132,7 +141,7 @@ async fn entry(
     Ok(match what {
         Disputed::Access(place) => {
             let found = access_log::of_user_at(realm.tenant(), user.id, place).ask(connection).await?;
-            found.map(|told| Entry {
+            found.filter(is_disputable).map(|told| Entry {
                 at: told.at,
                 application: called(told.application),
                 address: told.address,
@@ -161,15 +170,23 @@ async fn carry_out(
 ) -> storage::Result<()> {
     let tenant = realm.tenant();
     let mine = tokens::of_user(tenant, user.id).ask(connection).await?;
-    match mine.iter().find(|token| token.serial == entry.serial && token.state == State::Active) {
+    let stoppable = |token: &&Token| matches!(token.state, State::Active | State::Locked);
+    let stopped = match mine.iter().filter(stoppable).find(|token| token.serial == entry.serial) {
         Some(token) => {
             let by = By::visitor(Actor::User(user.id), visit);
-            lifecycle::carry_out(connection, house, &by, token, (Move::Suspend, "not me"), Ending::All).await?;
+            let step = (Move::Suspend, "not me");
+            let moved = lifecycle::carry_out(connection, house, &by, token, step, Ending::All).await?.done();
+            if moved {
+                // Whoever says so may be the stranger, and the authenticator the owner's.
+                owner::tell(connection, house, realm, visit, (token, user.id), Wish::Lost).await?;
+            }
+            moved && token.state == State::Active
         }
-        None => {
-            users::raise_security_version(connection, tenant, user.id, visit.now).await?;
-            session::all_ended(connection, tenant, user.id, "not the person", visit.now).await?;
-        }
+        None => false,
+    };
+    if !stopped {
+        users::raise_security_version(connection, tenant, user.id, visit.now).await?;
+        session::all_ended(connection, tenant, user.id, "not the person", visit.now).await?;
     }
     let event = Event::new(visit.now, tenant, Actor::User(user.id), Action::AccessDisputed);
     let detail = json!({

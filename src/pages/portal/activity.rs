@@ -86,11 +86,11 @@ struct EnrollmentEntry {
 }
 
 struct AccessEntry {
-    /// Empty if it is gone.
     application: String,
     let_in: bool,
     time: String,
     address: String,
+    /// Where somebody says that it was not them; empty where nobody has proven to be anybody.
     dispute: String,
 }
 
@@ -141,7 +141,9 @@ async fn shown(call: &Call, proven: &Proven, after: Option<Place>, good: &'stati
     let sessions = described.into_iter().map(|one| {
         let here = one.session.id == proven.session;
         SessionEntry {
-            browser: browser_called(&one.user_agent),
+            browser: Some(browser_called(&one.user_agent))
+                .filter(|it| !it.is_empty())
+                .unwrap_or_else(|| one.address.clone()),
             address: one.address,
             since: time(&frame, one.session.started_at),
             seen: time(&frame, one.session.last_seen_at),
@@ -179,14 +181,24 @@ fn platform_key(platform: Option<Platform>) -> String {
 }
 
 fn access(call: &Call, frame: &Frame, told: Told) -> AccessEntry {
-    let application = call.realm.config.application(told.application);
     AccessEntry {
-        application: application.map(|application| application.name.clone()).unwrap_or_default(),
+        application: application_called(call, &told),
         let_in: told.result == "success",
         time: time(frame, told.at),
-        address: told.address,
-        dispute: format!("{}/dispute/access/{}", path(call), place_text(&(told.at.micros(), told.id))),
+        address: told.address.clone(),
+        dispute: if self_service::is_disputable(&told) {
+            format!("{}/dispute/access/{}", path(call), place_text(&(told.at.micros(), told.id)))
+        } else {
+            String::new()
+        },
     }
+}
+
+/// What the application of an access is called, also where it is gone.
+fn application_called(call: &Call, told: &Told) -> String {
+    let application = call.realm.config.application(told.application);
+    let gone = || call.texts().plain(call.language, "activity-gone", &[]);
+    application.map_or_else(gone, |application| application.name.clone())
 }
 
 /// `POST …/sessions/{session}/end`.
@@ -215,10 +227,9 @@ async fn ask_of_access(mut call: Call, path: web::Path<(String, String)>) -> Ans
     let place = place_of(&path.into_inner().1).ok_or(Fault::NotFound)?;
     let (tenant, user) = (call.realm.tenant(), proven.member.user.id);
     let question = access_log::of_user_at(tenant, user, &place);
-    let told =
-        call.site.house.db.look(async |connection| question.ask(connection).await).await?.ok_or(Fault::NotFound)?;
-    let name = call.realm.config.application(told.application).map(|application| application.name.clone());
-    ask(&call, &proven, name.unwrap_or_default(), (told.at, told.address), false)
+    let told = call.site.house.db.look(async |connection| question.ask(connection).await).await?;
+    let told = told.filter(self_service::is_disputable).ok_or(Fault::NotFound)?;
+    ask(&call, &proven, application_called(&call, &told), (told.at, told.address), false)
 }
 
 /// `GET …/dispute/enrollment/{enrollment}`: whether it is meant.
