@@ -66,3 +66,32 @@ fn settings_of_before_offer_enrollment_to_nobody() {
     let read: TenantSettings = serde_json::from_str(&written).unwrap();
     assert_eq!(read, TenantSettings::default());
 }
+
+/// a virtual server that is switched off takes no logins and no activations, says so in neutral words, and has everything
+/// when it is switched on again, sessions too.
+#[actix_web::test]
+async fn a_virtual_server_that_is_switched_off_keeps_its_data() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let mut linus = Visitor::new(&world.url);
+        crate::portal_tokens::portal(&world, &mut linus).await;
+        world.apply("[[tenant]]\ncode = \"acme\"\nenabled = false\n").await;
+        world.advance(10);
+        for address in
+            ["/", "/portal/activity", "/oidc/userinfo", "/saml/metadata", "/.well-known/openid-configuration"]
+        {
+            let seen = linus.get(&format!("{}{address}", world.base())).await;
+            assert_eq!(seen.status, 403, "{on:?} {address}: {}", seen.body);
+        }
+        let seen = linus.get(&format!("{}/", world.base())).await;
+        assert_eq!(seen.title(), "Not available", "{on:?}: {}", seen.body);
+        assert!(seen.body.contains("switched off at present"), "{on:?}: {}", seen.body);
+        let claim = reqwest::Client::new().post(format!("{}/api/authenticator/v1/activation/claim", world.base()));
+        assert_eq!(claim.json(&serde_json::json!({})).send().await.unwrap().status(), 403, "{on:?}");
+        world.apply("[[tenant]]\ncode = \"acme\"\nenabled = true\n").await;
+        world.advance(10);
+        let seen = linus.get(&format!("{}/portal/activity", world.base())).await;
+        assert_eq!(seen.title(), "Your logins", "{on:?}: {}", seen.body);
+        world.stop().await;
+    }
+}
