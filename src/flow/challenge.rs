@@ -61,6 +61,15 @@ pub fn ways(realm: &Realm, case: &Case) -> Ways {
     Ways { passcode: usual || passcode || !challenge, challenge: usual || !passcode && challenge }
 }
 
+/// Whether the person of `case` last used an authenticator that answers challenges, so that one is offered first. Before
+/// anything is proven the page is everybody's, and tells nothing.
+#[must_use]
+pub fn was_last(case: &Case) -> bool {
+    let used = case.tokens.iter().filter(|token| token.state == State::Active && token.last_used_at.is_some());
+    case.evidence.of_anybody()
+        && used.max_by_key(|token| token.last_used_at).is_some_and(|token| answers(&token.template))
+}
+
 /// A challenge of `asked` wishes for another one, made at `now`.
 pub(super) fn fresh(entropy: &Entropy, asked: i64, now: Timestamp) -> Challenge {
     let number = entropy.below(100_000_000);

@@ -142,7 +142,7 @@ async fn one_response_opens_one_login_once() {
     }
 }
 
-/// somebody with authenticators of both kinds takes either.
+/// somebody with authenticators of both kinds takes either, and finds first what was used last.
 #[actix_web::test]
 async fn passcode_or_challenge_whichever_is_at_hand() {
     let world = World::new(On::Sqlite).await;
@@ -164,10 +164,16 @@ async fn passcode_or_challenge_whichever_is_at_hand() {
             grace.press(&seen, "continue", &[("response", &response(BASE32, &challenge_on(&seen)))]).await
         };
         assert!(!code_of(&seen).0.is_empty(), "{way}: {}", seen.body);
+        world.advance(1);
     }
-    // The passcode of the one that answers challenges is none.
+    // what was used last is offered first.
     let mut grace = Visitor::new(&world.url);
     let page = page_of(&world, &mut grace, "grace").await;
+    assert_eq!(page.title(), "Answer the challenge");
+    assert!(page.has_action("use-passcode"));
+    let page = grace.get(&format!("{}?with=passcode", page.url)).await;
+    assert_eq!(page.title(), "Enter your passcode");
+    // The passcode of the one that answers challenges is none.
     world.advance(30);
     let seen = grace.press(&page, "continue", &[("code", &passcode(&world, BASE32, 0))]).await;
     assert!(seen.complaint().contains("was not accepted"), "{}", seen.body);

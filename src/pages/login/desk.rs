@@ -11,6 +11,7 @@ use crate::domain::ids::LoginId;
 use crate::domain::login::complaint::Complaint;
 use crate::domain::login::step::Step;
 use crate::flow::case::Case;
+use crate::flow::challenge::was_last;
 use crate::flow::{self, login};
 use crate::http::{Answer, Call, Fault, Form, cookies, page};
 use crate::i18n::Language;
@@ -55,7 +56,9 @@ async fn asked(call: &Call, case: &Case, choice: &Choice) -> Answer {
         let response = recovery::page(call, case, None)?;
         return Ok(page::leading_to(response, form_targets(case.application.as_ref())));
     }
-    if choice.with.as_deref() == Some(challenge::WITH) && case.step == Step::Passcode {
+    let way = choice.with.as_deref();
+    let challenged = way == Some(challenge::WITH) || way.is_none() && was_last(case);
+    if challenged && case.step == Step::Passcode {
         let response = challenge::page(call, case, None).await?;
         return Ok(page::leading_to(response, form_targets(case.application.as_ref())));
     }
