@@ -676,7 +676,9 @@ async fn work_ends_with_the_permission_of_whoever_began_it() {
             assert_eq!(seen.find("[data-job-state]").as_deref(), Some("stopped"), "{on:?}: {what}: {}", seen.body);
             let told = seen.find("[data-job-error]").unwrap_or_default();
             assert!(told.contains(said), "{on:?}: {what}: {told}");
-            assert!(seen.body.contains("50 of 120"), "{on:?}: {what}: what was done stays: {}", seen.body);
+            // The service at work may have had a turn of its own before the permission went.
+            let stays = ["50 of 120", "100 of 120"].iter().any(|done| seen.body.contains(done));
+            assert!(stays, "{on:?}: {what}: what was done stays: {}", seen.body);
             assert_eq!(world.events("job_cancelled").await, stopped + 1, "{on:?}: {what}");
         }
         let left = world.number("SELECT COUNT(*) AS n FROM job_row WHERE input IS NOT NULL").await;
