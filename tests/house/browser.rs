@@ -89,6 +89,11 @@ pub struct Eyes {
     agent: &'static str,
 }
 
+/// Whether an element is not on the page any more, in either way that the driver says so.
+fn is_gone(error: &fantoccini::error::CmdError) -> bool {
+    error.is_stale_element_reference() || error.to_string().contains("does not belong to the document")
+}
+
 impl Eyes {
     pub const fn name(&self) -> &'static str {
         self.name
@@ -177,7 +182,7 @@ impl Chromium {
         for _ in 0..50 {
             match self.wait(&css).await.click().await {
                 Ok(()) => return,
-                Err(error) if error.is_stale_element_reference() => tokio::time::sleep(Duration::from_millis(50)).await,
+                Err(error) if is_gone(&error) => tokio::time::sleep(Duration::from_millis(50)).await,
                 Err(error) => panic!("{action}: {error}"),
             }
         }
@@ -205,7 +210,7 @@ impl Chromium {
             };
             match filled {
                 Ok(()) => return,
-                Err(error) if error.is_stale_element_reference() => tokio::time::sleep(Duration::from_millis(50)).await,
+                Err(error) if is_gone(&error) => tokio::time::sleep(Duration::from_millis(50)).await,
                 Err(error) => panic!("{css}: {error}"),
             }
         }
