@@ -291,27 +291,29 @@ pub async fn answer(connection: &mut Connection, tenant: TenantId, id: LoginId) 
 
 /// Ends a granted login without an answer. Says `false` if it was answered already.
 pub async fn withdraw(connection: &mut Connection, tenant: TenantId, id: LoginId, ending: Ending) -> Result<bool> {
-    let done = Statement::new(
-        "UPDATE login SET stage = 'ended', ending = ? WHERE tenant_id = ? AND id = ? AND stage = 'granted'",
-    )
-    .bind(ending.reason())
-    .shown(tenant)
-    .shown(id)
-    .run(connection)
-    .await?;
-    Ok(done == 1)
+    ended(connection, (tenant, id), "granted", ending).await
 }
 
 /// Ends an open login without access. Says `false` if it was not open any more.
 pub async fn end(connection: &mut Connection, tenant: TenantId, id: LoginId, ending: Ending) -> Result<bool> {
-    let done = Statement::new(
-        "UPDATE login SET stage = 'ended', ending = ? WHERE tenant_id = ? AND id = ? AND stage = 'open'",
-    )
-    .bind(ending.reason())
-    .shown(tenant)
-    .shown(id)
-    .run(connection)
-    .await?;
+    ended(connection, (tenant, id), "open", ending).await
+}
+
+/// Ends a login if it is at this stage; says whether it was.
+async fn ended(
+    connection: &mut Connection,
+    (tenant, id): (TenantId, LoginId),
+    stage: &'static str,
+    ending: Ending,
+) -> Result<bool> {
+    let done =
+        Statement::new("UPDATE login SET stage = 'ended', ending = ? WHERE tenant_id = ? AND id = ? AND stage = ?")
+            .bind(ending.reason())
+            .shown(tenant)
+            .shown(id)
+            .shown(stage)
+            .run(connection)
+            .await?;
     Ok(done == 1)
 }
 
