@@ -54,6 +54,8 @@ const INVITED: [Tag; 5] = [
     ("stop_time", "the time of that day, in UTC"),
     ("activation", "the activation string, where mails may show it; alone on its line"),
 ];
+const GONE: [(&str, &str); 4] =
+    [("device", "what the device is called"), ("serial", "the authenticator's serial number"), TIME, ADDRESS];
 const NEEDS_LINK: Option<Need> = Some(("link", "without the link nobody can enroll"));
 
 /// Every kind of mail, in the order of the console.
@@ -86,36 +88,21 @@ pub const MAILS: [MailKind; 18] = [
         id: "removed_on_device",
         title: "Authenticator removed on the device",
         sent: "When somebody took the authenticator out of the app.",
-        tags: &[
-            ("device", "what the device is called"),
-            ("serial", "the authenticator's serial number"),
-            TIME,
-            ADDRESS,
-        ],
+        tags: &GONE,
         needs: None,
     },
     MailKind {
         id: "removed_in_portal",
         title: "Authenticator removed in the portal",
         sent: "When somebody removed an authenticator in the user portal.",
-        tags: &[
-            ("device", "what the device is called"),
-            ("serial", "the authenticator's serial number"),
-            TIME,
-            ADDRESS,
-        ],
+        tags: &GONE,
         needs: None,
     },
     MailKind {
         id: "lost_in_portal",
         title: "Authenticator reported lost",
         sent: "When somebody reported an authenticator lost in the user portal, which stops it.",
-        tags: &[
-            ("device", "what the device is called"),
-            ("serial", "the authenticator's serial number"),
-            TIME,
-            ADDRESS,
-        ],
+        tags: &GONE,
         needs: None,
     },
     MailKind {
