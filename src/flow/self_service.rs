@@ -59,8 +59,8 @@ pub enum Which {
     AllBut(SessionId),
 }
 
-/// Ends sessions of a person, with everything that was granted in them; whoever heard of them is told. Says how many
-/// were alive.
+/// Ends sessions of a person, with everything that was granted in them; whoever heard of them is told. With all but one end
+/// the logins that are under way, too. Says how many were alive.
 ///
 /// # Errors
 /// If the database fails.
@@ -68,6 +68,11 @@ pub async fn end_sessions(house: &House, realm: &Realm, visit: &Visit, user: Use
     let tenant = realm.tenant();
     let ended = house.db.write(async |connection| {
         session::long_over(connection, tenant, user, visit.now).await?;
+        if let Which::AllBut(kept) = which {
+            // What is under way elsewhere is to lead to no session any more, nor what an application holds from there for longer.
+            users::raise_security_version(connection, tenant, user, visit.now).await?;
+            sessions::follow(tenant, user, kept).run(connection).await?;
+        }
         let wanted = |one: &Session| match which {
             Which::One(id) => one.id == id,
             Which::AllBut(id) => one.id != id,

@@ -212,6 +212,16 @@ pub async fn hold(connection: &mut Connection, tenant: TenantId, id: SessionId) 
     Ok(held.shown(tenant).shown(id).run(connection).await? == 1)
 }
 
+/// The statement that lets a session go on whose person has ended everything else of the account by its version (T-11).
+pub fn follow(tenant: TenantId, user: UserId, id: SessionId) -> Statement {
+    let statement = Statement::new(
+        "UPDATE sso_session SET security_version = (SELECT user_account.security_version FROM user_account \
+         WHERE user_account.tenant_id = ? AND user_account.id = ?) \
+         WHERE tenant_id = ? AND id = ? AND user_id = ? AND ended_at IS NULL",
+    );
+    statement.shown(tenant).shown(user).shown(tenant).shown(id).shown(user)
+}
+
 /// Locks every session of a person that was not ended, to be run before it is noted who heard of them, see [`hold`].
 ///
 /// # Errors

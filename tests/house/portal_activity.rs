@@ -13,8 +13,8 @@ async fn activity(world: &World, linus: &mut Visitor) -> Seen {
     linus.get(&format!("{}/portal/activity", world.base())).await
 }
 
-/// people see where they are logged in, and end what they do not want; whoever sits there has to log in again, and this
-/// browser goes on.
+/// R-481, T-11: people see where they are logged in, and end what they do not want; whoever sits there has to log in again, or was
+/// about to, and this browser goes on.
 #[actix_web::test]
 async fn sessions_elsewhere_are_seen_and_ended() {
     for on in BOTH {
@@ -36,7 +36,15 @@ async fn sessions_elsewhere_are_seen_and_ended() {
         // The one that was used last stands first.
         assert!(activity(&world, &mut home).await.title().starts_with("Log in"), "{on:?}");
         assert_eq!(activity(&world, &mut office).await.title(), "Your logins", "{on:?}");
+        // Somebody has given the password and is asked for the passcode.
+        world.advance(31);
+        let mut under_way = Visitor::new(&world.url);
+        let waiting = under_way.get(&format!("{}/", world.base())).await;
+        let waiting = under_way.press(&waiting, "continue", &[("username", "linus")]).await;
+        let waiting = under_way.press(&waiting, "continue", &[("password", PASSWORD)]).await;
+        assert_eq!(waiting.title(), "Enter your passcode", "{on:?}");
         let seen = phone.press(&seen, "end-others", &[]).await;
+        under_way.press(&waiting, "continue", &[("code", &passcode_of_linus(&world))]).await;
         assert!(!seen.has_action("end-others") && !seen.has_action("end-session"), "{on:?}: {}", seen.body);
         assert!(activity(&world, &mut office).await.title().starts_with("Log in"), "{on:?}");
         assert_eq!(activity(&world, &mut phone).await.title(), "Your logins", "{on:?}: this one goes on");
