@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{ErrorCode, OpenFlags, ffi};
 
-use super::statement::{Record, Statement, Value};
+use super::statement::{Cells, Record, Statement, Value};
 use super::sync::Syncer;
 use super::{Connection, Error, Result};
 
@@ -253,8 +253,11 @@ impl SqliteConnection {
         let mut rows = prepared.raw_query();
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
-            let values = (0..columns.len()).map(|at| value(row.get_ref(at)?)).collect::<Result<Vec<_>>>()?;
-            found.push(Record::Sqlite { columns: Arc::clone(&columns), values });
+            let mut cells = Cells::of(&columns);
+            for at in 0..columns.len() {
+                keep(row.get_ref(at)?, &mut cells)?;
+            }
+            found.push(Record::Sqlite(cells));
         }
         Ok(found)
     }
@@ -278,14 +281,15 @@ impl ToSql for Value {
     }
 }
 
-fn value(found: ValueRef<'_>) -> Result<Value> {
-    Ok(match found {
-        ValueRef::Null => Value::Null,
-        ValueRef::Integer(number) => Value::Number(number),
-        ValueRef::Text(_) => Value::Text(found.as_str().map_err(rusqlite::Error::from)?.to_owned()),
-        ValueRef::Blob(octets) => Value::Octets(octets.to_vec()),
+fn keep(found: ValueRef<'_>, row: &mut Cells) -> Result<()> {
+    match found {
+        ValueRef::Null => row.null(),
+        ValueRef::Integer(number) => row.number(number),
+        ValueRef::Text(_) => row.text(found.as_str().map_err(rusqlite::Error::from)?),
+        ValueRef::Blob(octets) => row.octets(octets),
         ValueRef::Real(_) => return Err(Error::Unsupported("the database holds a fraction, which no column does")),
-    })
+    }
+    Ok(())
 }
 
 /// Whether another process was just writing.

@@ -29,6 +29,9 @@ pub enum Value {
     Octets(Vec<u8>),
 }
 
+/// How many values a statement has room for at first.
+const USUAL: usize = 12;
+
 impl Statement {
     /// This text, as yet without values; each `?` in it wants one.
     pub const fn new(sql: &'static str) -> Self {
@@ -52,6 +55,10 @@ impl Statement {
 
     /// The next value.
     pub fn bind(mut self, value: impl Into<Value>) -> Self {
+        if self.values.capacity() == 0 {
+            // Most have no more, and grow no further.
+            self.values.reserve(USUAL);
+        }
         self.values.push(value.into());
         self
     }
@@ -196,15 +203,81 @@ impl<T> Question<T> {
 /// A row of an answer.
 #[derive(Debug)]
 pub enum Record {
-    /// Of an SQLite statement: its columns' names, which all rows share, and this row's values.
-    Sqlite {
-        /// The names.
-        columns: Arc<[Box<str>]>,
-        /// The values.
-        values: Vec<Value>,
-    },
+    /// Of an SQLite statement.
+    Sqlite(Cells),
     /// Of a MySQL statement.
     MySql(MySqlRow),
+}
+
+/// A row of an SQLite statement.
+#[derive(Debug)]
+pub struct Cells {
+    /// The columns' names, which all rows of a statement share.
+    columns: Arc<[Box<str>]>,
+    cells: Vec<Cell>,
+    /// All texts, one after the other: one piece of memory for a row, and not one for each text.
+    texts: String,
+    octets: Vec<u8>,
+    /// Where the next column is looked for: rows are read mostly in the order in which they were asked for.
+    next: std::cell::Cell<usize>,
+}
+
+/// One value of a row; texts and octets lie between two places.
+#[derive(Debug, Clone, Copy)]
+enum Cell {
+    Null,
+    Number(i64),
+    Text(usize, usize),
+    Octets(usize, usize),
+}
+
+impl Cells {
+    /// A row of these columns, as yet without values.
+    pub(super) fn of(columns: &Arc<[Box<str>]>) -> Self {
+        Self {
+            columns: Arc::clone(columns),
+            cells: Vec::with_capacity(columns.len()),
+            texts: String::new(),
+            octets: Vec::new(),
+            next: std::cell::Cell::new(0),
+        }
+    }
+
+    /// The next column holds nothing.
+    pub(super) fn null(&mut self) {
+        self.cells.push(Cell::Null);
+    }
+
+    /// The next column holds a number.
+    pub(super) fn number(&mut self, number: i64) {
+        self.cells.push(Cell::Number(number));
+    }
+
+    /// The next column holds a text.
+    pub(super) fn text(&mut self, text: &str) {
+        if self.texts.capacity() == 0 {
+            // What most rows need.
+            self.texts.reserve(512);
+        }
+        let from = self.texts.len();
+        self.texts.push_str(text);
+        self.cells.push(Cell::Text(from, self.texts.len()));
+    }
+
+    /// The next column holds octets.
+    pub(super) fn octets(&mut self, octets: &[u8]) {
+        let from = self.octets.len();
+        self.octets.extend_from_slice(octets);
+        self.cells.push(Cell::Octets(from, self.octets.len()));
+    }
+
+    fn cell(&self, column: &str) -> std::result::Result<Cell, Misfit> {
+        let next = self.next.get();
+        let named = |at: usize| self.columns.get(at).is_some_and(|name| **name == *column);
+        let at = if named(next) { next } else { (0..self.columns.len()).find(|at| named(*at)).ok_or(Misfit)? };
+        self.next.set(at + 1);
+        self.cells.get(at).copied().ok_or(Misfit)
+    }
 }
 
 /// A column is not there, or holds another type than was asked for.
@@ -218,10 +291,10 @@ impl Record {
     /// [`Misfit`] if there is no such column or it holds something else.
     pub fn number(&self, column: &str) -> std::result::Result<Option<i64>, Misfit> {
         match self {
-            Self::Sqlite { .. } => match self.value(column)? {
-                Value::Null => Ok(None),
-                Value::Number(number) => Ok(Some(*number)),
-                Value::Text(_) | Value::Octets(_) => Err(Misfit),
+            Self::Sqlite(row) => match row.cell(column)? {
+                Cell::Null => Ok(None),
+                Cell::Number(number) => Ok(Some(number)),
+                Cell::Text(..) | Cell::Octets(..) => Err(Misfit),
             },
             Self::MySql(row) => sqlx::Row::try_get(row, column).map_err(|_| Misfit),
         }
@@ -233,10 +306,10 @@ impl Record {
     /// [`Misfit`] if there is no such column or it holds something else.
     pub fn text(&self, column: &str) -> std::result::Result<Option<&str>, Misfit> {
         match self {
-            Self::Sqlite { .. } => match self.value(column)? {
-                Value::Null => Ok(None),
-                Value::Text(text) => Ok(Some(text)),
-                Value::Number(_) | Value::Octets(_) => Err(Misfit),
+            Self::Sqlite(row) => match row.cell(column)? {
+                Cell::Null => Ok(None),
+                Cell::Text(from, to) => row.texts.get(from..to).map(Some).ok_or(Misfit),
+                Cell::Number(_) | Cell::Octets(..) => Err(Misfit),
             },
             Self::MySql(row) => sqlx::Row::try_get(row, column).map_err(|_| Misfit),
         }
@@ -248,19 +321,13 @@ impl Record {
     /// [`Misfit`] if there is no such column or it holds something else.
     pub fn octets(&self, column: &str) -> std::result::Result<Option<&[u8]>, Misfit> {
         match self {
-            Self::Sqlite { .. } => match self.value(column)? {
-                Value::Null => Ok(None),
-                Value::Octets(octets) => Ok(Some(octets)),
-                Value::Number(_) | Value::Text(_) => Err(Misfit),
+            Self::Sqlite(row) => match row.cell(column)? {
+                Cell::Null => Ok(None),
+                Cell::Octets(from, to) => row.octets.get(from..to).map(Some).ok_or(Misfit),
+                Cell::Number(_) | Cell::Text(..) => Err(Misfit),
             },
             Self::MySql(row) => sqlx::Row::try_get(row, column).map_err(|_| Misfit),
         }
-    }
-
-    fn value(&self, column: &str) -> std::result::Result<&Value, Misfit> {
-        let Self::Sqlite { columns, values } = self else { return Err(Misfit) };
-        let at = columns.iter().position(|name| &**name == column).ok_or(Misfit)?;
-        values.get(at).ok_or(Misfit)
     }
 }
 
