@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{ErrorCode, OpenFlags, ffi};
+use tokio::sync::Notify;
 
 use super::statement::{Cells, Record, Statement, Value};
 use super::sync::Syncer;
@@ -19,6 +20,9 @@ use super::{Connection, Error, Result};
 
 /// How long somebody waits for the turn to write.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// How long somebody lets those go first who come while nobody has the turn. Whoever waits sleeps, and must be woken: were the
+/// turn kept for them meanwhile, everybody who comes would have to sleep, too, however short each turn is.
+const PATIENCE: Duration = Duration::from_millis(5);
 /// How long somebody who finds another process writing waits before looking again.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
 /// Statements that a connection keeps ready: more than this program has.
@@ -37,6 +41,8 @@ pub(super) struct Sqlite {
     path: PathBuf,
     /// `None` once closed.
     writer: tokio::sync::Mutex<Option<Connection>>,
+    /// Tells one of those who wait that the writer was given back.
+    given_back: Notify,
     readers: Mutex<Vec<Connection>>,
     /// `None` once closed.
     syncer: Mutex<Option<Arc<Syncer>>>,
@@ -77,6 +83,7 @@ impl Sqlite {
         Ok(Self {
             path: path.to_owned(),
             writer: tokio::sync::Mutex::new(Some(Connection::Sqlite(writer))),
+            given_back: Notify::new(),
             readers: Mutex::default(),
             syncer: Mutex::new(Some(Arc::new(syncer))),
         })
@@ -86,14 +93,14 @@ impl Sqlite {
     pub(super) async fn write<T>(&self, work: &impl AsyncFn(&mut Connection) -> Result<T>, durably: bool) -> Result<T> {
         let syncer = self.syncer()?;
         syncer.healthy()?;
-        let mut held = self.turn().await?;
-        let connection = held.as_mut().ok_or(CLOSED)?;
+        let mut turn = self.turn().await?;
+        let connection = turn.connection()?;
         begin(connection).await?;
         let open = Open(connection);
         let value = work(&mut *open.0).await?;
         open.commit()?;
         syncer.committed();
-        drop(held);
+        drop(turn);
         if durably {
             syncer.wait().await?;
         }
@@ -102,8 +109,8 @@ impl Sqlite {
 
     /// Runs `question` on a connection that does not write.
     pub(super) async fn read<T>(&self, question: impl AsyncFnOnce(&mut Connection) -> Result<T>) -> Result<T> {
-        if let Ok(mut held) = self.writer.try_lock() {
-            let connection = held.as_mut().ok_or(CLOSED)?;
+        if let Some(mut turn) = self.turn_at_once() {
+            let connection = turn.connection()?;
             sqlite(connection)?.reading = true;
             return question(connection).await;
         }
@@ -129,8 +136,8 @@ impl Sqlite {
 
     /// Runs statements that are no transaction: of the schema, or `VACUUM INTO`.
     pub(super) async fn alone<T>(&self, work: impl FnOnce(&mut rusqlite::Connection) -> Result<T>) -> Result<T> {
-        let mut held = self.turn().await?;
-        let done = work(&mut sqlite(held.as_mut().ok_or(CLOSED)?)?.inner)?;
+        let mut turn = self.turn().await?;
+        let done = work(&mut sqlite(turn.connection()?)?.inner)?;
         let syncer = self.syncer()?;
         syncer.committed();
         syncer.wait().await?;
@@ -151,13 +158,25 @@ impl Sqlite {
         drop(syncer);
     }
 
-    /// The turn to write. Whoever finds it taken is served in the order of coming.
-    async fn turn(&self) -> Result<tokio::sync::MutexGuard<'_, Option<Connection>>> {
-        if let Ok(held) = self.writer.try_lock() {
-            return Ok(held);
+    /// The turn to write. Whoever comes while nobody has it takes it; whoever has waited long is served in the order of coming.
+    async fn turn(&self) -> Result<Turn<'_>> {
+        let since = Instant::now();
+        while since.elapsed() < PATIENCE {
+            if let Some(turn) = self.turn_at_once() {
+                return Ok(turn);
+            }
+            // Given back in between, it has told so, and this does not wait.
+            let _ = tokio::time::timeout(PATIENCE, self.given_back.notified()).await;
         }
         let waiting = tokio::time::timeout(LONGEST_WAIT, self.writer.lock());
-        waiting.await.map_err(|_| Error::Busy)
+        let held = waiting.await.map_err(|_| Error::Busy)?;
+        Ok(Turn { held: Some(held), given_back: &self.given_back })
+    }
+
+    /// The turn to write, if nobody has it.
+    fn turn_at_once(&self) -> Option<Turn<'_>> {
+        let held = self.writer.try_lock().ok()?;
+        Some(Turn { held: Some(held), given_back: &self.given_back })
     }
 
     fn syncer(&self) -> Result<Arc<Syncer>> {
@@ -168,6 +187,26 @@ impl Sqlite {
     fn shelf(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
         // Pushing and taking are single steps: a panic leaves nothing half done.
         self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The connection that writes, as long as somebody has it.
+struct Turn<'a> {
+    /// `None` while it is given back.
+    held: Option<tokio::sync::MutexGuard<'a, Option<Connection>>>,
+    given_back: &'a Notify,
+}
+
+impl Turn<'_> {
+    fn connection(&mut self) -> Result<&mut Connection> {
+        self.held.as_mut().and_then(|held| held.as_mut()).ok_or(CLOSED)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        drop(self.held.take());
+        self.given_back.notify_one();
     }
 }
 
