@@ -57,27 +57,22 @@ pub struct Found {
 /// The session that a browser's cookie finds, the person whose it is, and whether there are authenticators: all that
 /// single sign-on asks, in one question.
 pub async fn standing(connection: &mut Connection, tenant: TenantId, cookie_hash: &str) -> Result<Option<Found>> {
-    // The sign before a state keeps SQLite, which has no statistics, from the index of states: it would read the authenticators
-    // of everybody to find one person's.
+    // One look at all authenticators of the person and one at the session's: this is asked with every single sign-on. States are
+    // told apart one by one, because SQLite makes a table of a list of three, each time.
     let row = Statement::new(
-        "SELECT sso_session.id AS id, sso_session.tenant_id AS tenant_id, user_id, \
+        "SELECT sso_session.id AS id, sso_session.tenant_id AS tenant_id, sso_session.user_id AS user_id, \
          sso_session.security_version AS session_version, password_at, otp_at, token_id, started_at, last_seen_at, \
          ended_at, username, email, phone, phone_verified, first_name, last_name, language, status, \
          user_account.security_version AS security_version, first_enrolled_at, may_enroll_again, \
          (SELECT GROUP_CONCAT(group_id) FROM group_member WHERE group_member.tenant_id = user_account.tenant_id \
          AND group_member.user_id = user_account.id) AS group_ids, \
-         (SELECT COUNT(*) FROM token WHERE token.tenant_id = user_account.tenant_id \
-         AND token.user_id = user_account.id AND +state = 'active') AS active_tokens, \
-         (SELECT COUNT(*) FROM token WHERE token.tenant_id = user_account.tenant_id \
-         AND token.user_id = user_account.id AND +state IN ('active', 'suspended', 'locked')) AS tokens, \
-         (SELECT enrolled_at FROM token WHERE token.tenant_id = sso_session.tenant_id \
-         AND token.id = sso_session.token_id) AS enrolled_at, \
-         (SELECT enrolled_by FROM token WHERE token.tenant_id = sso_session.tenant_id \
-         AND token.id = sso_session.token_id) AS enrolled_by, \
-         (SELECT template FROM token WHERE token.tenant_id = sso_session.tenant_id \
-         AND token.id = sso_session.token_id) AS template \
+         (SELECT MAX(CASE WHEN token.state = 'active' THEN 2 WHEN token.state = 'suspended' OR token.state = 'locked' \
+         THEN 1 ELSE 0 END) FROM token WHERE token.tenant_id = user_account.tenant_id \
+         AND token.user_id = user_account.id) AS tokens, \
+         used.enrolled_at AS enrolled_at, used.enrolled_by AS enrolled_by, used.template AS template \
          FROM sso_session JOIN user_account ON user_account.tenant_id = sso_session.tenant_id \
-         AND user_account.id = sso_session.user_id WHERE sso_session.tenant_id = ? AND cookie_hash = ?",
+         AND user_account.id = sso_session.user_id LEFT JOIN token AS used ON used.tenant_id = sso_session.tenant_id \
+         AND used.id = sso_session.token_id WHERE sso_session.tenant_id = ? AND cookie_hash = ?",
     )
     .shown(tenant)
     .bind(cookie_hash)
@@ -85,10 +80,10 @@ pub async fn standing(connection: &mut Connection, tenant: TenantId, cookie_hash
     .await?;
     let Some(row) = row else { return Ok(None) };
     let row = Row::of("sso_session", row);
-    let tokens = match (row.integer("active_tokens")?, row.integer("tokens")?) {
-        (0, 0) => Tokens::None,
-        (0, _) => Tokens::Blocked,
-        _ => Tokens::Usable,
+    let tokens = match row.integer_or_none("tokens")? {
+        None | Some(0) => Tokens::None,
+        Some(1) => Tokens::Blocked,
+        Some(_) => Tokens::Usable,
     };
     let enrolled = (row.time_or_none("enrolled_at")?, row.parsed_or_none::<EnrolledBy>("enrolled_by")?);
     let authenticator = match (enrolled, row.document_or_none::<TokenTemplate>("template")?) {
