@@ -530,9 +530,9 @@ pub async fn redeem(
     grant: &Grant,
     family: Option<&Family>,
 ) -> Result<bool> {
-    let ends_at = family.map_or(grant.ends_at, |family| family.ends_at.max(grant.ends_at));
+    let longer = family.map(|family| family.ends_at).filter(|ends_at| *ends_at > grant.ends_at);
     let work = async |connection: &mut Connection| {
-        if !grants::redeem(connection, tenant, grant.id, ends_at, visit.now).await? {
+        if !grants::redeem(connection, tenant, grant.id, longer, visit.now).await? {
             return Ok(false);
         }
         let event = Event::new(visit.now, tenant, Actor::User(grant.user), Action::GrantRedeemed);

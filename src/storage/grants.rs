@@ -155,20 +155,30 @@ pub fn with_id(tenant: TenantId, id: GrantId) -> Question<Option<Standing>> {
     Question::new(statement.shown(tenant).shown(id), first)
 }
 
-/// Redeems a code, once, and lets the row stay until `ends_at`. Says `false` if it was redeemed before, was revoked or
-/// has expired (T-47).
+/// Redeems a code, once, and lets the row stay `longer` than it was to stay, if that is given. Says `false` if it was redeemed
+/// before, was revoked or has expired (T-47).
 pub async fn redeem(
     connection: &mut Connection,
     tenant: TenantId,
     id: GrantId,
-    ends_at: Timestamp,
+    longer: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<bool> {
-    let redeemed = Statement::new(
-        "UPDATE oidc_grant SET redeemed_at = ?, ends_at = ? WHERE tenant_id = ? AND id = ? AND redeemed_at IS NULL \
-         AND revoked_at IS NULL AND expires_at > ?",
-    );
-    let redeemed = redeemed.bind(now.micros()).bind(ends_at.micros()).shown(tenant).shown(id).bind(now.micros());
+    let redeemed = match longer {
+        // A column that is set is written in its index, too, even to what it was: most codes stay as long as they were to.
+        None => Statement::new(
+            "UPDATE oidc_grant SET redeemed_at = ? WHERE tenant_id = ? AND id = ? AND redeemed_at IS NULL \
+             AND revoked_at IS NULL AND expires_at > ?",
+        )
+        .bind(now.micros()),
+        Some(ends_at) => Statement::new(
+            "UPDATE oidc_grant SET redeemed_at = ?, ends_at = ? WHERE tenant_id = ? AND id = ? AND redeemed_at IS NULL \
+             AND revoked_at IS NULL AND expires_at > ?",
+        )
+        .bind(now.micros())
+        .bind(ends_at.micros()),
+    };
+    let redeemed = redeemed.shown(tenant).shown(id).bind(now.micros());
     Ok(redeemed.run(connection).await? == 1)
 }
 
