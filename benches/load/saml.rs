@@ -65,7 +65,7 @@ impl Peer {
     /// The same as a form, with the signature inside.
     fn form(&self, entity: &str, destination: &str, number: u64) -> Result<String> {
         let tag = asked(entity, number)?.with("Destination", destination);
-        let xml = self.signer().signed(tag, &format!("_r{number}"), 1)?;
+        let xml = self.signer().signed(&tag, &format!("_r{number}"), 1)?;
         Ok(format!("SAMLRequest={}", utf8_percent_encode(&STANDARD.encode(xml), NON_ALPHANUMERIC)))
     }
 }
@@ -110,7 +110,7 @@ pub fn measure(repeats: usize) -> Result<Saml> {
     let signing = {
         let peer = Arc::clone(&peer);
         move || {
-            let xml = peer.signer().signed(asked("x", 1)?, "_r1", 1)?;
+            let xml = peer.signer().signed(&asked("x", 1)?, "_r1", 1)?;
             black_box(xml);
             Ok(())
         }

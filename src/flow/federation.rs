@@ -32,7 +32,7 @@ pub struct Proven {
     /// The person.
     pub member: Member,
     /// The application.
-    pub application: Application,
+    pub application: ApplicationId,
     /// The single sign-on session: `sid`, and what each SessionIndex is made of.
     pub session: SessionId,
     /// Whether the password was proven.
@@ -155,7 +155,7 @@ pub async fn from_session(
             return Ok(Ok(Silent::Lacking(step)));
         }
         let evidence = counted(&login, session.evidence(), visit.now);
-        let proven = proven(realm, &login, member, application, (session.id, evidence, authenticator));
+        let proven = proven(realm, &login, member, (session.id, evidence, authenticator));
         let receipt = receipt(&proven);
         // Ended at this moment, it gives nothing out any more: nobody would be told of it.
         if !matches!(receipt, Receipt::Nothing) && !sessions::hold(connection, tenant, session.id).await? {
@@ -366,7 +366,7 @@ async fn proven_again(
     case: &Case,
     session: SessionId,
 ) -> storage::Result<Option<Proven>> {
-    let (Some(member), Some(application)) = (&case.member, &case.application) else { return Ok(None) };
+    let (Some(member), Some(_)) = (&case.member, &case.application) else { return Ok(None) };
     let Some(session) = sessions::with_id(connection, realm.tenant(), session).await? else { return Ok(None) };
     let version = member.user.security_version;
     let unchanged = case.login().security_version == version && member.user.status == Status::Enabled;
@@ -387,7 +387,7 @@ async fn proven_again(
         by_mailbox: token.enrolled_by.by_mailbox(),
         by_time: token.template.is_by_time(),
     });
-    Ok(Some(proven(realm, case.login(), member.clone(), application, (session.id, evidence, authenticator))))
+    Ok(Some(proven(realm, case.login(), member.clone(), (session.id, evidence, authenticator))))
 }
 
 /// What is told of `evidence`, of which only what counts is left.
@@ -395,13 +395,12 @@ fn proven(
     realm: &Realm,
     login: &Login,
     member: Member,
-    application: &Application,
     (session, evidence, authenticator): (SessionId, Evidence, Option<Authenticator>),
 ) -> Proven {
     let groups = member.groups.iter().filter_map(|id| realm.config.group_name(*id)).map(str::to_owned).collect();
     Proven {
         groups,
-        application: application.clone(),
+        application: login.application,
         session,
         password: evidence.password.is_some(),
         otp: evidence.otp.is_some(),
@@ -429,7 +428,7 @@ fn stored(
         Receipt::Code { id, hash, details, expires_at, ends_at } => {
             let grant = Grant {
                 id,
-                application: proven.application.id,
+                application: proven.application,
                 user,
                 session: proven.session,
                 details,
@@ -442,7 +441,7 @@ fn stored(
             new(Action::GrantIssued).on("grant", id)
         }
         Receipt::Assertion { id, format, name } => {
-            let participant = Participant { application: proven.application.id, format, name };
+            let participant = Participant { application: proven.application, format, name };
             let tenant = realm.tenant();
             let engine = house.db.engine();
             writes.push(logouts::participation(engine, tenant, proven.session, &participant, visit.now));
@@ -450,7 +449,7 @@ fn stored(
         }
         Receipt::Nothing | Receipt::Refused(_) => return writes,
     };
-    let detail = serde_json::json!({ "application": proven.application.id.to_string() });
+    let detail = serde_json::json!({ "application": proven.application.to_string() });
     writes.push(house.entry(&about.from_address(visit.address).in_login(correlation).with(detail)));
     writes
 }

@@ -315,10 +315,7 @@ pub(super) async fn resume(call: Call, path: web::Path<(String, LoginId)>) -> An
             let receipt = |proven: &Proven, _: &str| receipt(&call, &request, provider, proven, &assertion);
             let asked = (Origin::Saml, id);
             match federation::from_login(&site.house, realm, &call.visit, &call.browser, asked, receipt).await {
-                Ok((proven, _)) => {
-                    let Protocol::Saml(provider) = &proven.application.protocol else { return Err(Fault::NotFound) };
-                    assert(&call, &request, provider, &proven, &assertion)?
-                }
+                Ok((proven, _)) => assert(&call, &request, provider, &proven, &assertion)?,
                 Err(crate::flow::Error::WrongMoment) => return Ok(desk()),
                 Err(error) => return Err(error.into()),
             }

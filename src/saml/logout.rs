@@ -242,7 +242,7 @@ pub fn carried(
             Ok(Carried::Redirect(format!("{address}{mark}{query}")))
         }
         LogoutBinding::Post => {
-            let xml = voice.signer.signed(tag, id, BEHIND_ISSUER)?;
+            let xml = voice.signer.signed(&tag, id, BEHIND_ISSUER)?;
             Ok(Carried::Form(STANDARD.encode(xml)))
         }
     }

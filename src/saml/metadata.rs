@@ -59,7 +59,7 @@ impl Ours<'_> {
             .with_some("validUntil", self.fetched_at.map(|at| written(at.plus(GOOD_FOR))))
             .child(extensions)
             .child(self.role());
-        signer.signed(entity, id, 0)
+        signer.signed(&entity, id, 0)
     }
 
     fn role(&self) -> Tag {

@@ -87,7 +87,7 @@ pub fn success(
 ) -> Result<String, ResponseError> {
     let assertion = assertion(voice, id, request, provider, statement);
     let assertion = match provider.signed {
-        Signed::Assertion | Signed::Both => voice.signer.signed(assertion, id, BEHIND_ISSUER)?,
+        Signed::Assertion | Signed::Both => voice.signer.signed(&assertion, id, BEHIND_ISSUER)?,
         Signed::Response => assertion.canonical(),
     };
     let response_id = new_id(voice.entropy);
@@ -97,7 +97,7 @@ pub fn success(
         None => response.ready(assertion),
     };
     let xml = match provider.signed {
-        Signed::Response | Signed::Both => voice.signer.signed(response, &response_id, BEHIND_ISSUER)?,
+        Signed::Response | Signed::Both => voice.signer.signed(&response, &response_id, BEHIND_ISSUER)?,
         Signed::Assertion => response.canonical(),
     };
     Ok(STANDARD.encode(xml))
@@ -126,7 +126,7 @@ pub fn failure(voice: Voice<'_>, request: &AuthnRequest, status: Status, why: &s
     let status = Tag::new(PROTOCOL, "Status").child(codes).child(Tag::new(PROTOCOL, "StatusMessage").text(why));
     let id = new_id(voice.entropy);
     let response = response(voice, &id, request).child(status);
-    Ok(STANDARD.encode(voice.signer.signed(response, &id, BEHIND_ISSUER)?))
+    Ok(STANDARD.encode(voice.signer.signed(&response, &id, BEHIND_ISSUER)?))
 }
 
 fn response(voice: Voice<'_>, id: &str, request: &AuthnRequest) -> Tag {

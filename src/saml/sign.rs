@@ -46,15 +46,18 @@ impl Signer<'_> {
     ///
     /// # Errors
     /// If the key refuses.
-    pub fn signed(&self, tag: Tag, id: &str, position: usize) -> Result<String, SigningKeyError> {
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, tag.canonical().as_bytes());
+    pub fn signed(&self, tag: &Tag, id: &str, position: usize) -> Result<String, SigningKeyError> {
+        // Written once: what is hashed is what is sent, and the signature is put into it.
+        let (mut xml, place) = tag.canonical_with_place(position);
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, xml.as_bytes());
         let info = self.signed_info(id, &STANDARD.encode(digest.as_ref()));
         let value = STANDARD.encode(self.key.sign(info.canonical().as_bytes())?);
         let signature = Tag::new(SIGNATURE, "Signature")
             .child(info)
             .child(Tag::new(SIGNATURE, "SignatureValue").text(value))
             .child(key_info(self.certificate));
-        Ok(tag.ready_at(position, signature.canonical()).canonical())
+        xml.insert_str(place, &signature.canonical());
+        Ok(xml)
     }
 
     fn signed_info(&self, id: &str, digest: &str) -> Tag {

@@ -21,7 +21,7 @@ pub const ACTION: &str = "\"http://www.oasis-open.org/committees/security\"";
 /// # Errors
 /// If the key refuses.
 pub fn enveloped(voice: Voice<'_>, tag: Tag, id: &str) -> Result<String, SigningKeyError> {
-    let body = Tag::new(ENVELOPE, "Body").ready(voice.signer.signed(tag, id, BEHIND_ISSUER)?);
+    let body = Tag::new(ENVELOPE, "Body").ready(voice.signer.signed(&tag, id, BEHIND_ISSUER)?);
     Ok(Tag::new(ENVELOPE, "Envelope").child(body).canonical())
 }
 

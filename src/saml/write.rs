@@ -29,6 +29,16 @@ enum Part {
     Ready(String),
 }
 
+impl Part {
+    fn write(&self, out: &mut String, declared: &mut Vec<&'static str>) {
+        match self {
+            Self::Tag(tag) => tag.write(out, declared, None),
+            Self::Text(text) => escape(out, text, false),
+            Self::Ready(xml) => out.push_str(xml),
+        }
+    }
+}
+
 impl Tag {
     /// An empty element.
     #[must_use]
@@ -80,33 +90,34 @@ impl Tag {
         self
     }
 
-    /// With XML that is canonical by itself, after the first `position` children.
-    #[must_use]
-    pub fn ready_at(mut self, position: usize, xml: String) -> Self {
-        self.inside.insert(position.min(self.inside.len()), Part::Ready(xml));
-        self
-    }
-
     /// The element as XML in canonical form, as the apex of a document subset.
     #[must_use]
     pub fn canonical(&self) -> String {
-        let mut out = String::with_capacity(2048);
-        self.write(&mut out, &[]);
-        out
+        self.canonical_with_place(0).0
     }
 
-    fn write(&self, out: &mut String, declared: &[&'static str]) {
+    /// As [`Tag::canonical`], and where in it something can be put in behind the first `position` children.
+    #[must_use]
+    pub fn canonical_with_place(&self, position: usize) -> (String, usize) {
+        let mut out = String::with_capacity(8192);
+        let mut place = 0;
+        self.write(&mut out, &mut Vec::with_capacity(4), Some((position, &mut place)));
+        (out, place)
+    }
+
+    /// Notes down in `wanted` where the children from its number on begin, and leaves `declared` as it was.
+    fn write(&self, out: &mut String, declared: &mut Vec<&'static str>, wanted: Option<(usize, &mut usize)>) {
         let (prefix, uri) = self.namespace;
         out.push('<');
         self.name(out);
-        let mut now = declared.to_vec();
+        let above = declared.len();
         if !declared.contains(&prefix) {
             out.push_str(" xmlns:");
             out.push_str(prefix);
             out.push_str("=\"");
             out.push_str(uri);
             out.push('"');
-            now.push(prefix);
+            declared.push(prefix);
         }
         let mut attributes: Vec<&(&str, String)> = self.attributes.iter().collect();
         attributes.sort_by_key(|(name, _)| *name);
@@ -118,13 +129,19 @@ impl Tag {
             out.push('"');
         }
         out.push('>');
-        for part in &self.inside {
-            match part {
-                Part::Tag(tag) => tag.write(out, &now),
-                Part::Text(text) => escape(out, text, false),
-                Part::Ready(xml) => out.push_str(xml),
-            }
+        let (behind, place) = wanted.unzip();
+        let first = behind.map_or(0, |behind| behind.min(self.inside.len()));
+        let (before, after) = self.inside.split_at(first);
+        for part in before {
+            part.write(out, declared);
         }
+        if let Some(place) = place {
+            *place = out.len();
+        }
+        for part in after {
+            part.write(out, declared);
+        }
+        declared.truncate(above);
         out.push_str("</");
         self.name(out);
         out.push('>');
