@@ -16,11 +16,11 @@ use crate::domain::service_provider::draft::bare;
 use crate::domain::signing_key::{KeyStage, StoredSigningKey};
 use crate::domain::tenant::TenantCode;
 use crate::egress::Egress;
-use crate::flow::administration::{Desk, applications, keys, reseal};
+use crate::flow::administration::{Desk, applications, keys, reseal, restore};
 use crate::http::Site;
 use crate::keys::sealing::Place;
 use crate::saml::described;
-use crate::storage::{Db, installation, restored, signing_keys, tenants};
+use crate::storage::{Db, installation, signing_keys, tenants};
 
 /// The desk of whoever is at the shell; the audit trail names the system account.
 #[must_use]
@@ -313,8 +313,7 @@ pub async fn loaded(settings: &Settings) -> anyhow::Result<Vec<String>> {
 /// Ends what an older copy brought back, and tells what somebody must look at.
 async fn settled(settings: &Settings) -> anyhow::Result<Option<String>> {
     let site = open(settings, Schema::Migrate, Nature::default()).await?;
-    let now = site.house.clock.now();
-    let suspended = site.house.db.write(async |connection| restored::settle(connection, now).await).await?;
+    let suspended = restore::settle(&desk(&site)).await?;
     site.house.db.close().await;
     Ok((suspended > 0).then(|| {
         format!(

@@ -10,12 +10,12 @@ use crate::domain::audit::Actor;
 use crate::domain::secret::{ExposeSecret as _, SecretBytes, SecretString};
 use crate::domain::user::Status;
 use crate::egress::Egress;
-use crate::flow::administration::{accounts, people, reseal};
+use crate::flow::administration::{accounts, people, reseal, restore};
 use crate::flow::{House, HouseSettings};
 use crate::keys::password::{HashingSettings, PasswordHasher};
 use crate::keys::sealing::{Place, Sealer};
 use crate::storage::statement::Statement;
-use crate::storage::{Db, restored, tokens, users};
+use crate::storage::{Db, tokens, users};
 
 const ACME: &str = r#"
 [[tenant]]
@@ -430,7 +430,13 @@ threshold = "many"
     assert!(fixture.house.realm(&code).await.expect("reads").is_none(), "nothing was changed");
 }
 
-/// R-600, K23.
+/// The number that a question has as its answer.
+async fn counted(house: &House, question: &'static str) -> Option<i64> {
+    let found = house.db.read(async |connection| Statement::new(question).rows(connection).await).await;
+    found.expect("reads").first().and_then(|row| row.number("n").ok()?)
+}
+
+/// R-600, K23, R-561: and the trail tells of it, once for each kind of secret.
 #[tokio::test]
 async fn the_key_encryption_key_is_rotated_without_losing_a_secret() {
     let fixture = Fixture::new().await;
@@ -446,6 +452,9 @@ async fn the_key_encryption_key_is_rotated_without_losing_a_secret() {
     // The root, six signing keys and one authenticator.
     assert_eq!(reseal::all(&desk).await.expect("moves"), 8);
     assert_eq!(reseal::all(&desk).await.expect("again"), 0, "K23: it may be run again and again");
+    let told = "SELECT COUNT(*) AS n FROM audit_event WHERE action = 'key_rotated' AND object = 'key_encryption_key' \
+                AND actor_kind = 'shell'";
+    assert_eq!(counted(&house, told).await, Some(3), "the root, the signing keys and the authenticator");
 
     let house = opened(&fixture.folder, &new).await.expect("the old key is not needed any more");
     let after = secrets(&house).await;
@@ -454,7 +463,7 @@ async fn the_key_encryption_key_is_rotated_without_losing_a_secret() {
     assert!(opened(&fixture.folder, &fixture.key).await.is_err(), "the old key opens nothing any more");
 }
 
-/// R-599.
+/// R-599, R-561: and the trail tells of it.
 #[tokio::test]
 async fn a_restored_copy_accepts_no_passcode_that_may_have_been_used() {
     let fixture = Fixture::new().await;
@@ -484,7 +493,8 @@ async fn a_restored_copy_accepts_no_passcode_that_may_have_been_used() {
         let made = house.db.write(async |connection| Statement::new(statement).run(connection).await).await;
         assert!(made.expect("is made") > 0, "{statement}");
     }
-    let suspended = house.db.write(async |connection| restored::settle(connection, now).await).await.expect("settles");
+    let desk = Desk { house, actor: Actor::Shell("test".to_owned()), address: String::new(), now };
+    let suspended = restore::settle(&desk).await.expect("settles");
     for (question, expected) in [
         ("SELECT COUNT(*) AS n FROM ocra_challenge", 0),
         ("SELECT COUNT(*) AS n FROM help_desk_code WHERE state <> 'void'", 0),
@@ -494,10 +504,10 @@ async fn a_restored_copy_accepts_no_passcode_that_may_have_been_used() {
         ("SELECT COUNT(*) AS n FROM job_row WHERE input IS NOT NULL", 0),
         ("SELECT COUNT(*) AS n FROM token_export WHERE expires_at > 0", 0),
         ("SELECT COUNT(*) AS n FROM webhook_delivery WHERE state <> 'failed' OR body <> ''", 0),
+        ("SELECT COUNT(*) AS n FROM audit_event WHERE action = 'database_restored' AND actor_kind = 'shell'", 1),
+        ("SELECT COUNT(*) AS n FROM audit_event WHERE action = 'token_suspended' AND actor_kind = 'shell'", 1),
     ] {
-        let found = house.db.read(async |connection| Statement::new(question).rows(connection).await).await;
-        let found = found.expect("reads").first().and_then(|row| row.number("n").ok()?);
-        assert_eq!(found, Some(expected), "{question}");
+        assert_eq!(counted(house, question).await, Some(expected), "{question}");
     }
     assert_eq!(suspended, 1, "what an event-based token has shown since cannot be known");
     let all = secrets(house).await;

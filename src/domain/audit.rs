@@ -241,6 +241,7 @@ pub enum Action {
     PictureChanged,
     KeyCreated,
     KeyRotated,
+    DatabaseRestored,
     OperatorCreated,
     OperatorChanged,
     OperatorRemoved,

@@ -20,6 +20,7 @@ pub mod provisioning;
 pub mod recovery;
 pub mod reports;
 pub mod reseal;
+pub mod restore;
 pub mod rollout;
 pub mod rollout_told;
 pub mod roster;

@@ -1,10 +1,16 @@
 //! Moves every secret to the current key-encryption key.
 
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
 use super::Desk;
+use crate::domain::audit::Action;
+use crate::domain::ids::TenantId;
 use crate::flow;
 use crate::keys::sealing::Place;
-use crate::storage::installation;
 use crate::storage::sealed::{self, COLUMNS, Cell, Column};
+use crate::storage::{self, Connection, audit_chain, installation};
 
 /// Seals everything anew that is not under the current key. Says how many values were moved. Old and new values
 /// can be read at any moment in between, so this may be interrupted and run again (K23).
@@ -33,8 +39,28 @@ async fn root(desk: &Desk<'_>) -> flow::Result<u64> {
         return Ok(0);
     };
     let Some(resealed) = desk.house.sealer.reseal(place, &root)? else { return Ok(0) };
-    db.write(async |connection| installation::rewrap_root(connection, &resealed).await).await?;
+    let work = async |connection: &mut Connection| {
+        installation::rewrap_root(connection, &resealed).await?;
+        // It belongs to no virtual server, and what every one of them derives its keys from hangs on it.
+        for tenant in audit_chain::tenants().ask(connection).await? {
+            record(desk, connection, tenant, "installation.root_sealed", 1).await?;
+        }
+        Ok(())
+    };
+    db.write(work).await?;
     Ok(1)
+}
+
+/// Writes down how many secrets of a kind are under the current key from now on.
+async fn record(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    tenant: TenantId,
+    kind: &str,
+    moved: u64,
+) -> storage::Result<()> {
+    let object = ("key_encryption_key", desk.house.sealer.current_version().to_string());
+    desk.record(connection, tenant, Action::KeyRotated, object, json!({ "sealed": kind, "moved": moved })).await
 }
 
 /// One transaction for each page: a lock that is held for all rows would stop every login meanwhile.
@@ -49,12 +75,18 @@ async fn page(desk: &Desk<'_>, column: Column, cells: &[Cell]) -> flow::Result<u
     if due.is_empty() {
         return Ok(0);
     }
-    let work = async |connection: &mut crate::storage::Connection| {
-        let mut moved = 0;
+    let kind = format!("{}.{}", column.table, column.column);
+    let work = async |connection: &mut Connection| {
+        let mut moved: BTreeMap<TenantId, u64> = BTreeMap::new();
         for (cell, resealed) in &due {
-            moved += u64::from(sealed::replace(connection, column, cell, resealed).await?);
+            if sealed::replace(connection, column, cell, resealed).await? {
+                *moved.entry(cell.tenant).or_default() += 1;
+            }
         }
-        Ok(moved)
+        for (tenant, moved) in &moved {
+            record(desk, connection, *tenant, &kind, *moved).await?;
+        }
+        Ok(moved.values().sum::<u64>())
     };
     Ok(desk.house.db.write(work).await?)
 }
