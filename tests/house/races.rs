@@ -1,6 +1,9 @@
 //! Sixteen at once at everything that counts once, on both databases, and two instances on one database.
 
 use futures_util::future::join_all;
+use vestibule::domain::signing_key::Overlap;
+use vestibule::domain::tenant::TenantCode;
+use vestibule::flow::administration::{Desk, keys};
 
 use crate::story::{PASSWORD, after_password, authorize, code_of, passcode_of_linus, redeem_at, to_platforms};
 use crate::visitor::{Seen, Visitor};
@@ -249,6 +252,37 @@ async fn one_saml_request_begins_one_login_and_has_one_answer() {
             assert_eq!(world.events("login_started").await, started, "{on:?}");
             assert_eq!(world.events("assertion_issued").await, issued, "{on:?}");
         }
+        world.stop().await;
+    }
+}
+
+/// R-499, R-517: keys that are rotated at two instances at the same moment have one next key of each kind; and where all are
+/// replaced at once twice, one of each kind signs.
+#[actix_web::test]
+async fn keys_that_are_rotated_twice_at_once_have_one_next_key() {
+    const TWICE: &str = "SELECT COUNT(*) AS n FROM (SELECT purpose, algorithm FROM signing_key WHERE status <> 'old' \
+                         GROUP BY tenant_id, purpose, algorithm, status HAVING COUNT(*) > 1) kind";
+    for on in BOTH {
+        let world = World::new(on).await;
+        let code: TenantCode = "acme".parse().unwrap();
+        let desks = [world.desk("oona"), world.desk("olaf")];
+        // Published, and a day later they sign.
+        for _ in 0..2 {
+            let turns = desks.iter().map(|desk| {
+                let desk = Desk { now: world.clock_now(), ..desk.clone() };
+                let code = &code;
+                async move { keys::rotate(&desk, code, Overlap::default(), keys::Which::All).await.unwrap() }
+            });
+            let lines = join_all(turns).await.concat();
+            assert_eq!(world.number(TWICE).await, 0, "{on:?}: {lines:?}");
+            world.advance(86_400);
+        }
+        let rotated = "SELECT COUNT(*) AS n FROM audit_event WHERE action = 'key_rotated'";
+        assert_eq!(world.number(rotated).await, 6, "{on:?}: each kind once");
+        for done in join_all(desks.iter().map(|desk| keys::replace(desk, &code))).await {
+            done.unwrap();
+        }
+        assert_eq!(world.number(TWICE).await, 0, "{on:?}");
         world.stop().await;
     }
 }

@@ -124,6 +124,8 @@ pub async fn replace(desk: &Desk<'_>, code: &TenantCode) -> Result<Vec<String>, 
     let made = KINDS.into_iter().map(|kind| make(desk, tenant, code, kind, KeyStage::Current));
     let made = made.collect::<Result<Vec<_>, _>>()?;
     let replaced = db.write(async |connection| {
+        // Whoever moves keys of this virtual server on at the same moment waits here: the keys below are all that there are.
+        tenants::raise_version(connection, tenant, desk.now).await?;
         for key in signing_keys::of_tenant(connection, tenant).await? {
             signing_keys::set_stage(connection, tenant, key.id, key.stage, key.withdrawn(desk.now)).await?;
             let object = ("signing_key", key.id.to_string());
@@ -132,7 +134,7 @@ pub async fn replace(desk: &Desk<'_>, code: &TenantCode) -> Result<Vec<String>, 
         for key in &made {
             store(desk, connection, key.clone()).await?;
         }
-        tenants::raise_version(connection, tenant, desk.now).await
+        Ok(())
     });
     replaced.await?;
     desk.house.forget_realms();
@@ -203,8 +205,7 @@ pub async fn rotate(
     let mut lines = Vec::new();
     for (purpose, algorithm) in KINDS {
         let kind = format!("{} {}", purpose.name(), algorithm.name());
-        let these: Vec<StoredSigningKey> =
-            all.iter().filter(|key| key.purpose == purpose && key.algorithm == algorithm).cloned().collect();
+        let these = of_kind(&all, (purpose, algorithm));
         let step = next_rotation_step(&these, overlap, desk.now);
         if !which.includes(&these, step, overlap, desk.now) {
             continue;
@@ -214,31 +215,21 @@ pub async fn rotate(
             RotationStep::CreateNext => Some(make(desk, tenant, code, (purpose, algorithm), KeyStage::Next)?),
             RotationStep::Promote { .. } | RotationStep::Wait { .. } => None,
         };
-        let moved = db.write(async |connection| {
-            if let Some(key) = made.clone() {
-                store(desk, connection, key).await?;
+        let taken = async |connection: &mut Connection| {
+            // Whoever moves keys of this virtual server on at the same moment waits here, and then finds what was done: two next
+            // keys of a kind would both be published, and neither of the two would know which is to sign.
+            tenants::raise_version(connection, tenant, desk.now).await?;
+            let now = of_kind(&signing_keys::of_tenant(connection, tenant).await?, (purpose, algorithm));
+            if next_rotation_step(&now, overlap, desk.now) != step {
+                return Ok(false);
             }
-            if let RotationStep::Promote { next, current, published_until } = step {
-                if let Some(current) = current {
-                    signing_keys::set_stage(
-                        connection,
-                        tenant,
-                        current,
-                        KeyStage::Current,
-                        KeyStage::Old { published_until },
-                    )
-                    .await?;
-                }
-                signing_keys::set_stage(connection, tenant, next, KeyStage::Next, KeyStage::Current).await?;
-                let object = ("signing_key", next.to_string());
-                desk.record(connection, tenant, Action::KeyRotated, object, json!({ "kind": kind })).await?;
-            }
-            if !matches!(step, RotationStep::Wait { .. }) {
-                tenants::raise_version(connection, tenant, desk.now).await?;
-            }
-            Ok(())
-        });
-        moved.await?;
+            carry_out(desk, connection, tenant, (step, made.clone()), &kind).await
+        };
+        let waits = matches!(step, RotationStep::Wait { .. });
+        if !waits && !db.write(taken).await? {
+            lines.push(format!("{kind}: somebody else moves it on at this moment; it was not done twice"));
+            continue;
+        }
         lines.push(match step {
             RotationStep::CreateCurrent => format!("{kind}: made a key; it signs from now on"),
             RotationStep::CreateNext => {
@@ -252,4 +243,35 @@ pub async fn rotate(
         desk.house.forget_realms();
     }
     Ok(lines)
+}
+
+/// The keys of one kind.
+fn of_kind(all: &[StoredSigningKey], (purpose, algorithm): (KeyPurpose, SignatureAlgorithm)) -> Vec<StoredSigningKey> {
+    all.iter().filter(|key| key.purpose == purpose && key.algorithm == algorithm).cloned().collect()
+}
+
+/// Carries out a step with the key that was made for it. Says `false`, and has changed nothing, if the key that it is about is not
+/// where it was.
+async fn carry_out(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    tenant: TenantId,
+    (step, made): (RotationStep, Option<NewKey>),
+    kind: &str,
+) -> storage::Result<bool> {
+    if let Some(key) = made {
+        store(desk, connection, key).await?;
+    }
+    if let RotationStep::Promote { next, current, published_until } = step {
+        if !signing_keys::set_stage(connection, tenant, next, KeyStage::Next, KeyStage::Current).await? {
+            return Ok(false);
+        }
+        if let Some(current) = current {
+            let old = KeyStage::Old { published_until };
+            signing_keys::set_stage(connection, tenant, current, KeyStage::Current, old).await?;
+        }
+        let object = ("signing_key", next.to_string());
+        desk.record(connection, tenant, Action::KeyRotated, object, json!({ "kind": kind })).await?;
+    }
+    Ok(true)
 }
