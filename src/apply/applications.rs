@@ -11,6 +11,7 @@ use crate::domain::name::{self, key_of};
 use crate::domain::oidc_client::{OidcClient, OidcClientDraft};
 use crate::domain::resource::Resource;
 use crate::domain::service_provider::{Described, ServiceProvider, ServiceProviderDraft};
+use crate::domain::signing_key::StoredSigningKey;
 use crate::domain::tenant::TenantConfig;
 use crate::flow::administration::Desk;
 use crate::flow::administration::applications::{self as shared, Place};
@@ -25,6 +26,7 @@ pub(super) struct Known<'a> {
     pub(super) groups: &'a name::Names<GroupId>,
     pub(super) users: &'a name::Names<UserId>,
     pub(super) resources: &'a [Resource],
+    pub(super) keys: &'a [StoredSigningKey],
     /// Where files are that the apply file names.
     pub(super) folder: &'a Path,
     /// What was found at the addresses that it names.
@@ -151,7 +153,7 @@ fn provider(
     known: Known<'_>,
 ) -> Option<ServiceProvider> {
     let described = metadata(desk, document, place, draft, known)?;
-    match shared::provider(draft, described.as_ref(), before) {
+    match shared::provider(draft, described.as_ref(), before, Some(known.keys)) {
         Ok(provider) => Some(provider),
         Err(faults) => {
             document.faults(place, faults);

@@ -5,9 +5,10 @@ use std::collections::{HashMap, HashSet};
 use crate::domain::ids::{GroupId, UserId};
 use crate::domain::name::key_of;
 use crate::domain::policy::test_case::TestCase;
+use crate::domain::signing_key::StoredSigningKey;
 use crate::domain::tenant::{TenantCode, TenantConfig};
 use crate::domain::user::User;
-use crate::storage::{self, Connection, tenants, test_cases, users};
+use crate::storage::{self, Connection, signing_keys, tenants, test_cases, users};
 
 /// A virtual server with its people.
 #[derive(Debug, Clone)]
@@ -22,13 +23,15 @@ pub(super) struct Current {
     pub(super) memberships: HashMap<UserId, HashSet<GroupId>>,
     /// The cases that its policies are held against.
     pub(super) test_cases: Vec<TestCase>,
+    /// Its signing keys.
+    pub(super) keys: Vec<StoredSigningKey>,
 }
 
 impl Current {
     /// A virtual server that does not exist yet.
     pub(super) fn new(config: TenantConfig) -> Self {
         let (people, versions) = (HashMap::new(), HashMap::new());
-        Self { config, people, versions, memberships: HashMap::new(), test_cases: Vec::new() }
+        Self { config, people, versions, memberships: HashMap::new(), test_cases: Vec::new(), keys: Vec::new() }
     }
 
     /// The virtual server with this code, if there is one.
@@ -42,6 +45,7 @@ impl Current {
             memberships.entry(user).or_default().insert(group);
         }
         let test_cases = test_cases::all(config.tenant.id).ask(connection).await?;
-        Ok(Some(Self { config, people, versions, memberships, test_cases }))
+        let keys = signing_keys::of_tenant(connection, config.tenant.id).await?;
+        Ok(Some(Self { config, people, versions, memberships, test_cases, keys }))
     }
 }

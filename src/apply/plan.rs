@@ -140,8 +140,14 @@ pub(super) async fn plan(
     });
     let fetched = applications::fetched(desk, &typed.application).await;
     let resources = after.settings.resources.clone();
-    let known =
-        applications::Known { groups: &groups, users: &users, resources: &resources, folder, fetched: &fetched };
+    let known = applications::Known {
+        groups: &groups,
+        users: &users,
+        resources: &resources,
+        keys: &current.keys,
+        folder,
+        fetched: &fetched,
+    };
     let wanted = applications::wanted(desk, document, path, &typed.application, &current.config, known);
     let put = plan_applications(&mut after, wanted, remove, &mut removals);
     let mut names = Names::default();

@@ -1,6 +1,7 @@
 //! Applications, changed one at a time.
 
 use vestibule::domain::application::{Application, ApplicationDraft, AssignedTo, Chosen, Everyone, Protocol};
+use vestibule::domain::ids::SigningKeyId;
 use vestibule::domain::oidc_client::OidcClientDraft;
 use vestibule::domain::policy::access::Method;
 use vestibule::domain::policy::draft::{PolicyDraft, Required};
@@ -25,7 +26,7 @@ fn everyone() -> Option<AssignedTo> {
     Some(AssignedTo::Everyone(Everyone::Everyone))
 }
 
-/// an application is typed or read from metadata, is inactive until somebody says otherwise, is
+/// an application is typed or read from metadata, is inactive until somebody says otherwise, is
 /// given a secret that is shown once, and goes with what names it only when that is meant.
 #[actix_web::test]
 async fn applications_are_changed_one_at_a_time() {
@@ -106,6 +107,24 @@ async fn applications_are_changed_one_at_a_time() {
         };
         let broken = keys(applications::create(&desk, &code, &saml("<nothing/>"), reads, nothing).await);
         assert_eq!(broken, ["saml.metadata"], "{on:?}");
+        // Held to a key that is none of ours, or not one for SAML, it would be answered with any.
+        let oidc_key =
+            world.text("SELECT id AS t FROM signing_key WHERE purpose = 'oidc' AND algorithm = 'RS256'").await;
+        let saml_key =
+            world.text("SELECT id AS t FROM signing_key WHERE purpose = 'saml' AND algorithm = 'RS256'").await;
+        for key in [SigningKeyId::from_bits(7), oidc_key.parse().unwrap()] {
+            let mut held = saml(metadata);
+            held.saml.as_mut().unwrap().signing_key = Some(key);
+            let Err(Unsaved::Wrong(faults)) = applications::create(&desk, &code, &held, reads, nothing).await else {
+                panic!("{on:?}: {key} was taken")
+            };
+            assert_eq!((faults.len(), faults[0].key.as_str()), (1, "saml.signing_key"), "{on:?}");
+            let words = &faults[0].words;
+            assert!(
+                words.contains(&key.to_string()) && words.contains(&format!("{saml_key} (RS256, current)")),
+                "{words}"
+            );
+        }
         let crm = applications::create(&desk, &code, &saml(metadata), reads, nothing).await.unwrap().application;
         let Protocol::Saml(provider) = &crm.protocol else { panic!("{on:?}") };
         assert_eq!(

@@ -300,6 +300,24 @@ async fn nobody_is_shown_a_stolen_key() {
     world.stop().await;
 }
 
+/// a key that is none of this virtual server's, as in a file that was exported elsewhere, or one that signs no SAML, is
+/// refused by its name: any other would sign, and the next rotation would surprise whoever is held to it.
+#[actix_web::test]
+async fn nobody_is_held_to_a_key_that_there_is_not() {
+    let world = World::new(On::Sqlite).await;
+    let ours = world.text("SELECT id AS t FROM signing_key WHERE purpose = 'saml' AND algorithm = 'RS256'").await;
+    let another = world.text("SELECT id AS t FROM signing_key WHERE purpose = 'oidc' AND algorithm = 'RS256'").await;
+    for unknown in [world.tenant().await.to_string(), another] {
+        let line = format!("name_id_format = \"persistent\"\nsigning_key = \"{unknown}\"");
+        let said = world.apply_says(&ACME.replace("name_id_format = \"persistent\"", &line)).await;
+        let fault = format!("tenant.application.saml.signing_key: \"{unknown}\" is no SAML key of this virtual server");
+        assert!(said.contains(&fault) && said.contains(&format!("{ours} (RS256, current)")), "{said}");
+        assert!(said.contains("line "), "{said}");
+    }
+    with(&world, &format!("signing_key = \"{ours}\"")).await;
+    world.stop().await;
+}
+
 /// R-483, T-39, T-42, T-52: metadata at an address is fetched again; a new key in it counts, an unsigned or foreign one
 /// does not, and what is written down makes nothing weaker.
 #[actix_web::test]

@@ -18,13 +18,14 @@ use crate::domain::policy::draft::PolicyDraft;
 use crate::domain::resource::Resource;
 use crate::domain::secret::{ExposeSecret as _, SecretString};
 use crate::domain::service_provider::{Described, ServiceProvider, ServiceProviderDraft};
+use crate::domain::signing_key::{KeyPurpose, StoredSigningKey};
 use crate::domain::tenant::{TenantCode, TenantConfig};
 use crate::domain::timestamp::Timestamp;
 use crate::egress::Egress;
 use crate::flow::{House, registration};
 use crate::keys::jose::KeySet;
 use crate::keys::x509::{self, Certificate};
-use crate::storage::{self, Connection, tenants, test_cases, users};
+use crate::storage::{self, Connection, signing_keys, tenants, test_cases, users};
 
 /// The largest metadata that is read, in octets.
 pub const LARGEST_METADATA: usize = 4 * 1024 * 1024;
@@ -131,7 +132,8 @@ fn told(fault: &OidcClientFault) -> Fault {
     Fault::new(key, words)
 }
 
-/// Checks a service provider; `described` is what its metadata says, if it has any, and `before` what it was.
+/// Checks a service provider; `described` is what its metadata says, if it has any, and `before` what it was. `keys` are those of
+/// the virtual server, where it is to be looked whether the key that signs for it is one of them.
 ///
 /// # Errors
 /// Everything that is wrong, at once.
@@ -139,6 +141,7 @@ pub fn provider(
     draft: &ServiceProviderDraft,
     described: Option<&Described>,
     before: Option<&ServiceProvider>,
+    keys: Option<&[StoredSigningKey]>,
 ) -> Result<ServiceProvider, Vec<Fault>> {
     let checked = match before.filter(|_| described.is_some()) {
         Some(before) => draft.clone().no_less_safe_than(before).check(described),
@@ -162,6 +165,16 @@ pub fn provider(
         && x509::encryption_key(&encryption.certificate).is_none()
     {
         faults.add("encryption_certificate", "is not a certificate with an RSA key of at least 2048 bits");
+    }
+    if let (Some(id), Some(keys)) = (provider.signing_key, keys) {
+        // Another key would sign for it, and whoever wrote this thinks that it is safe from the next rotation.
+        let ours: Vec<&StoredSigningKey> = keys.iter().filter(|key| key.purpose == KeyPurpose::Saml).collect();
+        if !ours.iter().any(|key| key.id == id) {
+            let name = |key: &&StoredSigningKey| format!("{} ({}, {})", key.id, key.algorithm.name(), key.stage.name());
+            let listed: Vec<String> = ours.iter().map(name).collect();
+            let known = if listed.is_empty() { "there is none yet".to_owned() } else { listed.join(", ") };
+            faults.add("signing_key", format!("\"{id}\" is no SAML key of this virtual server; its keys: {known}"));
+        }
     }
     if faults.0.is_empty() { Ok(provider) } else { Err(faults.0) }
 }
@@ -188,6 +201,8 @@ struct Gathered {
     draft: ApplicationDraft,
     users: Names<UserId>,
     described: Option<Described>,
+    /// The virtual server's signing keys, where the draft names one.
+    keys: Vec<StoredSigningKey>,
 }
 
 async fn gather(desk: &Desk<'_>, tenant: TenantId, draft: &ApplicationDraft, reads: ReadsMetadata) -> Saved<Gathered> {
@@ -231,10 +246,14 @@ async fn gather(desk: &Desk<'_>, tenant: TenantId, draft: &ApplicationDraft, rea
                 known.add(&user.username, user.id);
             }
         }
-        Ok(known)
+        let keys = match &draft.saml {
+            Some(saml) if saml.signing_key.is_some() => signing_keys::of_tenant(connection, tenant).await?,
+            _ => Vec::new(),
+        };
+        Ok((known, keys))
     };
-    let users = desk.house.db.look(question).await?;
-    Ok(Gathered { draft: draft.clone(), users, described })
+    let (users, keys) = desk.house.db.look(question).await?;
+    Ok(Gathered { draft: draft.clone(), users, described, keys })
 }
 
 /// Reads an application; name and protocol identifier must be nobody else's.
@@ -275,7 +294,10 @@ fn read(
                 Some(Protocol::Saml(known)) => Some(&**known),
                 _ => None,
             };
-            match provider(saml, gathered.described.as_ref(), known) {
+            // The console has no field for it: what stands there keeps nobody from changing something else.
+            let stays = known.is_some_and(|known| known.signing_key == saml.signing_key);
+            let keys = (!stays).then_some(gathered.keys.as_slice());
+            match provider(saml, gathered.described.as_ref(), known, keys) {
                 Ok(provider) => Some(Protocol::Saml(Box::new(provider))),
                 Err(wrong) => {
                     faults.add_all("saml", wrong);
