@@ -104,7 +104,8 @@ impl Server {
         if value.as_ref().is_err_and(Error::is_away) {
             return value;
         }
-        let end = in_time(lent.server()?.execute(if value.is_ok() { "COMMIT" } else { "ROLLBACK" })).await;
+        let word = if value.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        let end = in_time(Some(LONGEST_STATEMENT), lent.server()?.execute(word)).await;
         // Work that failed, or lost to somebody else's, has come to its end as well once it is rolled back.
         if end.is_ok()
             && let Some(connection) = lent.0.take()
@@ -121,7 +122,7 @@ impl Server {
         let mut first = true;
         loop {
             let (mut lent, turn) = self.lend().await?;
-            let begun = in_time(lent.server()?.execute("BEGIN")).await;
+            let begun = in_time(Some(LONGEST_STATEMENT), lent.server()?.execute("BEGIN")).await;
             match begun {
                 Ok(_) => return Ok((lent, turn)),
                 Err(error) if first && error.is_away() => {
@@ -231,9 +232,18 @@ async fn lives(connection: &mut MySqlConnection) -> bool {
     matches!(tokio::time::timeout(LONGEST_PING, connection.ping()).await, Ok(Ok(())))
 }
 
+/// How long a statement may take; as long as it wants, if none.
+fn longest(statement: &Statement) -> Option<Duration> {
+    (!statement.at_length).then_some(LONGEST_STATEMENT)
+}
+
 /// What the server answers, unless it is silent for too long.
-async fn in_time<T>(answer: impl Future<Output = std::result::Result<T, sqlx::Error>>) -> Result<T> {
-    match tokio::time::timeout(LONGEST_STATEMENT, answer).await {
+async fn in_time<T>(
+    longest: Option<Duration>,
+    answer: impl Future<Output = std::result::Result<T, sqlx::Error>>,
+) -> Result<T> {
+    let Some(longest) = longest else { return Ok(answer.await?) };
+    match tokio::time::timeout(longest, answer).await {
         Ok(answer) => Ok(answer?),
         Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()).into()),
     }
@@ -241,12 +251,12 @@ async fn in_time<T>(answer: impl Future<Output = std::result::Result<T, sqlx::Er
 
 /// Runs a statement; says how many rows it found to change, changed or not.
 pub(super) async fn run(connection: &mut MySqlConnection, statement: Statement) -> Result<u64> {
-    Ok(in_time(query(statement).execute(connection)).await?.rows_affected())
+    Ok(in_time(longest(&statement), query(statement).execute(connection)).await?.rows_affected())
 }
 
 /// Every row of a statement's answer.
 pub(super) async fn rows(connection: &mut MySqlConnection, statement: Statement) -> Result<Vec<MySqlRow>> {
-    in_time(query(statement).fetch_all(connection)).await
+    in_time(longest(&statement), query(statement).fetch_all(connection)).await
 }
 
 fn query(statement: Statement) -> sqlx::query::Query<'static, MySql, MySqlArguments> {
@@ -299,7 +309,18 @@ pub(super) fn is_duplicate(error: &sqlx::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::storage::Error;
+    use super::*;
+
+    /// what goes over whole tables, and an operator waits for, is not broken off; everything else is.
+    #[tokio::test]
+    async fn only_what_may_take_its_time_is_waited_for_without_an_end() {
+        assert_eq!(longest(&Statement::new("SELECT 1")), Some(LONGEST_STATEMENT));
+        assert_eq!(longest(&Statement::new("DELETE FROM evidence").at_length().bind(1)), None);
+        let silent =
+            in_time(Some(Duration::ZERO), std::future::pending::<std::result::Result<(), sqlx::Error>>()).await;
+        assert!(silent.is_err_and(|error| error.is_away()));
+        assert!(matches!(in_time(None, async { Ok(7) }).await, Ok(7)));
+    }
 
     /// F5: whether a commit was done is not known when the connection breaks, so nothing is run again by itself; whoever asked may.
     #[test]

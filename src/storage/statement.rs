@@ -14,6 +14,7 @@ use crate::domain::ids::Id;
 pub struct Statement {
     pub(super) sql: &'static str,
     pub(super) values: Vec<Value>,
+    pub(super) at_length: bool,
 }
 
 /// A value in a statement or a row: both engines have numbers, texts and octets in common.
@@ -35,7 +36,7 @@ const USUAL: usize = 12;
 impl Statement {
     /// This text, as yet without values; each `?` in it wants one.
     pub const fn new(sql: &'static str) -> Self {
-        Self { sql, values: Vec::new() }
+        Self { sql, values: Vec::new(), at_length: false }
     }
 
     /// The text that these parts make, one after the other, as yet without values. Where a list or a filter decides which
@@ -51,6 +52,13 @@ impl Statement {
         let kept: &'static str = Box::leak(text.clone().into_boxed_str());
         made.insert(text, kept);
         Self::new(kept)
+    }
+
+    /// The server may take as long for it as it wants. For what nobody waits for but an operator at the shell, who sees that it goes
+    /// on and can end it: what is broken off in the middle of a large table is all to be done again.
+    pub const fn at_length(mut self) -> Self {
+        self.at_length = true;
+        self
     }
 
     /// The next value.
@@ -77,7 +85,7 @@ impl Statement {
     /// The question how an engine would answer it; for tests that look at plans. The text is kept for ever.
     pub fn explained(self, sqlite: bool) -> Self {
         let head = if sqlite { "EXPLAIN QUERY PLAN " } else { "EXPLAIN " };
-        Self { sql: Box::leak(format!("{head}{}", self.sql).into_boxed_str()), values: self.values }
+        Self { sql: Box::leak(format!("{head}{}", self.sql).into_boxed_str()), ..self }
     }
 
     /// Runs it; says how many rows it changed. A row that is set to what it was counts, on both engines.
@@ -148,11 +156,11 @@ pub async fn insert_all(connection: &mut Connection, statements: Vec<Statement>)
             match many {
                 Some(many) if chunk.len() == TOGETHER => {
                     let values = chunk.into_iter().flatten().collect();
-                    Statement { sql: many, values }.run(&mut *connection).await?;
+                    Statement::new(many).with(values).run(&mut *connection).await?;
                 }
                 _ => {
                     for values in chunk {
-                        Statement { sql, values }.run(&mut *connection).await?;
+                        Statement::new(sql).with(values).run(&mut *connection).await?;
                     }
                 }
             }

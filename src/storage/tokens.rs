@@ -231,6 +231,7 @@ pub async fn all(connection: &mut Connection, tenant: TenantId) -> Result<Vec<To
          FROM token WHERE tenant_id = ? ORDER BY enrolled_at, id",
     )
     .shown(tenant)
+    .at_length()
     .rows(connection)
     .await?;
     rows.into_iter().map(token).collect()
