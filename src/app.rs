@@ -6,6 +6,7 @@
 mod account;
 pub mod audit;
 pub mod commands;
+mod doubt;
 pub mod exchange;
 pub mod explain;
 pub mod feeds;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::rt;
 use actix_web::web;
 
-use super::{audit, feeds, provisioning, rollout, syslog};
+use super::{audit, doubt, feeds, provisioning, rollout, syslog};
 use crate::config::{Rotation, Settings};
 use crate::domain::audit::Actor;
 use crate::domain::ids::CorrelationId;
@@ -86,11 +86,15 @@ async fn purge_forever(site: web::Data<Site>, owner: CorrelationId) {
     }
 }
 
-/// Ends jobs that nobody loads any more and removes what has expired, if no other instance does. Says how many rows.
+/// Ends jobs that nobody loads any more and removes what has expired, if no other instance does and the clock can be believed. Says
+/// how many rows.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn purge_once(site: &Site, owner: CorrelationId) -> storage::Result<u64> {
+    if doubt::holds_back(site, "purge", owner).await? {
+        return Ok(0);
+    }
     let now = site.house.clock.now();
     let db = &site.house.db;
     let mine =

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::row::Row;
 use super::statement::Statement;
 use super::{Connection, Result, inserted};
 use crate::domain::ids::CorrelationId;
@@ -14,6 +15,13 @@ pub(super) const TABLE: &str = "CREATE TABLE IF NOT EXISTS lease (name VARCHAR(4
 /// A lease that ends so much later than one that is taken now was taken by a clock that was wrong. Instances' clocks differ by far
 /// less, or none of this works.
 const NEVER_SO_LATE: Duration = Duration::from_secs(60 * 60);
+
+/// A clock that shows so much more than when something was done last that is done all the time may be wrong.
+const LEAP: Duration = Duration::from_secs(24 * 60 * 60);
+/// For so long somebody may notice it and set it right.
+const NOTICED: Duration = LEAP;
+/// A doubt that is over by so much was another one.
+const FORGOTTEN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Takes or keeps the lease `name` for `owner` until `span` after `now`. Says whether `owner` has it.
 ///
@@ -52,6 +60,41 @@ pub async fn acquire(
         .run(&mut *connection)
         .await;
     inserted(insert)
+}
+
+/// Whether the clock may be far ahead, and until when it is better to wait with what cannot be undone: it shows more than a day after
+/// the lease `name` was held last. Either nothing was done for so long, or a machine began in the wrong year; a day later, if nobody
+/// has set it right, it is believed. The lease must not be taken while it is in doubt.
+///
+/// # Errors
+/// If the database fails.
+pub async fn in_doubt(
+    connection: &mut Connection,
+    name: &str,
+    owner: CorrelationId,
+    now: Timestamp,
+) -> Result<Option<Timestamp>> {
+    let doubt = format!("{name} in doubt");
+    let last = end_of(connection, name).await?;
+    if last.is_none_or(|last| now <= last.plus(LEAP)) {
+        // Set right, or never wrong: the next doubt is a new one.
+        Statement::new("DELETE FROM lease WHERE name = ?").bind(&doubt).run(connection).await?;
+        return Ok(None);
+    }
+    match end_of(connection, &doubt).await? {
+        Some(end) if end <= now && now <= end.plus(FORGOTTEN) => Ok(None),
+        Some(end) if now < end && end <= now.plus(NOTICED).plus(NEVER_SO_LATE) => Ok(Some(end)),
+        _ => {
+            acquire(connection, &doubt, owner, now, NOTICED).await?;
+            Ok(Some(now.plus(NOTICED)))
+        }
+    }
+}
+
+/// Until when a lease is or was held.
+async fn end_of(connection: &mut Connection, name: &str) -> Result<Option<Timestamp>> {
+    let row = Statement::new("SELECT leased_until FROM lease WHERE name = ?").bind(name).first(connection).await?;
+    row.map(|row| Row::of("lease", row).time("leased_until")).transpose()
 }
 
 /// Gives the lease back, if `owner` still has it.

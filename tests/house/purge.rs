@@ -31,10 +31,13 @@ async fn counted(world: &World) -> [i64; 7] {
 }
 
 async fn purged(world: &World, days: u64) -> [i64; 7] {
-    for _ in 0..days {
+    let owner = world.site.house.entropy.id();
+    if days > 0 {
+        // A clock that has leapt is believed a day later.
+        world.advance((days - 1) * DAY);
+        vestibule::app::jobs::purge_once(&world.site, owner).await.unwrap();
         world.advance(DAY);
     }
-    let owner = world.site.house.entropy.id();
     // Twice: what is removed already is no fault.
     for _ in 0..2 {
         vestibule::app::jobs::purge_once(&world.site, owner).await.unwrap();
@@ -110,6 +113,45 @@ async fn a_known_browser_is_remembered_by_the_day() {
             assert_eq!(world.number(latest).await > first, later, "{on:?}: {hours} hours later");
         }
         assert_eq!(world.number("SELECT COUNT(*) AS n FROM known_browser").await, 1, "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// a machine that begins in the wrong year removes nothing that is not old, neither what has expired nor the logs. Set
+/// right, it goes on at once; where it was the service that stood still, a day later.
+#[actix_web::test]
+async fn a_clock_that_leaps_ahead_takes_nothing_away() {
+    const YEAR: Duration = Duration::from_secs(365 * DAY);
+    const LOGGED: &str = "SELECT COUNT(*) AS n FROM access_log";
+    for on in BOTH {
+        let world = World::new(on).await;
+        world.apply(&application("app", &format!("{SECRET}refresh_tokens = true\n"))).await;
+        let mut linus = linus(&world).await;
+        Rp::new(&world, "app").tokens(&mut linus, "openid offline_access", "").await;
+        let owner = world.site.house.entropy.id();
+        let cared = async || {
+            let removed = vestibule::app::jobs::purge_once(&world.site, owner).await.unwrap();
+            vestibule::app::audit::look_once(&world.site, owner).await.unwrap();
+            (removed, world.number(LOGGED).await)
+        };
+        let (_, logged) = cared().await;
+        let before = counted(&world).await;
+        assert!(logged > 0 && before[0] > 0, "{on:?}: {logged} {before:?}");
+        for _ in 0..2 {
+            world.clock.advance(YEAR);
+            for _ in 0..2 {
+                assert_eq!(cared().await, (0, logged), "{on:?}");
+                world.clock.advance(Duration::from_secs(2 * 3600));
+            }
+            world.clock.set_back(YEAR);
+            cared().await;
+            assert_eq!((counted(&world).await, world.number(LOGGED).await), (before, logged), "{on:?}");
+        }
+        world.clock.advance(YEAR);
+        assert_eq!(cared().await, (0, logged), "{on:?}");
+        world.advance(DAY);
+        let (removed, logged) = cared().await;
+        assert!(removed > 0 && logged == 0, "{on:?}: {removed} {logged}");
         world.stop().await;
     }
 }
