@@ -252,7 +252,8 @@ async fn a_second_operator_confirms_a_pass() {
 }
 
 /// T-62: where a pass takes two operators, a key and an account without a name are neither of them: not in its making, and not in
-/// its confirmation. One name is one person, at the shell and at the console.
+/// its confirmation. One name is one person, at the shell and at the console. Nor does one alone let somebody
+/// enroll again after a loss.
 #[actix_web::test]
 async fn a_key_is_no_second_operator() {
     for on in BOTH {
@@ -271,10 +272,25 @@ async fn a_key_is_no_second_operator() {
         };
         set(&world, "help_desk_pass = \"required\"").await;
         assert_eq!(post("pass").await.0, 201, "{on:?}: one is enough");
+        let again = async |word: &str| {
+            let (path, body) = (format!("users/{}/enroll-again", ada.id), serde_json::json!({ "again": word }));
+            crate::console::call(&world, &key, reqwest::Method::POST, &path, Some(body)).await
+        };
+        let allowed = "SELECT COUNT(*) AS n FROM user_account WHERE username = 'ada' AND may_enroll_again = 1";
+        for (word, number) in [("forbid", 0), ("allow", 1), ("default", 0)] {
+            assert_eq!(again(word).await.0, 204, "{on:?}: {word}");
+            assert_eq!(world.number(allowed).await, number, "{on:?}: {word}");
+        }
+        assert_eq!(again("perhaps").await.0, 400, "{on:?}");
+        let written = "SELECT COUNT(*) AS n FROM audit_event WHERE action = 'user_changed' AND actor_kind = 'api_key'";
+        assert_eq!(world.number(written).await, 3, "{on:?}: R-561");
         set(&world, "help_desk_pass = \"required\"\nhelp_desk_pass_confirmed = true").await;
         let (status, said) = post("pass").await;
         assert_eq!((status, &said["code"]), (409, &serde_json::json!("pass.two_operators")), "{on:?}: {said}");
         assert_eq!(world.events("help_desk_pass_made").await, 1, "{on:?}");
+        let (status, said) = again("allow").await;
+        assert_eq!((status, &said["code"]), (409, &serde_json::json!("enrollment.two_operators")), "{on:?}: {said}");
+        assert_eq!(again("forbid").await.0, 204, "{on:?}: that lets nobody in");
 
         let config = async |connection: &mut Connection| tenants::config(connection, &"acme".parse().unwrap()).await;
         let config = world.site.house.db.read(config).await.unwrap().unwrap();

@@ -149,6 +149,7 @@ const PAIRS: &[(&str, &str)] = &[
     ("POST users/{user}/enrollments/resend", "POST places/{place}/resend"),
     ("POST users/{user}/enrollments/withdraw", "DELETE places/{place}"),
     ("POST users/{user}/reopen", "POST users/{user}/reopen"),
+    ("POST users/{user}/enroll-again", "POST users/{user}/enroll-again"),
     ("POST users/{user}/pass", "POST users/{user}/pass"),
     ("POST users/{user}/pass/confirm", "POST users/{user}/pass-confirmation"),
     ("POST users/{user}/codes", "POST users/{user}/codes"),

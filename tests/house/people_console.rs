@@ -164,8 +164,8 @@ async fn the_help_desk_at_the_console() {
         let seen = hedy.get(&console(&world, &format!("users/{oona}"))).await;
         assert!(seen.body.contains("operator with more permissions") && !seen.has_action("unlock"), "{on:?}");
         let page = hedy.get(&console(&world, "users")).await;
-        for what in ["unlock", "codes", "pass", "sessions/end", "reopen"] {
-            let fields = [("count", "1"), ("hours", "1")];
+        for what in ["unlock", "codes", "pass", "sessions/end", "reopen", "enroll-again"] {
+            let fields = [("count", "1"), ("hours", "1"), ("again", "allow")];
             let tried = post(&world, &mut hedy, &page, &format!("users/{oona}/{what}"), &fields).await;
             assert_eq!(tried.status, 403, "{on:?}: {what}: T-57");
         }
@@ -212,7 +212,25 @@ async fn whoever_lost_an_authenticator_is_helped_at_the_console() {
         assert!(!asked.body.contains("Please look at"), "{on:?}: nothing is wrong yet: {}", asked.body);
         let told = oona.get(&console(&world, "explain?user=linus&application=Notes&address=192.0.2.7")).await;
         assert!(told.body.contains("<code>recovery_needed</code>"), "{on:?}: {}", told.body);
-        assert_eq!(oona.get(&told.link("person")).await.title(), "User linus", "{on:?}");
+        let seen = oona.get(&told.link("person")).await;
+        assert_eq!(seen.title(), "User linus", "{on:?}");
+        // Somebody has looked at him, and lets him enroll; or takes that back.
+        let seen = oona.press(&seen, "allow-enrollment", &[]).await;
+        assert!(seen.body.contains("The person may enroll at the login again."), "{on:?}: {}", seen.body);
+        assert!(seen.find("[data-closed]").is_none(), "{on:?}: {}", seen.body);
+        let told = oona.get(&console(&world, "explain?user=linus&application=Notes&address=192.0.2.7")).await;
+        assert!(!told.body.contains("<code>recovery_needed</code>"), "{on:?}: {}", told.body);
+        let seen = oona.press(&seen, "forbid-enrollment", &[]).await;
+        assert!(seen.find("[data-closed]").is_some(), "{on:?}: {}", seen.body);
+        let written = "SELECT COUNT(*) AS n FROM audit_event WHERE action = 'user_changed' AND actor_kind = 'operator' \
+                       AND detail LIKE '%may_enroll_again%'";
+        assert_eq!(world.number(written).await, 3, "{on:?}: R-561: with the revocation and what was said of it");
+        let unsaid = post(&world, &mut oona, &seen, &format!("users/{linus}/enroll-again"), &[]).await;
+        assert!(
+            unsaid.find(".complaint").is_some_and(|it| it.contains("Nothing was changed")),
+            "{on:?}: {}",
+            unsaid.body
+        );
         // Nobody has revoked anything of ada's.
         let seen = oona.get(&console(&world, &format!("users/{ada}"))).await;
         let seen = oona.press(&seen, "reopen", &[]).await;

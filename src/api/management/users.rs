@@ -193,6 +193,26 @@ struct CodesWanted {
     hours: u8,
 }
 
+/// Who may enroll the next authenticator of somebody who had one.
+#[derive(Debug, Clone, Copy, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Again {
+    /// The person, at the login.
+    Allow,
+    /// Nobody without the help desk.
+    Forbid,
+    /// As the rules of the virtual server say.
+    Default,
+}
+
+/// What is decided of the next authenticator.
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct AgainWanted {
+    /// Who may enroll it.
+    again: Again,
+}
+
 /// Codes that were made; they are not shown again.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 struct Codes {
@@ -282,6 +302,15 @@ pub fn routes(api: &mut Api) {
     api.route(Method::POST, "users/{user}/data", user(Deed::Export), "Export what is kept of a person", data)
         .gives::<serde_json::Value>(200);
     api.route(Method::POST, "users/{user}/reopen", codes(Deed::Add), "Open enrollment again", reopen).gives_nothing();
+    api.route(
+        Method::POST,
+        "users/{user}/enroll-again",
+        codes(Deed::Add),
+        "Decide whether a person who had an authenticator may enroll another at the login; refused where passes take two operators",
+        enroll_again,
+    )
+    .takes::<AgainWanted>()
+    .gives_nothing();
     api.route(
         Method::POST,
         "users/{user}/pass",
@@ -601,6 +630,21 @@ async fn reopen(program: Program, Named(id): Named<UserId>) -> Answer {
     let user = account(&program, id).await?;
     let desk = program.desk();
     desk.house.db.write(async |connection| recovery::reopen(&desk, connection, &user).await).await?;
+    Ok(done())
+}
+
+async fn enroll_again(program: Program, Named(id): Named<UserId>, Body(wanted): Body<AgainWanted>) -> Answer {
+    let user = account(&program, id).await?;
+    let (desk, config) = (program.desk(), &program.call.realm.config);
+    let allowed = match wanted.again {
+        Again::Allow => Some(true),
+        Again::Forbid => Some(false),
+        Again::Default => None,
+    };
+    let work =
+        async |connection: &mut Connection| recovery::enroll_again(&desk, connection, config, &user, allowed).await;
+    let two = |why: recovery::TakesTwo| Problem::new(409, "enrollment.two_operators", why.to_string());
+    desk.house.db.write(work).await?.map_err(two)?;
     Ok(done())
 }
 

@@ -18,6 +18,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{Member, Status, User};
 use crate::flow::case::{Scene, Standing, enrollment_subject, name_subject, offer};
 use crate::flow::letters::NOTICE;
+use crate::flow::lifecycle::{self, By};
 use crate::flow::recovery::help_desk_hash;
 use crate::storage::help_desk_codes::{self, New};
 use crate::storage::{
@@ -37,6 +38,31 @@ pub async fn reopen(desk: &Desk<'_>, connection: &mut Connection, user: &User) -
     rollout::reopened(connection, user.tenant, user.id, desk.now).await?;
     let object = ("user", user.id.to_string());
     desk.record(connection, user.tenant, Action::EnrollmentReopened, object, json!({ "username": user.username })).await
+}
+
+/// Where a pass needs two operators, one alone does not do by another way what the pass is for (T-62).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("two operators are needed to help somebody here: give a one-time pass, and let another operator confirm it")]
+pub struct TakesTwo;
+
+/// Decides whether somebody may enroll at the login again who had an authenticator: also after it was lost, or taken for cause
+/// (T-01, R-084). `None` leaves it to the rules of the virtual server.
+///
+/// # Errors
+/// If the database fails.
+pub async fn enroll_again(
+    desk: &Desk<'_>,
+    connection: &mut Connection,
+    config: &TenantConfig,
+    user: &User,
+    allowed: Option<bool>,
+) -> storage::Result<Result<(), TakesTwo>> {
+    let gates = &config.settings.self_provisioning.gates;
+    if allowed != Some(false) && gates.take_passes() && gates.help_desk_pass_confirmed {
+        return Ok(Err(TakesTwo));
+    }
+    let whose = (user.tenant, user.id);
+    lifecycle::set_may_enroll_again(connection, desk.house, &By::desk(desk), whose, allowed).await.map(Ok)
 }
 
 /// A pass that was made.

@@ -26,7 +26,7 @@ use crate::storage::sessions::Described;
 use crate::storage::tokens::{self, Token};
 use crate::storage::{self, Connection, audit, reservations, sessions, users};
 
-const DONE: [(&str, &str); 13] = [
+const DONE: [(&str, &str); 15] = [
     ("made", "The account was made."),
     ("saved", "The account was saved."),
     ("group", "The groups were changed."),
@@ -38,6 +38,8 @@ const DONE: [(&str, &str); 13] = [
     ("sent", "The mail is on its way."),
     ("withdrawn", "The person was taken out of the task."),
     ("reopened", "Enrollment is open again."),
+    ("again", "The person may enroll at the login again."),
+    ("not-again", "The next authenticator takes the help desk."),
     ("confirmed", "The pass is confirmed and works now."),
     ("void", "Every recovery code, temporary code and pass is void."),
 ];
@@ -62,6 +64,7 @@ pub fn routes(table: &mut Table) {
     table.post("users/{user}/enrollments/withdraw", Module::Provisioning.needs(Deed::Delete), withdraw);
     let codes = |deed| Module::HelpDeskCodes.needs(deed);
     table.post("users/{user}/reopen", codes(Deed::Add), reopen);
+    table.post("users/{user}/enroll-again", codes(Deed::Add), enroll_again);
     table.post("users/{user}/pass", codes(Deed::Add), pass);
     table.post("users/{user}/pass/confirm", codes(Deed::Add), confirm_pass);
     table.post("users/{user}/codes", codes(Deed::Add), temporary);
@@ -130,6 +133,8 @@ struct UserPage {
     standing: &'static str,
     /// Why enrollment is closed whatever the settings say; empty if it is not.
     closed: String,
+    /// Whether there was an authenticator, so that it can be said who may enroll the next one.
+    enrolled: bool,
     made: String,
     last_login: String,
     groups: Vec<GroupEntry>,
@@ -269,6 +274,7 @@ fn user_page(seat: &Seat, shell: Shell, person: &Person, typed: Option<Typed>) -
         enabled: user.status == Status::Enabled,
         standing: standing(listed.authenticators),
         closed: if needs_help(user) { NEEDS_HELP.to_owned() } else { String::new() },
+        enrolled: user.first_enrolled_at.is_some(),
         made: time(listed.created_at),
         last_login: time_or_dash(listed.last_login_at),
         groups: person
@@ -514,11 +520,32 @@ async fn reopen(seat: Seat, path: web::Path<(String, String)>, form: Form) -> An
     desk.house.db.write(async |connection| recovery::reopen(&desk, connection, &user).await).await?;
     if needs_help(&user) {
         let pass = seat.call.realm.config.settings.self_provisioning.gates.take_passes();
-        let or = if pass { ", or give a one-time pass" } else { "" };
-        let words = format!("Enrollment is not open: {NEEDS_HELP}. Send an enrollment mail (Provision){or}.");
+        let or = if pass { ", give a one-time pass" } else { "" };
+        let words = format!(
+            "Enrollment is not open: {NEEDS_HELP}. Send an enrollment mail (Provision){or}, or let the person enroll again."
+        );
         return complain(&seat, user.id, &words).await;
     }
     done(&seat, user.id, "reopened")
+}
+
+/// `POST …/operator/users/{user}/enroll-again`: whether the next authenticator takes the help desk (T-01).
+async fn enroll_again(seat: Seat, path: web::Path<(String, String)>, form: Form) -> Answer {
+    seat.check(&form)?;
+    let user = account(&seat, id_of(path)?).await?;
+    let (desk, config) = (seat.desk(), &seat.call.realm.config);
+    let (allowed, word) = match form.text("again") {
+        "allow" => (true, "again"),
+        "forbid" => (false, "not-again"),
+        _ => return complain(&seat, user.id, "Nothing was changed: it was not said who may enroll.").await,
+    };
+    let work = async |connection: &mut Connection| {
+        recovery::enroll_again(&desk, connection, config, &user, Some(allowed)).await
+    };
+    match desk.house.db.write(work).await? {
+        Ok(()) => done(&seat, user.id, word),
+        Err(why) => complain(&seat, user.id, &format!("Nothing was changed: {why}.")).await,
+    }
 }
 
 /// The page with codes that are shown this once (T-62).
