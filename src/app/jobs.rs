@@ -12,7 +12,7 @@ use crate::config::{Rotation, Settings};
 use crate::domain::audit::Actor;
 use crate::domain::ids::CorrelationId;
 use crate::exchange::csv::Written;
-use crate::flow::administration::{Desk, jobs as work, keys, schedules};
+use crate::flow::administration::{Desk, jobs as work, keys, rollout as waves, schedules};
 use crate::flow::round::Round;
 use crate::flow::{alerts, watch, webhooks};
 use crate::http::Site;
@@ -20,7 +20,7 @@ use crate::mail::outbox::Worker;
 use crate::mail::transport::Transport;
 use crate::oidc::backchannel;
 use crate::saml::notices;
-use crate::storage::{self, leases, purge, tenants};
+use crate::storage::{self, audit_chain, leases, purge, tenants};
 
 /// How often expired rows are removed.
 const PURGE: Duration = Duration::from_secs(5 * 60);
@@ -105,6 +105,10 @@ pub async fn purge_once(site: &Site, owner: CorrelationId) -> storage::Result<u6
     let mut round = Round::default();
     round.of("jobs", work::end_abandoned(&site.house).await);
     let removed = round.of("expired rows", purge::run(db, now).await).unwrap_or(0);
+    let desk = Desk { house: &site.house, actor: Actor::System, address: String::new(), now };
+    for tenant in db.look(async |connection| audit_chain::tenants().ask(connection).await).await? {
+        round.of(tenant, waves::tidy(&desk, tenant).await);
+    }
     round.end(removed)
 }
 

@@ -90,7 +90,6 @@ pub async fn round(site: &Site) -> storage::Result<usize> {
             }
         };
         paused += round.of(&code, rollout::brake(&desk, &realm).await).map_or(0, |waves| waves.len());
-        round.of(&code, rollout::tidy(&desk, realm.tenant()).await);
     }
     round.end(paused)
 }
