@@ -7,7 +7,7 @@ use actix_web::{HttpResponse, web};
 use serde_json::json;
 
 use crate::clock::Clock;
-use crate::http::Site;
+use crate::http::{Site, head};
 use crate::storage::outbox;
 
 /// A waiting mail that is older than this is told of: people wait ten minutes at most for a code.
@@ -30,7 +30,7 @@ impl Health {
 
 /// Registers `/healthz` and `/readyz`.
 pub fn configure(config: &mut web::ServiceConfig) {
-    config.route("/healthz", web::get().to(alive)).route("/readyz", web::get().to(ready));
+    config.route("/healthz", head::readable().to(alive)).route("/readyz", head::readable().to(ready));
 }
 
 async fn alive() -> HttpResponse {

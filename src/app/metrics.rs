@@ -10,7 +10,7 @@ use actix_web::middleware::Next;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use anyhow::Context as _;
 
-use crate::http::Site;
+use crate::http::{Site, head};
 use crate::storage::outbox;
 
 /// Upper bounds of the histogram, in milliseconds.
@@ -119,7 +119,7 @@ pub fn serve(
             let age = oldest.ok().flatten().map_or(Duration::ZERO, |at| site.house.clock.now().since(at));
             HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(metrics.text(age))
         };
-        App::new().app_data(site.clone()).app_data(metrics.clone()).route("/metrics", web::get().to(page))
+        App::new().app_data(site.clone()).app_data(metrics.clone()).route("/metrics", head::readable().to(page))
     };
     let server = HttpServer::new(factory).workers(1).disable_signals().bind(address);
     let server = server.with_context(|| format!("telemetry.metrics_listen: cannot listen on {address}"))?.run();

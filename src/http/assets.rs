@@ -6,7 +6,7 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{HttpResponse, web};
 use data_encoding::HEXLOWER;
 
-use super::Fault;
+use super::{Fault, head};
 
 /// One file.
 struct Asset {
@@ -76,7 +76,7 @@ pub async fn file(request: actix_web::HttpRequest) -> super::Answer {
 
 /// Registers the route.
 pub fn configure(config: &mut web::ServiceConfig) {
-    config.route("/static/{hash}/{name}", web::get().to(file));
+    config.route("/static/{hash}/{name}", head::readable().to(file));
 }
 
 #[cfg(test)]

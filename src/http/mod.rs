@@ -10,6 +10,7 @@ pub mod files;
 pub mod form;
 pub mod guard;
 pub mod handout;
+pub mod head;
 pub mod headers;
 pub mod intake;
 pub mod key_sets;

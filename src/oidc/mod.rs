@@ -39,12 +39,14 @@ mod userinfo;
 use actix_web::http::Method;
 use actix_web::{Resource, web};
 
+use crate::http::head;
+
 /// Registers what stands above the virtual servers: a library that knows no more than OAuth puts the well-known path
 /// between the issuer's host and path (RFC 8414, 3.1).
 pub fn configure_above(config: &mut web::ServiceConfig) {
     config
         .app_data(web::Data::new(documents::Documents::default()))
-        .route("/.well-known/oauth-authorization-server/t/{tenant}", web::get().to(documents::configuration));
+        .route("/.well-known/oauth-authorization-server/t/{tenant}", head::readable().to(documents::configuration));
 }
 
 /// An endpoint that applications call: pages of other sites may ask first, and other methods are told so.
@@ -67,7 +69,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
                 .default_service(web::route().to(endpoint::wrong_method_of_userinfo)),
         )
         .service(called("/introspect").route(web::post().to(introspection::post)))
-        .route("/jwks", web::get().to(documents::jwks))
+        .route("/jwks", head::readable().to(documents::jwks))
         .route("/authorize", web::post().to(authorize::post))
         .service(called("/revoke").route(web::post().to(revocation::post)))
         .service(called("/par").route(web::post().to(par::post)))
@@ -75,16 +77,21 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/logout", web::post().to(logout::post))
         .route("/logout/confirm", web::post().to(logout::confirm))
         .service(called("/device_authorization").route(web::post().to(device::authorization)))
-        .route("/device", web::get().to(device::enter))
+        .route("/device", head::readable().to(device::enter))
         .route("/device", web::post().to(device::typed))
         .route("/register", web::post().to(register::post))
-        .route("/register/{application}", web::get().to(register::get))
+        .route("/register/{application}", head::readable().to(register::get))
         .route("/register/{application}", web::put().to(register::put))
         .route("/register/{application}", web::delete().to(register::delete))
         .route("/resume/{login}", web::get().to(respond::resume))
         .route("/authorize/{parked}", web::get().to(authorize::parked))
         .route("/consent/{login}", web::post().to(consent::post))
         .route("/device/confirm/{login}", web::post().to(device::confirm))
-        .route("/logout/{parked}", web::get().to(logout::parked));
-    config.service(door).route("/.well-known/openid-configuration", web::get().to(documents::configuration));
+        .route("/logout/{parked}", web::get().to(logout::parked))
+        .route("/authorize", head::refused("GET, POST"))
+        .route("/logout", head::refused("GET, POST"))
+        .route("/resume/{login}", head::refused("GET"))
+        .route("/authorize/{parked}", head::refused("GET"))
+        .route("/logout/{parked}", head::refused("GET"));
+    config.service(door).route("/.well-known/openid-configuration", head::readable().to(documents::configuration));
 }

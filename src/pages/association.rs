@@ -7,13 +7,13 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 
-use crate::http::{Apps, Site};
+use crate::http::{Apps, Site, head};
 
 /// Registers the two addresses below the root.
 pub fn configure(config: &mut web::ServiceConfig) {
     config
-        .route("/.well-known/apple-app-site-association", web::get().to(apple))
-        .route("/.well-known/assetlinks.json", web::get().to(android));
+        .route("/.well-known/apple-app-site-association", head::readable().to(apple))
+        .route("/.well-known/assetlinks.json", head::readable().to(android));
 }
 
 async fn apple(site: web::Data<Site>) -> HttpResponse {

@@ -5,14 +5,14 @@ use actix_web::{HttpResponse, web};
 
 use crate::domain::branding::Picture;
 use crate::http::brand::{STYLE, digest, style};
-use crate::http::{Answer, Call, Fault};
+use crate::http::{Answer, Call, Fault, head};
 use crate::storage::pictures;
 
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
 /// Registers the route.
 pub fn configure(config: &mut web::ServiceConfig) {
-    config.route("/branding/{digest}/{file}", web::get().to(file));
+    config.route("/branding/{digest}/{file}", head::readable().to(file));
 }
 
 /// `GET /branding/{digest}/{file}`.

@@ -12,7 +12,7 @@ use crate::domain::login::complaint::Complaint;
 use crate::flow;
 use crate::flow::mailed::Opened;
 use crate::http::page::Frame;
-use crate::http::{Answer, Call, Fault, Form, form, logins, page};
+use crate::http::{Answer, Call, Fault, Form, form, head, logins, page};
 
 #[derive(Template)]
 #[template(path = "enroll.html")]
@@ -30,7 +30,7 @@ impl EnrollPage {
 
 /// Registers the routes.
 pub fn configure(config: &mut web::ServiceConfig) {
-    config.route("/enroll/{link}", web::get().to(ask)).route("/enroll/{link}", web::post().to(open));
+    config.route("/enroll/{link}", head::readable().to(ask)).route("/enroll/{link}", web::post().to(open));
 }
 
 fn link(path: web::Path<(String, String)>) -> Result<LinkId, Fault> {

@@ -5,7 +5,7 @@ use askama::Template;
 
 use crate::flow::undo;
 use crate::http::page::Frame;
-use crate::http::{Answer, Call, Form, form, page};
+use crate::http::{Answer, Call, Form, form, head, page};
 
 #[derive(Template)]
 #[template(path = "not_me.html")]
@@ -24,7 +24,7 @@ enum State {
 
 /// Registers the routes.
 pub fn configure(config: &mut web::ServiceConfig) {
-    config.route("/not-me/{statement}", web::get().to(ask)).route("/not-me/{statement}", web::post().to(stop));
+    config.route("/not-me/{statement}", head::readable().to(ask)).route("/not-me/{statement}", web::post().to(stop));
 }
 
 /// `GET`: asks, because mail scanners open links (security.md finding 5).

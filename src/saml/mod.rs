@@ -23,12 +23,14 @@ pub mod write;
 
 use actix_web::web;
 
+use crate::http::head;
+
 /// Registers the routes below `/t/{tenant}`.
 pub fn configure(config: &mut web::ServiceConfig) {
     // Fixed addresses first: whatever stands before a route is compared before it.
     let door = web::scope("/saml")
-        .route("/metadata", web::get().to(door::our_metadata))
-        .route("/metadata/file", web::get().to(door::our_metadata_as_a_file))
+        .route("/metadata", head::readable().to(door::our_metadata))
+        .route("/metadata/file", head::readable().to(door::our_metadata_as_a_file))
         .route("/sso", web::get().to(door::by_redirect))
         .route("/sso", web::post().to(door::by_form))
         .route("/slo", web::get().to(slo::by_redirect))
@@ -38,6 +40,13 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/sso/{parked}", web::get().to(door::from_form))
         .route("/slo/{parked}", web::get().to(slo::from_form))
         .route("/logout/{logout}", web::get().to(slo::goes_on))
-        .route("/resume/{login}", web::get().to(door::resume));
+        .route("/resume/{login}", web::get().to(door::resume))
+        .route("/sso", head::refused("GET, POST"))
+        .route("/slo", head::refused("GET, POST"))
+        .route("/start", head::refused("GET"))
+        .route("/sso/{parked}", head::refused("GET"))
+        .route("/slo/{parked}", head::refused("GET"))
+        .route("/logout/{logout}", head::refused("GET"))
+        .route("/resume/{login}", head::refused("GET"));
     config.service(door);
 }

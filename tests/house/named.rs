@@ -3,9 +3,9 @@
 use vestibule::domain::policy::provisioning::TargetUsers;
 use vestibule::domain::tenant::TenantSettings;
 
-use crate::story::{PASSWORD, after_password, code_of, passcode_of_linus};
+use crate::story::{PASSWORD, after_password, authorize, code_of, passcode_of_linus};
 use crate::visitor::Visitor;
-use crate::world::{ACME, BOTH, World};
+use crate::world::{ACME, BOTH, On, World};
 
 /// an authenticator works until somebody revokes it: ten years later, too, and not a moment longer.
 #[actix_web::test]
@@ -94,4 +94,63 @@ async fn a_virtual_server_that_is_switched_off_keeps_its_data() {
         assert_eq!(seen.title(), "Your logins", "{on:?}: {}", seen.body);
         world.stop().await;
     }
+}
+
+/// R-597, RFC 9110 9.3.2: whoever asks by `HEAD`, as load balancers and mail scanners do, gets what `GET` answers without the body;
+/// where a `GET` begins something, nothing begins, and the methods that are answered are told.
+#[actix_web::test]
+async fn head_answers_as_get_does_and_begins_nothing() {
+    let world = World::new(On::Sqlite).await;
+    let mut visitor = Visitor::new(&world.url);
+    let page = visitor.get(&authorize(&world, "")).await;
+    let style = page.find_link("link[rel=stylesheet]").expect("a style sheet");
+    for path in [
+        "/healthz",
+        "/readyz",
+        "/.well-known/apple-app-site-association",
+        "/.well-known/assetlinks.json",
+        "/.well-known/oauth-authorization-server/t/acme",
+        "/t/acme/.well-known/openid-configuration",
+        "/t/acme/oidc/jwks",
+        "/t/acme/oidc/device",
+        "/t/acme/saml/metadata",
+        "/t/acme/saml/metadata/file",
+        "/t/acme/api/authenticator/v1/info",
+        "/t/acme/api/authenticator/v1/openapi.json",
+        "/t/acme/activate",
+        "/t/acme/not-me/x",
+        style.as_str(),
+    ] {
+        let got = visitor.once(reqwest::Method::GET, path, None).await;
+        let asked = visitor.once(reqwest::Method::HEAD, path, None).await;
+        assert_eq!((got.status, asked.status), (200, 200), "{path}");
+        for name in ["content-type", "cache-control", "content-length"] {
+            assert_eq!(got.headers.get(name), asked.headers.get(name), "{path}: {name}");
+        }
+        assert!(!got.body.is_empty() && asked.body.is_empty(), "{path}");
+    }
+    let logins = "SELECT COUNT(*) AS n FROM login";
+    let before = world.number(logins).await;
+    let (begins, events) = (authorize(&world, ""), format!("{}/events", page.url));
+    for (path, allowed) in [
+        (begins.as_str(), "GET, POST"),
+        ("/t/acme/oidc/logout", "GET, POST"),
+        ("/t/acme/oidc/resume/x", "GET"),
+        ("/t/acme/saml/sso", "GET, POST"),
+        ("/t/acme/saml/slo", "GET, POST"),
+        ("/t/acme/saml/start", "GET"),
+        ("/t/acme/", "GET"),
+        ("/t/acme/portal/activity", "GET"),
+        (page.url.as_str(), "GET"),
+        (events.as_str(), "GET"),
+    ] {
+        let asked = Visitor::new(&world.url).once(reqwest::Method::HEAD, path, None).await;
+        assert_eq!(asked.status, 405, "{path}");
+        assert_eq!(asked.headers["allow"], allowed, "{path}");
+    }
+    let console = Visitor::new(&world.url).once(reqwest::Method::HEAD, "/t/acme/operator/", None).await;
+    assert_eq!((console.status, world.number(logins).await), (405, before));
+    let nowhere = Visitor::new(&world.url).once(reqwest::Method::HEAD, "/t/acme/nowhere", None).await;
+    assert_eq!(nowhere.status, 404, "what is not there is not there");
+    world.stop().await;
 }

@@ -7,7 +7,7 @@ mod token;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpResponse, web};
 
-use crate::http::Call;
+use crate::http::{Call, head};
 
 /// The description of this API.
 const OPENAPI: &str = include_str!("openapi.json");
@@ -15,8 +15,8 @@ const OPENAPI: &str = include_str!("openapi.json");
 /// Registers the routes below `/t/{tenant}`.
 pub fn configure(config: &mut web::ServiceConfig) {
     config
-        .route("/api/authenticator/v1/openapi.json", web::get().to(openapi))
-        .route("/api/authenticator/v1/info", web::get().to(info))
+        .route("/api/authenticator/v1/openapi.json", head::readable().to(openapi))
+        .route("/api/authenticator/v1/info", head::readable().to(info))
         .route("/api/authenticator/v1/activation/claim", web::post().to(activation::claim))
         .route("/api/authenticator/v1/activation/confirm", web::post().to(activation::confirm))
         .route("/api/authenticator/v1/token/pin-locked", web::post().to(token::pin_locked))

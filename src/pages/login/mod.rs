@@ -19,6 +19,8 @@ pub(super) mod view;
 
 use actix_web::web;
 
+use crate::http::head;
+
 pub(super) use view::words;
 
 /// Registers the routes below `/t/{tenant}`.
@@ -47,6 +49,9 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/codes-kept", web::post().to(recovery::kept))
         .route("/recovery-codes.txt", web::get().to(recovery::file))
         .route("/extend", web::post().to(desk::extend))
-        .route("/cancel", web::post().to(desk::cancel));
-    config.service(of_login).route("/activate", web::get().to(activation::opened));
+        .route("/cancel", web::post().to(desk::cancel))
+        .route("", head::refused("GET"))
+        .route("/events", head::refused("GET"))
+        .route("/recovery-codes.txt", head::refused("GET"));
+    config.service(of_login).route("/activate", head::readable().to(activation::opened));
 }

@@ -23,7 +23,7 @@ use crate::flow::federation::{self, Asked, Proven, Receipt, Silent};
 use crate::flow::login::NewLogin;
 use crate::flow::{case, consent, server_pin, session};
 use crate::http::page::Frame;
-use crate::http::{Answer, Call, Fault, Form, cookies, form, logins, page};
+use crate::http::{Answer, Call, Fault, Form, cookies, form, head, logins, page};
 use crate::i18n::Language;
 use crate::storage::tokens::{self as stored, Token};
 use crate::storage::{Connection, consents, grants, users};
@@ -44,6 +44,28 @@ pub fn configure(config: &mut web::ServiceConfig) {
     activity::configure(config);
     recovery::configure(config);
     self::tokens::configure(config);
+    // Whoever is not logged in is led to a login by each of them.
+    for path in [
+        "/",
+        "",
+        "/portal/resume/{login}",
+        "/portal/authenticators/{token}",
+        "/portal/activity",
+        "/portal/recovery-codes",
+        "/portal/recovery-codes.txt",
+        "/portal/tokens/{token}",
+    ] {
+        config.route(path, head::refused("GET"));
+    }
+    for path in [
+        "/portal/pin/{token}",
+        "/portal/activity/dispute/access/{place}",
+        "/portal/activity/dispute/enrollment/{enrollment}",
+        "/portal/tokens/{token}/lost",
+        "/portal/tokens/{token}/remove",
+    ] {
+        config.route(path, head::refused("GET, POST"));
+    }
 }
 
 #[derive(Template)]
