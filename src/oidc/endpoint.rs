@@ -4,8 +4,8 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA,
-    RETRY_AFTER, WWW_AUTHENTICATE,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE,
+    HeaderMap, ORIGIN, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
@@ -54,7 +54,7 @@ pub(super) fn refusal(call: &Call, request: &HttpRequest, error: &TokenError) ->
     tracing::info!(correlation = %call.visit.correlation, path, %error, "an application's request is refused");
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
     let mut response = json(status);
-    if status == StatusCode::UNAUTHORIZED && request.headers().contains_key(AUTHORIZATION) {
+    if status == StatusCode::UNAUTHORIZED && is_challenged(request.headers()) {
         response.insert_header((WWW_AUTHENTICATE, "Basic realm=\"token\""));
     }
     if error.error == Code::UseDpopNonce {
@@ -64,6 +64,14 @@ pub(super) fn refusal(call: &Call, request: &HttpRequest, error: &TokenError) ->
         response.insert_header((RETRY_AFTER, error.wait.unwrap_or(5).to_string()));
     }
     response.json(error)
+}
+
+/// Whether a 401 tells how to authenticate, as every one should (RFC 9110, 15.5.2). Where `Authorization` was used it must (RFC 6749,
+/// 5.2). A browser that used none would open a dialog of its own and ask a person for a name and a password, for a page of our host or
+/// because another site sends a form here; so it is told by the error alone. No page can take these two headers away.
+fn is_challenged(headers: &HeaderMap) -> bool {
+    let by_browser = headers.contains_key(ORIGIN) || headers.contains_key("sec-fetch-site");
+    headers.contains_key(AUTHORIZATION) || !by_browser
 }
 
 /// Reads the form of a request and who sends it.

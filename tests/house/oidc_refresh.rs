@@ -462,7 +462,7 @@ async fn a_code_is_for_its_client_alone_and_once() {
     }
 }
 
-/// RFC 6749 5.2, RFC 8725: what is not a request gets a clear answer at every endpoint, and never a 500.
+/// RFC 6749 5.2, RFC 8725, RFC 9110 15.5.2: what is not a request gets a clear answer at every endpoint, and never a 500.
 #[actix_web::test]
 async fn nonsense_gets_a_clear_answer_at_every_endpoint() {
     let world = with_refresh(On::Sqlite, "device_authorization = true\n").await;
@@ -507,6 +507,21 @@ async fn nonsense_gets_a_clear_answer_at_every_endpoint() {
                 assert!(told.header("www-authenticate").starts_with("Basic"), "{endpoint}");
             }
         }
+        // RFC 9110, 15.5.2: every 401 says how to authenticate. A browser that sent nothing would ask a person for a password.
+        for (name, value, challenge) in [
+            ("accept", "application/json", "Basic realm=\"token\""),
+            ("origin", "https://spa.example.com", ""),
+            ("origin", "null", ""),
+            ("sec-fetch-site", "same-origin", ""),
+        ] {
+            let fields = [("client_id", "nobody"), ("grant_type", "client_credentials")];
+            let told = Told::of(client.post(&address).header(name, value).form(&fields)).await;
+            assert_eq!((told.status, told.error()), (401, "invalid_client"), "{endpoint} {name}: {}", told.text);
+            assert_eq!(told.header("www-authenticate"), challenge, "{endpoint} {name}");
+        }
+        let page = client.post(&address).header("origin", "https://spa.example.com").basic_auth("app", Some("wrong"));
+        let told = Told::of(page.form(&[("grant_type", "client_credentials")])).await;
+        assert_eq!((told.status, told.header("www-authenticate")), (401, "Basic realm=\"token\""), "{endpoint}");
         let get = Told::of(client.get(format!("{address}?client_id=app"))).await;
         assert!(matches!(get.status, 404 | 405), "{endpoint}: {}", get.status);
     }
