@@ -114,6 +114,7 @@ pub enum Action {
     LoginCancelled,
     LoginEnded,
     LoginExtended,
+    LoginReopened,
     PasswordAccepted,
     PasswordRejected,
     PasswordIgnored,

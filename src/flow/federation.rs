@@ -2,7 +2,7 @@
 //! out once (architecture.md, rule 5).
 
 use super::case::{Case, Scene, decision, session_cookie_hash};
-use super::login::{event, hold};
+use super::login::{deadline, event, hold};
 use super::{Browser, Error, House, Realm, Result, Visit, rollout};
 use crate::domain::application::Application;
 use crate::domain::audit::{Action, Actor, Event};
@@ -317,11 +317,17 @@ pub(super) async fn answer(
     // Ended at this moment, it gives nothing any more: nobody would be told of it.
     let proven = match sessions::hold(connection, tenant, session).await? {
         true => proven_again(connection, realm, visit, &case, session).await?,
-        false => None,
+        false => Err(Lost::Standing),
     };
-    let Some(proven) = proven else {
-        withdraw(connection, house, realm, visit, &case).await?;
-        return Ok(Err(Error::WrongMoment));
+    let proven = match proven {
+        Ok(proven) => proven,
+        Err(lost) => {
+            match lost {
+                Lost::Standing => withdraw(connection, house, realm, visit, &case).await?,
+                Lost::Proofs => reopen(connection, house, realm, visit, &case).await?,
+            }
+            return Ok(Err(Error::WrongMoment));
+        }
     };
     if !logins::answer(connection, tenant, id).await? {
         return Ok(Err(Error::WrongMoment));
@@ -358,6 +364,29 @@ async fn withdraw(
     access(house, realm, visit, case, result, ending.reason()).run(connection).await.map(drop)
 }
 
+/// Lets a login that was granted go on where only a proof is lacking by now: while a page of ours waited for the person, it has
+/// become older than the application or the policy takes it, or the policy wants another one. The desk asks for it.
+async fn reopen(
+    connection: &mut Connection,
+    house: &House,
+    realm: &Realm,
+    visit: &Visit,
+    case: &Case,
+) -> storage::Result<()> {
+    if logins::reopen(connection, realm.tenant(), case.login().id, deadline(case, visit)).await? {
+        house.record(connection, event(case, visit, Action::LoginReopened)).await?;
+    }
+    Ok(())
+}
+
+/// Why a login that was granted cannot be answered.
+enum Lost {
+    /// Its session has ended, the account is another by now, or the policies say no.
+    Standing,
+    /// What was proven is not enough any more.
+    Proofs,
+}
+
 /// What was proven, computed from the evidence of the login and the session it was granted with (INV-1).
 async fn proven_again(
     connection: &mut Connection,
@@ -365,9 +394,10 @@ async fn proven_again(
     visit: &Visit,
     case: &Case,
     session: SessionId,
-) -> storage::Result<Option<Proven>> {
-    let (Some(member), Some(_)) = (&case.member, &case.application) else { return Ok(None) };
-    let Some(session) = sessions::with_id(connection, realm.tenant(), session).await? else { return Ok(None) };
+) -> storage::Result<std::result::Result<Proven, Lost>> {
+    let (Some(member), Some(_)) = (&case.member, &case.application) else { return Ok(Err(Lost::Standing)) };
+    let session = sessions::with_id(connection, realm.tenant(), session).await?;
+    let Some(session) = session else { return Ok(Err(Lost::Standing)) };
     let version = member.user.security_version;
     let unchanged = case.login().security_version == version && member.user.status == Status::Enabled;
     if session.user != member.user.id
@@ -375,10 +405,10 @@ async fn proven_again(
         || !session.alive(realm.config.settings.session, version, visit.now)
         || case.decision.verdict == Verdict::Deny
     {
-        return Ok(None);
+        return Ok(Err(Lost::Standing));
     }
     if met(case.login(), &case.decision, case.evidence, visit.now).is_none() {
-        return Ok(None);
+        return Ok(Err(Lost::Proofs));
     }
     let evidence = counted(case.login(), case.evidence, visit.now);
     let token = case.tokens.iter().find(|token| Some(token.id) == evidence.token);
@@ -387,7 +417,7 @@ async fn proven_again(
         by_mailbox: token.enrolled_by.by_mailbox(),
         by_time: token.template.is_by_time(),
     });
-    Ok(Some(proven(realm, case.login(), member.clone(), (session.id, evidence, authenticator))))
+    Ok(Ok(proven(realm, case.login(), member.clone(), (session.id, evidence, authenticator))))
 }
 
 /// What is told of `evidence`, of which only what counts is left.

@@ -289,6 +289,19 @@ pub async fn answer(connection: &mut Connection, tenant: TenantId, id: LoginId) 
     Ok(done == 1)
 }
 
+/// Opens a granted login again. Says `false` if it was answered already.
+pub async fn reopen(connection: &mut Connection, tenant: TenantId, id: LoginId, expires_at: Timestamp) -> Result<bool> {
+    let done = Statement::new(
+        "UPDATE login SET stage = 'open', session_id = NULL, expires_at = ? WHERE tenant_id = ? AND id = ? AND stage = 'granted'",
+    )
+    .bind(expires_at.micros())
+    .shown(tenant)
+    .shown(id)
+    .run(connection)
+    .await?;
+    Ok(done == 1)
+}
+
 /// Ends a granted login without an answer. Says `false` if it was answered already.
 pub async fn withdraw(connection: &mut Connection, tenant: TenantId, id: LoginId, ending: Ending) -> Result<bool> {
     ended(connection, (tenant, id), "granted", ending).await

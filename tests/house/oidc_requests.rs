@@ -263,6 +263,31 @@ async fn consent_is_asked_remembered_and_taken_back() {
     }
 }
 
+/// whoever hesitates at the question for consent until what was proven is older than `max_age` proves it once more and goes on.
+/// Nobody is told that the account had changed, and the new proof is what the application hears of.
+#[actix_web::test]
+async fn what_grew_too_old_before_the_answer_is_proven_again() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        world.apply(&application("app", &format!("{SECRET}consent = \"ask\"\n"))).await;
+        let (app, mut linus) = (Rp::new(&world, "app"), linus(&world).await);
+        let page = linus.get(&app.url("openid email", "&max_age=60")).await;
+        assert!(page.has_action("allow"), "{on:?}: {}", page.body);
+        world.advance(45);
+        let seen = linus.press(&page, "allow", &[]).await;
+        assert_eq!(seen.title(), "Enter your password", "{on:?}: {}", seen.body);
+        assert_eq!((world.events("login_reopened").await, world.events("login_ended").await), (1, 0), "{on:?}");
+        assert_eq!(world.events("grant_issued").await, 0, "{on:?}");
+        let seen = linus.press(&seen, "continue", &[("password", "has a token already")]).await;
+        let seen = linus.press(&seen, "continue", &[("code", &passcode_of_linus(&world))]).await;
+        let claims = app.redeem(&answer(&seen, "code")).await.claims();
+        assert_eq!(claims["auth_time"], world.clock_now().seconds(), "{on:?}: {claims}");
+        let told = "SELECT COUNT(*) AS n FROM access_log WHERE reason = 'account_changed'";
+        assert_eq!(world.number(told).await, 0, "{on:?}");
+        world.stop().await;
+    }
+}
+
 /// OIDC Core 3.1.2.4, ASVS 10.7: a person who says the first yes in several windows at the same moment gets on in each of them, and
 /// everything that was allowed is remembered.
 #[actix_web::test]
