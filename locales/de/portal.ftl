@@ -34,6 +34,7 @@ activity-older = Ältere
 activity-dispute = Das war ich nicht
 dispute-text = Sie werden sofort überall abgemeldet, auch hier, und Ihre Organisation erfährt davon.
 dispute-token = Der Authenticator funktioniert dann nicht mehr.
+dispute-codes = Auch Ihre Wiederherstellungscodes gelten dann nicht mehr. Erstellen Sie im Portal neue, sobald Sie sich wieder anmelden können.
 dispute-yes = Ja, das war ich nicht
 dispute-done = Sie sind überall abgemeldet, und Ihre Organisation weiß davon.
 dispute-next = Vielleicht kennt jemand Ihr Passwort. Lassen Sie sich vom Helpdesk ein neues geben und ändern Sie es überall, wo Sie es sonst noch verwenden.

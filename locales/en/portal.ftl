@@ -34,6 +34,7 @@ activity-older = Older
 activity-dispute = This was not me
 dispute-text = You are logged out everywhere at once, here, too, and your organization is told.
 dispute-token = The authenticator stops working with it.
+dispute-codes = Your recovery codes stop working, too. Make new ones in the portal once you can log in again.
 dispute-yes = Yes, this was not me
 dispute-done = You are logged out everywhere, and your organization has been told.
 dispute-next = Somebody may know your password. Ask your help desk for a new one, and change it wherever else you use it.

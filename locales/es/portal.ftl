@@ -34,6 +34,7 @@ activity-older = Anteriores
 activity-dispute = No fui yo
 dispute-text = Se cierra su sesión en todas partes de inmediato, también aquí, y se avisa a su organización.
 dispute-token = El autenticador deja de funcionar.
+dispute-codes = Sus códigos de recuperación también dejan de servir. Cree otros en el portal en cuanto pueda volver a iniciar sesión.
 dispute-yes = Sí, no fui yo
 dispute-done = Se ha cerrado su sesión en todas partes y se ha avisado a su organización.
 dispute-next = Puede que alguien conozca su contraseña. Pida una nueva a su servicio de asistencia y cámbiela en todos los sitios donde la use.

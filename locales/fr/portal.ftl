@@ -34,6 +34,7 @@ activity-older = Plus anciennes
 activity-dispute = Ce n’était pas moi
 dispute-text = Vous êtes immédiatement déconnecté partout, ici aussi, et votre organisation est prévenue.
 dispute-token = L’authentificateur cesse alors de fonctionner.
+dispute-codes = Vos codes de récupération cessent aussi de fonctionner. Créez-en de nouveaux dans le portail dès que vous pouvez de nouveau vous connecter.
 dispute-yes = Oui, ce n’était pas moi
 dispute-done = Vous êtes déconnecté partout et votre organisation a été prévenue.
 dispute-next = Quelqu’un connaît peut-être votre mot de passe. Demandez-en un nouveau à votre service d’assistance et changez-le partout où vous l’utilisez.

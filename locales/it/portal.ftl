@@ -34,6 +34,7 @@ activity-older = Meno recenti
 activity-dispute = Non sono stato io
 dispute-text = Viene disconnesso subito ovunque, anche qui, e la Sua organizzazione viene avvisata.
 dispute-token = Anche l’autenticatore smette di funzionare.
+dispute-codes = Anche i codici di recupero smettono di valere. Crearne di nuovi nel portale appena si può accedere di nuovo.
 dispute-yes = Sì, non sono stato io
 dispute-done = È stato disconnesso ovunque e la Sua organizzazione è stata avvisata.
 dispute-next = Forse qualcuno conosce la Sua password. Ne chieda una nuova all’assistenza e la cambi ovunque la usi.

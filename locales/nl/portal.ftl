@@ -34,6 +34,7 @@ activity-older = Oudere
 activity-dispute = Dit was ik niet
 dispute-text = U wordt meteen overal afgemeld, ook hier, en uw organisatie krijgt bericht.
 dispute-token = De authenticator werkt dan niet meer.
+dispute-codes = Ook uw herstelcodes werken dan niet meer. Maak nieuwe in het portaal zodra u weer kunt inloggen.
 dispute-yes = Ja, dit was ik niet
 dispute-done = U bent overal afgemeld en uw organisatie heeft bericht gekregen.
 dispute-next = Misschien kent iemand uw wachtwoord. Vraag uw helpdesk om een nieuw en wijzig het overal waar u het nog meer gebruikt.

@@ -34,6 +34,7 @@ activity-older = 更早
 activity-dispute = 这不是我
 dispute-text = 您会立即在所有地方退出登录，包括这里，您的组织也会收到通知。
 dispute-token = 该身份验证器也会停止工作。
+dispute-codes = 您的恢复码也会失效。能够重新登录后，请在门户中生成新的恢复码。
 dispute-yes = 是的，这不是我
 dispute-done = 您已在所有地方退出登录，您的组织已收到通知。
 dispute-next = 可能有人知道您的密码。请向技术支持人员索取新密码，并在使用同一密码的其他地方也更改密码。

@@ -34,6 +34,7 @@ activity-older = 更早
 activity-dispute = 這不是我
 dispute-text = 您會立即在所有地方登出，包括這裡，您的組織也會收到通知。
 dispute-token = 該驗證器也會停止運作。
+dispute-codes = 您的復原碼也會失效。能夠重新登入後，請在入口網站中產生新的復原碼。
 dispute-yes = 是的，這不是我
 dispute-done = 您已在所有地方登出，您的組織已收到通知。
 dispute-next = 可能有人知道您的密碼。請向技術支援中心索取新密碼，並在使用同一密碼的其他地方也變更密碼。

@@ -273,6 +273,25 @@ pub(super) async fn issue<Of>(
     letters::send_until(connection, house, realm, visit, user, None, letter, visit.now.plus(letters::NOTICE)).await
 }
 
+/// Makes the recovery codes of a person worthless of whom it was said that somebody else was there: whoever that was may have made
+/// them, or read them. Where there are none nothing is written.
+pub(super) async fn disowned(
+    connection: &mut Connection,
+    house: &House,
+    visit: &Visit,
+    (tenant, user): (TenantId, UserId),
+    actor: Actor,
+) -> storage::Result<()> {
+    let left = recovery_codes::left(tenant, user).ask(connection).await?;
+    if left == 0 {
+        return Ok(());
+    }
+    recovery_codes::void_of(tenant, user).run(connection).await?;
+    let voided = Event::new(visit.now, tenant, actor, Action::RecoveryCodesVoided).on("user", user);
+    let voided = voided.from_address(visit.address).in_login(visit.correlation);
+    house.record(connection, voided.with(serde_json::json!({ "recovery_codes": left, "reason": "not me" }))).await
+}
+
 /// The codes on the sheet of a login or a session of `user`.
 ///
 /// # Errors

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::lifecycle::{self, By, Ending};
 use super::owner::{self, Wish};
-use super::{House, Realm, Result, Visit, alerts, session};
+use super::{House, Realm, Result, Visit, alerts, recovery, session};
 use crate::domain::alert::{Alert, Kind};
 use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::authenticator::lifecycle::{Move, State};
@@ -110,7 +110,7 @@ pub enum Disputed {
 }
 
 /// "This was not me": every session and open login of the person ends, the one that says it included, an authenticator
-/// that somebody else enrolled stops, and operators are alerted. Says `false` if the person has no such entry.
+/// that somebody else enrolled stops, recovery codes are worthless, and operators are alerted. Says `false` if the person has no such entry.
 ///
 /// # Errors
 /// If the database fails.
@@ -193,6 +193,7 @@ async fn carry_out(
         users::raise_security_version(connection, tenant, user.id, visit.now).await?;
         session::all_ended(connection, tenant, user.id, "not the person", visit.now).await?;
     }
+    recovery::disowned(connection, house, visit, (tenant, user.id), Actor::User(user.id)).await?;
     let event = Event::new(visit.now, tenant, Actor::User(user.id), Action::AccessDisputed);
     let detail = json!({
         "at": entry.at.rfc3339(), "application": entry.application, "from": entry.address, "serial": entry.serial,

@@ -1,4 +1,5 @@
-//! "This was not me": the link in the mail after an enrollment suspends the new authenticator.
+//! "This was not me": the link in the mail after an enrollment suspends the new authenticator. The recovery codes that came
+//! with it are worthless, too.
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::lifecycle::{self, By, Ending};
-use super::{House, Realm, Result, Visit};
+use super::{House, Realm, Result, Visit, recovery};
 use crate::domain::audit::Actor;
 use crate::domain::authenticator::lifecycle::{Move, State};
 use crate::domain::ids::TokenId;
@@ -37,7 +38,7 @@ pub fn token_of(house: &House, realm: &Realm, statement: &str, now: Timestamp) -
     if now.seconds() < until { token.parse().ok() } else { None }
 }
 
-/// Suspends the token and ends every session and login of its owner. Says whether there was a token to stop.
+/// Suspends the token, ends every session and login of its owner and voids the recovery codes. Says whether there was a token to stop.
 ///
 /// # Errors
 /// If the database fails.
@@ -49,6 +50,9 @@ pub async fn not_me(house: &House, realm: &Realm, visit: &Visit, token: TokenId)
         let by = By::visitor(Actor::Stranger, visit);
         let moved =
             lifecycle::carry_out(connection, house, &by, &token, (Move::Suspend, "not me"), Ending::All).await?;
+        if let (true, Some(user)) = (moved.done(), token.user) {
+            recovery::disowned(connection, house, visit, (tenant, user), Actor::Stranger).await?;
+        }
         Ok(moved.done())
     });
     let stopped = stopped.await?;

@@ -12,6 +12,8 @@ use crate::http::{Answer, Call, Form, form, head, page};
 struct NotMePage {
     frame: Frame,
     state: State,
+    /// Whether there are recovery codes here, which stop working with it.
+    codes: bool,
     action: String,
 }
 
@@ -48,5 +50,6 @@ async fn stop(call: Call, path: web::Path<(String, String)>, form: Form) -> Answ
 fn show(call: &Call, statement: &str, state: State) -> Answer {
     let csrf = form::token(&call.site, &[b"not me", &call.realm.tenant().to_bytes(), statement.as_bytes()]);
     let frame = Frame::of(call, "not-me-title").with_csrf(csrf);
-    page::page(&NotMePage { action: call.path.clone(), frame, state })
+    let codes = call.realm.config.settings.self_provisioning.recovery_codes;
+    page::page(&NotMePage { action: call.path.clone(), frame, state, codes })
 }

@@ -346,6 +346,42 @@ async fn new_codes_at_the_portal_take_a_fresh_passcode() {
     }
 }
 
+/// whoever else was there may have made the recovery codes, or read them. Once the person says so, in the portal or by the
+/// link in the mail, none of them works any more.
+#[actix_web::test]
+async fn no_code_works_once_somebody_says_that_it_was_not_them() {
+    for on in BOTH {
+        for by_mail in [false, true] {
+            let world = World::new(on).await;
+            let mut ada = Visitor::new(&world.url);
+            let (codes, _) = with_codes(&world, &mut ada).await;
+            let (question, action) = if by_mail {
+                world.mail("ada@acme.test", 3).await;
+                let texts: Vec<String> = world.mail.to("ada@acme.test").iter().map(|mail| mail.text()).collect();
+                let mut lines = texts.iter().flat_map(|text| text.lines());
+                let link = lines.find(|line| line.contains("/not-me/")).expect("a link").trim();
+                (ada.get(link).await, "not-me")
+            } else {
+                let page = ada.get(&format!("{}/portal/activity", world.base())).await;
+                (ada.get(&page.link("dispute")).await, "yes-dispute")
+            };
+            assert!(question.body.contains("Your recovery codes stop working"), "{on:?}: {}", question.body);
+            let left = "SELECT COUNT(*) AS n FROM recovery_code";
+            let voided = "recovery_codes_voided";
+            assert_eq!((world.number(left).await, world.events(voided).await), (10, 0), "{on:?} {by_mail}: asked");
+            ada.press(&question, action, &[]).await;
+            assert_eq!((world.number(left).await, world.events(voided).await), (0, 1), "{on:?} {by_mail}");
+            // The authenticator that was not disputed works, so codes would be taken.
+            if !by_mail {
+                let (mut thief, page) = recovering(&world, "ada", PASSWORD).await;
+                let seen = thief.press(&page, "continue", &[("code", &codes[0])]).await;
+                assert!(seen.complaint().contains("does not work"), "{on:?}: {}", seen.body);
+            }
+            world.stop().await;
+        }
+    }
+}
+
 /// T-07: sixteen logins at two instances with one recovery code, and with one pass: one of them gets on.
 #[actix_web::test]
 async fn one_code_and_one_pass_are_good_for_one_login() {

@@ -106,6 +106,8 @@ struct DisputePage {
     address: String,
     /// Whether an authenticator stops with it.
     enrolled: bool,
+    /// Whether there are recovery codes here, which stop working with it.
+    codes: bool,
     path: String,
     back: String,
 }
@@ -258,6 +260,7 @@ fn ask(
         time: time(&frame, at),
         address,
         enrolled,
+        codes: call.realm.config.settings.self_provisioning.recovery_codes,
         path: call.path.clone(),
         back: path(call),
         frame,
@@ -289,6 +292,7 @@ async fn dispute(mut call: Call, form: &Form, what: &Disputed) -> Answer {
         time: String::new(),
         address: String::new(),
         enrolled: false,
+        codes: false,
         path: String::new(),
         back: String::new(),
     })
