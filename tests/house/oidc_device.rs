@@ -177,6 +177,13 @@ async fn a_device_that_is_not_let_in_gets_nothing() {
         let done = linus.press(&page, "deny", &[]).await;
         assert_eq!(done.title(), "The device is not connected", "{on:?}");
         assert_eq!(poll(&tv, &told).await.error(), "access_denied", "{on:?}");
+        // the log tells of a no as one, and nothing was allowed with it.
+        let (result, reason) = (
+            world.text("SELECT result AS t FROM access_log ORDER BY at DESC LIMIT 1").await,
+            world.text("SELECT reason AS t FROM access_log ORDER BY at DESC LIMIT 1").await,
+        );
+        assert_eq!((result.as_str(), reason.as_str()), ("denied", "declined"), "{on:?}");
+        assert_eq!((world.events("device_denied").await, world.events("consent_given").await), (1, 0), "{on:?}");
         let late = begin(&tv).await;
         world.advance(601);
         assert_eq!(poll(&tv, &late).await.error(), "expired_token", "{on:?}");
@@ -307,6 +314,9 @@ async fn of_two_who_say_yes_one_counts() {
         let connected = [&first, &second].iter().filter(|seen| seen.title() == "The device is connected").count();
         assert_eq!(connected, 1, "{on:?}: {} / {}", first.body, second.body);
         assert_eq!(world.events("device_allowed").await, 1, "{on:?}");
+        // The consent stands and falls with the yes that it was given by.
+        assert_eq!(world.events("consent_given").await, 1, "{on:?}");
+        assert_eq!(world.number("SELECT COUNT(*) AS n FROM oidc_consent").await, 1, "{on:?}");
         assert_eq!(world.number("SELECT COUNT(*) AS n FROM oidc_grant").await, 1, "{on:?}");
         assert_eq!(poll(&tv, &told).await.status, 200, "{on:?}");
         world.stop().await;

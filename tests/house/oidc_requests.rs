@@ -217,7 +217,7 @@ async fn an_address_that_was_taken_away_gets_nothing() {
     }
 }
 
-/// OIDC Core 3.1.2.4, ASVS 10.7: the person is asked, once, and can take it back; a no is a no.
+/// OIDC Core 3.1.2.4, ASVS 10.7, R-568: the person is asked, once, and can take it back; a no is a no, in the log, too.
 #[actix_web::test]
 async fn consent_is_asked_remembered_and_taken_back() {
     for on in BOTH {
@@ -237,8 +237,16 @@ async fn consent_is_asked_remembered_and_taken_back() {
         forged.retain(|(name, _)| name != "csrf");
         assert_eq!(linus.clone().post(&action, &forged).await.status, 403, "{on:?}");
         assert_eq!(Visitor::new(&world.url).post(&action, &fields).await.status, 400, "{on:?}");
+        world.advance(1);
         let denied = linus.press(&page, "deny", &[]).await;
         assert_eq!(answer(&denied, "error"), "access_denied", "{on:?}");
+        // the log tells of a no as one.
+        let (result, reason) = (
+            world.text("SELECT result AS t FROM access_log ORDER BY at DESC LIMIT 1").await,
+            world.text("SELECT reason AS t FROM access_log ORDER BY at DESC LIMIT 1").await,
+        );
+        assert_eq!((result.as_str(), reason.as_str()), ("denied", "declined"), "{on:?}");
+        assert_eq!(world.events("consent_given").await, 0, "{on:?}");
         let page = linus.get(&app.url("openid email offline_access", "")).await;
         let seen = linus.press(&page, "allow", &[]).await;
         let tokens = app.redeem(&answer(&seen, "code")).await;

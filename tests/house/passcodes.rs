@@ -142,13 +142,16 @@ async fn one_response_opens_one_login_once() {
     }
 }
 
-/// R-299, R-464: somebody with authenticators of both kinds takes either, and finds first what was used last.
+/// R-299, R-464, AC-25: somebody with authenticators of both kinds takes either, and finds first what was used last.
 #[actix_web::test]
 async fn passcode_or_challenge_whichever_is_at_hand() {
     let world = World::new(On::Sqlite).await;
     let (plain, answers) = (token(OTHER32, ""), token(BASE32, "mode = \"challenge_response\""));
     person(&world, "grace", "", &[&plain, &answers]).await;
     for way in ["passcode", "challenge"] {
+        let failed = "UPDATE token SET failed_count = 7 \
+            WHERE user_id = (SELECT id FROM user_account WHERE username = ?)";
+        world.execute(failed, "grace").await;
         let mut grace = Visitor::new(&world.url);
         let page = page_of(&world, &mut grace, "grace").await;
         assert_eq!(page.title(), "Enter your passcode");
@@ -164,6 +167,10 @@ async fn passcode_or_challenge_whichever_is_at_hand() {
             grace.press(&seen, "continue", &[("response", &response(BASE32, &challenge_on(&seen)))]).await
         };
         assert!(!code_of(&seen).0.is_empty(), "{way}: {}", seen.body);
+        // AC-25: the one that works clears the other one, by whatever it has shown that.
+        let most = "SELECT MAX(failed_count) AS n FROM token \
+            WHERE user_id = (SELECT id FROM user_account WHERE username = 'grace')";
+        assert_eq!(world.number(most).await, 0, "{way}");
         world.advance(1);
     }
     // R-464: what was used last is offered first.

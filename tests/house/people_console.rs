@@ -705,6 +705,37 @@ async fn work_ends_with_the_permission_of_whoever_began_it() {
     }
 }
 
+/// whoever began a job stops it, under another user name, too; nobody else does, whatever the role permits.
+#[actix_web::test]
+async fn a_job_is_stopped_by_whoever_began_it() {
+    for on in BOTH {
+        let world = staffed(on).await;
+        by_hand(&world).await;
+        let (mut oona, seen) = at_console(&world, "oona", "users").await;
+        let id = id_of(&world, "linus").await;
+        let job = post(&world, &mut oona, &seen, "users/selection/unlock", &[("user", &id)]).await;
+        assert!(job.has_action("cancel-job"), "{on:?}: {}", job.body);
+        let path = job.url.split("/operator/").nth(1).unwrap().split('?').next().unwrap().to_owned();
+        let cancel = format!("{path}/cancel");
+        let (mut hedy, seen) = at_console(&world, "hedy", "users").await;
+        let shown = hedy.get(&console(&world, &path)).await;
+        assert!(shown.status == 200 && !shown.has_action("cancel-job"), "{on:?}: {}", shown.body);
+        let refused = post(&world, &mut hedy, &seen, &cancel, &[]).await;
+        assert_eq!((refused.status, world.events("job_cancelled").await), (403, 0), "{on:?}: {}", refused.body);
+        // Somebody else has the name by now that she had.
+        world.execute("UPDATE user_account SET username = ? WHERE username = 'oona'", "una").await;
+        world.execute("UPDATE user_account SET username = ? WHERE username = 'hedy'", "oona").await;
+        world.site.house.forget_realms();
+        let refused = post(&world, &mut hedy, &seen, &cancel, &[]).await;
+        assert_eq!((refused.status, world.events("job_cancelled").await), (403, 0), "{on:?}: {}", refused.body);
+        let shown = oona.get(&console(&world, &path)).await;
+        assert!(shown.has_action("cancel-job"), "{on:?}: {}", shown.body);
+        let stopped = oona.press(&shown, "cancel-job", &[]).await;
+        assert_eq!((stopped.status, world.events("job_cancelled").await), (200, 1), "{on:?}: {}", stopped.body);
+        world.stop().await;
+    }
+}
+
 /// A form with a file, as browsers send it.
 fn with_file(fields: &[(&str, &str)], name: &str, file: &str) -> String {
     let mut body = String::new();

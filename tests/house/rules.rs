@@ -1370,6 +1370,30 @@ async fn an_activation_keeps_no_secret_of_its_token() {
     }
 }
 
+/// an activation that locks while a device is about to confirm forgets what was agreed with it, and nothing before.
+#[actix_web::test]
+async fn an_activation_that_locks_forgets_what_was_agreed() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let mut ada = Visitor::new(&world.url);
+        let page = to_platforms(&world, &mut ada).await;
+        let page = ada.press(&page, "platform-command_line", &[]).await;
+        let device = Device::new(&page.find("[data-activation-string]").unwrap(), "command_line");
+        let (status, claimed) = device.claim().await;
+        assert_eq!(status, 200, "{on:?}: {claimed}");
+        let address = format!("{}/api/authenticator/v1/activation/confirm", world.base());
+        let guess = serde_json::json!({ "activation": device.hello.activation.to_string(), "mac": "A".repeat(43) });
+        for number in 1..=10 {
+            let answer = reqwest::Client::new().post(&address).json(&guess).send().await.unwrap();
+            assert!(answer.status().is_client_error(), "{on:?} {number}: {}", answer.status());
+            assert_eq!(kept_of_handshake(&world).await.is_some(), number < 10, "{on:?} {number}");
+        }
+        assert_eq!(world.events("activation_locked").await, 1, "{on:?}");
+        assert_ne!(device.confirmed(&claimed).await.0, 200, "{on:?}: not with the right one either");
+        world.stop().await;
+    }
+}
+
 /// the short form that the page shows is typed as people type, with the server's name, and connects the same device.
 #[actix_web::test]
 async fn the_short_form_is_typed_by_hand() {

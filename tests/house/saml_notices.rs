@@ -7,7 +7,10 @@ use std::time::Duration;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use vestibule::domain::ids::SessionId;
+use vestibule::domain::timestamp::Timestamp;
 use vestibule::saml::{soap, verify};
+use vestibule::storage::{Connection, saml_notices};
 
 use crate::door_saml::status_of;
 use crate::saml_logout::{SHOP, WIKI, both, by, certificate, file_of, id_of, lives, message, register, subject};
@@ -350,6 +353,16 @@ async fn what_is_noted_already_keeps_no_session_from_ending() {
         let living = "SELECT COUNT(*) AS n FROM sso_session WHERE ended_at IS NULL";
         let mut linus = Visitor::new(&world.url);
         both(&world, &mut linus).await;
+        // One session by itself, before anybody is due to be told.
+        let session: SessionId = world.text("SELECT id AS t FROM sso_session").await.parse().unwrap();
+        let (tenant, due) = (world.tenant().await, Timestamp::from_seconds(4_102_444_800));
+        let twice = async |connection: &mut Connection| {
+            let first = saml_notices::of_session(connection.engine(), tenant, session, due).run(connection).await?;
+            let second = saml_notices::of_session(connection.engine(), tenant, session, due).run(connection).await?;
+            Ok((first, second))
+        };
+        assert_eq!(world.site.house.db.write(twice).await.unwrap(), (2, 0), "{on:?}");
+        world.execute("DELETE FROM saml_notice WHERE name <> ?", "x").await;
         world.execute(NOTE, "").await;
         let file = file_of(&signer, ("persistent", ""), ("transient", &shop));
         world.apply(&file.replace("linus@acme.test", "linus@new.test")).await;
