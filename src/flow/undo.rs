@@ -7,12 +7,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::lifecycle::{self, By, Ending};
-use super::{House, Realm, Result, Visit, recovery};
+use super::{House, Realm, Result, Visit, recovery, session};
 use crate::domain::audit::Actor;
 use crate::domain::authenticator::lifecycle::{Move, State};
 use crate::domain::ids::TokenId;
 use crate::domain::timestamp::Timestamp;
-use crate::storage::tokens;
+use crate::storage::tokens::{self, Token};
+use crate::storage::users;
 
 /// How long the link works: who is on holiday reads mail late.
 const LIFETIME: Duration = Duration::from_secs(30 * 86_400);
@@ -46,11 +47,17 @@ pub async fn not_me(house: &House, realm: &Realm, visit: &Visit, token: TokenId)
     let stopped = house.db.write(async |connection| {
         let tenant = realm.tenant();
         let token = tokens::with_id(tenant, token).ask(connection).await?;
-        let Some(token) = token.filter(|token| token.state == State::Active) else { return Ok(false) };
+        let stoppable = |token: &Token| matches!(token.state, State::Active | State::Locked);
+        let Some(token) = token.filter(stoppable) else { return Ok(false) };
         let by = By::visitor(Actor::Stranger, visit);
         let moved =
             lifecycle::carry_out(connection, house, &by, &token, (Move::Suspend, "not me"), Ending::All).await?;
         if let (true, Some(user)) = (moved.done(), token.user) {
+            // A lock has ended nothing that was open, and it is taken away again.
+            if token.state == State::Locked {
+                users::raise_security_version(connection, tenant, user, visit.now).await?;
+                session::all_ended(connection, tenant, user, "not the person", visit.now).await?;
+            }
             recovery::disowned(connection, house, visit, (tenant, user), Actor::Stranger).await?;
         }
         Ok(moved.done())

@@ -346,6 +346,43 @@ async fn new_codes_at_the_portal_take_a_fresh_passcode() {
     }
 }
 
+/// The link in the mail about a new authenticator, once ada has as many mails.
+async fn not_me_link(world: &World, mails: usize) -> String {
+    world.mail("ada@acme.test", mails).await;
+    let texts: Vec<String> = world.mail.to("ada@acme.test").iter().map(|mail| mail.text()).collect();
+    let mut lines = texts.iter().flat_map(|text| text.lines());
+    lines.find(|line| line.contains("/not-me/")).expect("a link").trim().to_owned()
+}
+
+/// R-120, INV-11: the link stops an authenticator that is locked as well: the lock has ended nothing, and an operator would take it
+/// away again.
+#[actix_web::test]
+async fn an_authenticator_that_is_locked_is_stopped_by_the_link() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let mut thief = Visitor::new(&world.url);
+        let seen = after_password(&world, &mut thief, "ada", PASSWORD).await;
+        let (seen, _) = enroll_from_offer(&world, &mut thief, &seen).await;
+        assert!(!code_of(&seen).0.is_empty(), "{on:?}: {}", seen.body);
+        let lock = "UPDATE token SET state = 'locked', lock_reason = ? WHERE enrolled_by = 'self'";
+        world.execute(lock, "attempts").await;
+        let living = "SELECT COUNT(*) AS n FROM sso_session WHERE ended_at IS NULL";
+        assert_eq!(world.number(living).await, 1, "{on:?}");
+        let mut ada = Visitor::new(&world.url);
+        let question = ada.get(&not_me_link(&world, 2).await).await;
+        let done = ada.press(&question, "not-me", &[]).await;
+        assert!(done.body.contains("The authenticator is stopped"), "{on:?}: {}", done.body);
+        assert_eq!(world.number(living).await, 0, "{on:?}");
+        let state = "SELECT state AS t FROM token WHERE enrolled_by = 'self'";
+        assert_eq!(
+            (world.text(state).await.as_str(), world.events("token_suspended").await),
+            ("suspended", 1),
+            "{on:?}"
+        );
+        world.stop().await;
+    }
+}
+
 /// whoever else was there may have made the recovery codes, or read them. Once the person says so, in the portal or by the
 /// link in the mail, none of them works any more.
 #[actix_web::test]
@@ -356,11 +393,7 @@ async fn no_code_works_once_somebody_says_that_it_was_not_them() {
             let mut ada = Visitor::new(&world.url);
             let (codes, _) = with_codes(&world, &mut ada).await;
             let (question, action) = if by_mail {
-                world.mail("ada@acme.test", 3).await;
-                let texts: Vec<String> = world.mail.to("ada@acme.test").iter().map(|mail| mail.text()).collect();
-                let mut lines = texts.iter().flat_map(|text| text.lines());
-                let link = lines.find(|line| line.contains("/not-me/")).expect("a link").trim();
-                (ada.get(link).await, "not-me")
+                (ada.get(&not_me_link(&world, 3).await).await, "not-me")
             } else {
                 let page = ada.get(&format!("{}/portal/activity", world.base())).await;
                 (ada.get(&page.link("dispute")).await, "yes-dispute")
