@@ -120,10 +120,15 @@ async fn pages_look_as_the_operator_wants() {
         let log = oona.get(&seen.link("change-log")).await;
         assert!(log.body.contains("#7a1f5c"), "{on:?}: {}", log.body);
         // Back to ours.
-        let seen = oona.press(&seen, "remove-logo", &[]).await;
+        let question = oona.press(&seen, "remove-logo", &[]).await;
+        assert_eq!(question.title(), "Remove the logo?", "{on:?}: it is asked first: {}", question.body);
+        let back = oona.get(&question.link("back")).await;
+        assert!(back.has_action("remove-logo"), "{on:?}: R-590: and is still there: {}", back.body);
+        let seen = oona.press(&question, "sure", &[]).await;
         assert!(seen.body.contains("It was removed.") && !seen.has_action("remove-logo"), "{on:?}: {}", seen.body);
         for picture in ["remove-banner", "remove-background"] {
-            oona.press(&seen, picture, &[]).await;
+            let question = oona.press(&seen, picture, &[]).await;
+            oona.press(&question, "sure", &[]).await;
         }
         let seen = oona.press(&seen, "restore", &[]).await;
         assert!(seen.body.contains("Saved."), "{on:?}: {}", seen.body);

@@ -249,8 +249,15 @@ async fn applications_at_the_console() {
     let stale = at(&world, &mut oona, &format!("explain/cases/{address}")).await;
     submit(&mut oona, &stale, "save-case", &[("name", "To stay")]).await;
     let seen = submit(&mut oona, &stale, "remove-case", &[]).await;
+    let seen = submit(&mut oona, &seen, "sure", &[]).await;
     assert!(has(&seen, "Nothing was removed: somebody else") && has(&seen, "To stay"), "{}", seen.body);
+    // D3 A9: and after a question, which says what it watched over; whoever goes back has removed nothing.
     let seen = submit(&mut oona, &seen, "remove-case", &[]).await;
+    assert_eq!(seen.title(), "Remove the test case To stay?", "it is asked first: {}", seen.body);
+    assert!(has(&seen, "It expects for ada at Notes: access denied."), "{}", seen.body);
+    let back = oona.get(&seen.link("back")).await;
+    assert!(back.title() == "Test case: To stay" && world.events("test_case_removed").await == 0, "{}", back.body);
+    let seen = submit(&mut oona, &seen, "sure", &[]).await;
     assert!(has(&seen, "The test case was removed") && !has(&seen, "To stay"), "{}", seen.body);
 
     let seen = at(&world, &mut oona, "preflight").await;

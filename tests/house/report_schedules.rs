@@ -100,6 +100,38 @@ async fn a_report_is_mailed_once_as_a_link() {
     }
 }
 
+/// before a report is not mailed any more the console asks, and says who gets it; whoever goes back has changed nothing, and
+/// somebody who has the page of before cannot remove what it became.
+#[actix_web::test]
+async fn a_report_by_mail_goes_after_a_question() {
+    for on in BOTH {
+        let world = staffed(on).await;
+        let (mut oona, new) = at_console(&world, "oona", "report-schedules/new?report=access_log").await;
+        let good = [("name", "Nightly"), ("hour", "6"), ("every", "day"), ("receivers", "audra")];
+        oona.press(&new, "save-schedule", &good).await;
+        let id = world.text("SELECT id AS t FROM report_schedule WHERE name = 'Nightly'").await;
+        let page = console(&world, &format!("report-schedules/{id}"));
+        let stale = oona.get(&page).await;
+        let weekly = [("name", "Weekly"), ("hour", "6"), ("every", "week"), ("receivers", "audra")];
+        oona.press(&stale, "save-schedule", &weekly).await;
+        let question = oona.press(&stale, "remove-schedule", &[]).await;
+        let refused = oona.press(&question, "sure", &[]).await;
+        assert!(refused.body.contains("somebody else changed this meanwhile"), "{on:?}: R-040: {}", refused.body);
+
+        let seen = oona.get(&page).await;
+        let question = oona.press(&seen, "remove-schedule", &[]).await;
+        assert_eq!(question.title(), "Remove the report by mail Weekly?", "{on:?}: asked first: {}", question.body);
+        assert!(question.body.contains("It goes to: audra."), "{on:?}: {}", question.body);
+        let back = oona.get(&question.link("back")).await;
+        assert_eq!(back.title(), "Report by mail: Weekly", "{on:?}: and is still there: {}", back.body);
+        assert_eq!(world.events("report_schedule_removed").await, 0, "{on:?}");
+        let gone = oona.press(&question, "sure", &[]).await;
+        assert!(gone.body.contains("The report is not mailed any more"), "{on:?}: {}", gone.body);
+        assert_eq!(world.events("report_schedule_removed").await, 1, "{on:?}");
+        world.stop().await;
+    }
+}
+
 /// R-570, T-73: with the consent of the virtual server the table is attached, safe for spreadsheets; whoever may not see the report
 /// any more gets none; it is paused when whoever set it up may not see it any more, and goes on when somebody else saves it.
 #[actix_web::test]

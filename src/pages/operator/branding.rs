@@ -9,6 +9,7 @@ use super::menu::page as page_of;
 use super::saved::{despite, faults};
 use super::settings::{DONE, log_of};
 use super::shell::{FieldFault, Shell};
+use super::sure;
 use crate::domain::branding::{Branding, Picture, Stored};
 use crate::domain::operator::{Deed, Module};
 use crate::domain::settings::{Section, overlaid, tag};
@@ -216,10 +217,27 @@ fn not_done(seat: &Seat, unsaved: Unsaved) -> Answer {
     page::page(&page)
 }
 
+/// The page that asks before a picture goes.
+fn ask_first(seat: &Seat, picture: Picture, form: &Form) -> Answer {
+    let id = picture.id();
+    let lines = vec![
+        "The pages of logins and the portal do without it from then on.".to_owned(),
+        format!("The {id} is not kept: to have it back, its file must be sent again."),
+    ];
+    let shell = Shell::titled(seat, Module::Branding, &format!("Remove the {id}?"));
+    let places = (seat.path(&format!("branding/pictures/{id}/remove")), seat.path("branding"));
+    sure::ask(shell, form, (lines, "Yes, remove"), places)
+}
+
 /// `POST …/operator/branding/pictures/{picture}/remove`.
 async fn remove(seat: Seat, path: web::Path<(String, String)>, form: Form) -> Answer {
     seat.check(&form)?;
-    match set_picture(&seat.desk(), seat.call.realm.code(), named(&path)?, None).await {
+    let picture = named(&path)?;
+    let there = seat.call.realm.config.settings.branding.pictures.contains_key(&picture);
+    if there && !sure::said(&form) {
+        return ask_first(&seat, picture, &form);
+    }
+    match set_picture(&seat.desk(), seat.call.realm.code(), picture, None).await {
         Ok(_) => Ok(page::see(&format!("{}?done=removed", seat.path("branding")))),
         Err(unsaved) => not_done(&seat, unsaved),
     }

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, web};
 use askama::Template;
 
 use super::shell::Shell;
-use super::{codes, explained, saved};
+use super::{codes, explained, saved, sure};
 use crate::domain::authenticator::lifecycle::Kind;
 use crate::domain::fault::Fault as Wrong;
 use crate::domain::ids::{TestCaseId, UserId};
@@ -312,16 +312,19 @@ async fn show_case(seat: Seat, path: web::Path<(String, TestCaseId)>) -> Answer 
     case_as_it_is(&seat, path.into_inner().1, |shell| shell).await
 }
 
-/// The page of a case as it is stored now.
-async fn case_as_it_is(seat: &Seat, id: TestCaseId, say: impl FnOnce(Shell) -> Shell) -> Answer {
-    let config = configured(seat).await?;
+/// A case as it is stored now, and its version.
+async fn stored_case(seat: &Seat, config: &TenantConfig, id: TestCaseId) -> Result<(TestCaseDraft, i64), Fault> {
     let question =
         async |connection: &mut Connection| match stored::with_id(config.tenant.id, id).ask(connection).await? {
-            Some(case) => Ok(Some((test_cases::draft_of(connection, &config, &case).await?, case.version))),
+            Some(case) => Ok(Some((test_cases::draft_of(connection, config, &case).await?, case.version))),
             None => Ok(None),
         };
-    let found = seat.call.site.house.db.look(question).await?;
-    let (draft, version) = found.ok_or(Fault::NotFound)?;
+    seat.call.site.house.db.look(question).await?.ok_or(Fault::NotFound)
+}
+
+/// The page of a case as it is stored now.
+async fn case_as_it_is(seat: &Seat, id: TestCaseId, say: impl FnOnce(Shell) -> Shell) -> Answer {
+    let (draft, version) = stored_case(seat, &configured(seat).await?, id).await?;
     let shell = Shell::titled(seat, Module::Explain, &format!("Test case: {}", draft.name));
     case_page(seat, say(shell), draft, Some((id, version))).await
 }
@@ -342,11 +345,27 @@ async fn change_case(seat: Seat, path: web::Path<(String, TestCaseId)>, form: Fo
     }
 }
 
+/// The page that asks before a case goes.
+fn ask_first(seat: &Seat, (id, case): (TestCaseId, &TestCaseDraft), form: &Form) -> Answer {
+    let lines = vec![
+        format!("It expects for {} at {}: {}.", case.user, case.application, expectation(case)),
+        "A change of a policy or a setting that breaks this is saved without a word from then on.".to_owned(),
+    ];
+    let shell = Shell::titled(seat, Module::Explain, &format!("Remove the test case {}?", case.name));
+    let page = seat.path(&format!("explain/cases/{id}"));
+    sure::ask(shell, form, (lines, "Yes, remove"), (format!("{page}/remove"), page))
+}
+
 /// `POST …/operator/explain/cases/{case}/remove`.
 async fn remove_case(seat: Seat, path: web::Path<(String, TestCaseId)>, form: Form) -> Answer {
     seat.check(&form)?;
     let (id, version) = (path.into_inner().1, form.text("version").parse().unwrap_or(0));
-    match test_cases::remove(&seat.desk(), &configured(&seat).await?, (id, version)).await {
+    let config = configured(&seat).await?;
+    if !sure::said(&form) {
+        let (case, _) = stored_case(&seat, &config, id).await?;
+        return ask_first(&seat, (id, &case), &form);
+    }
+    match test_cases::remove(&seat.desk(), &config, (id, version)).await {
         Ok(()) => Ok(page::see(&format!("{}?done=removed", seat.path("explain/cases")))),
         Err(Unsaved::ChangedMeanwhile) => {
             let words = "Nothing was removed: somebody else changed this meanwhile. It says now what you see below.";

@@ -7,6 +7,7 @@ use askama::Template;
 
 use super::saved::field as field_of;
 use super::shell::{FieldFault, Shell, time};
+use super::sure;
 use super::users::id_of;
 use crate::domain::ids::ScheduleId;
 use crate::domain::operator::{Deed, Module};
@@ -313,10 +314,26 @@ async fn change(seat: Seat, path: web::Path<(String, String)>, form: Form) -> An
     }
 }
 
+/// The page that asks before a report is not mailed any more.
+fn ask_first(seat: &Seat, schedule: &Schedule, form: &Form) -> Answer {
+    let (says, to) = (&schedule.says, schedules::draft_of(&seat.call.realm.config, schedule).receivers);
+    let mut lines = vec![format!("{}. {}.", says.report.title(), says.every.title())];
+    if !to.is_empty() {
+        lines.push(format!("It goes to: {}.", to.join(", ")));
+    }
+    lines.push("The list of what was mailed stays, for as long as the settings say.".to_owned());
+    let shell = Shell::titled(seat, Module::Reports, &format!("Remove the report by mail {}?", schedule.name));
+    let page = seat.path(&format!("{PAGE}/{}", schedule.id));
+    sure::ask(shell, form, (lines, "Yes, remove"), (format!("{page}/remove"), page))
+}
+
 /// `POST …/operator/report-schedules/{schedule}/remove`.
 async fn remove(seat: Seat, path: web::Path<(String, String)>, form: Form) -> Answer {
     seat.check(&form)?;
     let before = found(&seat, path).await?;
+    if !sure::said(&form) {
+        return ask_first(&seat, &before, &form);
+    }
     let version = form.text("version").parse().unwrap_or(-1);
     match schedules::remove(&seat.desk(), &seat.call.realm.config, (before.id, version)).await {
         Ok(()) => Ok(page::see(&seat.path(&format!("{PAGE}?done=removed")))),
