@@ -17,7 +17,7 @@ const MOST: i64 = 1000;
 /// The database's clock may differ by this much; passcodes begin to fail at half a time step.
 const CLOCK_OFF_SECONDS: i64 = 5;
 /// A waiting mail that is older than this is told of, in seconds: people wait ten minutes at most for a code.
-const MAIL_LATE_SECONDS: u64 = 5 * 60;
+pub const MAIL_LATE_SECONDS: u64 = 5 * 60;
 /// How many authenticators must have been used before their clocks say something about ours.
 const ENOUGH: usize = 20;
 /// How long before it ends the secret of an application that is being replaced is told of, in seconds.

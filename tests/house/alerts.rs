@@ -9,7 +9,7 @@ const ALERTS: &str =
     "[[tenant]]\ncode = \"acme\"\n[tenant.alerts]\nrecipients = [\"soc@acme.test\", \"boss@acme.test\"]\n";
 
 /// Tries to log linus in with this passcode, in a browser of its own.
-async fn attempt(world: &World, code: &str) -> crate::visitor::Seen {
+pub async fn attempt(world: &World, code: &str) -> crate::visitor::Seen {
     let mut visitor = Visitor::new(&world.url);
     let page = after_password(world, &mut visitor, "linus", LINUS).await;
     visitor.press(&page, "continue", &[("code", code)]).await

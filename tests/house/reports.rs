@@ -12,10 +12,11 @@ use vestibule::flow::audit_trail;
 use vestibule::storage::statement::insert_all;
 use vestibule::storage::{enrollment_history, roster};
 
+use crate::alerts::attempt;
 use crate::browser::{Chromium, DESKTOP, PHONE};
-use crate::console::{acme_with_operators, at_console, call, console, key};
+use crate::console::{acme_with_operators, at_console, call, console, key, staffed};
 use crate::gates::enroll_from_offer;
-use crate::story::{after_password, oathtool};
+use crate::story::{after_password, oathtool, passcode_of_linus};
 use crate::visitor::Visitor;
 use crate::world::{On, World};
 
@@ -301,6 +302,67 @@ async fn the_pages_tell_it_and_a_broken_chain_is_red() {
         let (mut hedy, seen) = at_console(&world, "hedy", "enrollment-history").await;
         assert!(seen.title() == "Enrollment history" && !seen.body.contains("export/csv"), "{on:?}: {}", seen.body);
         assert_eq!(hedy.get(&console(&world, "audit-log")).await.title(), "Not allowed", "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// R-573, R-569, R-039: whoever opens the console sees at once whether there were alerts, how far the rollout is, and what fails; of
+/// mail only that of the own virtual server (R-002). Nobody sees there what their role may not see on its own page (R-012).
+#[actix_web::test]
+async fn the_dashboard_says_what_is_to_be_done() {
+    const WAITING: &str = "INSERT INTO outbox (tenant_id, id, kind, domain, state, tries, next_try_at, useful_until, leased_until, \
+                           created_at) SELECT id, 'aaaaaaaaaaaaaaaaaaaaaaaaaa', 'code', ?, 'waiting', 1, 9000000000000000, \
+                           9000000000000000, 0, 1799990000000000 FROM tenant WHERE code = 'acme'";
+    const ELSEWHERE: &str = "INSERT INTO outbox (tenant_id, id, kind, domain, state, tries, next_try_at, useful_until, leased_until, \
+                             created_at) VALUES ('aaaaaaaaaaaaaaaaaaaaaaaaaa', 'aaaaaaaaaaaaaaaaaaaaaaaaaa', 'code', ?, 'waiting', \
+                             1, 9000000000000000, 9000000000000000, 0, 1799990000000000)";
+    for on in crate::world::BOTH {
+        let world = staffed(on).await;
+        let (mut oona, seen) = at_console(&world, "oona", "dashboard").await;
+        assert!(seen.body.contains("<strong>2</strong> <span>target users"), "{on:?}: {}", seen.body);
+        assert!(seen.body.contains("<strong>1</strong> <span>enrolled (50 %)"), "{on:?}: {}", seen.body);
+        assert!(seen.body.contains("<strong>1</strong> <span>without an authenticator"), "{on:?}: {}", seen.body);
+        assert!(seen.body.contains("none waits for long") && seen.body.contains("none ends soon"), "{on:?}");
+        assert!(!seen.body.contains(">Pilot</th>"), "{on:?}: there are no waves");
+
+        let code = passcode_of_linus(&world);
+        for _ in 0..4 {
+            attempt(&world, &code).await;
+            world.advance(1);
+        }
+        let reuse = "A passcode was tried a second time";
+        let all = world.number("SELECT COUNT(*) AS n FROM alert").await;
+        let dashboard = console(&world, "dashboard");
+        let seen = oona.get(&dashboard).await;
+        assert!(seen.body.contains(&format!("<p>{all} in the last 24 hours.</p>")), "{on:?}: {}", seen.body);
+        let page = scraper::Html::parse_document(&seen.body);
+        let links = scraper::Selector::parse("section[aria-labelledby=alerts-now] li a").unwrap();
+        assert!(all >= 3 && page.select(&links).count() == 3, "{on:?}: the newest three of {all}: {}", seen.body);
+        let linus = world.text("SELECT id AS t FROM user_account WHERE username = 'linus'").await;
+        let newest = seen.find_link("section[aria-labelledby=alerts-now] li a").unwrap_or_default();
+        assert!(newest.ends_with(&format!("/operator/users/{linus}")), "{on:?}: {newest}");
+        assert!(seen.body.contains(&format!("{reuse}</a>: linus, ")), "{on:?}: {}", seen.body);
+
+        let wave = "[[tenant]]\ncode = \"acme\"\n[tenant.self_provisioning]\nrollout = \"waves\"\n\
+                    [[tenant.self_provisioning.wave]]\nname = \"Pilot\"\ngroups = [\"pilot\"]\n\
+                    starts_at = 2027-01-01T07:00:00Z\n";
+        world.apply(wave).await;
+        let seen = oona.get(&dashboard).await;
+        let state = seen.find("section[aria-labelledby=rollout-now] tbody .state");
+        assert_eq!(state.as_deref(), Some("asking"), "{on:?}: {}", seen.body);
+        assert!(seen.body.contains(">Pilot</th>") && seen.body.contains(" 50 %</td>"), "{on:?}: {}", seen.body);
+        world.execute(ELSEWHERE, "other.test").await;
+        assert!(oona.get(&dashboard).await.body.contains("none waits for long"), "{on:?}: not another's mail");
+        world.execute(WAITING, "acme.test").await;
+        let seen = oona.get(&dashboard).await;
+        assert!(seen.body.contains("mail waits since 2027-01-15 05:13:20 UTC"), "{on:?}: {}", seen.body);
+
+        let (_, seen) = at_console(&world, "audra", "dashboard").await;
+        assert!(seen.find("#failed-now").is_some() && seen.body.contains(" denied"), "{on:?}: {}", seen.body);
+        for hidden in ["#alerts-now", "#rollout-now"] {
+            assert!(seen.find(hidden).is_none(), "{on:?}: T-57: {hidden}: {}", seen.body);
+        }
+        assert!(!seen.body.contains("mail waits") && !seen.body.contains("linus"), "{on:?}: T-57: {}", seen.body);
         world.stop().await;
     }
 }

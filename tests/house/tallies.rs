@@ -73,6 +73,14 @@ async fn among_many_people_a_job_counts() {
         let seen = oona.press(&seen, "count", &[]).await;
         assert!(seen.body.contains("are being counted anew"), "{on:?}: {}", seen.body);
         count(&world).await;
+        // For the first page that operators see nobody is counted anew while there is an answer of the last hour.
+        let counted_at = "SELECT MAX(counted_at) AS n FROM tally";
+        let counted = world.number(counted_at).await;
+        world.advance(600);
+        let seen = oona.get(&console(&world, "dashboard")).await;
+        assert!(seen.find("#rollout-now").is_some() && seen.body.contains("Counted "), "{on:?}: {}", seen.body);
+        count(&world).await;
+        assert_eq!(world.number(counted_at).await, counted, "{on:?}");
         let seen = oona.get(&console(&world, "funnel?by=group")).await;
         assert!(
             seen.body.contains("they are being counted") || seen.body.contains("Counted "),

@@ -36,6 +36,8 @@ pub const MOST_SLICES: usize = 200;
 const FRESH: Duration = Duration::from_secs(30);
 /// … and so many times as old as counting it took.
 const PATIENCE: i64 = 20;
+/// Whoever only glances at an answer has it counted anew when it is this old: it stands on the first page that operators see.
+const GLANCED: Duration = Duration::from_secs(60 * 60);
 /// How long an instance counts before another may take over; it says so again and again.
 const SHIFT: Duration = Duration::from_secs(30);
 /// After so many parts it is written down how far a count has come.
@@ -201,6 +203,8 @@ impl<T> Reply<T> {
 pub enum Pace {
     /// A page must be there at once: what takes longer is counted by the job.
     AtOnce,
+    /// As [`Self::AtOnce`], beside other things: an answer of the last hour will do.
+    Glance,
     /// Whoever asks waits until everybody is counted.
     ToTheEnd,
 }
@@ -460,7 +464,8 @@ pub async fn ask<T: DeserializeOwned + Default>(
     let reply = match &known.answer {
         Some(answer) => {
             let age = now.micros().saturating_sub(answer.at.micros());
-            let old = now.since(answer.at) >= FRESH && age / PATIENCE >= answer.took;
+            let fresh = if pace == Pace::Glance { GLANCED } else { FRESH };
+            let old = now.since(answer.at) >= fresh && age / PATIENCE >= answer.took;
             if known.begun_at.is_none() && old {
                 begin(house, tenant, question).await?;
             }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::saved;
 use super::settings::{DONE, log_of};
 use super::shell::{FieldFault, Shell, time};
-use crate::domain::alert::{AlertSettings, Kind};
+use crate::domain::alert::{Alert, AlertSettings, Kind};
 use crate::domain::operator::{Deed, Module, Role};
 use crate::domain::settings::{Section, tag};
 use crate::domain::tenant::TenantConfig;
@@ -177,14 +177,18 @@ async fn alerts_page(
     page::page(&page)
 }
 
+/// Whom and what an alert is about.
+pub(super) fn about(alert: &Alert) -> String {
+    let about = [&alert.username, &alert.serial, &alert.application, &alert.address];
+    about.map(String::as_str).into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(", ")
+}
+
 fn alert_row(written: Written) -> AlertRow {
     let alert = written.alert;
-    let about = [alert.username, alert.serial, alert.application, alert.address];
-    let about: Vec<String> = about.into_iter().filter(|text| !text.is_empty()).collect();
     AlertRow {
         at: time(alert.at),
         kind: alert.kind.title(),
-        about: about.join(", "),
+        about: about(&alert),
         detail: alert.detail,
         told: match written.told {
             alerts::Told::Mailed => "told",

@@ -1,4 +1,5 @@
-//! The dashboard and the reports: logins, lockouts and enrollments over time, tokens, what operators did.
+//! The dashboard and the reports: what is to be done, logins, lockouts and enrollments over time, tokens, what operators
+//! did.
 
 use std::time::Duration;
 
@@ -6,6 +7,7 @@ use actix_web::{HttpRequest, web};
 use askama::Template;
 
 use super::chart::Chart;
+use super::overview::Overview;
 use super::shell::Shell;
 use crate::domain::operator::{Deed, Module};
 use crate::domain::timestamp::Timestamp;
@@ -46,6 +48,9 @@ struct Span {
 struct DashboardPage {
     shell: Shell,
     spans: Vec<Span>,
+    /// What the span is called that is looked at.
+    span_title: &'static str,
+    overview: Overview,
     tiles: Vec<Tile>,
     charts: Vec<Chart>,
     /// What is wrong with the audit trail; empty if nothing is, or if the role may not see it.
@@ -57,10 +62,10 @@ fn parameter(request: &HttpRequest, wanted: &str) -> Option<String> {
     parameters.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
 }
 
-fn chosen(request: &HttpRequest) -> (&'static str, Duration, usize) {
+fn chosen(request: &HttpRequest) -> (&'static str, &'static str, Duration, usize) {
     let asked = parameter(request, "span");
     let found = SPANS.iter().find(|(id, ..)| Some(*id) == asked.as_deref()).unwrap_or(&SPANS[0]);
-    (found.0, found.2, found.3)
+    *found
 }
 
 /// The name of a step: its hour or its day.
@@ -92,7 +97,7 @@ fn charts(activity: &Activity) -> Vec<Chart> {
 
 /// `GET …/operator/dashboard`.
 async fn dashboard(seat: Seat, request: HttpRequest) -> Answer {
-    let (span, step, steps) = chosen(&request);
+    let (span, span_title, step, steps) = chosen(&request);
     let (tenant, now) = (seat.call.realm.tenant(), seat.call.visit.now);
     let may_see = seat.may(Module::AuditLog, Deed::Access);
     let read = seat.call.site.house.db.look(async |connection| {
@@ -113,10 +118,14 @@ async fn dashboard(seat: Seat, request: HttpRequest) -> Answer {
         tile(&activity.lockouts, "account locked", "accounts locked"),
         tile(&activity.enrollments, "enrollment", "enrollments"),
     ];
+    let since = activity.steps.first().copied().unwrap_or(now);
+    let overview = Overview::of(&seat, since, (sum(failed), sum(denied))).await?;
     let broken = state.filter(|_| may_see).and_then(|state| state.checked).and_then(|(_, fault)| fault);
     let page = DashboardPage {
         shell: Shell::of(&seat, Module::Dashboard),
         spans: SPANS.iter().map(|(id, title, ..)| Span { id, title, current: *id == span }).collect(),
+        span_title,
+        overview,
         tiles,
         charts: charts(&activity),
         broken: broken.unwrap_or_default(),

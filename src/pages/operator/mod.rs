@@ -22,6 +22,7 @@ pub mod menu;
 mod messages;
 mod operators;
 mod organization;
+mod overview;
 mod platforms;
 mod policies;
 mod preflight;

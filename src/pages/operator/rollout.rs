@@ -70,11 +70,7 @@ impl StatePage {
     }
 
     fn state(wave: &WaveTold) -> (&'static str, &'static str) {
-        match wave.state.as_str() {
-            "paused" => ("bad", "paused"),
-            "runs" => ("good", "asking"),
-            _ => ("", "waiting"),
-        }
+        state_of(&wave.state)
     }
 
     fn reason(wave: &WaveTold) -> String {
@@ -99,7 +95,17 @@ fn spaced(text: &str) -> String {
     text.trim_end_matches('Z').replace('T', " ") + " UTC"
 }
 
-fn words(mode: &str) -> &'static str {
+/// The class of the state of a wave, and what it is called.
+pub(super) fn state_of(word: &str) -> (&'static str, &'static str) {
+    match word {
+        "paused" => ("bad", "paused"),
+        "runs" => ("good", "asking"),
+        _ => ("", "waiting"),
+    }
+}
+
+/// How a rollout goes on, in words.
+pub(super) fn words(mode: &str) -> &'static str {
     match mode {
         "observe" => "Only observed: nobody is asked, and everybody who would be is written down",
         "waves" => "Wave by wave",
