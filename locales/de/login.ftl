@@ -1,6 +1,8 @@
 username-title = Anmelden
 username-lead = Weiter zu { $application }
 username-label = Benutzername
+username-label-email = Benutzername oder E-Mail-Adresse
+username-label-only-email = E-Mail-Adresse
 username-remember = Benutzernamen auf diesem Gerät merken
 username-remember-hint = Nicht auf einem Gerät, das auch andere verwenden.
 username-forget = Benutzernamen vergessen

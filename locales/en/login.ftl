@@ -1,6 +1,8 @@
 username-title = Log in
 username-lead = to continue to { $application }
 username-label = User name
+username-label-email = User name or email address
+username-label-only-email = Email address
 username-remember = Remember my user name on this device
 username-remember-hint = Not on a device that others use, too.
 username-forget = Forget my user name

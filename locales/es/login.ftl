@@ -1,6 +1,8 @@
 username-title = Iniciar sesión
 username-lead = para continuar en { $application }
 username-label = Nombre de usuario
+username-label-email = Nombre de usuario o correo electrónico
+username-label-only-email = Correo electrónico
 username-remember = Recordar mi nombre de usuario en este dispositivo
 username-remember-hint = No en un dispositivo que también usen otras personas.
 username-forget = Olvidar mi nombre de usuario

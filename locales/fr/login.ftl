@@ -1,6 +1,8 @@
 username-title = Connexion
 username-lead = pour accéder à { $application }
 username-label = Nom d’utilisateur
+username-label-email = Nom d’utilisateur ou adresse e-mail
+username-label-only-email = Adresse e-mail
 username-remember = Mémoriser mon nom d’utilisateur sur cet appareil
 username-remember-hint = Pas sur un appareil que d’autres personnes utilisent aussi.
 username-forget = Oublier mon nom d’utilisateur

@@ -1,6 +1,8 @@
 username-title = Accesso
 username-lead = per continuare su { $application }
 username-label = Nome utente
+username-label-email = Nome utente o indirizzo email
+username-label-only-email = Indirizzo email
 username-remember = Ricorda il nome utente su questo dispositivo
 username-remember-hint = Non su un dispositivo usato anche da altri.
 username-forget = Dimentica il nome utente

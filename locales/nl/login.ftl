@@ -1,6 +1,8 @@
 username-title = Inloggen
 username-lead = om door te gaan naar { $application }
 username-label = Gebruikersnaam
+username-label-email = Gebruikersnaam of e-mailadres
+username-label-only-email = E-mailadres
 username-remember = Mijn gebruikersnaam op dit apparaat onthouden
 username-remember-hint = Niet op een apparaat dat ook anderen gebruiken.
 username-forget = Mijn gebruikersnaam vergeten

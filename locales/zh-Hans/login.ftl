@@ -1,6 +1,8 @@
 username-title = 登录
 username-lead = 以继续使用“{ $application }”
 username-label = 用户名
+username-label-email = 用户名或电子邮件地址
+username-label-only-email = 电子邮件地址
 username-remember = 在此设备上记住我的用户名
 username-remember-hint = 请勿在与他人共用的设备上使用。
 username-forget = 忘记我的用户名

@@ -1,6 +1,8 @@
 username-title = 登入
 username-lead = 以繼續使用「{ $application }」
 username-label = 使用者名稱
+username-label-email = 使用者名稱或電子郵件地址
+username-label-only-email = 電子郵件地址
 username-remember = 在此裝置上記住我的使用者名稱
 username-remember-hint = 請勿在與他人共用的裝置上使用。
 username-forget = 忘記我的使用者名稱

@@ -62,6 +62,8 @@ pub struct Tenant {
     pub tokens: toml::Table,
     /// [`crate::domain::email_code::EmailCodeSettings`], key by key.
     pub email_code: toml::Table,
+    /// [`crate::domain::login::names::LoginNames`], key by key.
+    pub login: toml::Table,
     /// [`crate::domain::lockout::LockoutSettings`], key by key.
     pub lockout: toml::Table,
     /// [`crate::domain::session::SessionSettings`], key by key.

@@ -297,6 +297,10 @@ fn plan_settings(
     let place = |table: &str| format!("{path}.{table}");
     plan_server_side_pin(document, &place("server_side_pin"), typed, settings);
     settings.email_code = settings::overlaid(document, &place("email_code"), &settings.email_code, &typed.email_code);
+    settings.login = settings::overlaid(document, &place("login"), &settings.login, &typed.login);
+    for (key, words) in settings.login.faults() {
+        document.fault(&format!("{}.{key}", place("login")), words);
+    }
     settings.lockout = settings::overlaid(document, &place("lockout"), &settings.lockout, &typed.lockout);
     settings.session = settings::overlaid(document, &place("session"), &settings.session, &typed.session);
     settings.windows = settings::overlaid(document, &place("windows"), &settings.windows, &typed.windows);
@@ -454,7 +458,9 @@ fn warnings(settings: &TenantSettings) -> Vec<String> {
     };
     let provisioning = of("self_provisioning", settings.self_provisioning.warnings());
     let mail = of("enrollment_mail", settings.enrollment_mail.warnings());
-    provisioning.into_iter().chain(of("lockout", settings.lockout.warnings())).chain(mail).collect()
+    let login = of("login", settings.login.warnings());
+    let lockout = of("lockout", settings.lockout.warnings());
+    provisioning.into_iter().chain(login).chain(lockout).chain(mail).collect()
 }
 
 /// What differs in name, language, status and settings.
@@ -471,6 +477,7 @@ fn differences(before: &TenantConfig, after: &TenantConfig) -> Vec<String> {
         ("server_side_pin", old.server_side_pin != new.server_side_pin),
         ("tokens", old.tokens != new.tokens),
         ("email_code", old.email_code != new.email_code),
+        ("login", old.login != new.login),
         ("lockout", old.lockout != new.lockout),
         ("session", old.session != new.session),
         ("windows", old.windows != new.windows),

@@ -18,6 +18,7 @@ use crate::domain::email_code::EmailCodeSettings;
 use crate::domain::group::Group;
 use crate::domain::ids::{ApplicationId, GroupId, TenantId, UserId};
 use crate::domain::lockout::LockoutSettings;
+use crate::domain::login::names::LoginNames;
 use crate::domain::message::Messages;
 use crate::domain::oath::window::WindowSettings;
 use crate::domain::operator::{Operator, OwnRole, Permissions, Role};
@@ -146,6 +147,8 @@ pub struct TenantSettings {
     pub tokens: TokenRules,
     /// The codes that prove a mailbox.
     pub email_code: EmailCodeSettings,
+    /// What people may type to say who they are.
+    pub login: LoginNames,
     /// How often somebody may be wrong.
     pub lockout: LockoutSettings,
     /// How long single sign-on lasts.

@@ -497,6 +497,12 @@ impl Found {
     ) -> storage::Result<Self> {
         // Wrong passwords of strangers must not keep anybody from enrolling by mail: that has a counter of its own.
         let named = login.named.as_deref().filter(|_| login.origin != Origin::Mail);
+        let member = match login.user {
+            Some(user) => users::member(tenant, user).ask(connection).await?,
+            None => None,
+        };
+        // An account has one counter, whichever of its names was typed.
+        let named = named.map(|typed| member.as_ref().map_or(typed, |member| member.user.username.as_str()));
         let name = named.map(|name| name_subject(house, tenant, name));
         let known = login.user.zip(browser.known.as_ref());
         let known = known.map(|(user, cookie)| (user, browser_hash(house, tenant, cookie)));
@@ -520,13 +526,12 @@ impl Found {
             Some(hash) => sessions::with_cookie(tenant, &hash).ask(connection).await?,
             None => None,
         };
-        let (member, tokens, codes) = match login.user {
+        let (tokens, codes) = match login.user {
             Some(user) => (
-                users::member(tenant, user).ask(connection).await?,
                 tokens::of_user(tenant, user).ask(connection).await?,
                 failures::of(tenant, &enrollment_subject(house, tenant, user)).ask(connection).await?,
             ),
-            None => (None, Vec::new(), Failures::default()),
+            None => (Vec::new(), Failures::default()),
         };
         Ok(Self {
             member,

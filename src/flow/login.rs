@@ -157,7 +157,7 @@ pub async fn submit_username(
         if key_of(&name).is_empty() {
             return Ok(Ok(Posted::complaint(Complaint::NameEmpty)));
         }
-        let user = users::named(connection, realm.tenant(), &name).await?;
+        let user = users::meant(connection, realm.tenant(), &name, realm.config.settings.login).await?;
         let person = user.as_ref().map(|user| (user.id, user.security_version));
         rename(connection, house, realm, visit, &case, Some(&name), person).await?;
         house.record(connection, event(&case, visit, Action::LoginNamed)).await?;
@@ -538,8 +538,8 @@ async fn after_success(
         users::login_remembered(tenant, user, visit.now),
         users::browser_remembered(connection.engine(), tenant, user, &browser, visit.now),
     ];
-    if let (true, Some(name)) = (case.lane.known, &case.login().named) {
-        let subject = case::name_subject(house, tenant, name);
+    if let (true, Some(member)) = (case.lane.known, &case.member) {
+        let subject = case::name_subject(house, tenant, &member.user.username);
         writes.push(failures::not_consecutive(tenant, &subject, MOST_FAILURES));
     }
     Ok(writes)

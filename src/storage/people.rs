@@ -29,7 +29,7 @@ const SMALL_GROUP: i64 = 2000;
 /// Sorts after every text that people write.
 const LAST: &str = "\u{10ffff}";
 /// The longest part of a key before the user name, in characters.
-const LONGEST_KEY: usize = 200;
+pub(super) const LONGEST_KEY: usize = 200;
 
 /// How an account with this field and user name is found and ordered by the field: the user name makes it unique. MariaDB
 /// compares as if blanks stood behind the shorter text, so what stands between them is no smaller than a blank.

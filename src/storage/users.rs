@@ -1,14 +1,15 @@
 //! People: accounts, passwords, memberships and known browsers.
 
 use super::groups;
-use super::people::key;
+use super::people::{LONGEST_KEY, key};
 use super::row::{Row, micros};
 use super::statement::{Question, Record, Statement};
 use super::{Connection, Engine, Result};
 use crate::domain::ids::{GroupId, TenantId, UserId};
+use crate::domain::login::names::LoginNames;
 use crate::domain::name::key_of;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::user::{Member, Phone, Status, User};
+use crate::domain::user::{Member, Phone, Status, User, checked_email};
 
 fn user(row: Record) -> Result<User> {
     let row = Row::of("user_account", row);
@@ -58,6 +59,44 @@ pub async fn named(connection: &mut Connection, tenant: TenantId, name: &str) ->
     .first(connection)
     .await?;
     row.map(user).transpose()
+}
+
+/// The account that somebody means who types this at the login (R-460). A user name is always its account's; an address that
+/// several accounts have means none of them. Whether there is such an account changes nothing about what is asked (T-19).
+///
+/// # Errors
+/// If the database fails.
+pub async fn meant(
+    connection: &mut Connection,
+    tenant: TenantId,
+    typed: &str,
+    names: LoginNames,
+) -> Result<Option<User>> {
+    let by_name = if names.username { named(connection, tenant, typed).await? } else { None };
+    let mut others = if names.email { with_address(connection, tenant, typed).await? } else { Vec::new() };
+    let other = if others.len() == 1 { others.pop() } else { None };
+    Ok(by_name.or(other))
+}
+
+/// Two of the accounts with this mail address, as far as there are so many.
+async fn with_address(connection: &mut Connection, tenant: TenantId, typed: &str) -> Result<Vec<User>> {
+    let Ok(address) = checked_email(typed).map(|address| key_of(&address)) else { return Ok(Vec::new()) };
+    // Of a longer one only the beginning is known, which others may have as well.
+    if address.chars().count() >= LONGEST_KEY {
+        return Ok(Vec::new());
+    }
+    let rows = Statement::new(
+        "SELECT id, tenant_id, username, email, phone, phone_verified, first_name, last_name, language, status, \
+         security_version, first_enrolled_at, may_enroll_again FROM user_account WHERE tenant_id = ? AND email_key >= ? \
+         AND email_key < ? ORDER BY email_key LIMIT 2",
+    )
+    .shown(tenant)
+    .bind(key(&address, ""))
+    // What follows the sign that ends the address in a key.
+    .bind(format!("{address}\""))
+    .rows(connection)
+    .await?;
+    rows.into_iter().map(user).collect()
 }
 
 /// The account with this identifier.

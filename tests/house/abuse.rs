@@ -1619,6 +1619,44 @@ fn shape(seen: &Seen) -> (u16, String, BTreeSet<String>) {
     (seen.status, body, headers.collect())
 }
 
+/// Somebody guesses at each of these names up to the lock and behind it, and is answered the same as at the first.
+async fn nobody_differs(on: On, world: &World, names: &[&str]) {
+    let mut seen_by: Vec<Vec<(u16, String, BTreeSet<String>)>> = vec![Vec::new(); names.len()];
+    let mut browsers: Vec<(Visitor, Option<Seen>)> = names.iter().map(|_| (Visitor::new(&world.url), None)).collect();
+    let masked = |seen: &Seen, name: &str| {
+        let (status, body, headers) = shape(seen);
+        (status, body.replace(name, "NAME"), headers)
+    };
+    for round in 0..7 {
+        for ((name, (browser, page)), shapes) in names.iter().zip(&mut browsers).zip(&mut seen_by) {
+            let next = match page.take() {
+                None => {
+                    let seen = browser.get(&authorize(world, "")).await;
+                    let url = format!("{}/username", desk(&seen));
+                    let fields = vec![field("csrf", &csrf(&seen)), field("username", name)];
+                    let once = browser.once(Method::POST, &url, Some(fields)).await;
+                    shapes.push(masked(&once, name));
+                    browser.get(&desk(&seen)).await
+                }
+                Some(seen) if seen.has_action("continue") => {
+                    browser.press(&seen, "continue", &[("password", "certainly not")]).await
+                }
+                Some(seen) => browser.get(&seen.url.replace("/password", "")).await,
+            };
+            shapes.push(masked(&next, name));
+            *page = Some(next);
+        }
+        world.advance(if round == 3 { 0 } else { 31 });
+    }
+    let locked = seen_by[0].iter().filter(|(_, body, _)| body.contains("Your account is locked")).count();
+    assert!(locked > 0, "{on:?}: the walk goes as far as the lock: {:?}", seen_by[0].last());
+    for (name, shapes) in names.iter().zip(&seen_by) {
+        for (number, (shape, reference)) in shapes.iter().zip(&seen_by[0]).enumerate() {
+            assert_eq!(shape, reference, "{on:?} {name}, answer {number}");
+        }
+    }
+}
+
 /// AC-32, T-19: before the password is right nothing tells an account that exists from one that does not, is disabled,
 /// has a token, has none, speaks another language or is not assigned anything, up to the lock and behind it.
 #[actix_web::test]
@@ -1633,44 +1671,26 @@ async fn nothing_tells_who_exists() {
             + "[[tenant.user.token]]\ntype = \"oath_app\"\nsecret_base32 = \"JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP\"\n\
                period_seconds = 30\n";
         world.apply(&acme(&format!("{off}{french}{bare}{plain}{owner}"))).await;
-        let names = ["qxnob", "qxoff", "qxfre", "qxnop", "qxpla", "qxown"];
-        let mut seen_by: Vec<Vec<(u16, String, BTreeSet<String>)>> = vec![Vec::new(); names.len()];
-        let mut browsers: Vec<(Visitor, Option<Seen>)> =
-            names.iter().map(|_| (Visitor::new(&world.url), None)).collect();
-        let masked = |seen: &Seen, name: &str| {
-            let (status, body, headers) = shape(seen);
-            (status, body.replace(name, "NAME"), headers)
-        };
-        for round in 0..7 {
-            for ((name, (browser, page)), shapes) in names.iter().zip(&mut browsers).zip(&mut seen_by) {
-                let next = match page.take() {
-                    None => {
-                        let seen = browser.get(&authorize(&world, "")).await;
-                        let url = format!("{}/username", desk(&seen));
-                        let fields = vec![field("csrf", &csrf(&seen)), field("username", name)];
-                        let once = browser.once(Method::POST, &url, Some(fields)).await;
-                        shapes.push(masked(&once, name));
-                        browser.get(&desk(&seen)).await
-                    }
-                    Some(seen) if seen.has_action("continue") => {
-                        browser.press(&seen, "continue", &[("password", "certainly not")]).await
-                    }
-                    Some(seen) => browser.get(&seen.url.replace("/password", "")).await,
-                };
-                shapes.push(masked(&next, name));
-                *page = Some(next);
-            }
-            world.advance(if round == 3 { 0 } else { 31 });
-        }
-        let locked = seen_by[0].iter().filter(|(_, body, _)| body.contains("Your account is locked")).count();
-        assert!(locked > 0, "{on:?}: the walk goes as far as the lock: {:?}", seen_by[0].last());
-        for (name, shapes) in names.iter().zip(&seen_by) {
-            for (number, (shape, reference)) in shapes.iter().zip(&seen_by[0]).enumerate() {
-                assert_eq!(shape, reference, "{on:?} {name}, answer {number}");
-            }
-        }
+        nobody_differs(on, &world, &["qxnob", "qxoff", "qxfre", "qxnop", "qxpla", "qxown"]).await;
         // The counters do not tell either: as many rows for each name.
         assert_eq!(count(&world, "SELECT COUNT(*) AS n FROM failure").await, 6, "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// R-460, AC-32, T-19: where addresses are names at the login, nothing tells one that is somebody's from one that is nobody's, that of
+/// a disabled account, or of two.
+#[actix_web::test]
+async fn nothing_tells_whose_address_exists() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let off = person("qxoff").replace("groups", "enabled = false\ngroups");
+        let (one, two) = (person("qxone"), person("qxtwo").replace("qxtwo@", "qxone@"));
+        let people = format!("{off}{one}{two}{}\n[tenant.login]\nemail = true\n", person("qxpla"));
+        world.apply(&acme(&people)).await;
+        let names = ["qxnob@acme.test", "qxoff@acme.test", "qxone@acme.test", "qxpla@acme.test"];
+        nobody_differs(on, &world, &names).await;
+        assert_eq!(count(&world, "SELECT COUNT(*) AS n FROM failure").await, 4, "{on:?}");
         world.stop().await;
     }
 }

@@ -37,6 +37,7 @@ mod generators;
 mod imports;
 mod lockout;
 mod log_streams;
+mod login_names;
 mod many;
 mod mariadb;
 mod messages;

@@ -7,6 +7,7 @@
 pub mod addition;
 pub mod complaint;
 pub mod evidence;
+pub mod names;
 pub mod origin;
 pub mod outcome;
 pub mod step;

@@ -50,6 +50,14 @@ pub fn fields(section: Section) -> Vec<Field> {
         Section::SelfProvisioning | Section::Platforms | Section::Alerts | Section::Branding => Vec::new(),
         Section::Template(_) => template(),
         Section::ServerSidePin => server_side_pin(),
+        Section::Login => vec![
+            flag("username", "Users may type their user name", "Off, it is looked at no more when somebody logs in."),
+            flag(
+                "email",
+                "Users may type their mail address",
+                "One that several accounts have finds none of them. A user name goes before an address that is written like it.",
+            ),
+        ],
         Section::Lockout => lockout(),
         Section::Tokens => vec![
             number("max_per_user", "Tokens of one user at most", "Reserved ones count, too.", 1, 10),

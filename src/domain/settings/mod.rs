@@ -32,6 +32,8 @@ pub enum Section {
     Template(Kind),
     /// The policy of PINs that the server checks.
     ServerSidePin,
+    /// What people may type to say who they are.
+    Login,
     /// When accounts lock.
     Lockout,
     /// How many tokens somebody may have, and what people do with them themselves.
@@ -54,13 +56,14 @@ pub enum Section {
 
 impl Section {
     /// Every section.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::SelfProvisioning,
         Self::Platforms,
         Self::Template(Kind::App),
         Self::Template(Kind::OathApp),
         Self::Template(Kind::Oath),
         Self::ServerSidePin,
+        Self::Login,
         Self::Lockout,
         Self::Tokens,
         Self::Session,
@@ -82,6 +85,7 @@ impl Section {
             Self::Template(Kind::OathApp) => "token_template_oath_app",
             Self::Template(Kind::Oath) => "token_template_oath",
             Self::ServerSidePin => "server_side_pin",
+            Self::Login => "login",
             Self::Lockout => "lockout",
             Self::Tokens => "tokens",
             Self::Session => "session",
@@ -110,6 +114,7 @@ impl Section {
             Self::Template(Kind::OathApp) => "Standard TOTP apps",
             Self::Template(Kind::Oath) => "Hardware and imported tokens",
             Self::ServerSidePin => "Server-side PIN policy",
+            Self::Login => "Names at the login",
             Self::Lockout => "Account lockout and unlock",
             Self::Tokens => "Tokens of a user",
             Self::Session => "Single sign-on session",
@@ -130,7 +135,7 @@ impl Section {
             Self::Platforms => Module::Platforms,
             Self::Template(_) => Module::TokenTemplates,
             Self::ServerSidePin => Module::ServerSidePin,
-            Self::Lockout | Self::Tokens => Module::UserPolicies,
+            Self::Login | Self::Lockout | Self::Tokens => Module::UserPolicies,
             Self::Branding => Module::Branding,
             Self::Alerts => Module::Alerts,
             Self::Session | Self::EmailCode | Self::Windows | Self::EnrollmentMail | Self::Logs => Module::Settings,
@@ -148,6 +153,7 @@ impl Section {
                 .collect(),
             Self::Template(kind) => object(settings.token_templates.of_kind(kind)),
             Self::ServerSidePin => object(&settings.server_side_pin),
+            Self::Login => object(&settings.login),
             Self::Lockout => object(&settings.lockout),
             Self::Tokens => object(&settings.tokens),
             Self::Session => object(&settings.session),
@@ -267,6 +273,7 @@ pub fn changed(
             *after.token_templates.of_kind_mut(kind) = config.settings.token_templates.of_kind(kind).changed_to(wanted);
         }
         Section::ServerSidePin => faults.extend(remarks(after.server_side_pin.faults())),
+        Section::Login => faults.extend(remarks(after.login.faults())),
         Section::Branding => {
             faults.extend(after.branding.faults().into_iter().map(|(key, words)| Fault::new(key, words)));
         }
@@ -333,6 +340,7 @@ fn lay_over(
             lay(section, after.token_templates.of_kind_mut(kind), entries, faults);
         }
         Section::ServerSidePin => lay(section, &mut after.server_side_pin, entries, faults),
+        Section::Login => lay(section, &mut after.login, entries, faults),
         Section::Lockout => lay(section, &mut after.lockout, entries, faults),
         Section::Tokens => lay(section, &mut after.tokens, entries, faults),
         Section::Session => lay(section, &mut after.session, entries, faults),

@@ -18,6 +18,8 @@ use crate::http::{Answer, Call, Fault, Form, cookies, page, remembered};
 struct Page {
     frame: Frame,
     login: Login,
+    /// The text that names what may be typed.
+    label: &'static str,
     hint: String,
     /// Whether this browser remembers a name.
     remembered: bool,
@@ -28,7 +30,8 @@ pub fn page(call: &Call, case: &Case, complaint: Option<Complaint>) -> Result<Ht
     // What the application knows about the person is newer than what the browser remembers.
     let hint = case.login().wishes.hint.clone().or_else(|| call.remembered.clone()).unwrap_or_default();
     let login = Login::of(call, case, "username-title", 0, complaint);
-    page::page(&Page { frame: login.frame.clone(), login, hint, remembered: call.remembered.is_some() })
+    let label = call.realm.config.settings.login.label();
+    page::page(&Page { frame: login.frame.clone(), login, label, hint, remembered: call.remembered.is_some() })
 }
 
 /// `POST …/username`.

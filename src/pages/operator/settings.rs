@@ -36,7 +36,7 @@ const PAGES: [(Module, &[Section]); 4] = [
         &[Section::Template(Kind::App), Section::Template(Kind::OathApp), Section::Template(Kind::Oath)],
     ),
     (Module::ServerSidePin, &[Section::ServerSidePin]),
-    (Module::UserPolicies, &[Section::Lockout, Section::Tokens]),
+    (Module::UserPolicies, &[Section::Login, Section::Lockout, Section::Tokens]),
 ];
 
 /// Registers the routes.
