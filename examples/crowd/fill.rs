@@ -198,6 +198,7 @@ impl Crowd<'_> {
             security_version: 1,
             first_enrolled_at: enrolled.then(|| self.ago(chance.below(300 * DAY))),
             may_enroll_again: None,
+            alias: None,
             phone: None,
         };
         (user, chance)

@@ -240,6 +240,7 @@ fn user(names: &Names<'_>, person: &user::User) -> Table {
     set(&mut entry, "username", person.username.as_str());
     let texts = [
         ("email", person.email.as_deref()),
+        ("alias", person.alias.as_deref()),
         ("phone", person.phone.as_ref().map(|phone| phone.number.as_str())),
         ("first_name", Some(person.first_name.as_str())),
         ("last_name", Some(person.last_name.as_str())),

@@ -144,6 +144,8 @@ pub struct User {
     pub username: String,
     /// Where codes go.
     pub email: Option<String>,
+    /// A second name for the login.
+    pub alias: Option<String>,
     /// The telephone number, international.
     pub phone: Option<String>,
     /// Whether the organization has proven that the number is the person's; not unless it is said.

@@ -1,6 +1,6 @@
 //! The people of an apply file: accounts, passwords, memberships, imported tokens.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use data_encoding::{BASE32_NOPAD, BASE32_NOPAD_NOCASE};
 
@@ -16,7 +16,7 @@ use crate::domain::name::{Names, checked, key_of};
 use crate::domain::oath::Algorithm;
 use crate::domain::policy::platform::Platform;
 use crate::domain::secret::{ExposeSecret as _, SecretBytes, SecretString};
-use crate::domain::user::{Phone, Status, User, checked_email, checked_phone};
+use crate::domain::user::{Phone, Status, User, checked_alias, checked_email, checked_phone};
 use crate::flow::administration::Desk;
 use crate::i18n::Language;
 use crate::keys::password;
@@ -48,6 +48,7 @@ pub(super) async fn plan(
         names.add(&user.username, user.id);
     }
     let mut seen = HashSet::new();
+    let mut called = Vec::new();
     for (index, entry) in typed.iter().enumerate() {
         let place = format!("{path}.user[{index}]");
         if let Err(error) = checked(&entry.username) {
@@ -61,6 +62,7 @@ pub(super) async fn plan(
         let before = current.people.get(&key_of(&entry.username));
         let after = user(desk, document, &place, entry, before, current);
         names.add(&after.username, after.id);
+        called.push((place.clone(), after.clone()));
         let wanted: Option<Vec<GroupId>> =
             entry.groups.as_ref().map(|listed| find_all(document, groups, &format!("{place}.groups"), "group", listed));
         let hash = new_hash(desk, document, &place, entry, before).await?;
@@ -93,7 +95,27 @@ pub(super) async fn plan(
             changes.extend(import);
         }
     }
+    aliases(document, current, &names, &called);
     Ok(People { changes, names })
+}
+
+/// Nobody's alias is somebody else's user name or alias; `called` are the people of the file, with their places.
+fn aliases(document: &mut Document<'_>, current: &Current, names: &Names<UserId>, called: &[(String, User)]) {
+    let of_file: HashSet<UserId> = called.iter().map(|(_, user)| user.id).collect();
+    let mut taken: HashMap<String, UserId> = HashMap::new();
+    for user in current.people.values().filter(|user| !of_file.contains(&user.id)) {
+        taken.extend(user.alias.as_deref().map(|alias| (key_of(alias), user.id)));
+    }
+    for (place, user) in called {
+        if taken.contains_key(&key_of(&user.username)) {
+            document.fault(&format!("{place}.username"), "is another account's alias");
+        }
+        let Some(alias) = &user.alias else { continue };
+        let other = taken.insert(key_of(alias), user.id).or_else(|| names.find(alias));
+        if other.is_some_and(|other| other != user.id) {
+            document.fault(&format!("{place}.alias"), "is another account's user name or alias");
+        }
+    }
 }
 
 /// The accounts that could not be used after these changes.
@@ -148,6 +170,7 @@ fn user(
         security_version: 1,
         first_enrolled_at: None,
         may_enroll_again: None,
+        alias: None,
     });
     entry.username.trim().clone_into(&mut user.username);
     if let Some(email) = &entry.email {
@@ -155,6 +178,12 @@ fn user(
             _ if email.is_empty() => user.email = None,
             Ok(email) => user.email = Some(email),
             Err(words) => document.fault(&format!("{place}.email"), words),
+        }
+    }
+    if let Some(alias) = &entry.alias {
+        match checked_alias(alias, &user.username) {
+            Ok(alias) => user.alias = alias,
+            Err(words) => document.fault(&format!("{place}.alias"), words),
         }
     }
     phone(document, place, entry, &mut user);
@@ -206,6 +235,7 @@ fn differences(before: &User, after: &User) -> Vec<&'static str> {
     [
         ("username", before.username != after.username),
         ("email", before.email != after.email),
+        ("alias", before.alias != after.alias),
         ("phone", before.phone != after.phone),
         ("first_name", before.first_name != after.first_name),
         ("last_name", before.last_name != after.last_name),

@@ -1,6 +1,7 @@
 //! A person's account in one virtual server: who it is and whether it may be used.
 
 use crate::domain::ids::{GroupId, TenantId, UserId};
+use crate::domain::name::{checked, key_of};
 use crate::domain::timestamp::Timestamp;
 
 /// A person's account.
@@ -14,6 +15,8 @@ pub struct User {
     pub username: String,
     /// Where verification codes go. `None` stops self-provisioning.
     pub email: Option<String>,
+    /// A second name for the login, which is nobody else's user name or alias; most have none.
+    pub alias: Option<String>,
     /// The telephone number, which is told to applications and used for nothing else.
     pub phone: Option<Phone>,
     /// Given name.
@@ -109,6 +112,22 @@ pub fn checked_email(address: &str) -> Result<String, &'static str> {
     Ok(stored)
 }
 
+/// Checks an alias beside the user name of the same account and gives the form that is stored: a name like a user name; `None` for
+/// nothing.
+///
+/// # Errors
+/// A sentence's end that says what is wrong.
+pub fn checked_alias(typed: &str, username: &str) -> Result<Option<String>, String> {
+    if typed.trim().is_empty() {
+        return Ok(None);
+    }
+    let alias = checked(typed).map_err(|error| error.to_string())?;
+    if key_of(alias) == key_of(username) {
+        return Err("is the user name of the same account".to_owned());
+    }
+    Ok(Some(alias.to_owned()))
+}
+
 /// Checks a telephone number and gives the form that is stored and told (OIDC Core 5.1): `+`, 7 to 15 digits of which
 /// the first is none (E.164), and where there is one an extension of 1 to 8 digits as RFC 3966 writes it,
 /// `+41446681800;ext=12`. Blanks, dots, hyphens and brackets may be typed between the digits.
@@ -148,6 +167,16 @@ mod tests {
     fn an_address_is_shown_by_first_character_and_domain() {
         assert_eq!(masked("jane.doe@example.org"), "j…@example.org");
         assert_eq!(masked("é@example.org"), "é…@example.org");
+    }
+
+    /// R-460, T-26.
+    #[test]
+    fn an_alias_is_another_name() {
+        assert_eq!(checked_alias("  ", "ada"), Ok(None));
+        assert_eq!(checked_alias(" Countess ", "ada"), Ok(Some("Countess".to_owned())));
+        for bad in ["ADA", "ada ", "a\r\nb", &"a".repeat(201)] {
+            assert!(checked_alias(bad, "ada").is_err(), "{bad:?}");
+        }
     }
 
     ///

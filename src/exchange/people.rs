@@ -3,24 +3,25 @@
 use super::csv::{Column, Row, Table};
 use super::{Read, Rejected, Spot, Unreadable};
 use crate::domain::name::checked;
-use crate::domain::user::{Status, checked_email};
+use crate::domain::user::{Status, checked_alias, checked_email};
 
 /// The columns, in the order in which they are written.
-pub const COLUMNS: [&str; 8] =
-    ["username", "email", "first_name", "last_name", "language", "enabled", "groups", "password_hash"];
+pub const COLUMNS: [&str; 9] =
+    ["username", "email", "first_name", "last_name", "language", "enabled", "groups", "alias", "password_hash"];
 
 const USERNAME: Column = Column {
     name: "username",
     others: &["user_name", "user", "upn", "user_id", "userid", "login", "user_principal_name"],
 };
 const EMAIL: Column = Column { name: "email", others: &["mail", "e_mail", "email_address"] };
+const ALIAS: Column = Column { name: "alias", others: &["login_alias"] };
 const FIRST_NAME: Column = Column { name: "first_name", others: &["firstname", "given_name", "givenname"] };
 const LAST_NAME: Column = Column { name: "last_name", others: &["lastname", "family_name", "surname", "sn"] };
 const LANGUAGE: Column = Column { name: "language", others: &["preferred_language", "locale"] };
 const ENABLED: Column = Column { name: "enabled", others: &["active", "account_enabled"] };
 const GROUPS: Column = Column { name: "groups", others: &["group", "member_of", "memberof"] };
 const PASSWORD_HASH: Column = Column { name: "password_hash", others: &[] };
-const KNOWN: [Column; 8] = [USERNAME, EMAIL, FIRST_NAME, LAST_NAME, LANGUAGE, ENABLED, GROUPS, PASSWORD_HASH];
+const KNOWN: [Column; 9] = [USERNAME, EMAIL, ALIAS, FIRST_NAME, LAST_NAME, LANGUAGE, ENABLED, GROUPS, PASSWORD_HASH];
 
 /// Names of groups in one field stand between these.
 const BETWEEN: [char; 2] = [';', '|'];
@@ -34,6 +35,8 @@ pub struct Described {
     pub username: String,
     /// The address.
     pub email: Option<String>,
+    /// The second name for the login.
+    pub alias: Option<String>,
     /// The given name.
     pub first_name: Option<String>,
     /// The family name.
@@ -84,6 +87,8 @@ fn person(row: &Row, table: &Table, username: Option<usize>) -> Read<Described> 
         Some(Err(error)) => Err(refused(format!("the {what} {error}"))),
     };
     let email = cell(EMAIL).map(checked_email).transpose().map_err(|words| refused(format!("the address {words}")))?;
+    let alias = checked_alias(cell(ALIAS).unwrap_or_default(), &username)
+        .map_err(|words| refused(format!("the alias {words}")))?;
     let status = match cell(ENABLED).map(str::to_lowercase).as_deref() {
         None => None,
         Some("yes" | "true" | "1" | "enabled") => Some(Status::Enabled),
@@ -102,6 +107,7 @@ fn person(row: &Row, table: &Table, username: Option<usize>) -> Read<Described> 
         spot: row.spot,
         username,
         email,
+        alias,
         first_name: named(FIRST_NAME, "first name")?,
         last_name: named(LAST_NAME, "last name")?,
         language: cell(LANGUAGE).map(str::to_owned),

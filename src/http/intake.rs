@@ -62,6 +62,7 @@ fn line(person: Described) -> Read<(Spot, Line)> {
     let line = Line {
         username: person.username,
         email: person.email,
+        alias: person.alias,
         first_name: person.first_name,
         last_name: person.last_name,
         language,

@@ -136,6 +136,8 @@ pub struct Told {
     pub username: Option<String>,
     /// The mail address; `None` where the account is gone or has none.
     pub email: Option<String>,
+    /// The second name for the login; `None` where the account is gone or has none.
+    pub alias: Option<String>,
     /// What was to be reached.
     pub application: ApplicationId,
     /// `success`, `failure` or `denied`.
@@ -167,7 +169,7 @@ const CHUNK: i64 = 500;
 const CHUNKS: usize = 6;
 
 const COLUMNS: &str = "SELECT access_log.at AS at, access_log.id AS id, correlation_id, access_log.user_id AS user_id, username, \
-     email, application_id, result, reason, policy, scenario, methods, address FROM ";
+     email, alias, application_id, result, reason, policy, scenario, methods, address FROM ";
 const PERSON: &str = "LEFT JOIN user_account ON user_account.tenant_id = access_log.tenant_id \
      AND user_account.id = access_log.user_id ";
 /// Entries that were found in an index alone, and are read then: asked for in one go, SQLite looks through everybody's.
@@ -277,6 +279,7 @@ fn told(row: Record) -> Result<Told> {
         user: row.parsed_or_none("user_id")?,
         username: row.text_or_none("username")?,
         email: row.text_or_none("email")?,
+        alias: row.text_or_none("alias")?,
         application: row.parsed("application_id")?,
         result: row.text("result")?,
         reason: row.text("reason")?,

@@ -122,7 +122,7 @@ pub fn with_code(tenant: TenantId, id: GrantId, code_hash: &str) -> Question<Opt
     let statement = Statement::new(
         "SELECT oidc_grant.id AS grant_id, application_id, oidc_grant.user_id AS user_id, session_id, details, \
          expires_at, redeemed_at, revoked_at, oidc_grant.ends_at AS ends_at, user_account.tenant_id AS tenant_id, \
-         username, email, phone, phone_verified, first_name, last_name, language, status, \
+         username, email, alias, phone, phone_verified, first_name, last_name, language, status, \
          user_account.security_version AS security_version, first_enrolled_at, may_enroll_again, \
          sso_session.security_version AS session_version, started_at, ended_at, generation, offline, idle_until, \
          oidc_family.ends_at AS family_ends_at, (SELECT GROUP_CONCAT(group_id) FROM group_member \
@@ -141,7 +141,7 @@ pub fn with_id(tenant: TenantId, id: GrantId) -> Question<Option<Standing>> {
     let statement = Statement::new(
         "SELECT oidc_grant.id AS grant_id, application_id, oidc_grant.user_id AS user_id, session_id, details, \
          expires_at, redeemed_at, revoked_at, oidc_grant.ends_at AS ends_at, user_account.tenant_id AS tenant_id, \
-         username, email, phone, phone_verified, first_name, last_name, language, status, \
+         username, email, alias, phone, phone_verified, first_name, last_name, language, status, \
          user_account.security_version AS security_version, first_enrolled_at, may_enroll_again, \
          sso_session.security_version AS session_version, started_at, ended_at, generation, offline, idle_until, \
          oidc_family.ends_at AS family_ends_at, (SELECT GROUP_CONCAT(group_id) FROM group_member \

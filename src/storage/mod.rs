@@ -107,6 +107,9 @@ pub enum Error {
     /// Other requests kept changing the same row; the whole transaction may be tried again.
     #[error("other requests kept changing the same row")]
     Contended,
+    /// Another account is called so at the login.
+    #[error("the name is another account's")]
+    Taken,
     /// A question that always has an answer had none.
     #[error("the database gave no answer to a question that always has one")]
     Nothing,
@@ -167,6 +170,7 @@ impl Error {
         match self {
             Self::Sqlite(error) => sqlite::is_duplicate(error),
             Self::MySql(error) => mysql::is_duplicate(error),
+            Self::Taken => true,
             _ => false,
         }
     }

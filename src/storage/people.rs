@@ -239,7 +239,7 @@ impl Driver {
 }
 
 /// The columns of [`Listed`].
-const COLUMNS: &str = "u.id, u.tenant_id, u.username, u.email, u.phone, u.phone_verified, u.first_name, u.last_name, \
+const COLUMNS: &str = "u.id, u.tenant_id, u.username, u.email, u.alias, u.phone, u.phone_verified, u.first_name, u.last_name, \
      u.language, u.status, u.security_version, u.first_enrolled_at, u.may_enroll_again, u.version, u.created_at, \
      u.last_login_at, u.token_state, l.locked_until";
 
@@ -589,7 +589,7 @@ fn members_of(tenant: TenantId, group: GroupId) -> Question<i64> {
 /// One account, as the list shows it.
 pub fn one(tenant: TenantId, id: UserId) -> Question<Option<Listed>> {
     let statement = Statement::new(
-        "SELECT u.id, u.tenant_id, u.username, u.email, u.phone, u.phone_verified, u.first_name, u.last_name, u.language, \
+        "SELECT u.id, u.tenant_id, u.username, u.email, u.alias, u.phone, u.phone_verified, u.first_name, u.last_name, u.language, \
          u.status, u.security_version, u.first_enrolled_at, u.may_enroll_again, u.version, u.created_at, u.last_login_at, \
          u.token_state, l.locked_until FROM user_account AS u LEFT JOIN account_lock AS l ON l.tenant_id = u.tenant_id \
          AND l.username_key = u.username_key WHERE u.tenant_id = ? AND u.id = ?",

@@ -51,7 +51,7 @@ pub async fn people(
 ) -> Result<HashMap<String, (User, i64)>> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         listed(
-            "SELECT id, tenant_id, username, username_key, email, phone, phone_verified, first_name, last_name, language, \
+            "SELECT id, tenant_id, username, username_key, email, alias, phone, phone_verified, first_name, last_name, language, \
              status, security_version, first_enrolled_at, may_enroll_again, version FROM user_account \
              WHERE tenant_id = ? AND username_key",
         )
@@ -61,6 +61,23 @@ pub async fn people(
         .map(|row| {
             let row = Row::of("user_account", row);
             Ok((row.text("username_key")?, (user_of(&row, "id")?, row.integer("version")?)))
+        })
+        .collect()
+}
+
+/// Whose these names are at the login, user names and aliases alike (R-460); given and told as
+/// [`crate::domain::name::key_of`] has them.
+///
+/// # Errors
+/// If the database fails.
+pub async fn owners(connection: &mut Connection, tenant: TenantId, keys: &[String]) -> Result<HashMap<String, UserId>> {
+    static SQL: LazyLock<String> =
+        LazyLock::new(|| listed("SELECT name_key, user_id FROM login_name WHERE tenant_id = ? AND name_key"));
+    let rows = ask(connection, &SQL, tenant, keys).await?;
+    rows.into_iter()
+        .map(|row| {
+            let row = Row::of("login_name", row);
+            Ok((row.text("name_key")?, row.parsed("user_id")?))
         })
         .collect()
 }

@@ -62,7 +62,7 @@ pub async fn standing(connection: &mut Connection, tenant: TenantId, cookie_hash
     let row = Statement::new(
         "SELECT sso_session.id AS id, sso_session.tenant_id AS tenant_id, sso_session.user_id AS user_id, \
          sso_session.security_version AS session_version, password_at, otp_at, token_id, started_at, last_seen_at, \
-         ended_at, username, email, phone, phone_verified, first_name, last_name, language, status, \
+         ended_at, username, email, alias, phone, phone_verified, first_name, last_name, language, status, \
          user_account.security_version AS security_version, first_enrolled_at, may_enroll_again, \
          (SELECT GROUP_CONCAT(group_id) FROM group_member WHERE group_member.tenant_id = user_account.tenant_id \
          AND group_member.user_id = user_account.id) AS group_ids, \

@@ -3,8 +3,8 @@
 use super::groups;
 use super::people::{LONGEST_KEY, key};
 use super::row::{Row, micros};
-use super::statement::{Question, Record, Statement};
-use super::{Connection, Engine, Result};
+use super::statement::{self, Question, Record, Statement};
+use super::{Connection, Engine, Error, Result};
 use crate::domain::ids::{GroupId, TenantId, UserId};
 use crate::domain::login::names::LoginNames;
 use crate::domain::name::key_of;
@@ -23,6 +23,7 @@ pub(super) fn user_of(row: &Row, id: &'static str) -> Result<User> {
         tenant: row.parsed("tenant_id")?,
         username: row.text("username")?,
         email: row.text_or_none("email")?,
+        alias: row.text_or_none("alias")?,
         phone: match row.text_or_none("phone")? {
             Some(number) => Some(Phone { number, verified: row.flag("phone_verified")? }),
             None => None,
@@ -51,7 +52,7 @@ const fn status(status: Status) -> &'static str {
 /// The account with this name, compared by [`key_of`].
 pub async fn named(connection: &mut Connection, tenant: TenantId, name: &str) -> Result<Option<User>> {
     let row = Statement::new(
-        "SELECT id, tenant_id, username, email, phone, phone_verified, first_name, last_name, language, status, \
+        "SELECT id, tenant_id, username, email, alias, phone, phone_verified, first_name, last_name, language, status, \
          security_version, first_enrolled_at, may_enroll_again FROM user_account WHERE tenant_id = ? AND username_key = ?",
     )
     .shown(tenant)
@@ -61,8 +62,8 @@ pub async fn named(connection: &mut Connection, tenant: TenantId, name: &str) ->
     row.map(user).transpose()
 }
 
-/// The account that somebody means who types this at the login (R-460). A user name is always its account's; an address that
-/// several accounts have means none of them. Whether there is such an account changes nothing about what is asked (T-19).
+/// The account that somebody means who types this at the login (R-460). A user name is always its account's; what is the alias or
+/// the address of several accounts means none of them. Whether there is such an account changes nothing about what is asked (T-19).
 ///
 /// # Errors
 /// If the database fails.
@@ -74,8 +75,29 @@ pub async fn meant(
 ) -> Result<Option<User>> {
     let by_name = if names.username { named(connection, tenant, typed).await? } else { None };
     let mut others = if names.email { with_address(connection, tenant, typed).await? } else { Vec::new() };
+    let by_alias = if names.alias { with_alias(connection, tenant, typed).await? } else { None };
+    if let Some(found) = by_alias
+        && others.iter().all(|other| other.id != found.id)
+    {
+        others.push(found);
+    }
     let other = if others.len() == 1 { others.pop() } else { None };
     Ok(by_name.or(other))
+}
+
+/// The account with this alias.
+async fn with_alias(connection: &mut Connection, tenant: TenantId, typed: &str) -> Result<Option<User>> {
+    let row = Statement::new(
+        "SELECT u.id, u.tenant_id, u.username, u.email, u.alias, u.phone, u.phone_verified, u.first_name, u.last_name, \
+         u.language, u.status, u.security_version, u.first_enrolled_at, u.may_enroll_again FROM login_name AS n \
+         CROSS JOIN user_account AS u ON u.tenant_id = n.tenant_id AND u.id = n.user_id \
+         WHERE n.tenant_id = ? AND n.name_key = ? AND n.kind = 'alias'",
+    )
+    .shown(tenant)
+    .bind(key_of(typed))
+    .first(connection)
+    .await?;
+    row.map(user).transpose()
 }
 
 /// Two of the accounts with this mail address, as far as there are so many.
@@ -86,7 +108,7 @@ async fn with_address(connection: &mut Connection, tenant: TenantId, typed: &str
         return Ok(Vec::new());
     }
     let rows = Statement::new(
-        "SELECT id, tenant_id, username, email, phone, phone_verified, first_name, last_name, language, status, \
+        "SELECT id, tenant_id, username, email, alias, phone, phone_verified, first_name, last_name, language, status, \
          security_version, first_enrolled_at, may_enroll_again FROM user_account WHERE tenant_id = ? AND email_key >= ? \
          AND email_key < ? ORDER BY email_key LIMIT 2",
     )
@@ -102,7 +124,7 @@ async fn with_address(connection: &mut Connection, tenant: TenantId, typed: &str
 /// The account with this identifier.
 pub async fn with_id(connection: &mut Connection, tenant: TenantId, id: UserId) -> Result<Option<User>> {
     let row = Statement::new(
-        "SELECT id, tenant_id, username, email, phone, phone_verified, first_name, last_name, language, status, \
+        "SELECT id, tenant_id, username, email, alias, phone, phone_verified, first_name, last_name, language, status, \
          security_version, first_enrolled_at, may_enroll_again FROM user_account WHERE tenant_id = ? AND id = ?",
     )
     .shown(tenant)
@@ -120,7 +142,7 @@ pub async fn all(connection: &mut Connection, tenant: TenantId) -> Result<Vec<Us
 /// As [`all`], each with its version (R-040).
 pub async fn all_versions(connection: &mut Connection, tenant: TenantId) -> Result<Vec<(User, i64)>> {
     let rows = Statement::new(
-        "SELECT id, tenant_id, username, email, phone, phone_verified, first_name, last_name, language, status, \
+        "SELECT id, tenant_id, username, email, alias, phone, phone_verified, first_name, last_name, language, status, \
          security_version, first_enrolled_at, may_enroll_again, version FROM user_account WHERE tenant_id = ? \
          ORDER BY username_key",
     )
@@ -144,7 +166,7 @@ pub async fn search(
     limit: u32,
 ) -> Result<(Vec<User>, Option<String>)> {
     let mut rows = Statement::new(
-        "SELECT id, tenant_id, username, username_key, email, phone, phone_verified, first_name, last_name, language, \
+        "SELECT id, tenant_id, username, username_key, email, alias, phone, phone_verified, first_name, last_name, language, \
          status, security_version, first_enrolled_at, may_enroll_again FROM user_account WHERE tenant_id = ? AND username_key >= ? \
          AND username_key > ? AND username_key < ? ORDER BY username_key LIMIT ?",
     )
@@ -206,7 +228,7 @@ pub(super) fn member_of(row: &Row, id: &'static str) -> Result<Member> {
 /// An account with its groups: one question, for nearly every page asks it.
 pub fn member(tenant: TenantId, id: UserId) -> Question<Option<Member>> {
     let statement = Statement::new(
-        "SELECT id, tenant_id, username, email, phone, phone_verified, first_name, last_name, language, status, \
+        "SELECT id, tenant_id, username, email, alias, phone, phone_verified, first_name, last_name, language, status, \
          security_version, first_enrolled_at, may_enroll_again, (SELECT GROUP_CONCAT(group_id) FROM group_member \
          WHERE group_member.tenant_id = user_account.tenant_id AND group_member.user_id = user_account.id) AS group_ids \
          FROM user_account WHERE tenant_id = ? AND id = ?",
@@ -217,24 +239,25 @@ pub fn member(tenant: TenantId, id: UserId) -> Question<Option<Member>> {
     })
 }
 
-/// Stores a new account. Fails with a duplicate if the name is taken (R-577).
+/// Stores a new account. Fails with a duplicate if one of its names is taken (R-577, R-460).
 pub async fn insert(connection: &mut Connection, user: &User, now: Timestamp) -> Result<()> {
-    insertion(user, now).run(connection).await?;
-    Ok(())
+    insertion(user, now).run(&mut *connection).await?;
+    take_names(connection, user).await
 }
 
-/// The statement of [`insert`].
+/// The statement that stores a new account; [`names`] are those that take its names.
 pub fn insertion(user: &User, now: Timestamp) -> Statement {
     let statement = Statement::new(
-        "INSERT INTO user_account (tenant_id, id, username, username_key, email, phone, phone_verified, first_name, \
+        "INSERT INTO user_account (tenant_id, id, username, username_key, email, alias, phone, phone_verified, first_name, \
          last_name, language, status, security_version, first_enrolled_at, created_at, updated_at, email_key, \
-         last_name_key, first_name_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         last_name_key, first_name_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .shown(user.tenant)
     .shown(user.id)
     .bind(&user.username)
     .bind(key_of(&user.username))
     .bind(&user.email)
+    .bind(&user.alias)
     .bind(user.phone.as_ref().map(|phone| phone.number.as_str()))
     .bind(i64::from(user.phone.as_ref().is_some_and(|phone| phone.verified)))
     .bind(&user.first_name)
@@ -265,7 +288,7 @@ pub async fn update(
     now: Timestamp,
 ) -> Result<bool> {
     let statement = Statement::new(
-        "UPDATE user_account SET username = ?, username_key = ?, email = ?, phone = ?, phone_verified = ?, \
+        "UPDATE user_account SET username = ?, username_key = ?, email = ?, alias = ?, phone = ?, phone_verified = ?, \
          first_name = ?, last_name = ?, language = ?, status = ?, security_version = security_version + ?, updated_at = ?, email_key = ?, \
          last_name_key = ?, first_name_key = ?, version = version + 1 \
          WHERE tenant_id = ? AND id = ? AND (? < 0 OR version = ?)",
@@ -273,6 +296,7 @@ pub async fn update(
     .bind(&user.username)
     .bind(key_of(&user.username))
     .bind(&user.email)
+    .bind(&user.alias)
     .bind(user.phone.as_ref().map(|phone| phone.number.as_str()))
     .bind(i64::from(user.phone.as_ref().is_some_and(|phone| phone.verified)))
     .bind(&user.first_name)
@@ -283,11 +307,84 @@ pub async fn update(
     .bind(now.micros());
     let version = version.unwrap_or(-1);
     let statement = keys(statement, user).shown(user.tenant).shown(user.id).bind(version).bind(version);
-    Ok(statement.run(connection).await? == 1)
+    let before = with_id(connection, user.tenant, user.id).await?;
+    if statement.run(&mut *connection).await? != 1 {
+        return Ok(false);
+    }
+    if let Some(before) = before.filter(|before| login_names(before) != login_names(user)) {
+        leave_names(connection, &before).await?;
+        take_names(connection, user).await?;
+    }
+    Ok(true)
+}
+
+/// What an account can be called at the login, as it is compared, and what each of them is.
+fn login_names(user: &User) -> Vec<(String, &'static str)> {
+    let username = key_of(&user.username);
+    let alias = user.alias.as_deref().map(key_of).filter(|alias| *alias != username);
+    let alias = alias.map(|alias| (alias, "alias"));
+    [(username, "username")].into_iter().chain(alias).collect()
+}
+
+/// The statements that take the names of a new account, which nobody else can have then (R-460).
+pub fn names(user: &User) -> Vec<Statement> {
+    let taken = |(key, kind): (String, &'static str)| {
+        Statement::new("INSERT INTO login_name (tenant_id, name_key, user_id, kind) VALUES (?, ?, ?, ?)")
+            .shown(user.tenant)
+            .bind(key)
+            .shown(user.id)
+            .bind(kind)
+    };
+    login_names(user).into_iter().map(taken).collect()
+}
+
+async fn take_names(connection: &mut Connection, user: &User) -> Result<()> {
+    statement::run_all(connection, names(user)).await?;
+    let Some(alias) = &user.alias else { return Ok(()) };
+    // An instance that knows no aliases yet has made accounts without writing down their names.
+    let other = named(connection, user.tenant, alias).await?;
+    if other.is_some_and(|other| other.id != user.id) { Err(Error::Taken) } else { Ok(()) }
+}
+
+async fn leave_names(connection: &mut Connection, user: &User) -> Result<()> {
+    for (key, _) in login_names(user) {
+        Statement::new("DELETE FROM login_name WHERE tenant_id = ? AND name_key = ? AND user_id = ?")
+            .shown(user.tenant)
+            .bind(key)
+            .shown(user.id)
+            .run(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Whether this is what another account is called at the login.
+///
+/// # Errors
+/// If the database fails.
+pub async fn is_taken(
+    connection: &mut Connection,
+    tenant: TenantId,
+    name: &str,
+    by_other_than: UserId,
+) -> Result<bool> {
+    let row = Statement::new("SELECT user_id FROM login_name WHERE tenant_id = ? AND name_key = ? AND user_id <> ?")
+        .shown(tenant)
+        .bind(key_of(name))
+        .shown(by_other_than)
+        .first(&mut *connection)
+        .await?;
+    if row.is_some() {
+        return Ok(true);
+    }
+    Ok(named(connection, tenant, name).await?.is_some_and(|other| other.id != by_other_than))
 }
 
 /// Removes an account with its password, memberships and known browsers.
 pub async fn remove(connection: &mut Connection, tenant: TenantId, id: UserId) -> Result<()> {
+    if let Some(user) = with_id(connection, tenant, id).await? {
+        leave_names(connection, &user).await?;
+    }
     let left = groups_of(connection, tenant, id).await?;
     groups::count(connection, tenant, left.into_iter().map(|group| (group, -1)).collect()).await?;
     for statement in [

@@ -30,6 +30,7 @@ fn person(tenant: TenantId, bits: u128, username: &str) -> User {
         security_version: i64::MAX - 1,
         first_enrolled_at: None,
         may_enroll_again: None,
+        alias: None,
     }
 }
 

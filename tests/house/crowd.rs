@@ -84,6 +84,7 @@ fn person(tenant: TenantId, at: usize) -> User {
         security_version: 1,
         first_enrolled_at: None,
         may_enroll_again: None,
+        alias: None,
         phone: None,
     }
 }

@@ -1,8 +1,11 @@
 //! R-460: what people may type to say who they are at the login.
 
+use futures_util::future::join;
 use reqwest::Method;
 use serde_json::json;
 use vestibule::domain::operator::Role;
+use vestibule::domain::user::User;
+use vestibule::storage::users;
 
 use crate::console::{at_console, call, call_with, console, key, staffed};
 use crate::story::{PASSWORD, after_password, authorize, code_of, passcode_of_linus};
@@ -155,4 +158,136 @@ async fn nothing_changes_for_anybody_who_did_not_ask() {
     let login = &exported["tenant"][0]["login"];
     assert_eq!((login["username"].as_bool(), login["email"].as_bool()), (Some(true), Some(false)), "{export}");
     world.stop().await;
+}
+
+/// R-460: an alias is taken where the tenant says so, the page says what may be typed, and what is one account's alias and another
+/// one's address finds neither.
+#[actix_web::test]
+async fn an_alias_is_a_name_where_the_tenant_says_so() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let said = world.command(&["user", "alias", "ada", " Countess "]);
+        assert!(said.contains("ada has the alias Countess"), "{on:?}: {said}");
+        world.command(&["user", "alias", "linus", "barbara@acme.test"]);
+        assert!(!are_right(&world, "countess", PASSWORD).await, "{on:?}: not unless it is enabled");
+        names(&world, "alias = true").await;
+        assert_eq!(label(&world).await, "User name or alias", "{on:?}");
+        assert!(are_right(&world, "COUNTESS", PASSWORD).await, "{on:?}");
+        assert!(are_right(&world, "ada", PASSWORD).await, "{on:?}");
+        assert!(are_right(&world, "barbara@acme.test", LINUS).await, "{on:?}: addresses are not looked at");
+        names(&world, "email = true").await;
+        assert_eq!(label(&world).await, "User name, alias or email address", "{on:?}");
+        for password in [LINUS, "not in the rollout"] {
+            assert!(
+                !are_right(&world, "barbara@acme.test", password).await,
+                "{on:?}: one's alias, another one's address"
+            );
+        }
+        names(&world, "username = false").await;
+        assert_eq!(label(&world).await, "Alias or email address", "{on:?}");
+        assert!(!are_right(&world, "ada", PASSWORD).await, "{on:?}");
+        assert!(are_right(&world, "countess", PASSWORD).await, "{on:?}");
+        world.command(&["user", "alias", "ada", "--none"]);
+        assert!(!are_right(&world, "countess", PASSWORD).await, "{on:?}");
+        world.stop().await;
+    }
+}
+
+/// R-460, R-561, R-577: nobody's alias is somebody else's user name or alias, by whatever door it comes; it is shown where the account
+/// is, and every change is in the audit trail.
+#[actix_web::test]
+async fn an_alias_is_nobody_elses_name() {
+    for on in BOTH {
+        let world = staffed(on).await;
+        let of = |user: &str, keys: &str| {
+            format!("[[tenant]]\ncode = \"acme\"\n[[tenant.user]]\nusername = \"{user}\"\n{keys}\n")
+        };
+        for (file, told) in [
+            (of("ada", "alias = \"LINUS\""), "alias: is another account's user name or alias"),
+            (of("ada", "alias = \"ADA\""), "alias: is the user name of the same account"),
+            (of("ada", "alias = \"a\\u0007\""), "alias: has a control character"),
+        ] {
+            let refused = world.try_apply(&file).await;
+            assert!(refused.as_ref().is_err_and(|words| words.contains(told)), "{on:?}: {refused:?}");
+        }
+        let all = key(&world, Role::Operator).await;
+        let (_, found) = call(&world, &all, Method::GET, "users?username=ada", None).await;
+        let path = format!("users/{}", found["items"][0]["id"].as_str().unwrap());
+        let (_, tag, _) = call_with(&world, &all, Method::GET, &path, None, None).await;
+        let put = |alias: &str| {
+            let body = json!({ "username": "ada", "email": "ada@acme.test", "first_name": "Ada", "last_name": "Lovelace",
+                "alias": alias });
+            call_with(&world, &all, Method::PUT, &path, Some(body), Some(&tag))
+        };
+        let (status, _, body) = put("LINUS").await;
+        assert_eq!((status, &body["errors"][0]["field"]), (422, &json!("alias")), "{on:?}: {body}");
+        let (status, _, body) = put("Countess").await;
+        assert_eq!((status, &body["alias"]), (200, &json!("Countess")), "{on:?}: {body}");
+        let told = "SELECT COUNT(*) AS n FROM audit_event WHERE action = 'user_changed' \
+                    AND detail LIKE '%\"new\":{\"alias\":\"Countess\"}%' AND detail LIKE '%\"old\":{\"alias\":null}%'";
+        assert_eq!(world.number(told).await, 1, "{on:?}: R-561");
+
+        let new = json!({ "username": "COUNTESS", "email": "c@acme.test", "first_name": "C", "last_name": "C" });
+        let (status, body) = call(&world, &all, Method::POST, "users", Some(new)).await;
+        assert_eq!((status, &body["errors"][0]["field"]), (422, &json!("username")), "{on:?}: {body}");
+        let refused = world.try_apply(&of("countess", "")).await;
+        assert!(refused.is_err_and(|words| words.contains("username: is another account's alias")), "{on:?}");
+        let refused = world.refused(&["user", "alias", "linus", "countess"]);
+        assert!(refused.contains("the alias is taken"), "{on:?}: {refused}");
+        let table = world.folder().join("people.csv");
+        let lines = "username,alias\ncountess,\nlinus,Countess\nada,countess\nbarbara,twin\nnewton,Twin\nhooke,micro\n";
+        std::fs::write(&table, lines).unwrap();
+        let run = world.tried(&["user", "import", table.to_str().unwrap()]);
+        let said = String::from_utf8_lossy(&run.stdout);
+        for words in [
+            "line 2 (countess): rejected: has a user name that is another account's alias",
+            "line 3 (linus): rejected: has an alias that is another account's user name or alias",
+            "line 4 (ada): changed: alias",
+            "line 5 (barbara): changed: alias",
+            "line 6 (newton): rejected: has an alias that is another account's user name or alias",
+            "line 7 (hooke): created",
+        ] {
+            assert!(said.contains(words), "{on:?}: {words}: {said}");
+        }
+        assert!(world.command(&["user", "export"]).contains("pilot,countess"), "{on:?}");
+        assert!(world.command(&["export"]).contains("alias = \"countess\""), "{on:?}");
+        let (mut oona, _) = at_console(&world, "oona", "users").await;
+        let seen = oona.get(&console(&world, &path)).await;
+        assert_eq!(seen.find_value("#alias").as_deref(), Some("countess"), "{on:?}: {}", seen.body);
+        let refused = oona.press(&seen, "save-user", &[("alias", "hooke")]).await;
+        assert!(refused.find("#alias-fault").is_some_and(|words| words.contains("Alias is taken")), "{on:?}");
+
+        // Whoever goes, or gives a name up, leaves it to others.
+        world.command(&["user", "delete", "hooke", "--yes"]);
+        world.apply(&of("ada", "alias = \"Micro\"")).await;
+        world.apply(&of("ada", "alias = \"\"")).await;
+        world.apply(&of("micro", "alias = \"countess\"")).await;
+        world.stop().await;
+    }
+}
+
+/// R-460, R-577: two who want one name at the same moment, at two instances, do not get it both.
+#[actix_web::test]
+async fn two_do_not_get_one_name() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let (_, other) = world.second().await;
+        let (tenant, now, house) = (world.tenant().await, world.clock_now(), &world.site.house);
+        let found = async |connection: &mut _| users::named(connection, tenant, "ada").await;
+        let ada = house.db.read(found).await.unwrap().unwrap();
+        for number in 0..10 {
+            let name = format!("wanted {number}");
+            let called = User { alias: Some(name.clone()), ..ada.clone() };
+            let made =
+                User { id: house.entropy.id(), username: name.to_uppercase(), email: None, alias: None, ..ada.clone() };
+            let alias = async |connection: &mut _| users::update(connection, &called, (None, false), now).await;
+            let account = async |connection: &mut _| users::insert(connection, &made, now).await;
+            let (alias, account) = join(house.db.write(alias), other.house.db.write(account)).await;
+            match (alias, account) {
+                (Ok(true), Err(error)) | (Err(error), Ok(())) => assert!(error.is_duplicate(), "{on:?}: {error}"),
+                both => panic!("{on:?}, {name}: {both:?}"),
+            }
+        }
+        world.stop().await;
+    }
 }

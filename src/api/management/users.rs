@@ -38,6 +38,8 @@ struct UserView {
     username: String,
     /// Where codes and enrollment mails go.
     email: Option<String>,
+    /// The second name for the login.
+    alias: Option<String>,
     /// The given name.
     first_name: String,
     /// The family name.
@@ -109,6 +111,9 @@ struct UserDraft {
     /// The telephone number, beginning with `+`.
     #[serde(default)]
     phone: Option<String>,
+    /// The second name for the login, unique among user IDs and aliases.
+    #[serde(default)]
+    alias: Option<String>,
 }
 
 /// An account that is to be made.
@@ -132,6 +137,9 @@ struct NewUser {
     /// The telephone number, beginning with `+`.
     #[serde(default)]
     phone: Option<String>,
+    /// The second name for the login, unique among user IDs and aliases.
+    #[serde(default)]
+    alias: Option<String>,
     /// The identifiers of groups; wants the permission to change memberships.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
@@ -354,6 +362,7 @@ fn view(listed: &Listed, program: &Program, groups: Option<Vec<GroupId>>) -> Use
         id: user.id.to_string(),
         username: user.username.clone(),
         email: user.email.clone(),
+        alias: user.alias.clone(),
         first_name: user.first_name.clone(),
         last_name: user.last_name.clone(),
         language: user.language.clone(),
@@ -486,6 +495,7 @@ async fn make(program: Program, Body(new): Body<NewUser>) -> Answer {
         last_name: new.last_name,
         language: language(new.language.as_deref())?,
         phone: new.phone.unwrap_or_default(),
+        alias: new.alias.unwrap_or_default(),
     };
     let made = accounts::create(&program.desk(), config, &typed, &new.groups, new.password.as_ref()).await?;
     let id = made.map_err(invalid)?;
@@ -507,6 +517,7 @@ async fn edit(
         last_name: draft.last_name,
         language: language(draft.language.as_deref())?,
         phone: draft.phone.unwrap_or_default(),
+        alias: draft.alias.unwrap_or_default(),
     };
     match accounts::edit(&program.desk(), &program.call.realm.config, user.id, version, &typed).await? {
         Outcome::Done => {

@@ -205,6 +205,7 @@ pub async fn export(settings: &Settings, asked: &UserExport) -> anyhow::Result<S
                     language.unwrap_or_default(),
                     enabled,
                     &groups,
+                    user.alias.as_deref().unwrap_or_default(),
                 ]);
             }
             table.text()
@@ -213,8 +214,8 @@ pub async fn export(settings: &Settings, asked: &UserExport) -> anyhow::Result<S
             let all: Vec<_> = people
                 .iter()
                 .map(|user| {
-                    json!({ "username": user.username, "email": user.email, "first_name": user.first_name,
-                        "last_name": user.last_name, "language": user.language,
+                    json!({ "username": user.username, "email": user.email, "alias": user.alias,
+                        "first_name": user.first_name, "last_name": user.last_name, "language": user.language,
                         "enabled": user.status == Status::Enabled, "groups": groups_of(&user.id) })
                 })
                 .collect();

@@ -276,6 +276,17 @@ pub enum User {
         #[arg(long, value_name = "WORD", value_parser = ["allow", "forbid", "default"])]
         again: String,
     },
+    /// Give an account a second name for the login, or take it away.
+    Alias {
+        #[command(flatten)]
+        named: Named,
+        /// The second name; nobody else's user name or alias.
+        #[arg(required_unless_present = "none")]
+        alias: Option<String>,
+        /// Take the alias away.
+        #[arg(long, conflicts_with = "alias")]
+        none: bool,
+    },
     /// Make and change accounts from a table (CSV).
     Import(exchange::UserImport),
     /// Write a table of all accounts, without passwords.

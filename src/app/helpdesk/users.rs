@@ -8,7 +8,7 @@ use crate::app::exchange;
 use crate::app::recovery;
 use crate::config::Settings;
 use crate::domain::authenticator::lifecycle::State;
-use crate::domain::user::{Status, User};
+use crate::domain::user::{Status, User, checked_alias};
 use crate::flow::administration::people;
 use crate::flow::lifecycle;
 use crate::storage::tokens::{self, Listed};
@@ -62,6 +62,7 @@ pub async fn run(settings: &Settings, asked: Asked) -> anyhow::Result<Said> {
             };
             change(settings, &named, Change::Enrollment(allowed)).await
         }
+        Asked::Alias { named, alias, none: _ } => set_alias(settings, &named, alias.as_deref()).await,
         Asked::Import(asked) => exchange::import_people(settings, &asked).await,
         Asked::Export(asked) => exchange::export_people(settings, &asked).await,
     }
@@ -125,6 +126,39 @@ async fn change(settings: &Settings, named: &Named, change: Change) -> anyhow::R
     Ok(Said::line(format!("{} {}", user.username, change.done())))
 }
 
+/// `vestibule user alias`.
+async fn set_alias(settings: &Settings, named: &Named, typed: Option<&str>) -> anyhow::Result<Said> {
+    let place = Place::of(settings, named.tenant.tenant.as_deref()).await?;
+    let user = place.user(&named.username).await?;
+    let alias = checked_alias(typed.unwrap_or_default(), &user.username);
+    let alias = alias.map_err(|words| anyhow::anyhow!("the alias {words}"))?;
+    let desk = place.desk();
+    let work = async |connection: &mut Connection| -> storage::Result<Result<(), &'static str>> {
+        // Everything else of the account stays as it is by now.
+        let Some(before) = users::with_id(connection, place.tenant, user.id).await? else { return Ok(Err("is gone")) };
+        let after = User { alias: alias.clone(), ..before.clone() };
+        if before == after {
+            return Ok(Ok(()));
+        }
+        people::change(&desk, connection, &place.config, &before, &after).await
+    };
+    match place.site.house.db.write(work).await {
+        Err(error) if error.is_duplicate() => {
+            anyhow::bail!("the alias is taken: there is an account with this user name or alias")
+        }
+        Err(error) => return Err(error.into()),
+        Ok(Err(why)) => anyhow::bail!("{} {why}", user.username),
+        Ok(Ok(())) => {}
+    }
+    if named.shape.json {
+        return Ok(Said::lines(told::printed(&json!({ "username": user.username, "alias": alias }))));
+    }
+    Ok(Said::line(match alias {
+        Some(alias) => format!("{} has the alias {alias}", user.username),
+        None => format!("{} has no alias", user.username),
+    }))
+}
+
 /// An account as the help desk sees it.
 struct Seen {
     user: User,
@@ -163,6 +197,7 @@ impl Seen {
             "username": user.username,
             "status": self.status(),
             "email": user.email,
+            "alias": user.alias,
             "first_name": user.first_name,
             "last_name": user.last_name,
             "language": user.language,

@@ -8,13 +8,15 @@ use serde::{Deserialize, Serialize};
 pub struct LoginNames {
     /// By its user name.
     pub username: bool,
+    /// By its alias.
+    pub alias: bool,
     /// By its mail address, where no other account has the same.
     pub email: bool,
 }
 
 impl Default for LoginNames {
     fn default() -> Self {
-        Self { username: true, email: false }
+        Self { username: true, alias: false, email: false }
     }
 }
 
@@ -22,7 +24,7 @@ impl LoginNames {
     /// What cannot be.
     #[must_use]
     pub fn faults(self) -> Vec<(&'static str, &'static str)> {
-        if self.username || self.email {
+        if self.username || self.alias || self.email {
             Vec::new()
         } else {
             vec![("username", "must be on where nothing else is taken: nobody could log in")]
@@ -37,7 +39,8 @@ impl LoginNames {
         } else {
             vec![(
                 "username",
-                "is off: an account whose mail address is missing, or is another account's as well, cannot log in",
+                "is off: an account that has nothing else that is taken, or a mail address that is another account's as well, cannot \
+                 log in",
             )]
         }
     }
@@ -45,10 +48,14 @@ impl LoginNames {
     /// The key of the text that names what may be typed.
     #[must_use]
     pub const fn label(self) -> &'static str {
-        match (self.username, self.email) {
-            (_, false) => "username-label",
-            (true, true) => "username-label-email",
-            (false, true) => "username-label-only-email",
+        match (self.username, self.alias, self.email) {
+            (_, false, false) => "username-label",
+            (true, true, false) => "username-label-alias",
+            (true, false, true) => "username-label-email",
+            (true, true, true) => "username-label-any",
+            (false, true, false) => "username-label-only-alias",
+            (false, false, true) => "username-label-only-email",
+            (false, true, true) => "username-label-alias-email",
         }
     }
 }
@@ -61,7 +68,7 @@ mod tests {
     #[test]
     fn something_is_always_taken() {
         let plain = LoginNames::default();
-        assert_eq!((plain.username, plain.email, plain.label()), (true, false, "username-label"));
+        assert_eq!((plain.username, plain.alias, plain.email, plain.label()), (true, false, false, "username-label"));
         assert!(plain.faults().is_empty() && plain.warnings().is_empty());
         let nothing = LoginNames { username: false, ..plain };
         assert_eq!(nothing.faults().first().map(|(key, _)| *key), Some("username"));

@@ -52,10 +52,11 @@ pub fn fields(section: Section) -> Vec<Field> {
         Section::ServerSidePin => server_side_pin(),
         Section::Login => vec![
             flag("username", "Users may type their user name", "Off, it is looked at no more when somebody logs in."),
+            flag("alias", "Users may type their alias", "The second name that an account may have."),
             flag(
                 "email",
                 "Users may type their mail address",
-                "One that several accounts have finds none of them. A user name goes before an address that is written like it.",
+                "One that several accounts have finds none of them. A user name goes before an address that is written alike.",
             ),
         ],
         Section::Lockout => lockout(),

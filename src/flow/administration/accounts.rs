@@ -11,7 +11,7 @@ use crate::domain::policy::platform::Platform;
 use crate::domain::secret::{ExposeSecret as _, SecretString};
 use crate::domain::tenant::TenantConfig;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::user::{Phone, Status, User, checked_email, checked_phone};
+use crate::domain::user::{Phone, Status, User, checked_alias, checked_email, checked_phone};
 use crate::flow::audit_trail::{self, ExportError};
 use crate::flow::{self, Error};
 use crate::keys::password;
@@ -32,6 +32,8 @@ pub struct Typed {
     pub language: String,
     /// The telephone number; empty for none.
     pub phone: String,
+    /// The second name for the login; empty for none.
+    pub alias: String,
 }
 
 /// A field that is wrong: its name, and the end of a sentence that begins with it.
@@ -71,6 +73,7 @@ impl Typed {
             last_name: user.last_name.clone(),
             language: user.language.clone().unwrap_or_default(),
             phone: user.phone.as_ref().map(|phone| phone.number.clone()).unwrap_or_default(),
+            alias: user.alias.clone().unwrap_or_default(),
         }
     }
 
@@ -112,9 +115,13 @@ impl Typed {
                 }
             },
         };
+        let alias = checked_alias(&self.alias, &self.username).unwrap_or_else(|words| {
+            faults.push(Fault::new("alias", words));
+            None
+        });
         let language = Some(self.language.trim().to_owned()).filter(|tag| !tag.is_empty());
         if faults.is_empty() {
-            Ok(User { username, email, first_name, last_name, language, phone, ..before.clone() })
+            Ok(User { username, email, first_name, last_name, language, phone, alias, ..before.clone() })
         } else {
             Err(faults)
         }
@@ -145,6 +152,7 @@ pub async fn create(
         security_version: 1,
         first_enrolled_at: None,
         may_enroll_again: None,
+        alias: None,
     };
     let mut faults = Vec::new();
     let user = typed.checked(&blank, true).map_err(|found| faults.extend(found)).ok();
@@ -166,13 +174,22 @@ pub async fn create(
     };
     match desk.house.db.write(work).await {
         Ok(()) => Ok(Ok(user.id)),
-        Err(error) if error.is_duplicate() => Ok(Err(vec![taken()])),
+        Err(error) if error.is_duplicate() => Ok(Err(vec![taken(desk, &user).await?])),
         Err(error) => Err(error.into()),
     }
 }
 
-fn taken() -> Fault {
-    Fault::new("username", "is taken: there is an account with this user ID")
+/// Which of the names of an account is another one's.
+async fn taken(desk: &Desk<'_>, user: &User) -> storage::Result<Fault> {
+    let is_taken = async |connection: &mut Connection| match &user.alias {
+        Some(alias) => users::is_taken(connection, user.tenant, alias, user.id).await,
+        None => Ok(false),
+    };
+    Ok(if desk.house.db.look(is_taken).await? {
+        Fault::new("alias", "is taken: there is an account with this user ID or alias")
+    } else {
+        Fault::new("username", "is taken: there is an account with this user ID or alias")
+    })
 }
 
 fn password_fault(password: &SecretString) -> Option<Fault> {
@@ -207,7 +224,7 @@ pub async fn edit(
         Ok(Ok(false)) => Ok(Outcome::Overtaken),
         // No form of these fields disables anybody.
         Ok(Err(why)) => Ok(Outcome::Wrong(vec![Fault::new("username", why)])),
-        Err(error) if error.is_duplicate() => Ok(Outcome::Wrong(vec![taken()])),
+        Err(error) if error.is_duplicate() => Ok(Outcome::Wrong(vec![taken(desk, &after).await?])),
         Err(error) => Err(error.into()),
     }
 }
@@ -252,7 +269,7 @@ pub async fn personal_data(
     let document = json!({
         "account": {
             "id": account.id, "username": account.username, "email": account.email, "first_name": account.first_name,
-            "last_name": account.last_name, "language": account.language,
+            "last_name": account.last_name, "language": account.language, "alias": account.alias,
             "phone": account.phone.as_ref().map(|phone| &phone.number), "enabled": account.status == Status::Enabled,
             "created_at": seen.created_at.rfc3339(), "last_login_at": time(seen.last_login_at),
             "first_enrolled_at": time(account.first_enrolled_at), "has_password": has_password,
@@ -325,7 +342,7 @@ pub async fn erase(desk: &Desk<'_>, user: &User) -> flow::Result<Result<(), Stri
     }
     let phone = user.phone.as_ref().map(|phone| phone.number.clone());
     let mut names = vec![user.username.clone(), user.first_name.clone(), user.last_name.clone()];
-    names.extend(user.email.clone().into_iter().chain(phone));
+    names.extend(user.email.clone().into_iter().chain(user.alias.clone()).chain(phone));
     match audit_trail::pseudonymize(desk, user.tenant, user.id, &names).await {
         Ok(_) => {}
         Err(ExportError::House(error)) => return Err(error),

@@ -25,6 +25,7 @@ pub const PEOPLE: &[&str] = &[
     "authenticators",
     "created_at",
     "last_login_at",
+    "alias",
 ];
 
 /// The columns of a table of authenticators.
@@ -61,6 +62,7 @@ pub async fn people(
             listed.authenticators.id().to_owned(),
             listed.created_at.rfc3339(),
             time(listed.last_login_at),
+            user.alias.unwrap_or_default(),
         ]
     };
     Ok((found.entries.into_iter().map(row).collect(), found.next))

@@ -112,6 +112,7 @@ fn differences(before: &User, after: &User) -> (Value, Value) {
         [
             ("username", Some(user.username.clone())),
             ("email", user.masked_email()),
+            ("alias", user.alias.clone()),
             ("first_name", Some(user.first_name.clone())),
             ("last_name", Some(user.last_name.clone())),
             ("language", user.language.clone()),

@@ -254,6 +254,7 @@ pub(super) fn access(config: &TenantConfig, page: access_log::Page) -> Page {
             row.at.rfc3339(),
             user,
             row.email.unwrap_or_default(),
+            row.alias.unwrap_or_default(),
             application,
             kind.to_owned(),
             row.result,

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Desk, people};
 use crate::domain::audit::Action;
-use crate::domain::ids::GroupId;
+use crate::domain::ids::{GroupId, TenantId, UserId};
 use crate::domain::name::key_of;
 use crate::domain::tenant::TenantConfig;
 use crate::domain::user::{Status, User};
@@ -21,6 +21,8 @@ pub struct Wanted {
     pub username: String,
     /// The address, checked.
     pub email: Option<String>,
+    /// The second name for the login, checked.
+    pub alias: Option<String>,
     /// The given name.
     pub first_name: Option<String>,
     /// The family name.
@@ -44,6 +46,9 @@ pub struct Line {
     /// The address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
+    /// The second name for the login.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
     /// The given name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_name: Option<String>,
@@ -75,6 +80,7 @@ impl Line {
         Ok(Wanted {
             username: self.username.clone(),
             email: self.email.clone(),
+            alias: self.alias.clone(),
             first_name: self.first_name.clone(),
             last_name: self.last_name.clone(),
             language: self.language.clone(),
@@ -114,7 +120,7 @@ pub enum Outcome {
     Unchanged,
     /// There is an account that was to be kept as it is.
     Kept,
-    /// The account cannot be disabled, for this reason; nothing of it was changed.
+    /// The account cannot be disabled or be called so, for this reason; nothing of it was changed.
     Refused(&'static str),
 }
 
@@ -129,6 +135,50 @@ impl Outcome {
             Self::Kept => "kept",
             Self::Refused(_) => "rejected",
         }
+    }
+}
+
+/// Why a user name of a table cannot be taken.
+const NAME_TAKEN: &str = "has a user name that is another account's alias";
+/// Why an alias of a table cannot be taken.
+const ALIAS_TAKEN: &str = "has an alias that is another account's user name or alias";
+
+/// Whose the names are that a table wants, those that it has given out included.
+struct Owners {
+    /// The account, or none for one that the table makes.
+    of: HashMap<String, Option<UserId>>,
+}
+
+impl Owners {
+    async fn of(
+        connection: &mut Connection,
+        tenant: TenantId,
+        wanted: &[Wanted],
+        names: &[String],
+    ) -> storage::Result<Self> {
+        let aliases: Vec<String> = wanted.iter().filter_map(|it| it.alias.as_deref().map(key_of)).collect();
+        let called = roster::people(connection, tenant, &aliases).await?;
+        let all = [names, aliases.as_slice()].concat();
+        let mut of: HashMap<String, Option<UserId>> =
+            roster::owners(connection, tenant, &all).await?.into_iter().map(|(key, id)| (key, Some(id))).collect();
+        // An instance that knows no aliases yet has made accounts without writing down their names.
+        of.extend(called.into_iter().map(|(key, (user, _))| (key, Some(user.id))));
+        Ok(Self { of })
+    }
+
+    /// Gives the names of a line to an account, or says why it cannot have them. A user name is new where the account is.
+    fn give(&mut self, account: Option<UserId>, name: &str, alias: Option<&str>) -> Result<(), &'static str> {
+        if account.is_none() && self.of.contains_key(name) {
+            return Err(NAME_TAKEN);
+        }
+        let alias = alias.map(key_of);
+        let is_its_own = |owner: &Option<UserId>| owner.is_some() && *owner == account;
+        if alias.as_ref().and_then(|alias| self.of.get(alias)).is_some_and(|owner| !is_its_own(owner)) {
+            return Err(ALIAS_TAKEN);
+        }
+        self.of.insert(name.to_owned(), account);
+        self.of.extend(alias.map(|alias| (alias, account)));
+        Ok(())
     }
 }
 
@@ -168,8 +218,13 @@ pub async fn import(
     let mut outcomes = Vec::with_capacity(wanted.len());
     let mut inserts = Vec::new();
     let mut entered: HashMap<GroupId, i64> = HashMap::new();
+    let mut owners = Owners::of(connection, tenant, wanted, &keys).await?;
     for (it, key) in wanted.iter().zip(&keys) {
         let Some((before, version)) = known.get(key) else {
+            if let Err(why) = owners.give(None, key, it.alias.as_deref()) {
+                outcomes.push(Outcome::Refused(why));
+                continue;
+            }
             created(desk, &mut inserts, config, it);
             for group in it.groups.iter().flatten().copied().collect::<HashSet<_>>() {
                 *entered.entry(group).or_default() += 1;
@@ -179,6 +234,10 @@ pub async fn import(
         };
         if existing == Existing::Keep {
             outcomes.push(Outcome::Kept);
+            continue;
+        }
+        if let Err(why) = owners.give(Some(before.id), key, it.alias.as_deref()) {
+            outcomes.push(Outcome::Refused(why));
             continue;
         }
         let change = change(it, (before, *version), groups.get(&before.id), hashes.get(&before.id));
@@ -215,9 +274,11 @@ fn created(desk: &Desk<'_>, inserts: &mut Vec<Statement>, config: &TenantConfig,
         security_version: 1,
         first_enrolled_at: None,
         may_enroll_again: None,
+        alias: wanted.alias.clone(),
         phone: None,
     };
     inserts.push(users::insertion(&user, now));
+    inserts.extend(users::names(&user));
     let groups: HashSet<GroupId> = wanted.groups.iter().flatten().copied().collect();
     let mut detail = Map::new();
     detail.insert("username".to_owned(), json!(user.username));
@@ -247,6 +308,9 @@ fn change<'a>(
     if wanted.email.is_some() {
         after.email.clone_from(&wanted.email);
     }
+    if wanted.alias.is_some() {
+        after.alias.clone_from(&wanted.alias);
+    }
     if let Some(name) = &wanted.first_name {
         after.first_name.clone_from(name);
     }
@@ -261,6 +325,7 @@ fn change<'a>(
     }
     let mut fields: Vec<&'static str> = [
         ("email", before.email != after.email),
+        ("alias", before.alias != after.alias),
         ("first_name", before.first_name != after.first_name),
         ("last_name", before.last_name != after.last_name),
         ("language", before.language != after.language),

@@ -99,7 +99,7 @@ async fn purge_of(house: &House, tenant: TenantId, now: Timestamp) -> storage::R
 }
 
 /// Removes what tells who somebody was from the events that are about them: addresses, and `names` (user name, mail
-/// address, first and last name, telephone number) wherever they stand. The identifier of the account stays: it names nobody
+/// address, alias, first and last name, telephone number) wherever they stand. The identifier of the account stays: it names nobody
 /// once the account is gone. The chain stays whole, because a signed note in it tells which rows have changed, and how. Says
 /// how many rows.
 ///

@@ -205,7 +205,7 @@ fn field(filter: FilterField, asked: &Asked) -> Field {
 fn shown(kind: Kind) -> impl Iterator<Item = (usize, &'static str)> {
     let hidden: &[&str] = match kind {
         Kind::Audit => &["old", "new", "event"],
-        Kind::Access => &["email", "type", "scenario"],
+        Kind::Access => &["email", "alias", "type", "scenario"],
         Kind::Authentication => &["action"],
         Kind::Enrollment => &["app_version", "template_version", "address", "task", "rule"],
     };

@@ -328,6 +328,7 @@ pub fn typed(form: &Form) -> Typed {
         last_name: text("last_name"),
         language: language.unwrap_or_default(),
         phone: text("phone"),
+        alias: text("alias"),
     }
 }
 
@@ -339,6 +340,7 @@ pub fn faults(faults: Vec<accounts::Fault>) -> Vec<FieldFault> {
         "first_name" => "First name",
         "last_name" => "Last name",
         "phone" => "Phone",
+        "alias" => "Alias",
         _ => "Password",
     };
     let fault =
