@@ -1678,19 +1678,21 @@ async fn nothing_tells_who_exists() {
     }
 }
 
-/// R-460, AC-32, T-19: where addresses are names at the login, nothing tells one that is somebody's from one that is nobody's, that of
-/// a disabled account, or of two.
+/// R-460, AC-32, T-19: where addresses and aliases are names at the login, nothing tells one that is somebody's from one that is
+/// nobody's, that of a disabled account, or of two.
 #[actix_web::test]
 async fn nothing_tells_whose_address_exists() {
     for on in BOTH {
         let world = World::new(on).await;
         let off = person("qxoff").replace("groups", "enabled = false\ngroups");
         let (one, two) = (person("qxone"), person("qxtwo").replace("qxtwo@", "qxone@"));
-        let people = format!("{off}{one}{two}{}\n[tenant.login]\nemail = true\n", person("qxpla"));
+        let called = person("qxals").replace("groups", "alias = \"qxali@acme.test\"\ngroups");
+        let names = "[tenant.login]\nemail = true\nalias = true\n";
+        let people = format!("{off}{one}{two}{called}{}\n{names}", person("qxpla"));
         world.apply(&acme(&people)).await;
-        let names = ["qxnob@acme.test", "qxoff@acme.test", "qxone@acme.test", "qxpla@acme.test"];
-        nobody_differs(on, &world, &names).await;
-        assert_eq!(count(&world, "SELECT COUNT(*) AS n FROM failure").await, 4, "{on:?}");
+        let names = ["qxnob", "qxoff", "qxone", "qxpla", "qxali"].map(|name| format!("{name}@acme.test"));
+        nobody_differs(on, &world, &names.each_ref().map(String::as_str)).await;
+        assert_eq!(count(&world, "SELECT COUNT(*) AS n FROM failure").await, 5, "{on:?}");
         world.stop().await;
     }
 }

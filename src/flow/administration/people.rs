@@ -34,7 +34,11 @@ pub const LAST_OPERATOR: &str = "is the last operator with the role Operator: ma
 pub async fn create(desk: &Desk<'_>, connection: &mut Connection, user: &User) -> storage::Result<()> {
     users::insert(connection, user, desk.now).await?;
     let object = ("user", user.id.to_string());
-    desk.record(connection, user.tenant, Action::UserCreated, object, json!({ "username": user.username })).await
+    let detail = match &user.alias {
+        Some(alias) => json!({ "username": user.username, "alias": alias }),
+        None => json!({ "username": user.username }),
+    };
+    desk.record(connection, user.tenant, Action::UserCreated, object, detail).await
 }
 
 /// Stores changed fields. A changed address or status ends every open login and session (INV-11); a changed address is

@@ -288,6 +288,9 @@ fn created(desk: &Desk<'_>, inserts: &mut Vec<Statement>, config: &TenantConfig,
         names.sort_unstable();
         detail.insert("groups".to_owned(), json!(names));
     }
+    if let Some(alias) = &user.alias {
+        detail.insert("alias".to_owned(), json!(alias));
+    }
     if wanted.hash.is_some() {
         detail.insert("password".to_owned(), json!(true));
     }
