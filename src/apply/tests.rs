@@ -463,7 +463,8 @@ async fn the_key_encryption_key_is_rotated_without_losing_a_secret() {
     assert!(opened(&fixture.folder, &fixture.key).await.is_err(), "the old key opens nothing any more");
 }
 
-/// R-599, R-561: and the trail tells of it.
+/// R-599, R-561: and the trail tells of it. R-604: nor is forgotten when something was removed by its age last, by which a clock in the
+/// wrong year is noticed.
 #[tokio::test]
 async fn a_restored_copy_accepts_no_passcode_that_may_have_been_used() {
     let fixture = Fixture::new().await;
@@ -488,6 +489,8 @@ async fn a_restored_copy_accepts_no_passcode_that_may_have_been_used() {
          SELECT id, id, '{}', 'x', 0, 'y', 9000000000000000 FROM tenant",
         "INSERT INTO webhook_delivery (tenant_id, webhook_id, id, kind, body, state, tries, next_try_at, created_at) \
          SELECT id, id, id, 'x', '{}', 'waiting', 0, 0, 0 FROM tenant",
+        "INSERT INTO lease (name, owner, fence, leased_until) VALUES ('purge', 'x', 1, 0), ('retention', 'x', 1, 0), \
+         ('purge in doubt', 'x', 1, 0), ('rotation', 'x', 1, 9000000000000000)",
     ];
     for statement in left {
         let made = house.db.write(async |connection| Statement::new(statement).run(connection).await).await;
@@ -504,6 +507,8 @@ async fn a_restored_copy_accepts_no_passcode_that_may_have_been_used() {
         ("SELECT COUNT(*) AS n FROM job_row WHERE input IS NOT NULL", 0),
         ("SELECT COUNT(*) AS n FROM token_export WHERE expires_at > 0", 0),
         ("SELECT COUNT(*) AS n FROM webhook_delivery WHERE state <> 'failed' OR body <> ''", 0),
+        ("SELECT COUNT(*) AS n FROM lease WHERE name IN ('purge', 'retention')", 2),
+        ("SELECT COUNT(*) AS n FROM lease WHERE name NOT IN ('purge', 'retention')", 0),
         ("SELECT COUNT(*) AS n FROM audit_event WHERE action = 'database_restored' AND actor_kind = 'shell'", 1),
         ("SELECT COUNT(*) AS n FROM audit_event WHERE action = 'token_suspended' AND actor_kind = 'shell'", 1),
     ] {

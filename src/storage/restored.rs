@@ -36,7 +36,8 @@ fn endings(now: Timestamp) -> Vec<Statement> {
         "DELETE FROM oidc_device",
         "DELETE FROM oidc_family",
         "DELETE FROM oidc_grant",
-        "DELETE FROM lease",
+        // But those that tell when something was removed by its age last: the machine that it is restored on may be in the wrong year.
+        "DELETE FROM lease WHERE name NOT IN ('purge', 'retention')",
         "UPDATE enrollment SET state = 'cancelled', secret_sealed = NULL WHERE state = 'open'",
         // A link may have been used since: operators send new ones.
         "UPDATE enrollment_link SET void_at = created_at WHERE void_at IS NULL",
