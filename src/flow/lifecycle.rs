@@ -114,6 +114,7 @@ pub async fn set_may_enroll_again(
     (tenant, user): (TenantId, UserId),
     allowed: Option<bool>,
 ) -> storage::Result<()> {
+    let Some(before) = users::with_id(connection, tenant, user).await? else { return Ok(()) };
     if !users::set_may_enroll_again(connection, tenant, user, allowed, by.now).await? {
         return Ok(());
     }
@@ -122,7 +123,9 @@ pub async fn set_may_enroll_again(
         rollout::reopened(connection, tenant, user, by.now).await?;
     }
     let event = event(by, tenant, Action::UserChanged).on("user", user);
-    house.record(connection, event.with(json!({ "may_enroll_again": allowed }))).await
+    let word = |allowed: Option<bool>| json!({ "may_enroll_again": allowed });
+    let (old, new) = (word(before.may_enroll_again), word(allowed));
+    house.record(connection, event.with(json!({ "username": before.username, "old": old, "new": new }))).await
 }
 
 /// Ends what a token that works no more has opened, or everything of its owner.

@@ -40,6 +40,7 @@ async fn newest(world: &World, action: &'static str) -> Value {
     let question = match action {
         "token_suspended" => "SELECT detail AS it FROM audit_event WHERE action = 'token_suspended' ORDER BY at",
         "token_revoked" => "SELECT detail AS it FROM audit_event WHERE action = 'token_revoked' ORDER BY at",
+        "user_changed" => "SELECT detail AS it FROM audit_event WHERE action = 'user_changed' ORDER BY at",
         "template_changed" => "SELECT detail AS it FROM audit_event WHERE action = 'template_changed' ORDER BY at",
         other => panic!("{other} is not asked for here"),
     };
@@ -87,7 +88,8 @@ async fn the_help_desk_moves_a_token_through_its_life() {
     }
 }
 
-/// The operator's choice whether somebody may enroll again, and what each disposition means without one (T-01, AC-03).
+/// The operator's choice whether somebody may enroll again, and what each disposition means without one (T-01, AC-03). The trail tells
+/// what it was and what it is.
 #[actix_web::test]
 async fn revoking_says_whether_the_person_may_enroll_again() {
     for on in BOTH {
@@ -119,6 +121,10 @@ async fn revoking_says_whether_the_person_may_enroll_again() {
         }
         world.command(&["user", "enrollment", "linus", "--again", "default"]);
         assert_eq!(json(&world, &["user", "show", "linus"])["may_enroll_again"], Value::Null, "{on:?}");
+        let written = newest(&world, "user_changed").await;
+        let word = |allowed: Option<bool>| serde_json::json!({ "may_enroll_again": allowed });
+        assert_eq!((&written["old"], &written["new"]), (&word(Some(false)), &word(None)), "{on:?}: {written}");
+        assert_eq!(written["username"], "linus", "{on:?}");
         world.stop().await;
     }
 }
