@@ -12,15 +12,16 @@ use crate::domain::operator::{Deed, Module};
 use crate::domain::timestamp::Timestamp;
 use crate::flow::administration::rollout::{self, Effect};
 use crate::flow::administration::tally::{Pace, Reply};
-use crate::flow::certificates;
+use crate::flow::certificates::{self, Dated};
 use crate::flow::preflight::MAIL_LATE_SECONDS;
 use crate::http::Fault;
 use crate::http::guard::Seat;
 use crate::storage::rollout_effect::People;
 use crate::storage::{Connection, alerts, outbox, rollout_pauses};
 
-/// So many alerts are counted, and so many of them named.
+/// So many alerts are counted.
 const MOST: usize = 100;
+/// So many alerts and certificates are named: the pages that tell of all of them are one step away.
 const NAMED: usize = 3;
 
 /// What stands first on the dashboard.
@@ -217,7 +218,7 @@ async fn mail_and_certificates(seat: &Seat) -> Result<[Trouble; 2], Fault> {
     };
     let (late, dated) = seat.call.site.house.db.look(look).await?;
     let since = late.into_iter().find(|(tenant, _)| *tenant == config.tenant.id).map(|(_, since)| since);
-    let ending: Vec<String> = dated.iter().filter(|it| it.is_ending(now)).map(|it| it.words(now)).collect();
+    let ending: Vec<Dated> = dated.into_iter().filter(|it| it.is_ending(now)).collect();
     let trouble = |what: &'static str, bad: bool, words: String| Trouble {
         what,
         state: if bad { "look" } else { "fine" },
@@ -226,6 +227,38 @@ async fn mail_and_certificates(seat: &Seat) -> Result<[Trouble; 2], Fault> {
         links: if bad { vec![("Preflight", "preflight")] } else { Vec::new() },
     };
     let waits = since.map_or_else(|| "none waits for long".to_owned(), |at| format!("mail waits since {}", time(at)));
-    let ends = if ending.is_empty() { "none ends soon".to_owned() } else { ending.join("; ") };
-    Ok([trouble("Mail", since.is_some(), waits), trouble("Certificates", !ending.is_empty(), ends)])
+    let bad = !ending.is_empty();
+    Ok([trouble("Mail", since.is_some(), waits), trouble("Certificates", bad, soonest(ending, now))])
+}
+
+/// The certificates that run out first, in words, and how many more do.
+fn soonest(mut ending: Vec<Dated>, now: Timestamp) -> String {
+    ending.sort_by_key(|it| it.not_after);
+    let mut words: Vec<String> = ending.iter().take(NAMED).map(|it| it.words(now)).collect();
+    match ending.len().saturating_sub(NAMED) {
+        _ if ending.is_empty() => words.push("none ends soon".to_owned()),
+        0 => {}
+        more => words.push(format!("and {more} more")),
+    }
+    words.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// the first page names the certificates that are the most pressing, and not a thousand of them.
+    #[test]
+    fn the_certificates_that_run_out_first_are_named() {
+        let now = Timestamp::from_seconds(1_800_000_000);
+        let dated = |days: i64| {
+            let what = format!("the signing certificate of App {days}");
+            Dated { what, not_after: Timestamp::from_seconds(1_800_000_000 + days * 86_400) }
+        };
+        assert_eq!(soonest(Vec::new(), now), "none ends soon");
+        assert_eq!(soonest(vec![dated(1)], now), "the signing certificate of App 1 expires on 2027-01-16");
+        let many = soonest((-1..=9).rev().map(dated).collect(), now);
+        assert!(many.starts_with("the signing certificate of App -1 expired on 2027-01-14; "), "{many}");
+        assert!(many.ends_with("App 1 expires on 2027-01-16; and 8 more"), "{many}");
+    }
 }
