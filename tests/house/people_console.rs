@@ -242,6 +242,21 @@ async fn whoever_lost_an_authenticator_is_helped_at_the_console() {
             "{on:?}: {}",
             seen.body
         );
+        // T-62: where a pass takes two operators, one alone is offered nothing that one alone is refused.
+        world
+            .apply(
+                "[[tenant]]\ncode = \"acme\"\n[tenant.self_provisioning]\nhelp_desk_pass = \"opens_gates\"\n\
+                 help_desk_pass_confirmed = true\n",
+            )
+            .await;
+        let seen = oona.get(&console(&world, &format!("users/{linus}"))).await;
+        assert!(seen.find("[data-closed]").is_some(), "{on:?}: {}", seen.body);
+        assert!(seen.has_action("make-pass") && !seen.has_action("allow-enrollment"), "{on:?}: {}", seen.body);
+        let tried = oona.press(&seen, "reopen", &[]).await;
+        assert!(tried.body.contains("(Provision) or give a one-time pass."), "{on:?}: {}", tried.body);
+        let refused = [("again", "allow")];
+        let refused = post(&world, &mut oona, &seen, &format!("users/{linus}/enroll-again"), &refused).await;
+        assert!(refused.body.contains("Nothing was changed: two operators are needed"), "{on:?}: {}", refused.body);
         world.stop().await;
     }
 }

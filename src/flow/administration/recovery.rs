@@ -45,6 +45,13 @@ pub async fn reopen(desk: &Desk<'_>, connection: &mut Connection, user: &User) -
 #[error("two operators are needed to help somebody here: give a one-time pass, and let another operator confirm it")]
 pub struct TakesTwo;
 
+/// Whether that is so in this virtual server.
+#[must_use]
+pub fn takes_two(config: &TenantConfig) -> bool {
+    let gates = &config.settings.self_provisioning.gates;
+    gates.take_passes() && gates.help_desk_pass_confirmed
+}
+
 /// Decides whether somebody may enroll at the login again who had an authenticator: also after it was lost, or taken for cause
 /// (T-01, R-084). `None` leaves it to the rules of the virtual server.
 ///
@@ -57,8 +64,7 @@ pub async fn enroll_again(
     user: &User,
     allowed: Option<bool>,
 ) -> storage::Result<Result<(), TakesTwo>> {
-    let gates = &config.settings.self_provisioning.gates;
-    if allowed != Some(false) && gates.take_passes() && gates.help_desk_pass_confirmed {
+    if allowed != Some(false) && takes_two(config) {
         return Ok(Err(TakesTwo));
     }
     let whose = (user.tenant, user.id);

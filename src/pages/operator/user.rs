@@ -136,6 +136,8 @@ struct UserPage {
     closed: String,
     /// Whether there was an authenticator, so that it can be said who may enroll the next one.
     enrolled: bool,
+    /// Whether one operator alone may let the person enroll the next one.
+    alone: bool,
     made: String,
     last_login: String,
     groups: Vec<GroupEntry>,
@@ -277,6 +279,7 @@ fn user_page(seat: &Seat, shell: Shell, person: &Person, typed: Option<Typed>) -
         standing: standing(listed.authenticators),
         closed: if needs_help(user) { NEEDS_HELP.to_owned() } else { String::new() },
         enrolled: user.first_enrolled_at.is_some(),
+        alone: !recovery::takes_two(config),
         made: time(listed.created_at),
         last_login: time_or_dash(listed.last_login_at),
         groups: person
@@ -521,11 +524,13 @@ async fn reopen(seat: Seat, path: web::Path<(String, String)>, form: Form) -> An
     let desk = seat.desk();
     desk.house.db.write(async |connection| recovery::reopen(&desk, connection, &user).await).await?;
     if needs_help(&user) {
-        let pass = seat.call.realm.config.settings.self_provisioning.gates.take_passes();
-        let or = if pass { ", give a one-time pass" } else { "" };
-        let words = format!(
-            "Enrollment is not open: {NEEDS_HELP}. Send an enrollment mail (Provision){or}, or let the person enroll again."
-        );
+        let config = &seat.call.realm.config;
+        let or = match config.settings.self_provisioning.gates.take_passes() {
+            true if recovery::takes_two(config) => " or give a one-time pass",
+            true => ", give a one-time pass, or let the person enroll again",
+            false => " or let the person enroll again",
+        };
+        let words = format!("Enrollment is not open: {NEEDS_HELP}. Send an enrollment mail (Provision){or}.");
         return complain(&seat, user.id, &words).await;
     }
     done(&seat, user.id, "reopened")
