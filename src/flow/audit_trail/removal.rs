@@ -99,8 +99,8 @@ async fn purge_of(house: &House, tenant: TenantId, now: Timestamp) -> storage::R
 }
 
 /// Removes what tells who somebody was from the events that are about them: addresses, and `names` (user name, mail
-/// address, alias, first and last name, telephone number) wherever they stand. The identifier of the account stays: it names nobody
-/// once the account is gone. The chain stays whole, because a signed note in it tells which rows have changed, and how. Says
+/// address, alias, first and last name, telephone number) and what the account was called before, wherever they stand. The identifier of
+/// the account stays: it names nobody once the account is gone. The chain stays whole, because a signed note in it tells which rows have changed, and how. Says
 /// how many rows.
 ///
 /// # Errors
@@ -114,9 +114,8 @@ pub async fn pseudonymize(
     let (house, now) = (desk.house, desk.now);
     seal_until(house, tenant, now, now).await?;
     let (Some(key), _) = keys(house, tenant).await? else { return Err(ExportError::NoKey) };
-    let names: Vec<String> =
-        names.iter().map(|name| name.trim().to_lowercase()).filter(|name| !name.is_empty()).collect();
     let rows = house.db.look(async |connection| all_about(connection, tenant, user).await).await?;
+    let names = ever(names, &rows, user);
     let mut changed = 0;
     for some in rows.chunks(ROWS_OF_NOTE) {
         let mut left = Vec::new();
@@ -181,6 +180,22 @@ async fn all_about(connection: &mut Connection, tenant: TenantId, user: UserId) 
         }
     }
     Ok(numbered)
+}
+
+/// Names as they are compared, with those that the account had before: its own events tell them, and who a name that was given up
+/// belonged to is known as well.
+fn ever(names: &[String], rows: &[(i64, Entry)], user: UserId) -> Vec<String> {
+    const FIELDS: [&str; 4] = ["username", "alias", "first_name", "last_name"];
+    let id = user.to_string();
+    let mut all: BTreeSet<String> = names.iter().map(|name| name.trim().to_lowercase()).collect();
+    for (_, event) in rows.iter().filter(|(_, event)| event.object == "user" && event.object_id == id) {
+        let Ok(detail) = serde_json::from_str::<Value>(&event.detail) else { continue };
+        for part in [Some(&detail), detail.get("old"), detail.get("new")].into_iter().flatten() {
+            let texts = FIELDS.iter().filter_map(|field| part.get(*field).and_then(Value::as_str));
+            all.extend(texts.map(|text| text.trim().to_lowercase()));
+        }
+    }
+    all.into_iter().filter(|name| !name.is_empty() && name != REMOVED).collect()
 }
 
 /// An event without what tells who somebody was.
