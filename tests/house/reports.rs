@@ -356,6 +356,12 @@ async fn the_dashboard_says_what_is_to_be_done() {
         world.execute(WAITING, "acme.test").await;
         let seen = oona.get(&dashboard).await;
         assert!(seen.body.contains("mail waits since 2027-01-15 05:13:20 UTC"), "{on:?}: {}", seen.body);
+        // Whose account was removed has no page any more that could be led to.
+        world.command(&["user", "delete", "linus", "--yes"]);
+        let seen = oona.get(&dashboard).await;
+        assert!(seen.body.contains(&format!("{reuse}</a>: linus, ")), "{on:?}: {}", seen.body);
+        let newest = seen.find_link("section[aria-labelledby=alerts-now] li a").unwrap_or_default();
+        assert!(newest.ends_with("/operator/alerts#list"), "{on:?}: {newest}");
 
         let (_, seen) = at_console(&world, "audra", "dashboard").await;
         assert!(seen.find("#failed-now").is_some() && seen.body.contains(" denied"), "{on:?}: {}", seen.body);

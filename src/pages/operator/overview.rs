@@ -1,6 +1,7 @@
 //! What stands first on the dashboard: alerts, how far the rollout is, and what failed. Of each an operator sees what they could
 //! see on its own page, and nothing of it is counted over everybody for this page alone.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::alerts::about;
@@ -8,6 +9,7 @@ use super::menu;
 use super::rollout::{state_of, words};
 use super::shell::time;
 use crate::domain::alert::{Alert, Kind};
+use crate::domain::ids::UserId;
 use crate::domain::operator::{Deed, Module};
 use crate::domain::timestamp::Timestamp;
 use crate::flow::administration::rollout::{self, Effect};
@@ -17,7 +19,7 @@ use crate::flow::preflight::MAIL_LATE_SECONDS;
 use crate::http::Fault;
 use crate::http::guard::Seat;
 use crate::storage::rollout_effect::People;
-use crate::storage::{Connection, alerts, outbox, rollout_pauses};
+use crate::storage::{Connection, alerts, outbox, rollout_pauses, users};
 
 /// So many alerts are counted.
 const MOST: usize = 100;
@@ -126,14 +128,21 @@ impl Overview {
 async fn alerts_of(seat: &Seat, since: Timestamp) -> Result<AlertsSeen, Fault> {
     let tenant = seat.call.realm.tenant();
     let most = i64::try_from(MOST).unwrap_or(i64::MAX) + 1;
-    let read = seat.call.site.house.db.look(async |connection| alerts::newest(tenant, most).ask(connection).await);
-    let newest = read.await?;
+    let look = async |connection: &mut Connection| {
+        let newest = alerts::newest(tenant, most).ask(connection).await?;
+        let mut there = HashSet::new();
+        for user in newest.iter().take(NAMED).filter_map(|written| written.alert.user) {
+            there.extend(users::with_id(connection, tenant, user).await?.map(|user| user.id));
+        }
+        Ok((newest, there))
+    };
+    let (newest, there) = seat.call.site.house.db.look(look).await?;
     let within = newest.iter().filter(|written| written.alert.at >= since).count();
     let line = |alert: &Alert| AlertLine {
         at: time(alert.at),
         kind: alert.kind.title(),
         about: about(alert),
-        page: page_of(seat, alert),
+        page: page_of(seat, alert, &there),
     };
     Ok(AlertsSeen {
         number: if within > MOST { format!("More than {MOST}") } else { within.to_string() },
@@ -141,11 +150,11 @@ async fn alerts_of(seat: &Seat, since: Timestamp) -> Result<AlertsSeen, Fault> {
     })
 }
 
-/// Where something can be done about an alert: the page of the person, or of what it is about; else the list of alerts.
-fn page_of(seat: &Seat, alert: &Alert) -> String {
+/// Where something can be done about an alert: the page of the person, or of what it is about; else the list of alerts. Whoever is
+/// not among those who are `there` any more has no page.
+fn page_of(seat: &Seat, alert: &Alert, there: &HashSet<UserId>) -> String {
     let open = |module: Module| menu::page(module).filter(|_| seat.may(module, Deed::Access));
-    // The name of somebody who was erased is gone, and so is their page.
-    if let Some(user) = alert.user.filter(|_| !alert.username.is_empty())
+    if let Some(user) = alert.user.filter(|user| there.contains(user))
         && let Some(users) = open(Module::Users)
     {
         return format!("{users}/{user}");
