@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
 
 use super::lifecycle::{self, By, Ending};
 use super::{House, Realm, Result, Visit, recovery, session};
-use crate::domain::audit::Actor;
+use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::authenticator::lifecycle::{Move, State};
 use crate::domain::ids::TokenId;
 use crate::domain::timestamp::Timestamp;
-use crate::storage::tokens::{self, Token};
-use crate::storage::users;
+use crate::storage::{tokens, users};
 
 /// How long the link works: who is on holiday reads mail late.
 const LIFETIME: Duration = Duration::from_secs(30 * 86_400);
@@ -39,28 +39,33 @@ pub fn token_of(house: &House, realm: &Realm, statement: &str, now: Timestamp) -
     if now.seconds() < until { token.parse().ok() } else { None }
 }
 
-/// Suspends the token, ends every session and login of its owner and voids the recovery codes. Says whether there was a token to stop.
+/// Suspends the token, ends every session and login of its owner and voids the recovery codes; what has stopped the token before
+/// spares none of the rest. Says whether it was stopped by this.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn not_me(house: &House, realm: &Realm, visit: &Visit, token: TokenId) -> Result<bool> {
     let stopped = house.db.write(async |connection| {
         let tenant = realm.tenant();
-        let token = tokens::with_id(tenant, token).ask(connection).await?;
-        let stoppable = |token: &Token| matches!(token.state, State::Active | State::Locked);
-        let Some(token) = token.filter(stoppable) else { return Ok(false) };
+        let Some(token) = tokens::with_id(tenant, token).ask(connection).await? else { return Ok(false) };
+        let Some(user) = token.user else { return Ok(false) };
         let by = By::visitor(Actor::Stranger, visit);
-        let moved =
-            lifecycle::carry_out(connection, house, &by, &token, (Move::Suspend, "not me"), Ending::All).await?;
-        if let (true, Some(user)) = (moved.done(), token.user) {
-            // A lock has ended nothing that was open, and it is taken away again.
-            if token.state == State::Locked {
-                users::raise_security_version(connection, tenant, user, visit.now).await?;
-                session::all_ended(connection, tenant, user, "not the person", visit.now).await?;
-            }
-            recovery::disowned(connection, house, visit, (tenant, user), Actor::Stranger).await?;
+        let step = (Move::Suspend, "not me");
+        let stopped = matches!(token.state, State::Active | State::Locked)
+            && lifecycle::carry_out(connection, house, &by, &token, step, Ending::All).await?.done();
+        // What had stopped it has ended less than everything, and whoever enrolled it may have stopped it for that: a lock is taken
+        // away again, and the codes would count with the next authenticator.
+        if !stopped || token.state == State::Locked {
+            users::raise_security_version(connection, tenant, user, visit.now).await?;
+            session::all_ended(connection, tenant, user, "not the person", visit.now).await?;
         }
-        Ok(moved.done())
+        if !stopped {
+            let disputed = Event::new(visit.now, tenant, Actor::Stranger, Action::AccessDisputed).on("user", user);
+            let disputed = disputed.from_address(visit.address).in_login(visit.correlation);
+            house.record(connection, disputed.with(json!({ "serial": token.serial }))).await?;
+        }
+        recovery::disowned(connection, house, visit, (tenant, user), Actor::Stranger).await?;
+        Ok(stopped)
     });
     let stopped = stopped.await?;
     house.wake_notices();

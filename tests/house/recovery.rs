@@ -383,6 +383,41 @@ async fn an_authenticator_that_is_locked_is_stopped_by_the_link() {
     }
 }
 
+/// INV-11: whatever stopped the authenticator before, the link ends what is open and voids the codes, as the page says:
+/// whoever enrolled it may have stopped it, and the codes would count with the next one.
+#[actix_web::test]
+async fn the_link_does_the_rest_where_something_else_stopped_the_authenticator() {
+    const STOPPED: [(&str, &str, &str); 3] = [
+        ("UPDATE token SET state = 'locked', lock_reason = ? WHERE enrolled_by = 'self'", "pin", "locked"),
+        ("UPDATE token SET state = 'suspended', state_reason = ? WHERE enrolled_by = 'self'", "lost", "suspended"),
+        (
+            "UPDATE token SET state = 'revoked', secret_sealed = NULL, disposition = ? WHERE enrolled_by = 'self'",
+            "returned",
+            "revoked",
+        ),
+    ];
+    for on in BOTH {
+        for (stop, why, state) in STOPPED {
+            let world = World::new(on).await;
+            with_codes(&world, &mut Visitor::new(&world.url)).await;
+            let link = not_me_link(&world, 3).await;
+            world.execute(stop, why).await;
+            let living = "SELECT COUNT(*) AS n FROM sso_session WHERE ended_at IS NULL";
+            let left = "SELECT COUNT(*) AS n FROM recovery_code";
+            assert_eq!((world.number(living).await, world.number(left).await), (1, 10), "{on:?} {state}");
+            let mut ada = Visitor::new(&world.url);
+            let question = ada.get(&link).await;
+            let done = ada.press(&question, "not-me", &[]).await;
+            assert!(done.body.contains("everybody who was logged in"), "{on:?} {state}: {}", done.body);
+            assert_eq!((world.number(living).await, world.number(left).await), (0, 0), "{on:?} {state}");
+            assert_eq!(world.text("SELECT state AS t FROM token WHERE enrolled_by = 'self'").await, state, "{on:?}");
+            let written = (world.events("access_disputed").await, world.events("recovery_codes_voided").await);
+            assert_eq!(written, (1, 1), "{on:?} {state}");
+            world.stop().await;
+        }
+    }
+}
+
 /// whoever else was there may have made the recovery codes, or read them. Once the person says so, in the portal or by the
 /// link in the mail, none of them works any more.
 #[actix_web::test]
