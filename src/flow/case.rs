@@ -191,6 +191,16 @@ pub(crate) fn name_subject(house: &House, tenant: TenantId, name: &str) -> Strin
     text(&house.derived.throttle.of(&[b"name", &tenant.to_bytes(), key_of(name).as_bytes()]))
 }
 
+/// The counter of wrong secrets for what somebody typed who is nobody. Where user names are not taken, one that is typed is
+/// nobody's as well, and has nothing to do with the counter of the account that is called so.
+fn nobodys_subject(house: &House, realm: &Realm, typed: &str) -> String {
+    let tenant = realm.tenant();
+    if realm.config.settings.login.username {
+        return name_subject(house, tenant, typed);
+    }
+    text(&house.derived.throttle.of(&[b"nobody", &tenant.to_bytes(), key_of(typed).as_bytes()]))
+}
+
 /// The counter of wrong secrets for a person in a browser that the person has used before (T-17).
 pub(crate) fn browser_subject(house: &House, tenant: TenantId, user: UserId, browser_hash: &str) -> String {
     text(&house.derived.throttle.of(&[b"browser", &tenant.to_bytes(), &user.to_bytes(), browser_hash.as_bytes()]))
@@ -286,7 +296,7 @@ async fn of_row(
 ) -> std::result::Result<Case, storage::Error> {
     let tenant = realm.tenant();
     let login = &row.login;
-    let found = Found::of(connection, house, tenant, browser, login).await?;
+    let found = Found::of(connection, house, realm, browser, login).await?;
     let Found { member, mut evidence, tokens, enrollment, reservation, lane, .. } = found;
     let session = found.session.filter(|session| belongs_to(session, realm, member.as_ref(), visit.now));
     if let Some(session) = &session {
@@ -491,10 +501,11 @@ impl Found {
     async fn of(
         connection: &mut Connection,
         house: &House,
-        tenant: TenantId,
+        realm: &Realm,
         browser: &Browser,
         login: &Login,
     ) -> storage::Result<Self> {
+        let tenant = realm.tenant();
         // Wrong passwords of strangers must not keep anybody from enrolling by mail: that has a counter of its own.
         let named = login.named.as_deref().filter(|_| login.origin != Origin::Mail);
         let member = match login.user {
@@ -502,8 +513,10 @@ impl Found {
             None => None,
         };
         // An account has one counter, whichever of its names was typed.
-        let named = named.map(|typed| member.as_ref().map_or(typed, |member| member.user.username.as_str()));
-        let name = named.map(|name| name_subject(house, tenant, name));
+        let name = named.map(|typed| match &member {
+            Some(member) => name_subject(house, tenant, &member.user.username),
+            None => nobodys_subject(house, realm, typed),
+        });
         let known = login.user.zip(browser.known.as_ref());
         let known = known.map(|(user, cookie)| (user, browser_hash(house, tenant, cookie)));
         let allowance = known.as_ref().map(|(user, hash)| browser_subject(house, tenant, *user, hash));

@@ -115,6 +115,22 @@ async fn all_names_of_an_account_have_one_counter() {
     }
 }
 
+/// where user names are not taken, whoever guesses at one does not lock the account that is called so.
+#[actix_web::test]
+async fn a_name_that_is_not_taken_locks_nobody() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        names(&world, "username = false\nemail = true").await;
+        for _ in 0..4 {
+            world.advance(61);
+            after_password(&world, &mut Visitor::new(&world.url), "ada", "certainly not").await;
+        }
+        assert_eq!(world.events("account_locked").await, 1, "{on:?}: what was typed is locked, as any name is");
+        assert!(are_right(&world, "ada@acme.test", PASSWORD).await, "{on:?}");
+        world.stop().await;
+    }
+}
+
 /// the setting in the apply file and its export, in the management API and at the console; nothing at all cannot be
 /// taken.
 #[actix_web::test]
