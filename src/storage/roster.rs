@@ -65,21 +65,36 @@ pub async fn people(
         .collect()
 }
 
-/// Whose these names are at the login, user names and aliases alike (R-460); given and told as
-/// [`crate::domain::name::key_of`] has them.
+/// Whose these names are at the login, user names and aliases alike (R-460), given and told as
+/// [`crate::domain::name::key_of`] has them; and those of which something stands there that is nobody's any more, see
+/// [`super::users::forget_left`].
 ///
 /// # Errors
 /// If the database fails.
-pub async fn owners(connection: &mut Connection, tenant: TenantId, keys: &[String]) -> Result<HashMap<String, UserId>> {
-    static SQL: LazyLock<String> =
-        LazyLock::new(|| listed("SELECT name_key, user_id FROM login_name WHERE tenant_id = ? AND name_key"));
+pub async fn owners(
+    connection: &mut Connection,
+    tenant: TenantId,
+    keys: &[String],
+) -> Result<(HashMap<String, UserId>, Vec<String>)> {
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        listed(
+            "SELECT n.name_key AS name_key, n.user_id AS user_id, CASE WHEN u.id IS NULL OR (n.kind = 'username' \
+             AND u.username_key <> n.name_key) THEN 1 ELSE 0 END AS is_left FROM login_name AS n LEFT JOIN user_account AS u \
+             ON u.tenant_id = n.tenant_id AND u.id = n.user_id WHERE n.tenant_id = ? AND n.name_key",
+        )
+    });
     let rows = ask(connection, &SQL, tenant, keys).await?;
-    rows.into_iter()
-        .map(|row| {
-            let row = Row::of("login_name", row);
-            Ok((row.text("name_key")?, row.parsed("user_id")?))
-        })
-        .collect()
+    let (mut owners, mut left) = (HashMap::new(), Vec::new());
+    for row in rows {
+        let row = Row::of("login_name", row);
+        let name = row.text("name_key")?;
+        if row.flag("is_left")? {
+            left.push(name);
+        } else {
+            owners.insert(name, row.parsed("user_id")?);
+        }
+    }
+    Ok((owners, left))
 }
 
 /// Which groups these accounts are in.

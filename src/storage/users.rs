@@ -3,7 +3,7 @@
 use super::groups;
 use super::people::{LONGEST_KEY, key};
 use super::row::{Row, micros};
-use super::statement::{self, Question, Record, Statement};
+use super::statement::{Question, Record, Statement};
 use super::{Connection, Engine, Error, Result};
 use crate::domain::ids::{GroupId, TenantId, UserId};
 use crate::domain::login::names::LoginNames;
@@ -339,11 +339,32 @@ pub fn names(user: &User) -> Vec<Statement> {
 }
 
 async fn take_names(connection: &mut Connection, user: &User) -> Result<()> {
-    statement::run_all(connection, names(user)).await?;
+    for ((key, _), taking) in login_names(user).into_iter().zip(names(user)) {
+        let taken = taking.clone().run(&mut *connection).await;
+        if taken.as_ref().is_err_and(Error::is_duplicate) && forget_left(connection, user.tenant, &key).await? {
+            taking.run(&mut *connection).await?;
+        } else {
+            taken?;
+        }
+    }
     let Some(alias) = &user.alias else { return Ok(()) };
     // An instance that knows no aliases yet has made accounts without writing down their names.
     let other = named(connection, user.tenant, alias).await?;
     if other.is_some_and(|other| other.id != user.id) { Err(Error::Taken) } else { Ok(()) }
+}
+
+/// Forgets whose name this is, if it is nobody's any more: an instance that knows no aliases yet has removed the account, or given it
+/// another user name, and left what stands here. Says whether it was so.
+///
+/// # Errors
+/// If the database fails.
+pub async fn forget_left(connection: &mut Connection, tenant: TenantId, key: &str) -> Result<bool> {
+    let forgotten = Statement::new(
+        "DELETE FROM login_name WHERE tenant_id = ? AND name_key = ? AND NOT EXISTS (SELECT 1 FROM user_account AS u \
+         WHERE u.tenant_id = login_name.tenant_id AND u.id = login_name.user_id \
+         AND (login_name.kind = 'alias' OR u.username_key = login_name.name_key))",
+    );
+    Ok(forgotten.shown(tenant).bind(key).run(connection).await? == 1)
 }
 
 async fn leave_names(connection: &mut Connection, user: &User) -> Result<()> {

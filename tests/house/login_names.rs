@@ -282,6 +282,32 @@ async fn an_alias_is_nobody_elses_name() {
     }
 }
 
+/// an instance of before there were aliases, which is still there during an update, removes and renames accounts without
+/// leaving their names. Somebody else can be called so all the same.
+#[actix_web::test]
+async fn a_name_that_was_left_by_an_older_instance_is_free() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let acme = |users: &str| format!("[[tenant]]\ncode = \"acme\"\n{users}");
+        let user = |name: &str| format!("[[tenant.user]]\nusername = \"{name}\"\n");
+        world
+            .apply(&acme(&(user("gone") + "alias = \"goner\"\n" + &user("lost") + &user("mary") + &user("jane"))))
+            .await;
+        for name in ["gone", "lost"] {
+            world.execute("DELETE FROM user_account WHERE username = ?", name).await;
+        }
+        let renamed = "UPDATE user_account SET username = 'married', username_key = 'married' WHERE username = ?";
+        world.execute(renamed, "mary").await;
+        world.apply(&acme(&(user("gone") + &user("jane") + "alias = \"Goner\"\n"))).await;
+        let table = world.folder().join("people.csv");
+        std::fs::write(&table, "username,alias\nlost,\nhooke,Mary\n").unwrap();
+        let said = world.command(&["user", "import", table.to_str().unwrap()]);
+        assert!(said.contains("line 2 (lost): created") && said.contains("line 3 (hooke): created"), "{on:?}: {said}");
+        assert!(world.refused(&["user", "alias", "jane", "married"]).contains("the alias is taken"), "{on:?}");
+        world.stop().await;
+    }
+}
+
 /// two who want one name at the same moment, at two instances, do not get it both.
 #[actix_web::test]
 async fn two_do_not_get_one_name() {

@@ -147,6 +147,8 @@ const ALIAS_TAKEN: &str = "has an alias that is another account's user name or a
 struct Owners {
     /// The account, or none for one that the table makes.
     of: HashMap<String, Option<UserId>>,
+    /// Names that are nobody's any more, and stand there as somebody's.
+    left: Vec<String>,
 }
 
 impl Owners {
@@ -159,11 +161,11 @@ impl Owners {
         let aliases: Vec<String> = wanted.iter().filter_map(|it| it.alias.as_deref().map(key_of)).collect();
         let called = roster::people(connection, tenant, &aliases).await?;
         let all = [names, aliases.as_slice()].concat();
-        let mut of: HashMap<String, Option<UserId>> =
-            roster::owners(connection, tenant, &all).await?.into_iter().map(|(key, id)| (key, Some(id))).collect();
+        let (owners, left) = roster::owners(connection, tenant, &all).await?;
+        let mut of: HashMap<String, Option<UserId>> = owners.into_iter().map(|(key, id)| (key, Some(id))).collect();
         // An instance that knows no aliases yet has made accounts without writing down their names.
         of.extend(called.into_iter().map(|(key, (user, _))| (key, Some(user.id))));
-        Ok(Self { of })
+        Ok(Self { of, left })
     }
 
     /// Gives the names of a line to an account, or says why it cannot have them. A user name is new where the account is.
@@ -252,6 +254,9 @@ pub async fn import(
         outcomes.push(done.map_or_else(Outcome::Refused, |()| Outcome::Changed(change.fields)));
     }
     if storing == Storing::Really {
+        for name in &owners.left {
+            users::forget_left(connection, tenant, name).await?;
+        }
         insert_all(connection, inserts).await?;
         storage::groups::count(connection, tenant, entered.into_iter().collect()).await?;
     }
