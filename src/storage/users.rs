@@ -307,6 +307,8 @@ pub async fn update(
     .bind(now.micros());
     let version = version.unwrap_or(-1);
     let statement = keys(statement, user).shown(user.tenant).shown(user.id).bind(version).bind(version);
+    // Two who change it at the same moment do it one after the other: the second one leaves the names that the first one has taken.
+    hold(connection, user.tenant, user.id).await?;
     let before = with_id(connection, user.tenant, user.id).await?;
     if statement.run(&mut *connection).await? != 1 {
         return Ok(false);

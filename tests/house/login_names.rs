@@ -333,3 +333,28 @@ async fn two_do_not_get_one_name() {
         world.stop().await;
     }
 }
+
+/// R-460: whoever changes an alias at the same moment as somebody else, at another instance, leaves no name behind that an account had
+/// for a moment only: it would still find the account at the login.
+#[actix_web::test]
+async fn an_account_keeps_no_name_that_it_has_not() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let (_, other) = world.second().await;
+        let (tenant, now, house) = (world.tenant().await, world.clock_now(), &world.site.house);
+        let found = async |connection: &mut _| users::named(connection, tenant, "ada").await;
+        let ada = house.db.read(found).await.unwrap().unwrap();
+        let left = "SELECT COUNT(*) AS n FROM login_name JOIN user_account ON user_account.id = login_name.user_id \
+                    WHERE login_name.kind = 'alias' AND user_account.alias <> login_name.name_key";
+        for number in 0..20 {
+            let [one, two] = ["one", "two"].map(|word| User { alias: Some(format!("{word} {number}")), ..ada.clone() });
+            let first = async |connection: &mut _| users::update(connection, &one, (None, false), now).await;
+            let second = async |connection: &mut _| users::update(connection, &two, (None, false), now).await;
+            let (first, second) = join(house.db.write(first), other.house.db.write(second)).await;
+            assert!(first.unwrap() && second.unwrap(), "{on:?}, {number}");
+            assert_eq!(world.number("SELECT COUNT(*) AS n FROM login_name WHERE kind = 'alias'").await, 1, "{on:?}");
+            assert_eq!(world.number(left).await, 0, "{on:?}, {number}");
+        }
+        world.stop().await;
+    }
+}
