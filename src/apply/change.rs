@@ -6,6 +6,7 @@ use crate::domain::application::Application;
 use crate::domain::group::Group;
 use crate::domain::ids::{GroupId, UserId};
 use crate::domain::message::Message;
+use crate::domain::name::key_of;
 use crate::domain::operator::{OwnRole, Permissions, Refused, Role};
 use crate::domain::policy::access::AccessPolicies;
 use crate::domain::policy::test_case::{TestCase, TestCaseDraft};
@@ -14,7 +15,7 @@ use crate::domain::tenant::TenantConfig;
 use crate::domain::user::User;
 use crate::flow::administration::{Desk, keys, messages, operators, people, tenants, test_cases};
 use crate::storage::tokens::Token;
-use crate::storage::{self, Connection};
+use crate::storage::{self, Connection, users};
 
 /// One change.
 #[derive(Debug, Clone)]
@@ -87,6 +88,17 @@ impl Change {
                 Some(user.id)
             }
             _ => None,
+        }
+    }
+
+    /// Gives up, in the transaction of `connection`, what another change may want that is carried out before this one: an alias.
+    pub(super) async fn give_way(&self, connection: &mut Connection) -> storage::Result<()> {
+        let alias = |user: &User| user.alias.as_deref().map(key_of);
+        match self {
+            Self::UpdateUser { before, after, .. } if alias(before) != alias(after) => {
+                users::leave_alias(connection, before).await
+            }
+            _ => Ok(()),
         }
     }
 

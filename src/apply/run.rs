@@ -146,6 +146,9 @@ async fn store(desk: &Desk<'_>, plan: &Plan, run: Run) -> anyhow::Result<Vec<Out
         }
         let before = if plan.has_cases && plan.exists { judge(desk, connection, plan).await? } else { Vec::new() };
         for change in &plan.changes {
+            change.give_way(connection).await?;
+        }
+        for change in &plan.changes {
             change.carry_out(desk, connection, &plan.config).await?;
         }
         if !plan.exists {

@@ -381,6 +381,18 @@ async fn leave_names(connection: &mut Connection, user: &User) -> Result<()> {
     Ok(())
 }
 
+/// Gives an alias up that somebody else may take before the account itself is changed: [`update`] writes down what it is called then.
+///
+/// # Errors
+/// If the database fails.
+pub async fn leave_alias(connection: &mut Connection, user: &User) -> Result<()> {
+    let Some(alias) = &user.alias else { return Ok(()) };
+    let left = Statement::new(
+        "DELETE FROM login_name WHERE tenant_id = ? AND name_key = ? AND user_id = ? AND kind = 'alias'",
+    );
+    left.shown(user.tenant).bind(key_of(alias)).shown(user.id).run(connection).await.map(drop)
+}
+
 /// Whether this is what another account is called at the login.
 ///
 /// # Errors

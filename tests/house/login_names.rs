@@ -282,6 +282,27 @@ async fn an_alias_is_nobody_elses_name() {
     }
 }
 
+/// one file may hand an alias on, in whatever order the people stand in it.
+#[actix_web::test]
+async fn a_file_hands_an_alias_on() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        names(&world, "alias = true").await;
+        let of = |user: &str, alias: &str| format!("[[tenant.user]]\nusername = \"{user}\"\nalias = \"{alias}\"\n");
+        let acme = |users: String| format!("[[tenant]]\ncode = \"acme\"\n{users}");
+        world.apply(&acme(of("ada", "countess") + &of("linus", "penguin"))).await;
+        world.apply(&acme(of("ada", "PENGUIN") + &of("linus", "Countess"))).await;
+        assert!(are_right(&world, "penguin", PASSWORD).await && are_right(&world, "countess", LINUS).await, "{on:?}");
+        // Written otherwise it is the same name.
+        world.apply(&acme(of("countess one", "linux") + &of("ada", "Penguin") + &of("linus", ""))).await;
+        assert!(are_right(&world, "penguin", PASSWORD).await, "{on:?}");
+        world.apply(&acme(of("countess", "") + &of("newton", "penguin") + &of("ada", ""))).await;
+        assert!(!are_right(&world, "penguin", PASSWORD).await, "{on:?}");
+        assert!(world.try_apply(&acme(of("ada", "linux"))).await.is_err(), "{on:?}: that is still somebody's");
+        world.stop().await;
+    }
+}
+
 /// an instance of before there were aliases, which is still there during an update, removes and renames accounts without
 /// leaving their names. Somebody else can be called so all the same.
 #[actix_web::test]
