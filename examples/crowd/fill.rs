@@ -323,6 +323,7 @@ impl Crowd<'_> {
         for number in range {
             let (user, mut chance) = self.person(number);
             rows.push(users::insertion(&user, self.made_at(number)));
+            rows.extend(users::names(&user));
             for group in self.groups_of(known, number, &mut chance) {
                 rows.push(roster::membership(self.tenant(), group, user.id));
                 *entered.entry(group).or_insert(0) += 1;
