@@ -226,8 +226,12 @@ fn only<'a>(parent: &'a Element, name: &str) -> Result<Option<&'a Element>, Stri
     if found.next().is_some() { Err(format!("has more than one {name}")) } else { Ok(first) }
 }
 
-fn base64(text: &str) -> Option<Vec<u8>> {
-    let bare: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+fn base64(value: &Element) -> Option<Vec<u8>> {
+    // Whatever stands in the middle of a value was put there: the rest of it is another value.
+    if !value.children.is_empty() {
+        return None;
+    }
+    let bare: String = value.text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
     STANDARD.decode(bare).ok()
 }
 
@@ -459,7 +463,7 @@ impl Keys {
     /// The octets of a value: plain in base64, or encrypted with a right MAC.
     fn octets(&self, value: &Element) -> Result<Vec<u8>, String> {
         match (only(value, "PlainValue")?, only(value, "EncryptedValue")?) {
-            (Some(plain), None) => base64(&plain.text).ok_or_else(|| "has a secret that is not base64".to_owned()),
+            (Some(plain), None) => base64(plain).ok_or_else(|| "has a secret that is not base64".to_owned()),
             (None, Some(sealed)) => Ok(self.opened(value, sealed)?.expose().to_vec()),
             (Some(_), Some(_)) => Err("has a value that is both plain and encrypted".to_owned()),
             (None, None) => Err("has a value that is neither plain nor encrypted".to_owned()),
@@ -471,7 +475,9 @@ impl Keys {
         let Some(value) = only(data, name)? else { return Ok(None) };
         let wrong = || format!("has a {name} that is no number");
         match (only(value, "PlainValue")?, only(value, "EncryptedValue")?) {
-            (Some(plain), None) => plain.text.trim().parse().map(Some).map_err(|_| wrong()),
+            (Some(plain), None) if plain.children.is_empty() => {
+                plain.text.trim().parse().map(Some).map_err(|_| wrong())
+            }
             (None, Some(sealed)) => {
                 let octets = self.opened(value, sealed)?;
                 let octets = octets.expose();
@@ -494,7 +500,7 @@ impl Keys {
             );
         };
         let code = only(value, "ValueMAC")?.ok_or("is encrypted and has no MAC")?;
-        let code = base64(&code.text).ok_or("has a MAC that is not base64")?;
+        let code = base64(code).ok_or("has a MAC that is not base64")?;
         if !mac.fits(key, &octets, &code)? {
             return Err(MAC_WRONG.to_owned());
         }
@@ -513,7 +519,7 @@ fn encrypted(sealed: &Element) -> Result<(Aes, Vec<u8>), String> {
     let aes = Aes::named(method.ok_or("has an encrypted value that does not say how it is encrypted")?)?;
     let data = only(sealed, "CipherData")?.ok_or("has an encrypted value without data")?;
     let value = only(data, "CipherValue")?.ok_or("has an encrypted value that is kept elsewhere")?;
-    let octets = base64(&value.text).ok_or("has an encrypted value that is not base64")?;
+    let octets = base64(value).ok_or("has an encrypted value that is not base64")?;
     Ok((aes, octets))
 }
 
@@ -533,7 +539,7 @@ fn derivation(derived: &Element) -> Result<Derivation, String> {
     };
     let salt = only(parameters, "Salt").map_err(whole)?;
     let salt = salt.map(|salt| only(salt, "Specified")).transpose().map_err(whole)?.flatten();
-    let salt = salt.and_then(|salt| base64(&salt.text)).filter(|salt| (1..=1024).contains(&salt.len()));
+    let salt = salt.and_then(base64).filter(|salt| (1..=1024).contains(&salt.len()));
     let iterations = number("IterationCount")?.ok_or("the container does not say how often PBKDF2 is repeated")?;
     if iterations == 0 || iterations > DERIVATIONS {
         return Err(format!("the container wants {iterations} rounds of PBKDF2; 1 to {DERIVATIONS} are carried out"));

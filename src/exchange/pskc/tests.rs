@@ -243,6 +243,8 @@ fn what_is_not_understood_is_refused() {
         ("hotp", inside(FORMAT, "<Secret/>", ""), "neither plain nor encrypted"),
         ("hotp", inside(FORMAT, "<Secret><PlainValue>!</PlainValue></Secret>", ""), "not base64"),
         ("hotp", inside(FORMAT, "<Secret><PlainValue>MTIz</PlainValue></Secret>", ""), "3 octets"),
+        ("hotp", inside(FORMAT, &PLAIN.replace("Nzg5", "<ValueMAC/>Nzg5"), ""), "not base64"),
+        ("hotp", inside(FORMAT, &format!("{PLAIN}<Counter><PlainValue>1<x/>2</PlainValue></Counter>"), ""), "Counter"),
         ("hotp", inside(FORMAT, &format!("{PLAIN}<Counter><PlainValue>-1</PlainValue></Counter>"), ""), "negative"),
         ("hotp", inside(FORMAT, &format!("{PLAIN}<Counter><PlainValue>x</PlainValue></Counter>"), ""), "Counter"),
         ("totp", inside(FORMAT, &format!("{PLAIN}<Time><PlainValue>5</PlainValue></Time>"), ""), "1970"),
