@@ -268,7 +268,7 @@ async fn people_come_from_tables() {
         shell.good(&["user", "export", "--output", &out]);
         let text = shell.read("out.csv");
         assert!(text.contains("\n'=cmd|' /C calc'!A0,x@acme.test,"), "{on:?} T-73: {text}");
-        assert!(text.contains("\ncarol,carol@acme.test,Carol,C,de,no,board\n") && !text.contains("argon2"), "{text}");
+        assert!(text.contains("\ncarol,carol@acme.test,Carol,C,de,no,board,\n") && !text.contains("argon2"), "{text}");
         assert!(!shell.told(&["user", "export", "--output", &out]).0, "{on:?}: no file is overwritten");
         let again = shell.good(&["user", "import", &out, "--json"]);
         let report: Value = serde_json::from_str(&again).unwrap();

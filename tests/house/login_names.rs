@@ -270,8 +270,13 @@ async fn an_alias_is_nobody_elses_name() {
         let (mut oona, _) = at_console(&world, "oona", "users").await;
         let seen = oona.get(&console(&world, &path)).await;
         assert_eq!(seen.find_value("#alias").as_deref(), Some("countess"), "{on:?}: {}", seen.body);
-        let refused = oona.press(&seen, "save-user", &[("alias", "hooke")]).await;
-        assert!(refused.find("#alias-fault").is_some_and(|words| words.contains("Alias is taken")), "{on:?}");
+        let typed = [("username", "ada"), ("first_name", "Ada"), ("last_name", "Lovelace"), ("email", "ada@acme.test")];
+        let refused = oona.press(&seen, "save-user", &[typed.as_slice(), &[("alias", "hooke")]].concat()).await;
+        assert!(
+            refused.find("#alias-fault").is_some_and(|words| words.contains("is taken")),
+            "{on:?}: {}",
+            refused.body
+        );
 
         // Whoever goes, or gives a name up, leaves it to others.
         world.command(&["user", "delete", "hooke", "--yes"]);
