@@ -334,7 +334,11 @@ async fn the_dashboard_says_what_is_to_be_done() {
         let all = world.number("SELECT COUNT(*) AS n FROM alert").await;
         let dashboard = console(&world, "dashboard");
         let seen = oona.get(&dashboard).await;
-        assert!(seen.body.contains(&format!("<p>{all} in the last 24 hours.</p>")), "{on:?}: {}", seen.body);
+        assert!(
+            seen.body.contains(&format!("<p>{all} in the last 24 hours. The newest:</p>")),
+            "{on:?}: {}",
+            seen.body
+        );
         let page = scraper::Html::parse_document(&seen.body);
         let links = scraper::Selector::parse("section[aria-labelledby=alerts-now] li a").unwrap();
         assert!(all >= 3 && page.select(&links).count() == 3, "{on:?}: the newest three of {all}: {}", seen.body);

@@ -93,7 +93,7 @@ async fn the_help_desk_moves_a_token_through_its_life() {
 #[actix_web::test]
 async fn revoking_says_whether_the_person_may_enroll_again() {
     for on in BOTH {
-        let world = World::new(on).await;
+        let world = World::at_this_time(on).await;
         let tenant = world.tenant().await;
         let house = &world.site.house;
         let linus = house.db.read(async |connection| users::named(connection, tenant, "linus").await).await;
