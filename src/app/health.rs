@@ -7,13 +7,9 @@ use actix_web::{HttpResponse, web};
 use serde_json::json;
 
 use crate::clock::Clock;
+use crate::flow::preflight::{CLOCK_OFF_SECONDS, MAIL_LATE};
 use crate::http::{Site, head};
 use crate::storage::outbox;
-
-/// A waiting mail that is older than this is told of: people wait ten minutes at most for a code.
-const MAIL_LATE: Duration = Duration::from_secs(5 * 60);
-/// The database's clock may differ by this much; passcodes begin to fail at half a time step.
-const CLOCK_OFF_SECONDS: i64 = 5;
 
 /// Whether the service is being stopped.
 #[derive(Debug, Default)]

@@ -1,5 +1,7 @@
 //! Looks whether a rollout can begin: everything about one virtual server that can be looked at without changing anything.
 
+use std::time::Duration;
+
 use super::administration::Desk;
 use super::{House, certificates, test_cases};
 use crate::clock::Clock;
@@ -15,9 +17,9 @@ use crate::storage::{self, Connection, outbox, preflight, test_cases as stored, 
 /// How many accounts without a mail address are looked at.
 const MOST: i64 = 1000;
 /// The database's clock may differ by this much; passcodes begin to fail at half a time step.
-const CLOCK_OFF_SECONDS: i64 = 5;
-/// A waiting mail that is older than this is told of, in seconds: people wait ten minutes at most for a code.
-pub const MAIL_LATE_SECONDS: u64 = 5 * 60;
+pub const CLOCK_OFF_SECONDS: i64 = 5;
+/// A waiting mail that is older than this is told of: people wait ten minutes at most for a code.
+pub const MAIL_LATE: Duration = Duration::from_secs(5 * 60);
 /// How many authenticators must have been used before their clocks say something about ours.
 const ENOUGH: usize = 20;
 /// How long before it ends the secret of an application that is being replaced is told of, in seconds.
@@ -95,11 +97,11 @@ async fn without_address(connection: &mut Connection, config: &TenantConfig) -> 
 
 async fn late_mail(connection: &mut Connection, now: Timestamp) -> storage::Result<Option<Finding>> {
     let oldest = outbox::oldest_waiting(connection).await?;
-    let seconds = oldest.map_or(0, |at| now.since(at).as_secs());
-    Ok(Some(if seconds < MAIL_LATE_SECONDS {
+    let waited = oldest.map_or(Duration::ZERO, |at| now.since(at));
+    Ok(Some(if waited < MAIL_LATE {
         Finding::green("outbox", "no mail waits for long")
     } else {
-        let found = format!("the oldest mail has waited for {} minutes", seconds / 60);
+        let found = format!("the oldest mail has waited for {} minutes", waited.as_secs() / 60);
         Finding::red("outbox", found, "the log says what the mail server answers; mend that, and the mails leave")
     }))
 }
@@ -159,7 +161,7 @@ async fn ending(
 
 /// A secret that was replaced ends after a day: whoever has not changed over by then is shut out.
 fn secrets(config: &TenantConfig, now: Timestamp) -> Finding {
-    let soon = now.plus(std::time::Duration::from_secs(SECRET_ENDS));
+    let soon = now.plus(Duration::from_secs(SECRET_ENDS));
     let mut ending = Vec::new();
     for application in &config.applications {
         let crate::domain::application::Protocol::Oidc(client) = &application.protocol else { continue };

@@ -1,8 +1,7 @@
 //! What stands first on the dashboard: alerts, how far the rollout is, and what failed. Of each an operator sees what they could
-//! see on its own page, and nothing of it is counted over everybody for this page alone.
+//! see on its own page; among many people nothing is counted over everybody for this page alone.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use super::alerts::about;
 use super::menu;
@@ -15,7 +14,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::flow::administration::rollout::{self, Effect};
 use crate::flow::administration::tally::{Pace, Reply};
 use crate::flow::certificates::{self, Dated};
-use crate::flow::preflight::MAIL_LATE_SECONDS;
+use crate::flow::preflight::MAIL_LATE;
 use crate::http::Fault;
 use crate::http::guard::Seat;
 use crate::storage::rollout_effect::People;
@@ -220,7 +219,7 @@ fn logins(seat: &Seat, (failed, denied): (i64, i64)) -> Trouble {
 /// Mail that waits for long, and certificates that run out, as the preflight page tells it.
 async fn mail_and_certificates(seat: &Seat) -> Result<[Trouble; 2], Fault> {
     let (config, now) = (&seat.call.realm.config, seat.call.visit.now);
-    let before = now.minus(Duration::from_secs(MAIL_LATE_SECONDS));
+    let before = now.minus(MAIL_LATE);
     let look = async |connection: &mut Connection| {
         let late = outbox::late(before).ask(connection).await?;
         Ok((late, certificates::of_tenant(connection, config, now).await?))
