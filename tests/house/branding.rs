@@ -130,7 +130,12 @@ async fn pages_look_as_the_operator_wants() {
             let question = oona.press(&seen, picture, &[]).await;
             oona.press(&question, "sure", &[]).await;
         }
-        let seen = oona.press(&seen, "restore", &[]).await;
+        let question = oona.press(&seen, "restore", &[]).await;
+        let asked = "Restore our title and colours?";
+        assert_eq!(question.title(), asked, "{on:?}: it is asked first: {}", question.body);
+        let back = oona.get(&question.link("back")).await;
+        assert!(back.body.contains("value=\"#7a1f5c\""), "{on:?}: R-590: and is still there: {}", back.body);
+        let seen = oona.press(&question, "sure", &[]).await;
         assert!(seen.body.contains("Saved."), "{on:?}: {}", seen.body);
         let seen = Visitor::new(&world.url).get(&authorize(&world, "")).await;
         assert!(!seen.body.contains("brand.css") && !seen.body.contains("Acme Ltd"), "{on:?}");

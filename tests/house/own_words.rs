@@ -94,7 +94,11 @@ async fn an_operator_writes_mails_and_texts() {
         );
         // Ours again.
         let seen = oona.get(&address).await;
-        let seen = oona.press(&seen, "restore", &[]).await;
+        let question = oona.press(&seen, "restore", &[]).await;
+        assert!(question.title().starts_with("Use our words again for"), "{on:?}: it is asked: {}", question.body);
+        let back = oona.get(&question.link("back")).await;
+        assert!(back.has_action("restore"), "{on:?}: R-586: and is still there: {}", back.body);
+        let seen = oona.press(&question, "sure", &[]).await;
         assert!(seen.body.contains("Our own text is used again."), "{on:?}: {}", seen.body);
         assert!(!seen.has_action("restore"), "{on:?}");
         assert_eq!(world.events("message_restored").await, 1, "{on:?}");

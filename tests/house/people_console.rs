@@ -495,6 +495,40 @@ async fn enrollment_by_mail_at_the_console() {
     }
 }
 
+/// a place in a task and the codes of a person are taken away after a question only.
+#[actix_web::test]
+async fn what_helps_a_person_is_taken_away_after_a_question() {
+    for on in BOTH {
+        let world = staffed(on).await;
+        let ada = id_of(&world, "ada").await;
+        let (mut oona, seen) = at_console(&world, "oona", "users").await;
+        let fields = [("user", ada.as_str()), ("days", "5"), ("token_type", "app")];
+        let job = post(&world, &mut oona, &seen, "provision", &fields).await;
+        over(&world, &mut oona, job).await;
+        let number = world.number("SELECT number AS n FROM provisioning_task").await;
+        let person = oona.get(&console(&world, &format!("users/{ada}"))).await;
+        let question = oona.press(&person, "withdraw", &[]).await;
+        let asked = format!("Take ada out of the provisioning task {number}?");
+        assert_eq!(question.title(), asked, "{on:?}: it is asked first: {}", question.body);
+        let back = oona.get(&question.link("back")).await;
+        assert!(back.has_action("withdraw"), "{on:?}: and the place is still there: {}", back.body);
+        assert_eq!(world.events("reservation_removed").await, 0, "{on:?}");
+        let seen = oona.press(&question, "sure", &[]).await;
+        assert!(seen.body.contains("was taken out of the task") && !seen.has_action("withdraw"), "{on:?}");
+        assert_eq!(world.events("reservation_removed").await, 1, "{on:?}");
+
+        let open = "SELECT COUNT(*) AS n FROM help_desk_code WHERE state = 'open'";
+        let seen = oona.press(&seen, "make-codes", &[("count", "2"), ("hours", "1")]).await;
+        let question = oona.press(&seen, "void-codes", &[]).await;
+        assert_eq!(question.title(), "Void every code and pass of ada?", "{on:?}: {}", question.body);
+        assert_eq!(world.number(open).await, 2, "{on:?}: it is asked first");
+        let seen = oona.press(&question, "sure", &[]).await;
+        assert!(seen.body.contains("Every recovery code, temporary code and pass is void."), "{on:?}: {}", seen.body);
+        assert_eq!((world.number(open).await, world.events("recovery_codes_voided").await), (0, 1), "{on:?}");
+        world.stop().await;
+    }
+}
+
 /// what the pages do, programs do; versions as entity tags, jobs with results.
 #[actix_web::test]
 async fn people_through_the_api() {

@@ -122,10 +122,24 @@ async fn show(seat: Seat, request: HttpRequest) -> Answer {
     page::page(&page)
 }
 
+/// The page that asks before title and colours are ours again.
+fn ask_before_ours(seat: &Seat, form: &Form) -> Answer {
+    let lines = vec![
+        "The pages of logins and the portal have the organization's name and our colours from then on; the pictures stay.".to_owned(),
+        "Your title and colours are not kept: to have them back, they must be typed again.".to_owned(),
+    ];
+    let shell = Shell::titled(seat, Module::Branding, "Restore our title and colours?");
+    sure::ask(shell, form, (lines, "Yes, restore ours"), (seat.path("branding"), seat.path("branding")))
+}
+
 /// `POST …/operator/branding`: title and colours, or a look at them.
 async fn save(seat: Seat, form: Form) -> Answer {
     seat.check(&form)?;
     let read = form.text("read");
+    let chosen = stored(&seat).values().any(|value| value.as_str().is_some_and(|text| !text.is_empty()));
+    if form.has("restore") && chosen && !sure::said(&form) {
+        return ask_before_ours(&seat, &form);
+    }
     let entries: Map<String, Value> = if form.has("restore") {
         FIELDS.iter().map(|(key, ..)| ((*key).to_owned(), Value::from(""))).collect()
     } else {

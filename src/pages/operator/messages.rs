@@ -6,6 +6,7 @@ use askama::Template;
 
 use super::saved::faults;
 use super::shell::Shell;
+use super::sure;
 use crate::domain::letter::Written;
 use crate::domain::message::{MailKind, Slot, Words, filled, mail};
 use crate::domain::operator::{Deed, Module};
@@ -256,11 +257,26 @@ async fn save(seat: Seat, path: web::Path<(String, String, String)>, form: Form)
     }
 }
 
+/// The page that asks before own words go.
+fn ask_first(seat: &Seat, (language, slot): (Language, &Slot), form: &Form) -> Answer {
+    let lines = vec![
+        format!("Our words are used from then on, in {}. Other languages stay as they are.", language.own_name()),
+        "Your own words are not kept: to have them back, they must be typed again.".to_owned(),
+    ];
+    let shell = Shell::titled(seat, Module::Messages, &format!("Use our words again for {}?", title(&slot.name)));
+    let page = seat.path(&format!("messages/{}/{}", language.tag(), slot.name));
+    sure::ask(shell, form, (lines, "Yes, use ours"), (format!("{page}/restore"), page))
+}
+
 /// `POST …/operator/messages/{language}/{name}/restore`.
 async fn take_back(seat: Seat, path: web::Path<(String, String, String)>, form: Form) -> Answer {
     seat.check(&form)?;
     let (language, slot) = slot(&path)?;
     let read = form.text("read").parse().map_err(|_| Fault::NotAForm)?;
+    let own = seat.call.realm.config.messages.get(language.tag(), &slot.name).is_some();
+    if own && !sure::said(&form) {
+        return ask_first(&seat, (language, &slot), &form);
+    }
     let address = seat.path(&format!("messages/{language}/{}", slot.name));
     match restore(&seat.desk(), seat.call.realm.code(), language.tag(), &slot.name, read).await {
         // Whoever restores twice has what they want.

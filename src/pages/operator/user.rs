@@ -6,6 +6,7 @@ use askama::Template;
 
 use super::codes;
 use super::shell::{FieldFault, Shell, time, time_or_dash};
+use super::sure;
 use super::users::{Choice, ProfileForm, faults, group_choices, id_of, standing, typed};
 use crate::domain::audit::chain::Entry;
 use crate::domain::authenticator::lifecycle::State;
@@ -496,11 +497,27 @@ async fn resend(seat: Seat, path: web::Path<(String, String)>, form: Form) -> An
     }
 }
 
+/// The page that asks before somebody loses a place in a task.
+fn ask_before_withdrawing(seat: &Seat, user: &User, place: &reservation::Reservation, form: &Form) -> Answer {
+    let lines = vec![
+        "The link in the mail does not work any more. An authenticator that was enrolled stays.".to_owned(),
+        "Whoever is to enroll all the same gets a new task.".to_owned(),
+    ];
+    let title = format!("Take {} out of the provisioning task {}?", user.username, place.task);
+    let shell = Shell::titled(seat, Module::Users, &title);
+    let page = seat.path(&format!("users/{}", user.id));
+    sure::ask(shell, form, (lines, "Yes, take out"), (format!("{page}/enrollments/withdraw"), page))
+}
+
 /// `POST …/operator/users/{user}/enrollments/withdraw`.
 async fn withdraw(seat: Seat, path: web::Path<(String, String)>, form: Form) -> Answer {
     seat.check(&form)?;
     let user = account(&seat, id_of(path)?).await?;
     let place = place(&seat, &user, &form).await?;
+    let over = matches!(place.status, reservation::Status::Completed | reservation::Status::Removed);
+    if !over && !sure::said(&form) {
+        return ask_before_withdrawing(&seat, &user, &place, &form);
+    }
     let desk = seat.desk();
     let work = async |connection: &mut Connection| {
         provisioning::withdraw(&desk, connection, &place, "taken out by an operator").await
@@ -617,10 +634,25 @@ async fn temporary(seat: Seat, path: web::Path<(String, String)>, form: Form) ->
     show_codes(&seat, &user, codes, time(until), false).await
 }
 
+/// The page that asks before every code of a person is void.
+fn ask_before_voiding(seat: &Seat, user: &User, form: &Form) -> Answer {
+    let lines = vec![
+        "No recovery code, temporary code or one-time pass of this person works any more, those on paper included."
+            .to_owned(),
+        "Authenticators stay. Whoever needs a code all the same gets a new one.".to_owned(),
+    ];
+    let shell = Shell::titled(seat, Module::Users, &format!("Void every code and pass of {}?", user.username));
+    let page = seat.path(&format!("users/{}", user.id));
+    sure::ask(shell, form, (lines, "Yes, void them"), (format!("{page}/codes/void"), page))
+}
+
 /// `POST …/operator/users/{user}/codes/void`.
 async fn void_codes(seat: Seat, path: web::Path<(String, String)>, form: Form) -> Answer {
     seat.check(&form)?;
     let user = account(&seat, id_of(path)?).await?;
+    if !sure::said(&form) {
+        return ask_before_voiding(&seat, &user, &form);
+    }
     let desk = seat.desk();
     desk.house.db.write(async |connection| recovery::void(&desk, connection, &user).await).await?;
     done(&seat, user.id, "void")
