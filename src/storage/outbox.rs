@@ -234,6 +234,16 @@ pub async fn oldest_waiting(connection: &mut Connection) -> Result<Option<Timest
     Row::of("outbox", row).time_or_none("oldest")
 }
 
+/// When the oldest waiting mail of a virtual server was put in.
+pub fn oldest_waiting_of(tenant: TenantId) -> Question<Option<Timestamp>> {
+    // By what waits, which is little, and not by all that the virtual server ever sent.
+    let statement =
+        Statement::new("SELECT MIN(created_at) AS oldest FROM outbox WHERE +tenant_id = ? AND state = 'waiting'");
+    Question::new(statement.shown(tenant), |rows| {
+        rows.into_iter().next().map_or(Ok(None), |row| Row::of("outbox", row).time_or_none("oldest"))
+    })
+}
+
 /// A mail that was given up and that nobody was told of.
 #[derive(Debug, Clone)]
 pub struct Lost {

@@ -1,8 +1,12 @@
 //! Whether a rollout can begin, looked at beforehand.
 
+use std::time::Duration;
+
+use vestibule::domain::ids::{CorrelationId, MailId, TenantId};
 use vestibule::domain::preflight::{Finding, Light};
 use vestibule::flow::preflight;
 use vestibule::http::Look;
+use vestibule::storage::outbox::{self, NewMail};
 use vestibule::storage::tenants;
 
 use crate::world::{BOTH, On, World};
@@ -43,6 +47,37 @@ async fn what_would_stop_people_is_found_before() {
         assert_eq!(addresses.light, Light::Amber, "{on:?}");
         assert!(addresses.found.contains("nora") && !addresses.found.contains("olaf"), "{on:?}: {addresses:?}");
         assert_eq!(of(&bad, "password").light, Light::Green, "{on:?}: enrollment demands it");
+        world.stop().await;
+    }
+}
+
+/// T-56: a virtual server is told of its own mail that waits, and not of that of others.
+#[actix_web::test]
+async fn mail_of_others_that_waits_is_not_told() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let (db, now, minute) = (&world.site.house.db, world.clock_now(), Duration::from_secs(60));
+        for (tenant, bits, light) in [(TenantId::from_bits(7), 1, Light::Green), (world.tenant().await, 2, Light::Red)]
+        {
+            let mail = NewMail {
+                id: MailId::from_bits(bits),
+                tenant,
+                kind: "verification_code",
+                login: None,
+                domain: "acme.test".to_owned(),
+                body_sealed: vec![1],
+                useful_until: now.plus(minute * 60),
+                created_at: now.minus(minute * 10),
+            };
+            // An instance has it all the time, so that ours does not.
+            db.write(async |connection| {
+                outbox::put(connection, &mail).await?;
+                outbox::lease(connection, tenant, mail.id, CorrelationId::from_bits(1), now, minute * 60).await
+            })
+            .await
+            .unwrap();
+            assert_eq!(of(&found(&world).await, "outbox").light, light, "{on:?}");
+        }
         world.stop().await;
     }
 }

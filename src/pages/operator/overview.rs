@@ -221,11 +221,11 @@ async fn mail_and_certificates(seat: &Seat) -> Result<[Trouble; 2], Fault> {
     let (config, now) = (&seat.call.realm.config, seat.call.visit.now);
     let before = now.minus(MAIL_LATE);
     let look = async |connection: &mut Connection| {
-        let late = outbox::late(before).ask(connection).await?;
-        Ok((late, certificates::of_tenant(connection, config, now).await?))
+        let oldest = outbox::oldest_waiting_of(config.tenant.id).ask(connection).await?;
+        Ok((oldest, certificates::of_tenant(connection, config, now).await?))
     };
-    let (late, dated) = seat.call.site.house.db.look(look).await?;
-    let since = late.into_iter().find(|(tenant, _)| *tenant == config.tenant.id).map(|(_, since)| since);
+    let (oldest, dated) = seat.call.site.house.db.look(look).await?;
+    let since = oldest.filter(|since| *since < before);
     let ending: Vec<Dated> = dated.into_iter().filter(|it| it.is_ending(now)).collect();
     let trouble = |what: &'static str, bad: bool, words: String| Trouble {
         what,
