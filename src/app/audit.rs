@@ -112,7 +112,7 @@ pub async fn look_once(site: &Site, owner: CorrelationId) -> anyhow::Result<()> 
     let mut round = Round::<anyhow::Error>::default();
     let span = Duration::from_micros(LATEST.unsigned_abs());
     round.of("late events", audit_trail::seal_late(house, now, span).await.map_err(Into::into));
-    let removed = round.of("retention", retain(site, owner, now).await.map_err(Into::into)).unwrap_or(0);
+    let removed = round.of("retention", retain(site, owner).await.map_err(Into::into)).unwrap_or(0);
     if removed > 0 {
         tracing::info!(removed, "log entries that are older than their virtual servers keep them were removed");
     }
@@ -136,12 +136,13 @@ pub async fn look_once(site: &Site, owner: CorrelationId) -> anyhow::Result<()> 
 }
 
 /// Removes what is older than virtual servers keep it, if the clock can be believed. Says how many rows.
-async fn retain(site: &Site, owner: CorrelationId, now: Timestamp) -> storage::Result<u64> {
+async fn retain(site: &Site, owner: CorrelationId) -> storage::Result<u64> {
+    let Some(now) = doubt::believed(site, "retention", owner).await? else { return Ok(0) };
     // A lease of its own, shorter than the look that it is part of: it tells when this was done last.
-    if doubt::holds_back(site, "retention", owner).await? || !lease(site, "retention", owner, LOOK / 2).await? {
-        return Ok(0);
-    }
-    audit_trail::purge_all(&site.house, now).await
+    let mine = async |connection: &mut storage::Connection| {
+        leases::acquire(connection, "retention", owner, now, LOOK / 2).await
+    };
+    if site.house.db.write_soon(mine).await? { audit_trail::purge_all(&site.house, now).await } else { Ok(0) }
 }
 
 /// The virtual server that a command works in.

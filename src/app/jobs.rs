@@ -92,10 +92,7 @@ async fn purge_forever(site: web::Data<Site>, owner: CorrelationId) {
 /// # Errors
 /// If the database fails.
 pub async fn purge_once(site: &Site, owner: CorrelationId) -> storage::Result<u64> {
-    if doubt::holds_back(site, "purge", owner).await? {
-        return Ok(0);
-    }
-    let now = site.house.clock.now();
+    let Some(now) = doubt::believed(site, "purge", owner).await? else { return Ok(0) };
     let db = &site.house.db;
     let mine =
         async |connection: &mut storage::Connection| leases::acquire(connection, "purge", owner, now, PURGE).await;

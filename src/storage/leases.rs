@@ -20,7 +20,7 @@ const NEVER_SO_LATE: Duration = Duration::from_secs(60 * 60);
 const LEAP: Duration = Duration::from_secs(24 * 60 * 60);
 /// For so long somebody may notice it and set it right.
 const NOTICED: Duration = LEAP;
-/// A doubt that is over by so much was another one.
+/// A doubt that is over by so much was another one, of an earlier time.
 const FORGOTTEN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Takes or keeps the lease `name` for `owner` until `span` after `now`. Says whether `owner` has it.
@@ -62,31 +62,46 @@ pub async fn acquire(
     inserted(insert)
 }
 
-/// Whether the clock may be far ahead, and until when it is better to wait with what cannot be undone: it shows more than a day after
-/// the lease `name` was held last. Either nothing was done for so long, or a machine began in the wrong year; a day later, if nobody
-/// has set it right, it is believed. The lease must not be taken while it is in doubt.
+/// What is to be thought of the time that a clock shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Belief {
+    /// It is right.
+    Now,
+    /// It may be far ahead, but it is at least this late: the clock of an earlier day that was not waited for said so, and this one
+    /// agrees.
+    AtLeast(Timestamp),
+    /// It may be far ahead; it is believed from then on.
+    From(Timestamp),
+}
+
+/// Whether the clock may be far ahead, so that it is better to wait with what cannot be undone: it shows more than a day after the
+/// lease `name` was held last. Either nothing was done for so long, or a machine began in the wrong year; a day later, if nobody
+/// has set it right, it is believed.
+///
+/// A service that never runs for a whole day would wait for ever. So where the clock was in doubt more than a week ago and never set
+/// right since, the time that it showed then is taken, once.
+///
+/// The lease must not be taken while the clock is in doubt, and with [`Belief::AtLeast`] for that time only.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn in_doubt(
-    connection: &mut Connection,
-    name: &str,
-    owner: CorrelationId,
-    now: Timestamp,
-) -> Result<Option<Timestamp>> {
+pub async fn belief(connection: &mut Connection, name: &str, owner: CorrelationId, now: Timestamp) -> Result<Belief> {
     let doubt = format!("{name} in doubt");
     let last = end_of(connection, name).await?;
     if last.is_none_or(|last| now <= last.plus(LEAP)) {
         // Set right, or never wrong: the next doubt is a new one.
         Statement::new("DELETE FROM lease WHERE name = ?").bind(&doubt).run(connection).await?;
-        return Ok(None);
+        return Ok(Belief::Now);
     }
     match end_of(connection, &doubt).await? {
-        Some(end) if end <= now && now <= end.plus(FORGOTTEN) => Ok(None),
-        Some(end) if now < end && end <= now.plus(NOTICED).plus(NEVER_SO_LATE) => Ok(Some(end)),
-        _ => {
-            acquire(connection, &doubt, owner, now, NOTICED).await?;
-            Ok(Some(now.plus(NOTICED)))
+        Some(end) if end <= now && now <= end.plus(FORGOTTEN) => Ok(Belief::Now),
+        Some(end) if now < end && end <= now.plus(NOTICED).plus(NEVER_SO_LATE) => Ok(Belief::From(end)),
+        earlier => {
+            let until = now.plus(NOTICED);
+            if !acquire(connection, &doubt, owner, now, NOTICED).await? {
+                return Ok(Belief::From(until));
+            }
+            Ok(earlier.filter(|end| *end <= now).map_or(Belief::From(until), |end| Belief::AtLeast(end.minus(NOTICED))))
         }
     }
 }

@@ -117,6 +117,40 @@ async fn a_known_browser_is_remembered_by_the_day() {
     }
 }
 
+/// a service that runs for an hour every ten days removes what was old when it ran before. A clock that leaps ahead
+/// meanwhile takes nothing away that was not.
+#[actix_web::test]
+async fn a_service_that_seldom_runs_removes_what_is_old_all_the_same() {
+    const LOGINS: &str = "SELECT COUNT(*) AS n FROM login";
+    for on in BOTH {
+        let world = World::new(on).await;
+        let owner = world.site.house.entropy.id();
+        let hour = async || {
+            for _ in 0..2 {
+                vestibule::app::jobs::purge_once(&world.site, owner).await.unwrap();
+                vestibule::app::audit::look_once(&world.site, owner).await.unwrap();
+                world.advance(1800);
+            }
+            world.number(LOGINS).await
+        };
+        linus(&world).await;
+        let each = world.number(LOGINS).await;
+        assert_eq!((each > 0, hour().await), (true, each), "{on:?}");
+        world.advance(10 * DAY);
+        assert_eq!(hour().await, each, "{on:?}: the clock may be wrong");
+        world.execute("UPDATE access_log SET at = ?", "0").await;
+        linus(&world).await;
+        world.advance(10 * DAY);
+        assert_eq!(hour().await, each, "{on:?}: what was old ten days ago is gone, and no more");
+        assert_eq!(world.number("SELECT COUNT(*) AS n FROM access_log WHERE at = 0").await, 0, "{on:?}");
+        // In the wrong year: what was old at the run before goes, and not what this clock takes for old.
+        linus(&world).await;
+        world.advance(500 * DAY);
+        assert_eq!(hour().await, each, "{on:?}");
+        world.stop().await;
+    }
+}
+
 /// a machine that begins in the wrong year removes nothing that is not old, neither what has expired nor the logs. Set
 /// right, it goes on at once; where it was the service that stood still, a day later.
 #[actix_web::test]

@@ -43,7 +43,9 @@ pub async fn purge(house: &House, tenant: TenantId, days: u32, now: Timestamp) -
         // while the rows are removed, or after that was interrupted, does not miss them.
         let cut = async |connection: &mut Connection| {
             if audit_chain::cut(connection, tenant, base).await? {
-                let event = Event::new(now, tenant, Actor::System, Action::AuditPurged).on("tenant", tenant);
+                // The time that what is old is reckoned from may lie behind: the trail says when it was done.
+                let at = house.clock.now();
+                let event = Event::new(at, tenant, Actor::System, Action::AuditPurged).on("tenant", tenant);
                 house.record(connection, event.with(json!({ "through": base, "days": days }))).await?;
             }
             Ok(())
