@@ -149,10 +149,11 @@ pub async fn waiting(house: &House, realm: &Realm, hash: &str, now: Timestamp) -
 }
 
 /// Writes down what the person says, once, and in the same breath gives out what is granted by a yes, and ends the login in
-/// which it was said. `allowed` is what the person allows, if it is a yes. Says `false` if it was said before, the time is over, or the login is not enough any more; then nothing
-/// was written.
+/// which it was said. `allowed` is what the person allows, if it is a yes. Says `false` if it was said before or the time is over; then
+/// nothing was written.
 ///
 /// # Errors
+/// [`Error::WrongMoment`] if the login is not enough any more, so that the device still waits: the desk says what is lacking;
 /// [`Error::NotThisBrowser`] if the login is another browser's; if the database fails.
 pub async fn decide(
     house: &House,
@@ -188,7 +189,6 @@ pub async fn decide(
     });
     match decided.await {
         Err(storage::Error::Unsupported(TOO_LATE)) => Ok(false),
-        Ok(Err(Error::WrongMoment)) => Ok(false),
         decided => decided?.map(|()| true),
     }
 }

@@ -266,8 +266,15 @@ pub(super) async fn confirm(mut call: Call, path: web::Path<(String, LoginId)>, 
     };
     let words = allowed.then(|| asked.wanted(&call).words());
     let said = (&device, words.as_ref());
-    let given = device::decide(house, realm, &call.visit, (&call.browser, id), said, receipt).await?;
-    done_page(&call, id, allowed && given)
+    match device::decide(house, realm, &call.visit, (&call.browser, id), said, receipt).await {
+        // What was proven may have become too old at this page: it is proven once more, and this is asked again.
+        Err(flow::Error::WrongMoment) if allowed => Ok(page::see(&desk_path(call.realm.code(), id))),
+        Err(flow::Error::WrongMoment) => done_page(&call, id, false),
+        given => {
+            let given = given?;
+            done_page(&call, id, allowed && given)
+        }
+    }
 }
 
 /// What the token endpoint needs of a device's grant.

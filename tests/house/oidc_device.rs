@@ -292,6 +292,48 @@ async fn a_yes_that_gives_nothing_is_not_written_down() {
     }
 }
 
+/// RFC 8628 3.3, INV-1: what was proven may not be enough any more when the person says yes. It is proven once more, and the device goes
+/// on waiting meanwhile; who says no proves nothing.
+#[actix_web::test]
+async fn a_yes_with_too_little_proof_is_asked_for_again() {
+    const POLICY: &str = "[[tenant]]\ncode = \"acme\"\n[tenant.global_policy]\nrequire = ";
+    for on in BOTH {
+        let world = with_device(on).await;
+        let tv = Rp::new(&world, "tv");
+        world.apply(&format!("{POLICY}[\"password\"]\n")).await;
+        world.advance(3);
+        let (told, other) = (begin(&tv).await, begin(&tv).await);
+        let mut linus = Visitor::new(&world.url);
+        let mut pages = Vec::new();
+        for told in [&told, &other] {
+            let page = linus.get(&told.text("verification_uri")).await;
+            let mut page = linus.press(&page, "continue", &[("code", &told.text("user_code"))]).await;
+            if pages.is_empty() {
+                page = linus.press(&page, "continue", &[("username", "linus")]).await;
+                page = linus.press(&page, "continue", &[("password", "has a token already")]).await;
+            }
+            assert_eq!(page.title(), "Connect this device?", "{on:?}: {}", page.body);
+            pages.push(page);
+        }
+        world.apply(&format!("{POLICY}[\"password\", \"otp\"]\n")).await;
+        world.advance(3);
+        let lacking = linus.press(&pages[0], "allow", &[("mine", "yes")]).await;
+        assert_eq!(lacking.title(), "Enter your passcode", "{on:?}: {}", lacking.body);
+        assert_eq!(world.text("SELECT MIN(state) AS t FROM oidc_device").await, "waiting", "{on:?}");
+        assert_eq!((world.events("login_reopened").await, world.events("device_allowed").await), (1, 0), "{on:?}");
+        let code = crate::story::passcode_of_linus(&world);
+        let page = linus.press(&lacking, "continue", &[("code", &code)]).await;
+        assert_eq!(page.title(), "Connect this device?", "{on:?}: {}", page.body);
+        let done = linus.press(&page, "allow", &[("mine", "yes")]).await;
+        assert_eq!(done.title(), "The device is connected", "{on:?}: {}", done.body);
+        let tokens = poll(&tv, &told).await;
+        assert_eq!((tokens.status, tokens.claims()["acr"].clone()), (200, "urn:vestibule:acr:mfa".into()), "{on:?}");
+        let done = linus.press(&pages[1], "deny", &[]).await;
+        assert_eq!(done.title(), "The device is not connected", "{on:?}: {}", done.body);
+        world.stop().await;
+    }
+}
+
 /// RFC 8628 3.3, INV-7: of two who say yes to one device at the same moment, in two browsers, one is believed, and the other one
 /// has given nothing out and lost nothing.
 #[actix_web::test]
