@@ -308,6 +308,39 @@ async fn a_file_hands_an_alias_on() {
     }
 }
 
+/// so may one table, to a new account, too; whoever cannot have the new alias keeps the old one, and nobody else gets it.
+#[actix_web::test]
+async fn a_table_hands_an_alias_on() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        names(&world, "alias = true").await;
+        let table = world.folder().join("people.csv");
+        let imported = |lines: &str, more: &[&str]| {
+            std::fs::write(&table, format!("username,alias\n{lines}")).unwrap();
+            let run = world.tried(&[&["user", "import", table.to_str().unwrap()][..], more].concat());
+            String::from_utf8(run.stdout).unwrap()
+        };
+        imported("ada,countess\nlinus,penguin\n", &[]);
+        for more in [&["--dry-run"][..], &[]] {
+            assert!(are_right(&world, "countess", PASSWORD).await, "{on:?}: {more:?}");
+            let said = imported("ada,PENGUIN\nlinus,Countess\n", more);
+            for words in ["line 2 (ada): changed: alias", "line 3 (linus): changed: alias"] {
+                assert!(said.contains(words), "{on:?} {more:?}: {words}: {said}");
+            }
+        }
+        assert!(are_right(&world, "penguin", PASSWORD).await && are_right(&world, "countess", LINUS).await, "{on:?}");
+        let said = imported("hooke,penguin\nada,micro\n", &[]);
+        assert!(said.contains("line 2 (hooke): created") && said.contains("line 3 (ada): changed: alias"), "{said}");
+        // One after the other cannot go, since the last one cannot.
+        let said = imported("newton,countess\nlinus,micro\nada,barbara\n", &[]);
+        for words in ["line 2 (newton): rejected", "line 3 (linus): rejected", "line 4 (ada): rejected"] {
+            assert!(said.contains(words), "{on:?}: {words}: {said}");
+        }
+        assert!(are_right(&world, "micro", PASSWORD).await && are_right(&world, "countess", LINUS).await, "{on:?}");
+        world.stop().await;
+    }
+}
+
 /// an instance of before there were aliases, which is still there during an update, removes and renames accounts without
 /// leaving their names. Somebody else can be called so all the same.
 #[actix_web::test]

@@ -144,6 +144,7 @@ const NAME_TAKEN: &str = "has a user name that is another account's alias";
 const ALIAS_TAKEN: &str = "has an alias that is another account's user name or alias";
 
 /// Whose the names are that a table wants, those that it has given out included.
+#[derive(Clone)]
 struct Owners {
     /// The account, or none for one that the table makes.
     of: HashMap<String, Option<UserId>>,
@@ -184,6 +185,46 @@ impl Owners {
     }
 }
 
+/// The accounts whose alias a line of the table takes away and another line wants, so that it is free for that one, in whatever
+/// order they stand. An account that cannot have its new alias keeps the old one, and then nobody else gets that.
+fn leaving<'a>(
+    owners: &mut Owners,
+    lines: &[(&Wanted, &String)],
+    known: &'a HashMap<String, (User, i64)>,
+) -> Vec<&'a User> {
+    let given_up = |(wanted, name): &(&Wanted, &String)| {
+        let (before, _) = known.get(*name)?;
+        let (old, new) = (key_of(before.alias.as_deref()?), key_of(wanted.alias.as_deref()?));
+        // Whether somebody can be disabled is not known yet (AC-51).
+        let is_disabled = wanted.status == Some(Status::Disabled) && before.status != Status::Disabled;
+        let is_wanted = owners.of.get(&old) == Some(&Some(before.id));
+        (old != new && is_wanted && !is_disabled).then_some((old, before))
+    };
+    let mut leaving: Vec<(String, &'a User)> = lines.iter().filter_map(given_up).collect();
+    // As it nearly always is.
+    if leaving.is_empty() {
+        return Vec::new();
+    }
+    loop {
+        let mut free = owners.clone();
+        free.of.retain(|name, _| leaving.iter().all(|(old, _)| old != name));
+        let mut tried = free.clone();
+        let mut refused = HashSet::new();
+        for (wanted, name) in lines {
+            let account = known.get(*name).map(|(before, _)| before.id);
+            if tried.give(account, name, wanted.alias.as_deref()).is_err() {
+                refused.extend(account);
+            }
+        }
+        let before = leaving.len();
+        leaving.retain(|(_, user)| !refused.contains(&user.id));
+        if leaving.len() == before {
+            *owners = free;
+            return leaving.into_iter().map(|(_, user)| user).collect();
+        }
+    }
+}
+
 /// An account that is to be changed.
 struct Change<'a> {
     before: &'a User,
@@ -221,6 +262,14 @@ pub async fn import(
     let mut inserts = Vec::new();
     let mut entered: HashMap<GroupId, i64> = HashMap::new();
     let mut owners = Owners::of(connection, tenant, wanted, &keys).await?;
+    if existing == Existing::Update {
+        let lines: Vec<_> = wanted.iter().zip(&keys).collect();
+        for user in leaving(&mut owners, &lines, &known) {
+            if storing == Storing::Really {
+                users::leave_alias(connection, user).await?;
+            }
+        }
+    }
     for (it, key) in wanted.iter().zip(&keys) {
         let Some((before, version)) = known.get(key) else {
             if let Err(why) = owners.give(None, key, it.alias.as_deref()) {
