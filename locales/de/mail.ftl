@@ -20,6 +20,7 @@ mail-account-locked-subject = Ihr Konto ist gesperrt
 mail-account-locked-before = Ihr Konto bei { $organization } ist gesperrt, weil es zu viele fehlgeschlagene Anmeldeversuche gab.
 mail-account-locked-until = Die Sperre endet von selbst: { $time }.
 mail-account-locked-operator = Nur Ihr Helpdesk kann es entsperren.
+mail-account-locked-hidden = Bis dahin kann die Anmeldeseite Ihr Passwort oder Ihren Passcode als falsch zurückweisen, obwohl die Eingabe richtig ist.
 mail-account-locked-after = Wenn Sie das nicht waren, informieren Sie Ihren Helpdesk.
 mail-account-unlocked-subject = Ihr Konto ist wieder nutzbar
 mail-account-unlocked-before = Ihr Konto bei { $organization } war nach zu vielen Fehlversuchen gesperrt. Nun hat sich jemand damit angemeldet. Wenn Sie das nicht waren, informieren Sie umgehend Ihren Helpdesk.

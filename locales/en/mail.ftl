@@ -20,6 +20,7 @@ mail-account-locked-subject = Your account is locked
 mail-account-locked-before = There were too many wrong attempts to log in with your account at { $organization }, so it is locked.
 mail-account-locked-until = It unlocks by itself: { $time }.
 mail-account-locked-operator = Only your help desk can unlock it.
+mail-account-locked-hidden = Until then the login page may say that your password or passcode is wrong although it is right.
 mail-account-locked-after = If this was not you, tell your help desk.
 mail-account-unlocked-subject = Your account works again
 mail-account-unlocked-before = Your account at { $organization } was locked after too many wrong attempts. Somebody has now logged in with it. If this was not you, tell your help desk right away.

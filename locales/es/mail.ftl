@@ -20,6 +20,7 @@ mail-account-locked-subject = Su cuenta está bloqueada
 mail-account-locked-before = Ha habido demasiados intentos incorrectos de iniciar sesión con su cuenta de { $organization }, por lo que se ha bloqueado.
 mail-account-locked-until = Se desbloqueará automáticamente: { $time }.
 mail-account-locked-operator = Solo su servicio de asistencia puede desbloquearla.
+mail-account-locked-hidden = Hasta entonces, la página de inicio de sesión puede indicar que su contraseña o su código de un solo uso no son correctos aunque lo sean.
 mail-account-locked-after = Si no ha sido usted, avise a su servicio de asistencia.
 mail-account-unlocked-subject = Su cuenta vuelve a funcionar
 mail-account-unlocked-before = Su cuenta de { $organization } se bloqueó tras demasiados intentos incorrectos. Ahora alguien ha iniciado sesión con ella. Si no ha sido usted, avise de inmediato a su servicio de asistencia.

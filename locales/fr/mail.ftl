@@ -20,6 +20,7 @@ mail-account-locked-subject = Votre compte est verrouillé
 mail-account-locked-before = Il y a eu trop de tentatives de connexion infructueuses à votre compte { $organization } ; il est donc verrouillé.
 mail-account-locked-until = Il sera déverrouillé automatiquement : { $time }.
 mail-account-locked-operator = Seul votre service d’assistance peut le déverrouiller.
+mail-account-locked-hidden = D’ici là, la page de connexion peut indiquer que votre mot de passe ou votre code à usage unique est incorrect alors qu’il est juste.
 mail-account-locked-after = Si ce n’était pas vous, prévenez votre service d’assistance.
 mail-account-unlocked-subject = Votre compte fonctionne de nouveau
 mail-account-unlocked-before = Votre compte { $organization } avait été verrouillé après un trop grand nombre de tentatives infructueuses. Quelqu’un vient de s’y connecter. Si ce n’était pas vous, prévenez immédiatement votre service d’assistance.

@@ -20,6 +20,7 @@ mail-account-locked-subject = Il Suo account è bloccato
 mail-account-locked-before = Il Suo account presso { $organization } è stato bloccato perché sono stati effettuati troppi tentativi di accesso errati.
 mail-account-locked-until = Si sbloccherà automaticamente: { $time }.
 mail-account-locked-operator = Solo il servizio di assistenza può sbloccarlo.
+mail-account-locked-hidden = Fino ad allora la pagina di accesso può indicare come errati la password o il codice monouso anche se sono corretti.
 mail-account-locked-after = Se non riconosce questi tentativi, avvisare il servizio di assistenza.
 mail-account-unlocked-subject = Il Suo account è di nuovo attivo
 mail-account-unlocked-before = Il Suo account presso { $organization } era stato bloccato dopo troppi tentativi errati. Ora qualcuno ha effettuato l’accesso. Se non riconosce questo accesso, avvisare subito il servizio di assistenza.

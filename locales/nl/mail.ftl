@@ -20,6 +20,7 @@ mail-account-locked-subject = Uw account is geblokkeerd
 mail-account-locked-before = Uw account bij { $organization } is geblokkeerd omdat er te veel mislukte inlogpogingen zijn gedaan.
 mail-account-locked-until = De blokkering wordt automatisch opgeheven: { $time }.
 mail-account-locked-operator = Alleen uw helpdesk kan het deblokkeren.
+mail-account-locked-hidden = Tot die tijd kan de inlogpagina melden dat uw wachtwoord of toegangscode niet juist is, terwijl dat wel zo is.
 mail-account-locked-after = Als u dit niet was, meld dit dan bij uw helpdesk.
 mail-account-unlocked-subject = Uw account werkt weer
 mail-account-unlocked-before = Uw account bij { $organization } was geblokkeerd na te veel onjuiste pogingen. Er is nu iemand mee ingelogd. Als u dit niet was, meld dit dan meteen bij uw helpdesk.

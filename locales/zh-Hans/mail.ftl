@@ -17,6 +17,7 @@ mail-account-locked-subject = 您的账户已锁定
 mail-account-locked-before = 由于错误的登录尝试次数过多，您在 { $organization } 的账户已被锁定。
 mail-account-locked-until = 账户将自动解锁，时间：{ $time }。
 mail-account-locked-operator = 只有技术支持人员才能解锁。
+mail-account-locked-hidden = 在此之前，即使您的密码或一次性密码正确，登录页面也可能提示不正确。
 mail-account-locked-after = 如果不是您本人操作，请告知技术支持人员。
 mail-account-unlocked-subject = 您的账户已恢复使用
 mail-account-unlocked-before = 您在 { $organization } 的账户曾因错误尝试次数过多而被锁定。现在有人使用该账户成功登录。如果不是您本人操作，请立即告知技术支持人员。

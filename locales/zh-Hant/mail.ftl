@@ -17,6 +17,7 @@ mail-account-locked-subject = 您的帳號已鎖定
 mail-account-locked-before = 由於錯誤的登入嘗試次數過多，您在 { $organization } 的帳號已遭鎖定。
 mail-account-locked-until = 帳號將自動解除鎖定，時間：{ $time }。
 mail-account-locked-operator = 只有技術支援中心能解除鎖定。
+mail-account-locked-hidden = 在此之前，即使您的密碼或一次性密碼正確，登入頁面也可能提示不正確。
 mail-account-locked-after = 如果不是您本人操作，請告知技術支援中心。
 mail-account-unlocked-subject = 您的帳號已恢復使用
 mail-account-unlocked-before = 您在 { $organization } 的帳號先前因錯誤嘗試次數過多而遭鎖定。現在有人使用該帳號成功登入。如果不是您本人操作，請立即告知技術支援中心。

@@ -44,6 +44,9 @@ pub enum Letter {
     AccountLocked {
         /// When it unlocks by itself; never, if an operator must act.
         until: Option<Timestamp>,
+        /// Whether the login page may call a right password wrong until then: it tells nobody which names are one account's.
+        #[serde(default)]
+        hidden: bool,
     },
     /// The account was locked and works again.
     AccountUnlocked,

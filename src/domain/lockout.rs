@@ -1,7 +1,8 @@
 //! Lockout and growing delays (A16): how often somebody may be wrong.
 //!
 //! One counter serves known and unknown names alike, keyed by a hash of the name, so that neither the
-//! answer nor its timing tells whether an account exists. A browser that has logged this
+//! answer nor its timing tells whether an account exists. Where an account has several names
+//! each of them has such a counter for what is shown, and the account one for what counts. A browser that has logged this
 //! person in before has a counter of its own, so that strangers cannot lock the person out (T-17).
 
 use std::time::Duration;

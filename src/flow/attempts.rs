@@ -28,7 +28,7 @@ const SHARDS: u8 = 16;
 pub(super) async fn must_wait(house: &House, realm: &Realm, visit: &Visit, case: &Case) -> Result<Option<Complaint>> {
     let start = window_start(visit.now, WINDOW);
     let attacked = !case.lane.known && under_attack(house, realm, start).await?;
-    let wait = case.lane.failures.wait(attacked, visit.now);
+    let wait = case.wait(attacked, visit.now);
     if !wait.is_zero() {
         return Ok(Some(Complaint::Wait { seconds: wait.as_secs().max(1) }));
     }
@@ -137,7 +137,8 @@ fn of_nobody(kind: Kind, visit: &Visit, detail: &str) -> Alert {
 
 /// Counts a wrong secret for the address and for the name; tells the person when it locks. A kind that the settings do not
 /// count (`counts`, R-328) still counts for the hundred that there are at all. `false` if another request has locked
-/// the name at the same moment: then this one was no try any more (INV-5).
+/// the name at the same moment: then this one was no try any more (INV-5). Where an account has several names it counts for
+/// the one that was typed and for the account.
 pub(super) async fn count(
     connection: &mut Connection,
     house: &House,
@@ -154,33 +155,64 @@ pub(super) async fn count(
     let next = |before: Failures| {
         if counts { before.after_failure(settings, visit.now) } else { before.after_uncounted(visit.now) }
     };
-    let (before, after) = change(connection, realm, visit, &case.lane.subject, next).await?;
+    let (before, after) = change(connection, realm, visit, &case.lane.subject, &next).await?;
     if before.lock().refusal(visit.now).is_some() {
         return Ok(false);
     }
     // A lock that is over says when it was.
-    if after.lock().refusal(visit.now).is_none() {
+    let shown = after.lock().refusal(visit.now).is_some();
+    let account = match &case.lane.account {
+        None => shown.then(|| after.lock()),
+        Some(_) => count_account(connection, realm, visit, case, next).await?,
+    };
+    if shown {
+        let knocked = logins::proven(realm.tenant(), case.login().id, Proven::Knocked, visit.now);
+        statement::run_all(connection, knocked.to_vec()).await?;
+    } else if account.is_none() {
         return Ok(true);
     }
-    if let (false, Some(member)) = (case.lane.known, &case.member) {
-        account_locks::note(connection, realm.tenant(), &member.user.username, after.lock()).await?;
+    // Whose account was locked already, by another name, is not told again; the operators are, as they are of a name that is nobody's.
+    let member = case.member.as_ref().filter(|_| account.is_some());
+    let lock = account.unwrap_or_else(|| after.lock());
+    if let (false, Some(member)) = (case.lane.known, member) {
+        account_locks::note(connection, realm.tenant(), &member.user.username, lock).await?;
     }
-    let knocked = logins::proven(realm.tenant(), case.login().id, Proven::Knocked, visit.now);
-    statement::run_all(connection, knocked.to_vec()).await?;
-    let user = case.member.as_ref().map(|member| &member.user);
+    let owner = member.map(|member| &member.user);
     let alert = alerts::about(case, visit, Kind::AccountLockout, "");
     let told = (event(case, visit, Action::AccountLocked), alert);
-    locked(connection, house, realm, &letters::speaking(visit, case), (user, after.lock()), told).await?;
+    let hidden = case.lane.account.is_some();
+    locked(connection, house, realm, &letters::speaking(visit, case), (owner, lock, hidden), told).await?;
     Ok(true)
 }
 
-/// Tells that failures have locked an account: the audit trail, the operators, and its owner, if there is one.
+/// Counts a wrong secret for the account, beside the name that was typed. Gives the lock, if this has locked it.
+async fn count_account(
+    connection: &mut Connection,
+    realm: &Realm,
+    visit: &Visit,
+    case: &Case,
+    next: impl Fn(Failures) -> Failures,
+) -> storage::Result<Option<Lock>> {
+    let Some((subject, read)) = &case.lane.account else { return Ok(None) };
+    if case.is_shut(visit.now) {
+        // Nothing was looked at, so this was no try at the account. It costs what a try costs (T-19).
+        failures::of(realm.tenant(), subject).ask(connection).await?;
+        failures::replace(connection, realm.tenant(), subject, *read, *read).await?;
+        return Ok(None);
+    }
+    let (before, after) = change(connection, realm, visit, subject, next).await?;
+    let locks = before.lock().refusal(visit.now).is_none() && after.lock().refusal(visit.now).is_some();
+    Ok(locks.then(|| after.lock()))
+}
+
+/// Tells that failures have locked an account: the audit trail, the operators, and its owner, if there is one. Where the lock
+/// is `hidden` from whoever types another name of it, the letter says what the pages do not.
 pub(super) async fn locked(
     connection: &mut Connection,
     house: &House,
     realm: &Realm,
     visit: &Visit,
-    (user, lock): (Option<&User>, Lock),
+    (user, lock, hidden): (Option<&User>, Lock, bool),
     (event, alert): (Event, Alert),
 ) -> storage::Result<()> {
     house.record(connection, event).await?;
@@ -190,7 +222,7 @@ pub(super) async fn locked(
         Lock::Until(end) => Some(end),
         Lock::Open | Lock::Operator => None,
     };
-    let letter = Letter::AccountLocked { until };
+    let letter = Letter::AccountLocked { until, hidden };
     letters::send_until(connection, house, realm, visit, user, None, letter, visit.now.plus(letters::NOTICE)).await
 }
 

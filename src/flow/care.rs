@@ -1,7 +1,7 @@
 //! A person's own authenticators, in the portal: trying one out and synchronizing it, without logging in anew and under
 //! the limits of a login.
 
-use super::case::name_subject;
+use super::case::{name_subject, typed_subject};
 use super::challenge::{again, answers, is_response, open};
 use super::house::window_start;
 use super::second_factor::{judged, used};
@@ -257,11 +257,17 @@ impl Limits<'_> {
         throttle::hit(connection, tenant, &subject, start).await?;
         let settings = self.realm.config.settings.lockout;
         if settings.count_passcodes {
+            let several = self.realm.config.settings.login.several();
+            if several {
+                // What the login shows to whoever types the user name.
+                let name = typed_subject(self.house, tenant, &self.user.username);
+                attempts::add(connection, self.realm, self.visit, &name, settings).await?;
+            }
             let (before, after) = attempts::add(connection, self.realm, self.visit, &self.subject, settings).await?;
             if before.lock().refusal(now).is_none() && after.lock().refusal(now).is_some() {
                 account_locks::note(connection, tenant, &self.user.username, after.lock()).await?;
                 let told = (self.event(Action::AccountLocked), self.alert(Kind::AccountLockout));
-                let who = (Some(self.user), after.lock());
+                let who = (Some(self.user), after.lock(), several);
                 let visit = &letters::at_portal(self.visit, self.user);
                 attempts::locked(connection, self.house, self.realm, visit, who, told).await?;
             }

@@ -1,6 +1,7 @@
 //! Everything about one login at one moment, read in one go, and the step that follows from it.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::house::text;
 use super::{Browser, Error, House, Realm, Result, Visit, rollout as rollout_of};
@@ -9,7 +10,7 @@ use crate::domain::authenticator::lifecycle::EnrolledBy;
 use crate::domain::email_code;
 use crate::domain::enrollment::{Enrollment, Progress};
 use crate::domain::ids::{LoginId, ParkedId, TenantId, UserId};
-use crate::domain::lockout::{Failures, LockoutSettings};
+use crate::domain::lockout::{Failures, Lock, LockoutSettings};
 use crate::domain::login::addition::{Addition, Intent};
 use crate::domain::login::evidence::Evidence;
 use crate::domain::login::origin::Origin;
@@ -26,7 +27,7 @@ use crate::domain::secret::{ExposeSecret as _, SecretString};
 use crate::domain::session::Session;
 use crate::domain::tenant::TenantConfig;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::user::Member;
+use crate::domain::user::{Member, User, checked_email};
 use crate::storage::logins::LoginRow;
 use crate::storage::tokens::{State, Token, summary};
 use crate::storage::{
@@ -35,7 +36,7 @@ use crate::storage::{
 };
 
 /// How long the cookie before a step up is still good, for an answer that was lost on the way (K03).
-const LOST_ANSWER: std::time::Duration = std::time::Duration::from_secs(30);
+const LOST_ANSWER: Duration = Duration::from_secs(30);
 
 /// One login at one moment.
 #[derive(Debug)]
@@ -81,6 +82,29 @@ pub struct Lane {
     pub failures: Failures,
     /// Whether it is that of a browser in which the person has logged in before (T-17).
     pub known: bool,
+    /// Where an account has several names, the counter above is that of the one that was typed and decides what pages show:
+    /// nobody learns by a lock which names are one person's. This is the account's own, with its keyed hash, of all of its names. It
+    /// decides whether anything that is right counts. A name without an account has one as well, which costs the same (T-19).
+    pub account: Option<(String, Failures)>,
+}
+
+impl Lane {
+    /// The lock that is told. What failures under other names have done is told only to whoever has `proven` to be the person.
+    fn lock(&self, proven: bool, now: Timestamp) -> Lock {
+        match &self.account {
+            Some((_, account)) if proven && account.lock().refusal(now).is_some() => account.lock(),
+            _ => self.failures.lock(),
+        }
+    }
+
+    /// The wait that is told, as [`Self::lock`].
+    fn wait(&self, proven: bool, attacked: bool, now: Timestamp) -> Duration {
+        let wait = self.failures.wait(attacked, now);
+        match &self.account {
+            Some((_, account)) if proven => wait.max(account.wait(attacked, now)),
+            _ => wait,
+        }
+    }
 }
 
 impl Case {
@@ -94,6 +118,25 @@ impl Case {
     #[must_use]
     pub fn user(&self) -> Option<UserId> {
         self.member.as_ref().map(|member| member.user.id)
+    }
+
+    /// Whether nothing is looked at now, and the page says so.
+    #[must_use]
+    pub fn is_locked(&self, now: Timestamp) -> bool {
+        self.lane.lock(self.evidence.of_anybody(), now).refusal(now).is_some()
+    }
+
+    /// How long the next attempt must wait, as the page says.
+    pub(super) fn wait(&self, attacked: bool, now: Timestamp) -> Duration {
+        self.lane.wait(self.evidence.of_anybody(), attacked, now)
+    }
+
+    /// Whether all that is right is answered as if it were wrong: failures under the account's other names have locked it or make it
+    /// wait, and who asks has not proven to be its person. What is tried then is no guess at the account.
+    #[must_use]
+    pub fn is_shut(&self, now: Timestamp) -> bool {
+        let account = self.lane.account.as_ref().filter(|_| !self.evidence.of_anybody());
+        account.is_some_and(|(_, account)| account.lock().refusal(now).is_some() || !account.wait(false, now).is_zero())
     }
 
     /// The login's cookie after a step up by this visit.
@@ -199,6 +242,19 @@ fn nobodys_subject(house: &House, realm: &Realm, typed: &str) -> String {
         return name_subject(house, tenant, typed);
     }
     text(&house.derived.throttle.of(&[b"nobody", &tenant.to_bytes(), key_of(typed).as_bytes()]))
+}
+
+/// The counter of what pages show to whoever types this name, somebody's or nobody's, where an account has several. However an
+/// address is written, it is one name.
+pub(crate) fn typed_subject(house: &House, tenant: TenantId, typed: &str) -> String {
+    let key = checked_email(typed).map_or_else(|_| key_of(typed), |address| key_of(&address));
+    text(&house.derived.throttle.of(&[b"typed", &tenant.to_bytes(), key.as_bytes()]))
+}
+
+/// The counters of the names that an account has.
+pub(crate) fn typed_subjects(house: &House, user: &User) -> [String; 3] {
+    let names = [None, user.alias.as_deref(), user.email.as_deref()];
+    names.map(|name| typed_subject(house, user.tenant, name.unwrap_or(&user.username)))
 }
 
 /// The counter of wrong secrets for a person in a browser that the person has used before (T-17).
@@ -356,7 +412,7 @@ async fn of_row(
     let step = next_step(&Facts {
         now: visit.now,
         login,
-        account: account(login, member.as_ref(), &lane),
+        account: account(login, member.as_ref(), lane.lock(evidence.of_anybody(), visit.now)),
         decision: &decision,
         evidence,
         tokens: summary(&tokens),
@@ -420,8 +476,7 @@ fn link(member: Option<&Member>, reservation: Option<&Reservation>, now: Timesta
     reservation.map_or(Ok(()), |reservation| reservation.open(email, now))
 }
 
-fn account(login: &Login, member: Option<&Member>, lane: &Lane) -> Account {
-    let lock = lane.failures.lock();
+fn account(login: &Login, member: Option<&Member>, lock: Lock) -> Account {
     match (member, &login.named) {
         (Some(member), _) => Account::Known {
             status: member.user.status,
@@ -512,7 +567,7 @@ impl Found {
             Some(user) => users::member(tenant, user).ask(connection).await?,
             None => None,
         };
-        // An account has one counter, whichever of its names was typed.
+        // An account has one counter, whichever of its names was typed, and each name has one for the pages.
         let name = named.map(|typed| match &member {
             Some(member) => name_subject(house, tenant, &member.user.username),
             None => nobodys_subject(house, realm, typed),
@@ -529,11 +584,19 @@ impl Found {
         };
         let allowance = allowance.filter(|_| named.is_some() && is_known);
         let known = allowance.is_some();
+        let typed = named.filter(|_| realm.config.settings.login.several() && !known);
+        let (name, account) = match (name, typed) {
+            (Some(name), Some(typed)) => {
+                let account = failures::of(tenant, &name).ask(connection).await?;
+                (Some(typed_subject(house, tenant, typed)), Some((name, account)))
+            }
+            (name, _) => (name, None),
+        };
         let lane = match (name, allowance) {
             (_, Some(subject)) | (Some(subject), None) => {
-                Lane { failures: failures::of(tenant, &subject).ask(connection).await?, subject, known }
+                Lane { failures: failures::of(tenant, &subject).ask(connection).await?, subject, known, account }
             }
-            (None, None) => Lane { subject: String::new(), failures: Failures::default(), known },
+            (None, None) => Lane { subject: String::new(), failures: Failures::default(), known, account },
         };
         let session = match cookie {
             Some(hash) => sessions::with_cookie(tenant, &hash).ask(connection).await?,

@@ -251,7 +251,7 @@ async fn existing(
                 Err(error) => return Ok(Err(error)),
             }
         }
-        if let Some(token) = right
+        if let Some(token) = right.filter(|_| !case.is_shut(visit.now))
             && challenges::take(connection, tenant, id, &open.digits, visit.now).await?
             && tokens::responded(connection, tenant, token.id, visit.now).await?
         {

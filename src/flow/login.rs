@@ -218,7 +218,9 @@ pub async fn submit_password(
         None => None,
     };
     let verdict = house.passwords.verify(password, stored.as_deref()).await?;
-    let renewed = if verdict.outdated { Some(house.passwords.hash(password, &house.entropy).await?) } else { None };
+    // Another hash would tell that it was right (R-460, T-19).
+    let renews = verdict.outdated && !case.is_shut(visit.now) && !case.is_locked(visit.now);
+    let renewed = if renews { Some(house.passwords.hash(password, &house.entropy).await?) } else { None };
     let (named, version) = (case.user(), case.login().security_version);
     let judged = house.db.write(async |connection| {
         one_by_one(connection, realm, named).await?;
@@ -230,7 +232,7 @@ pub async fn submit_password(
         if case.step != Step::Password || case.user() != named || case.login().security_version != version {
             return Ok(Err(Error::WrongMoment));
         }
-        if case.lane.failures.lock().refusal(visit.now).is_some() {
+        if case.is_locked(visit.now) {
             // Right and wrong are answered alike, and are no tries.
             attempts::count_address(connection, house, realm, visit).await?;
             let ignored = event(&case, visit, Action::PasswordIgnored);
@@ -239,12 +241,14 @@ pub async fn submit_password(
             statement::run_all(connection, writes).await?;
             return Ok(Ok(Posted::accepted()));
         }
-        let (true, Some(user)) = (verdict.right, case.user()) else {
+        let shut = case.is_shut(visit.now);
+        let (true, Some(user)) = (verdict.right && !shut, case.user()) else {
             let counts = realm.config.settings.lockout.count_passwords;
             if !attempts::count(connection, house, realm, visit, &case, counts).await? {
                 return Ok(Err(Error::WrongMoment));
             }
-            house.record(connection, event(&case, visit, Action::PasswordRejected)).await?;
+            let action = if shut { Action::PasswordIgnored } else { Action::PasswordRejected };
+            house.record(connection, event(&case, visit, action)).await?;
             return Ok(Ok(Posted::complaint(Complaint::PasswordWrong)));
         };
         if let (Some(old), Some(new)) = (&stored, &renewed) {
@@ -526,7 +530,14 @@ async fn after_success(
     if !here.into_iter().flatten().any(|proof| proof.here) {
         return Ok(Vec::new());
     }
-    let was_locked = failures::forget(connection, tenant, &case.lane.subject).await?;
+    let names = case.member.as_ref().filter(|_| realm.config.settings.login.several());
+    let names = names.map(|member| case::typed_subjects(house, &member.user));
+    let account = case.lane.account.as_ref().map_or(&case.lane.subject, |(subject, _)| subject);
+    // First the names, then the account: in the order in which they are counted.
+    if let (false, Some(names)) = (case.lane.known, &names) {
+        failures::names_forgotten(tenant, names).run(&mut *connection).await?;
+    }
+    let was_locked = failures::forget(connection, tenant, account).await?;
     if was_locked {
         house.record(connection, event(case, visit, Action::AccountUnlocked)).await?;
         if realm.config.settings.lockout.alert_on_unlock {
@@ -540,7 +551,8 @@ async fn after_success(
     ];
     if let (true, Some(member)) = (case.lane.known, &case.member) {
         let subject = case::name_subject(house, tenant, &member.user.username);
-        writes.push(failures::not_consecutive(tenant, &subject, MOST_FAILURES));
+        let subjects = names.iter().flatten().chain([&subject]);
+        writes.extend(subjects.map(|subject| failures::not_consecutive(tenant, subject, MOST_FAILURES)));
     }
     Ok(writes)
 }

@@ -148,7 +148,8 @@ pub async fn submit(
     done
 }
 
-/// Uses the code, whatever it is. A name without an account costs the same statements (T-19).
+/// Uses the code, whatever it is. A name without an account costs the same statements (T-19), and so does one whose account takes
+/// nothing now.
 async fn take(
     connection: &mut Connection,
     house: &House,
@@ -158,7 +159,7 @@ async fn take(
     typed: &str,
 ) -> storage::Result<Option<Taken>> {
     let (tenant, login, now) = (realm.tenant(), case.login().id, visit.now);
-    let user = case.user().unwrap_or(UserId::from_bits(0));
+    let user = case.user().filter(|_| !case.is_shut(now)).unwrap_or(UserId::from_bits(0));
     let settings = &realm.config.settings.self_provisioning;
     let blocked = case.step == Step::Refused(Refusal::AuthenticatorsBlocked);
     // Where enrollment is offered anyway a pass would be spent for nothing.

@@ -213,6 +213,8 @@ async fn passcode(
             return Ok(Ok(Posted::complaint(complaint)));
         }
         let (token, verdict) = match best(house, realm, visit, &case, &active, typed) {
+            // Whatever it is, it is answered like somebody's who has none.
+            Ok(_) if case.is_shut(visit.now) => (None, Verdict::Wrong),
             Ok(best) => best,
             Err(error) => return Ok(Err(error)),
         };
@@ -349,7 +351,7 @@ pub(super) async fn refused(
         logins::set_resync(connection, realm.tenant(), case.login().id, None).await?;
     }
     attempts::count(connection, house, realm, visit, case, counts).await?;
-    if let Some(user) = case.user() {
+    if let Some(user) = case.user().filter(|_| !case.is_shut(visit.now)) {
         let locked = tokens::fail(connection, realm.tenant(), user, MOST_FAILURES, visit.now).await?;
         if locked > 0 {
             house.record(connection, event(case, visit, Action::TokenLocked)).await?;

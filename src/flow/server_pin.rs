@@ -161,7 +161,7 @@ pub(super) async fn check(
     let (Some(stored), Some(content), true) = (stored, content, verdict.right) else {
         return Ok(Checked::default());
     };
-    let renewed = if verdict.outdated {
+    let renewed = if verdict.outdated && !case.is_shut(visit.now) {
         let hash = house.passwords.hash(&pin, &house.entropy).await?;
         Some(Content { hash, former: content.former }.sealed(house, tenant, token.id))
     } else {

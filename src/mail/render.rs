@@ -183,12 +183,13 @@ impl Writer<'_> {
         if name.is_empty() { platform } else { format!("{name} ({platform})") }
     }
 
-    /// When an account unlocks, or who can unlock it.
-    fn until(&self, until: Option<Timestamp>) -> String {
-        match until {
+    /// When an account unlocks, or who can unlock it, and what the login page does not say until then.
+    fn until(&self, until: Option<Timestamp>, hidden: bool) -> String {
+        let when = match until {
             Some(until) => self.say("mail-account-locked-until", &[("time", self.time(until).into())]),
             None => self.say("mail-account-locked-operator", &[]),
-        }
+        };
+        if hidden { format!("{when} {}", self.say("mail-account-locked-hidden", &[])) } else { when }
     }
 }
 
@@ -281,9 +282,9 @@ fn parts(words: &Writer<'_>, urls: &Urls, envelope: &Envelope) -> Parts {
             parts.facts = facts(words, &known);
             parts.after.push(words.say(&key("after"), &[]));
         }
-        Letter::AccountLocked { until } => {
+        Letter::AccountLocked { until, hidden } => {
             parts.before.push(words.say(&key("before"), &base));
-            parts.before.push(words.until(*until));
+            parts.before.push(words.until(*until, *hidden));
             parts.after.push(words.say(&key("after"), &[]));
         }
         Letter::Enrollment(invitation) | Letter::EnrollmentReminder(invitation) => {
@@ -408,8 +409,8 @@ mod tests {
                 address: "192.0.2.7".to_owned(),
                 undo: "c3RhdGVtZW50".to_owned(),
             },
-            Letter::AccountLocked { until: Some(at) },
-            Letter::AccountLocked { until: None },
+            Letter::AccountLocked { until: Some(at), hidden: false },
+            Letter::AccountLocked { until: None, hidden: true },
             Letter::AccountUnlocked,
             Letter::PasscodeReused { application: "Notes".to_owned(), at, address: "192.0.2.7".to_owned() },
             Letter::RemovedOnDevice {

@@ -91,6 +91,12 @@ pub async fn forget(connection: &mut Connection, tenant: TenantId, subject: &str
     Ok(due)
 }
 
+/// The statement that forgets what is remembered about an account's names at the login.
+pub fn names_forgotten(tenant: TenantId, subjects: &[String; 3]) -> Statement {
+    let statement = Statement::new("DELETE FROM failure WHERE tenant_id = ? AND subject IN (?, ?, ?)").shown(tenant);
+    subjects.iter().fold(statement, |statement, subject| statement.bind(subject.as_str()))
+}
+
 /// The statement after a success in a browser that the person is known in: failures elsewhere are not consecutive any more
 /// so strangers do not add up to the hundred over the months. Locks and delays stay as they are.
 pub fn not_consecutive(tenant: TenantId, subject: &str, most: i64) -> Statement {

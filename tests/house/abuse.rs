@@ -1620,7 +1620,7 @@ fn shape(seen: &Seen) -> (u16, String, BTreeSet<String>) {
 }
 
 /// Somebody guesses at each of these names up to the lock and behind it, and is answered the same as at the first.
-async fn nobody_differs(on: On, world: &World, names: &[&str]) {
+async fn nobody_differs(on: On, world: &World, names: &[&str], password: &str) {
     let mut seen_by: Vec<Vec<(u16, String, BTreeSet<String>)>> = vec![Vec::new(); names.len()];
     let mut browsers: Vec<(Visitor, Option<Seen>)> = names.iter().map(|_| (Visitor::new(&world.url), None)).collect();
     let masked = |seen: &Seen, name: &str| {
@@ -1639,7 +1639,7 @@ async fn nobody_differs(on: On, world: &World, names: &[&str]) {
                     browser.get(&desk(&seen)).await
                 }
                 Some(seen) if seen.has_action("continue") => {
-                    browser.press(&seen, "continue", &[("password", "certainly not")]).await
+                    browser.press(&seen, "continue", &[("password", password)]).await
                 }
                 Some(seen) => browser.get(&seen.url.replace("/password", "")).await,
             };
@@ -1671,7 +1671,7 @@ async fn nothing_tells_who_exists() {
             + "[[tenant.user.token]]\ntype = \"oath_app\"\nsecret_base32 = \"JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP\"\n\
                period_seconds = 30\n";
         world.apply(&acme(&format!("{off}{french}{bare}{plain}{owner}"))).await;
-        nobody_differs(on, &world, &["qxnob", "qxoff", "qxfre", "qxnop", "qxpla", "qxown"]).await;
+        nobody_differs(on, &world, &["qxnob", "qxoff", "qxfre", "qxnop", "qxpla", "qxown"], "certainly not").await;
         // The counters do not tell either: as many rows for each name.
         assert_eq!(count(&world, "SELECT COUNT(*) AS n FROM failure").await, 6, "{on:?}");
         world.stop().await;
@@ -1691,8 +1691,33 @@ async fn nothing_tells_whose_address_exists() {
         let people = format!("{off}{one}{two}{called}{}\n{names}", person("qxpla"));
         world.apply(&acme(&people)).await;
         let names = ["qxnob", "qxoff", "qxone", "qxpla", "qxali"].map(|name| format!("{name}@acme.test"));
-        nobody_differs(on, &world, &names.each_ref().map(String::as_str)).await;
-        assert_eq!(count(&world, "SELECT COUNT(*) AS n FROM failure").await, 5, "{on:?}");
+        nobody_differs(on, &world, &names.each_ref().map(String::as_str), "certainly not").await;
+        assert_eq!(count(&world, "SELECT COUNT(*) AS n FROM failure").await, 10, "{on:?}: of the name and the account");
+        world.stop().await;
+    }
+}
+
+/// R-460, AC-32, T-19: whoever has locked an account by its user name finds none of its other names locked, and even the right
+/// password is answered there like any password for nobody's name, up to the lock of that name and behind it.
+#[actix_web::test]
+async fn a_lock_does_not_tell_whose_names_are_whose() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let called = person("qxown").replace("groups", "alias = \"qxali@acme.test\"\ngroups");
+        world.apply(&acme(&format!("{called}\n[tenant.login]\nemail = true\nalias = true\n"))).await;
+        for _ in 0..4 {
+            after_password(&world, &mut Visitor::new(&world.url), "qxown", "certainly not").await;
+            world.advance(31);
+        }
+        assert_eq!(count(&world, "SELECT COUNT(*) AS n FROM account_lock").await, 1, "{on:?}");
+        nobody_differs(on, &world, &["qxnob@acme.test", "qxali@acme.test", "qxown@acme.test"], PASSWORD).await;
+        assert_eq!(world.events("password_accepted").await, 0, "{on:?}");
+        let told = "SELECT COUNT(*) AS n FROM outbox WHERE kind = 'account_locked'";
+        assert_eq!(count(&world, told).await, 1, "{on:?}: its owner is told once");
+        // Time opens it for the names as for the account.
+        world.advance(900);
+        after_password(&world, &mut Visitor::new(&world.url), "qxali@acme.test", PASSWORD).await;
+        assert_eq!(world.events("password_accepted").await, 1, "{on:?}");
         world.stop().await;
     }
 }

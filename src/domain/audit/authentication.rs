@@ -75,7 +75,12 @@ pub const ALL: [(Action, Outcome, Credential, &str); 20] = {
     [
         (Action::PasswordAccepted, Success, Password, "The password was right."),
         (Action::PasswordRejected, Failure, Password, "The password was wrong, or there is no such account."),
-        (Action::PasswordIgnored, Failure, Password, "The password was not looked at: the account is locked."),
+        (
+            Action::PasswordIgnored,
+            Failure,
+            Password,
+            "The password was not looked at: the account is locked, or waits after failures by another name.",
+        ),
         (Action::PasscodeAccepted, Success, Passcode, "The passcode was right."),
         (Action::PasscodeRejected, Failure, Passcode, "The passcode was not one of an active token of this person."),
         (Action::PasscodeReused, Failure, Passcode, "The passcode was used before."),

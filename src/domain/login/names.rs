@@ -45,6 +45,12 @@ impl LoginNames {
         }
     }
 
+    /// Whether an account can have more than one of the names that are taken.
+    #[must_use]
+    pub const fn several(self) -> bool {
+        matches!((self.username, self.alias, self.email), (true, true, _) | (true, _, true) | (_, true, true))
+    }
+
     /// The key of the text that names what may be typed.
     #[must_use]
     pub const fn label(self) -> &'static str {
@@ -69,11 +75,12 @@ mod tests {
     fn something_is_always_taken() {
         let plain = LoginNames::default();
         assert_eq!((plain.username, plain.alias, plain.email, plain.label()), (true, false, false, "username-label"));
-        assert!(plain.faults().is_empty() && plain.warnings().is_empty());
+        assert!(plain.faults().is_empty() && plain.warnings().is_empty() && !plain.several());
         let nothing = LoginNames { username: false, ..plain };
         assert_eq!(nothing.faults().first().map(|(key, _)| *key), Some("username"));
         let email = LoginNames { email: true, ..nothing };
-        assert!(email.faults().is_empty());
+        assert!(email.faults().is_empty() && !email.several());
+        assert!(LoginNames { alias: true, ..plain }.several() && LoginNames { alias: true, ..email }.several());
         assert_eq!(email.warnings().first().map(|(key, _)| *key), Some("username"));
         let of_before: LoginNames = serde_json::from_str("{}").expect("settings");
         assert_eq!(of_before, plain);

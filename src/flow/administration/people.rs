@@ -13,7 +13,7 @@ use crate::domain::secret::SecretBytes;
 use crate::domain::tenant::TenantConfig;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{Status, User};
-use crate::flow::case::{browser_subject, enrollment_subject, name_subject};
+use crate::flow::case::{browser_subject, enrollment_subject, name_subject, typed_subjects};
 use crate::flow::letters::NOTICE;
 use crate::flow::lifecycle::{self, By, Ending};
 use crate::flow::{House, session};
@@ -256,12 +256,13 @@ pub async fn remove(
     desk.record(connection, tenant, Action::UserRemoved, ("user", user.to_string()), json!({})).await.map(Ok)
 }
 
-/// Forgets all failures of a person: of the name, in every browser that the person is known in, and of mail codes.
+/// Forgets all failures of a person: of every name, in every browser that the person is known in, and of mail codes.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn unlock(desk: &Desk<'_>, connection: &mut Connection, user: &User) -> storage::Result<()> {
     let (house, tenant) = (desk.house, user.tenant);
+    failures::names_forgotten(tenant, &typed_subjects(house, user)).run(connection).await?;
     failures::forget(connection, tenant, &name_subject(house, tenant, &user.username)).await?;
     account_locks::forgotten(tenant, &user.username).run(connection).await?;
     failures::forget(connection, tenant, &enrollment_subject(house, tenant, user.id)).await?;

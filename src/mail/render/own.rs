@@ -46,7 +46,7 @@ pub(super) fn values(words: &Writer<'_>, urls: &Urls, envelope: &Envelope) -> Va
                 ("activation", activation),
             ]);
         }
-        Letter::AccountLocked { until } => values.push(("until", words.until(*until))),
+        Letter::AccountLocked { until, hidden } => values.push(("until", words.until(*until, *hidden))),
         Letter::AccountUnlocked | Letter::Test => {}
         Letter::PasscodeReused { application, at, address } => values.extend([
             ("application", application.clone()),

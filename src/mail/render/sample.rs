@@ -129,7 +129,7 @@ pub fn envelope(kind: &MailKind, language: Language, values: &Values) -> Envelop
         },
         "enrollment" => Letter::Enrollment(invitation),
         "enrollment_reminder" => Letter::EnrollmentReminder(invitation),
-        "account_locked" => Letter::AccountLocked { until: Some(at) },
+        "account_locked" => Letter::AccountLocked { until: Some(at), hidden: false },
         "account_unlocked" => Letter::AccountUnlocked,
         "passcode_reused" => Letter::PasscodeReused { application, at, address },
         "address_changed" => Letter::AddressChanged { at },
