@@ -36,7 +36,7 @@ async fn an_operator_writes_mails_and_texts() {
             ("Code", "Nothing", "must have {code}"),
             ("Code", "{code} {colour}", "unknown tag {colour}"),
             ("", "{code}", "must have 1 to 150 characters"),
-            ("Code", "{code} {{7*7}}", "brace"),
+            ("Code", "{code} {{7777*7777}}", "brace"),
             ("Code", "{code} https://elsewhere.example", "must have no address"),
         ] {
             let refused = oona.press(&seen, "save", &[("subject", subject), ("body", body)]).await;
@@ -45,7 +45,7 @@ async fn an_operator_writes_mails_and_texts() {
                 "{on:?}: {}",
                 refused.body
             );
-            assert!(!refused.body.contains("49"), "{on:?}: AC-39");
+            assert!(!refused.body.contains("60481729"), "{on:?}: AC-39");
         }
         assert_eq!(world.number("SELECT COUNT(*) AS n FROM message").await, 0, "{on:?}");
         // Enter in the field of the address presses the first button, which must not store the words.
