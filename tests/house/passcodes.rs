@@ -117,6 +117,36 @@ async fn a_challenge_is_answered_once_and_in_its_own_login() {
     }
 }
 
+/// T-19: a right response by another name, while the account is locked, is answered like a wrong one.
+#[actix_web::test]
+async fn a_response_does_not_count_by_another_name() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let settings = "[tenant.login]\nemail = true\n[tenant.global_policy]\nrequire = [\"otp\"]\n";
+        person(&world, "grace", settings, &[&token(BASE32, "mode = \"challenge_response\"")]).await;
+        let tried = async |name: &str, right: bool| {
+            let mut visitor = Visitor::new(&world.url);
+            let seen = visitor.get(&authorize(&world, "")).await;
+            let seen = visitor.press(&seen, "continue", &[("username", name)]).await;
+            let told = response(BASE32, &challenge_on(&seen));
+            let told = if right { told.as_str() } else { wrong(&told) };
+            visitor.press(&seen, "continue", &[("response", told)]).await
+        };
+        for _ in 0..4 {
+            world.advance(61);
+            tried("grace", false).await;
+        }
+        assert_eq!(world.events("account_locked").await, 1, "{on:?}");
+        let seen = tried("grace@acme.test", true).await;
+        assert!(seen.complaint().contains("response was not accepted"), "{on:?}: {}", seen.body);
+        assert_eq!(world.events("passcode_accepted").await, 0, "{on:?}");
+        world.command(&["user", "unlock", "grace"]);
+        let seen = tried("grace@acme.test", true).await;
+        assert!(!code_of(&seen).0.is_empty(), "{on:?}: {}", seen.body);
+        world.stop().await;
+    }
+}
+
 /// of two browsers' tabs and two instances that answer one challenge at once one succeeds.
 #[actix_web::test]
 async fn one_response_opens_one_login_once() {

@@ -230,6 +230,36 @@ async fn wrong_codes_are_counted() {
     }
 }
 
+/// T-19: a recovery code by another name, while the account is locked, is answered like a wrong one and not used up.
+#[actix_web::test]
+async fn a_recovery_code_does_not_count_by_another_name() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let (codes, _) = with_codes(&world, &mut Visitor::new(&world.url)).await;
+        let both = "[tenant.login]\nemail = true\n[tenant.global_policy]\nrequire = [\"otp\"]";
+        world.apply(&format!("[[tenant]]\ncode = \"acme\"\n{both}\n")).await;
+        let tried = async |name: &str, code: &str| {
+            let mut visitor = Visitor::new(&world.url);
+            let seen = visitor.get(&authorize(&world, "")).await;
+            let seen = visitor.press(&seen, "continue", &[("username", name)]).await;
+            let page = visitor.get(&format!("{}?recover=yes", seen.url)).await;
+            visitor.press(&page, "continue", &[("code", code)]).await
+        };
+        let wrong = tried("ada", "AAAAA-AAAAA").await.complaint();
+        for _ in 0..3 {
+            world.advance(61);
+            tried("ada", "AAAAA-AAAAA").await;
+        }
+        assert_eq!(world.events("account_locked").await, 1, "{on:?}");
+        assert_eq!(tried("ada@acme.test", &codes[0]).await.complaint(), wrong, "{on:?}");
+        assert!(!wrong.is_empty() && world.events("recovery_code_used").await == 0, "{on:?}: {wrong}");
+        world.command(&["user", "unlock", "ada"]);
+        tried("ada@acme.test", &codes[0]).await;
+        assert_eq!(world.events("recovery_code_used").await, 1, "{on:?}");
+        world.stop().await;
+    }
+}
+
 /// the help desk gives temporary codes to somebody whose authenticator is suspended, each good for one login, for some
 /// hours; they add no authenticator, and whoever has one that works gets none.
 #[actix_web::test]
