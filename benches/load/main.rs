@@ -163,6 +163,7 @@ fn measured(
     println!("\n{}, {} clients, {} × {} s\n", database.name(), arguments.clients, arguments.repeats, arguments.seconds);
     println!("{}", report::rows(&lines, costs, database, style));
     println!("{}", report::rest(costs, &idle, style));
+    server.end()?;
     Ok(lines.iter().map(Line::errors).sum())
 }
 

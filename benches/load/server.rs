@@ -13,6 +13,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 const TICKS: f64 = 100.0;
 /// How long a start may take.
 const LONGEST_START: Duration = Duration::from_secs(60);
+/// How long an end may take.
+const LONGEST_END: Duration = Duration::from_secs(60);
 
 /// The database behind the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +108,25 @@ impl Server {
     /// Ends the service at once; its database stays.
     pub fn stop(&mut self) {
         self.running = None;
+    }
+
+    /// Ends the service as an operator does, by SIGTERM, and waits for it: a program that was built to see what it does
+    /// (`scripts/release`) writes that down only then.
+    pub fn end(mut self) -> Result<()> {
+        let Guard(child) = self.running.as_mut().context("the service does not run")?;
+        ensure!(
+            Command::new("kill").args(["-TERM", &child.id().to_string()]).status()?.success(),
+            "no SIGTERM was sent"
+        );
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = child.try_wait()? {
+                ensure!(status.success(), "the service ended with {status}: {}", self.log());
+                return Ok(());
+            }
+            ensure!(begun.elapsed() < LONGEST_END, "the service does not end: {}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Processor seconds that the service and its database server have taken.

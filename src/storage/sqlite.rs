@@ -99,10 +99,10 @@ impl Sqlite {
         let open = Open(connection);
         let value = work(&mut *open.0).await?;
         open.commit()?;
-        syncer.committed();
+        let mine = syncer.committed(durably);
         drop(turn);
         if durably {
-            syncer.wait().await?;
+            syncer.wait(mine).await?;
         }
         Ok(value)
     }
@@ -139,8 +139,7 @@ impl Sqlite {
         let mut turn = self.turn().await?;
         let done = work(&mut sqlite(turn.connection()?)?.inner)?;
         let syncer = self.syncer()?;
-        syncer.committed();
-        syncer.wait().await?;
+        syncer.wait(syncer.committed(true)).await?;
         Ok(done)
     }
 

@@ -54,7 +54,20 @@ struct State {
     done: u64,
     /// When the oldest that is not on the disk was committed.
     since: Option<Instant>,
+    sleep: Sleep,
     stop: bool,
+}
+
+/// Whether the thread sleeps. Waking it costs whoever does it more than a row, so it is woken only when it must be, and once.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Sleep {
+    /// It is at work, and looks again before it sleeps.
+    #[default]
+    No,
+    /// For [`LATEST`] at most: soon enough for a transaction that nobody waits for.
+    Short,
+    /// Until somebody comes: nothing happens on this machine.
+    Long,
 }
 
 impl Shared {
@@ -82,27 +95,33 @@ impl Syncer {
         Ok(Self { shared, done, thread: Some(thread) })
     }
 
-    /// A transaction was committed; it is on the disk within a second.
-    pub(super) fn committed(&self) {
+    /// A transaction was committed; it is on the disk within a second, or as soon as it can be if it is `awaited`. Says which
+    /// one it was.
+    pub(super) fn committed(&self, awaited: bool) -> u64 {
         let mut state = self.shared.state();
         state.committed += 1;
-        if state.since.is_none() {
-            state.since = Some(Instant::now());
+        state.since.get_or_insert_with(Instant::now);
+        if awaited {
+            state.wanted = state.committed;
+        }
+        let wakes = state.sleep == Sleep::Long || (awaited && state.sleep == Sleep::Short);
+        if wakes {
+            state.sleep = Sleep::No;
+        }
+        let mine = state.committed;
+        // Whoever wakes up wants this.
+        drop(state);
+        if wakes {
             self.shared.wake.notify_one();
         }
+        mine
     }
 
-    /// Waits until every transaction that was committed before is on the disk.
+    /// Waits until the transaction `mine`, which was committed as an awaited one, is on the disk.
     ///
     /// # Errors
     /// If the disk failed.
-    pub(super) async fn wait(&self) -> Result<()> {
-        let mine = {
-            let mut state = self.shared.state();
-            state.wanted = state.committed;
-            state.committed
-        };
-        self.shared.wake.notify_one();
+    pub(super) async fn wait(&self, mine: u64) -> Result<()> {
         let mut done = self.done.clone();
         let reached = done.wait_for(|done| done.upto >= mine || done.failed.is_some()).await;
         match reached.map(|done| done.failed.clone()) {
@@ -158,17 +177,25 @@ fn work(shared: &Shared, log: &File, tell: &watch::Sender<Done>, checkpoint: &mu
 /// Waits until something is to be brought to the disk, and says up to which transaction. `None` at the end.
 fn next(shared: &Shared) -> Option<u64> {
     let mut state = shared.state();
+    let mut quiet = false;
     loop {
         if state.wanted > state.done {
             return Some(state.committed);
         }
         let left = state.since.map(|since| LATEST.saturating_sub(since.elapsed()));
-        state = match left {
+        let pause = match left {
             Some(left) if left.is_zero() || state.stop => return Some(state.committed),
-            Some(left) => shared.wake.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
+            Some(left) => Some(left),
             None if state.stop => return None,
+            None => (!quiet).then_some(LATEST),
+        };
+        state.sleep = if pause.is_some() { Sleep::Short } else { Sleep::Long };
+        state = match pause {
+            Some(pause) => shared.wake.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner).0,
             None => shared.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
         };
+        state.sleep = Sleep::No;
+        quiet = state.since.is_none();
     }
 }
 
@@ -184,14 +211,40 @@ mod tests {
         let moved = Arc::new(Mutex::new(0));
         let counted = Arc::clone(&moved);
         let syncer = Syncer::start(&path, move || *counted.lock().expect("not poisoned") += 1).expect("starts");
-        for _ in 0..CHECKPOINT {
-            syncer.committed();
+        for _ in 1..CHECKPOINT {
+            syncer.committed(false);
         }
-        syncer.wait().await.expect("on the disk");
+        let last = syncer.committed(true);
+        assert_eq!(last, CHECKPOINT);
+        syncer.wait(last).await.expect("on the disk");
         assert!(syncer.healthy().is_ok());
-        syncer.committed();
+        syncer.committed(false);
         drop(syncer);
         assert_eq!(*moved.lock().expect("not poisoned"), 1, "the log was moved once");
+    }
+
+    /// Also where nothing has happened for so long that the thread sleeps for good, and for a transaction that nobody waits for.
+    #[tokio::test]
+    async fn what_nobody_waits_for_is_on_the_disk_soon() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("v.db");
+        std::fs::write(folder.path().join("v.db-wal"), "a log").expect("written");
+        let syncer = Syncer::start(&path, || ()).expect("starts");
+        let sleeps = |how| {
+            let begun = Instant::now();
+            while syncer.shared.state().sleep != how {
+                assert!(begun.elapsed() < LATEST * 20, "it never sleeps {how:?}");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        };
+        for before in [Sleep::Short, Sleep::Long] {
+            sleeps(before);
+            let mine = syncer.committed(false);
+            tokio::time::timeout(LATEST * 20, syncer.wait(mine)).await.expect("soon").expect("on the disk");
+            sleeps(before);
+            let mine = syncer.committed(true);
+            tokio::time::timeout(LATEST * 20, syncer.wait(mine)).await.expect("soon").expect("on the disk");
+        }
     }
 
     /// A disk that fails takes nothing any more: neither the waiting transaction nor a later one (security.md 5.2).
@@ -202,8 +255,8 @@ mod tests {
         // This device opens, and cannot be synchronized.
         std::os::unix::fs::symlink("/dev/null", folder.path().join("v.db-wal")).expect("linked");
         let syncer = Syncer::start(&path, || ()).expect("starts");
-        syncer.committed();
-        assert!(matches!(syncer.wait().await, Err(Error::Disk(_))));
+        let mine = syncer.committed(true);
+        assert!(matches!(syncer.wait(mine).await, Err(Error::Disk(_))));
         assert!(matches!(syncer.healthy(), Err(Error::Disk(_))));
     }
 }
