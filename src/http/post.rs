@@ -3,6 +3,9 @@
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 use askama::Template;
+use askama::filters::HtmlSafe;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 use super::page::{self, Frame};
 use super::{Answer, Call};
@@ -12,9 +15,32 @@ use super::{Answer, Call};
 pub struct Field {
     /// Its name.
     pub name: &'static str,
-    /// Its value, not escaped; the template does that.
-    pub value: String,
+    /// Its value.
+    pub value: Content,
 }
+
+/// The value of a hidden field, which writes itself as HTML.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// Any text. It is escaped.
+    Text(String),
+    /// Octets, written in base64, which has nothing that could be escaped: in a long message it is not looked for.
+    Octets(Vec<u8>),
+}
+
+impl std::fmt::Display for Content {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(text) => {
+                let escaped = askama::filters::escape(text, askama::filters::Html).map_err(|_| std::fmt::Error)?;
+                write!(f, "{escaped}")
+            }
+            Self::Octets(octets) => f.write_str(&STANDARD.encode(octets)),
+        }
+    }
+}
+
+impl HtmlSafe for Content {}
 
 #[derive(Template)]
 #[template(path = "post.html")]
@@ -71,4 +97,20 @@ pub fn passage(call: &Call, (title, text): (&str, &'static str), address: &str) 
         response.headers_mut().insert(HeaderName::from_static("refresh"), value);
     }
     Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// T-22.
+    #[test]
+    fn no_value_of_a_field_is_markup() {
+        let text = Content::Text("\"><script>&'".to_owned());
+        assert_eq!(text.to_string(), "&#34;&#62;&#60;script&#62;&#38;&#39;");
+        let octets: Vec<u8> = (0..=255).collect();
+        let written = Content::Octets(octets.clone()).to_string();
+        assert!(written.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"+/=".contains(&octet)), "{written}");
+        assert_eq!(STANDARD.decode(written).expect("base64"), octets);
+    }
 }

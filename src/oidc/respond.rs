@@ -18,7 +18,7 @@ use crate::domain::oidc_client::OidcClient;
 use crate::domain::secret::ExposeSecret as _;
 use crate::flow::case::{self, Case};
 use crate::flow::federation::{self, Proven, Receipt};
-use crate::http::post::{self, Field};
+use crate::http::post::{self, Content, Field};
 use crate::http::{self, Call, Fault, cookies, page};
 use crate::urls::desk_path;
 
@@ -36,7 +36,7 @@ fn deliver(call: &Call, answer: Answer) -> http::Answer {
     match answer {
         Answer::Redirect(location) => Ok(HttpResponse::SeeOther().insert_header((LOCATION, location)).finish()),
         Answer::Form { action, fields } => {
-            let fields = fields.into_iter().map(|(name, value)| Field { name, value }).collect();
+            let fields = fields.into_iter().map(|(name, value)| Field { name, value: Content::Text(value) }).collect();
             post::page(call, action, fields)
         }
     }

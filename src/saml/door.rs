@@ -33,7 +33,7 @@ use crate::flow::house::text;
 use crate::flow::login::NewLogin;
 use crate::flow::realm::{Certificate, Realm};
 use crate::flow::{parking, session};
-use crate::http::post::{self, Field};
+use crate::http::post::{self, Content, Field};
 use crate::http::{Answer, Call, Fault, Form, Site, cookies, logins, page};
 use crate::storage::users;
 use crate::urls::desk_path;
@@ -464,7 +464,8 @@ fn refuse(call: &Call, request: &AuthnRequest, status: Status, why: &str) -> Ans
 }
 
 fn post(call: &Call, request: &AuthnRequest, xml: String) -> Answer {
-    let relay = request.relay_state.clone().map(|value| Field { name: "RelayState", value });
-    let fields = [Field { name: "SAMLResponse", value: xml }].into_iter().chain(relay).collect();
+    let relay = request.relay_state.clone().map(|value| Field { name: "RelayState", value: Content::Text(value) });
+    let fields =
+        [Field { name: "SAMLResponse", value: Content::Octets(xml.into_bytes()) }].into_iter().chain(relay).collect();
     post::page(call, request.acs.clone(), fields)
 }

@@ -1,7 +1,7 @@
 //! Logout messages: requests and answers, read and written (core 3.7, profiles 4.4).
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use super::incoming::Incoming;
@@ -220,7 +220,7 @@ pub fn response(voice: Voice<'_>, id: &str, destination: Option<&str>, asked: &s
 pub enum Carried {
     /// To this address.
     Redirect(String),
-    /// In a form with this one field, in base64, beside RelayState.
+    /// This XML in a form with one field, beside RelayState.
     Form(String),
 }
 
@@ -241,10 +241,7 @@ pub fn carried(
             let mark = if address.contains('?') { '&' } else { '?' };
             Ok(Carried::Redirect(format!("{address}{mark}{query}")))
         }
-        LogoutBinding::Post => {
-            let xml = voice.signer.signed(&tag, id, BEHIND_ISSUER)?;
-            Ok(Carried::Form(STANDARD.encode(xml)))
-        }
+        LogoutBinding::Post => Ok(Carried::Form(voice.signer.signed(&tag, id, BEHIND_ISSUER)?)),
     }
 }
 

@@ -2,9 +2,6 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
 use super::encrypt::{self, EncryptionError};
 use super::message::written;
 use super::name_id;
@@ -74,7 +71,7 @@ pub fn new_id(entropy: &Entropy) -> String {
     format!("_{}", data_encoding::HEXLOWER.encode(&entropy.bytes::<20>()))
 }
 
-/// A response with an assertion, in base64 as a form carries it.
+/// A response with an assertion.
 ///
 /// # Errors
 /// If the key refuses, or the service provider's certificate.
@@ -96,11 +93,10 @@ pub fn success(
         Some(encryption) => response.child(encrypt::encrypted(&assertion, encryption, voice.entropy)?),
         None => response.ready(assertion),
     };
-    let xml = match provider.signed {
+    Ok(match provider.signed {
         Signed::Response | Signed::Both => voice.signer.signed(&response, &response_id, BEHIND_ISSUER)?,
         Signed::Assertion => response.canonical(),
-    };
-    Ok(STANDARD.encode(xml))
+    })
 }
 
 /// The status of everything that went well.
@@ -114,7 +110,7 @@ pub fn status(code: &str) -> Tag {
     Tag::new(PROTOCOL, "Status").child(Tag::new(PROTOCOL, "StatusCode").with("Value", code))
 }
 
-/// A signed response with a status, in base64.
+/// A signed response with a status.
 ///
 /// # Errors
 /// If the key refuses.
@@ -126,7 +122,7 @@ pub fn failure(voice: Voice<'_>, request: &AuthnRequest, status: Status, why: &s
     let status = Tag::new(PROTOCOL, "Status").child(codes).child(Tag::new(PROTOCOL, "StatusMessage").text(why));
     let id = new_id(voice.entropy);
     let response = response(voice, &id, request).child(status);
-    Ok(STANDARD.encode(voice.signer.signed(&response, &id, BEHIND_ISSUER)?))
+    Ok(voice.signer.signed(&response, &id, BEHIND_ISSUER)?)
 }
 
 fn response(voice: Voice<'_>, id: &str, request: &AuthnRequest) -> Tag {
