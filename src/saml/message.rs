@@ -64,7 +64,8 @@ pub fn inflated(encoded: &str) -> Result<Vec<u8>, MessageError> {
     let packed = base64(encoded)?;
     let most = LONGEST.min(packed.len().saturating_mul(MOST_RATIO)).saturating_add(1);
     let mut out = Vec::new();
-    let mut reader = flate2::read::DeflateDecoder::new(packed.as_slice()).take(u64::try_from(most).unwrap_or(u64::MAX));
+    let mut reader =
+        flate2::bufread::DeflateDecoder::new(packed.as_slice()).take(u64::try_from(most).unwrap_or(u64::MAX));
     reader.read_to_end(&mut out).map_err(|_| MessageError::Decode("it is not deflated"))?;
     if out.len() >= most { Err(MessageError::Decode("it is too long")) } else { Ok(out) }
 }
