@@ -24,6 +24,10 @@ use vestibule::domain::preflight::Light;
 use vestibule::domain::timestamp::Timestamp;
 use vestibule::telemetry;
 
+/// Less of the processor for every request than the system's allocator (docs/performance.md).
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Identity provider and self-provisioning portal.
 #[derive(Debug, Parser)]
 #[command(name = "vestibule", version, about, max_term_width = 100)]
