@@ -464,8 +464,11 @@ fn refuse(call: &Call, request: &AuthnRequest, status: Status, why: &str) -> Ans
 }
 
 fn post(call: &Call, request: &AuthnRequest, xml: String) -> Answer {
-    let relay = request.relay_state.clone().map(|value| Field { name: "RelayState", value: Content::Text(value) });
-    let fields =
-        [Field { name: "SAMLResponse", value: Content::Octets(xml.into_bytes()) }].into_iter().chain(relay).collect();
-    post::page(call, request.acs.clone(), fields)
+    post::page(call, request.acs.clone(), fields("SAMLResponse", xml, request.relay_state.as_deref()))
+}
+
+/// What the HTTP-POST binding has in a form (bindings 3.5.4).
+pub(super) fn fields(name: &'static str, xml: String, relay_state: Option<&str>) -> Vec<Field> {
+    let relay = relay_state.map(|value| Field { name: "RelayState", value: Content::Text(value.to_owned()) });
+    [Field { name, value: Content::Octets(xml.into_bytes()) }].into_iter().chain(relay).collect()
 }

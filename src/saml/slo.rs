@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::door::{entity_id, marks, names, provider_of, saml_providers, slo_address, soap_address, voice};
+use super::door::{entity_id, fields, marks, names, provider_of, saml_providers, slo_address, soap_address, voice};
 use super::incoming::{self, Incoming};
 use super::logout::{self, Carried, End, LogoutRequest};
 use super::message::{self, MessageError};
@@ -25,7 +25,7 @@ use crate::flow::federation::{self, Once};
 use crate::flow::house::text;
 use crate::flow::logout as flow;
 use crate::flow::{parking, session};
-use crate::http::post::{self, Content, Field};
+use crate::http::post;
 use crate::http::{Answer, Call, Fault, Form, cookies, logins, page};
 use crate::storage::{logouts, sessions, users};
 
@@ -487,10 +487,6 @@ fn send(
     match carried.map_err(|error| Fault::Internal(error.to_string()))? {
         Carried::Redirect(url) if by_a_page => post::passage(call, WORDS, &url),
         Carried::Redirect(url) => Ok(page::see(&url)),
-        Carried::Form(xml) => {
-            let relay = relay_state.map(|value| Field { name: "RelayState", value: Content::Text(value.to_owned()) });
-            let fields = [Field { name, value: Content::Octets(xml.into_bytes()) }].into_iter().chain(relay).collect();
-            post::page_with(call, WORDS, address.to_owned(), fields)
-        }
+        Carried::Form(xml) => post::page_with(call, WORDS, address.to_owned(), fields(name, xml, relay_state)),
     }
 }
