@@ -24,7 +24,7 @@ use vestibule::domain::preflight::Light;
 use vestibule::domain::timestamp::Timestamp;
 use vestibule::telemetry;
 
-/// Less of the processor for every request than the system's allocator (docs/performance.md).
+/// Less of the processor for every request than the system's allocator, for what is Rust (docs/performance.md).
 #[global_allocator]
 static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
