@@ -96,7 +96,21 @@ async fn waves_are_typed_looked_at_and_saved() {
         let seen = oona.press(&seen, "resume", &[]).await;
         assert!(seen.body.contains("The wave goes on"), "{on:?}: {}", seen.body);
         assert_eq!((world.events("rollout_paused").await, world.events("rollout_resumed").await), (1, 1), "{on:?}");
-        let actor = world.text("SELECT actor_kind AS t FROM audit_event WHERE action = 'rollout_paused'").await;
+        // That whoever was asked is let in without an authenticator is asked first.
+        let question = oona.press(&seen, "pause-everybody", &[]).await;
+        assert_eq!(question.title(), "Let in everybody whom Pilot asked?", "{on:?}: {}", question.body);
+        let back = oona.get(&question.link("back")).await;
+        assert!(back.has_action("pause") && back.has_action("pause-everybody"), "{on:?}: {}", back.body);
+        assert_eq!(world.events("rollout_paused").await, 1, "{on:?}: nothing is done before");
+        let seen = oona.press(&question, "sure", &[]).await;
+        assert!(seen.body.contains("whoever was asked is let in as before"), "{on:?}: {}", seen.body);
+        assert!(!seen.has_action("pause-everybody") && seen.has_action("resume"), "{on:?}: {}", seen.body);
+        let seen = oona.press(&seen, "resume", &[]).await;
+        assert!(seen.body.contains("The wave goes on"), "{on:?}: {}", seen.body);
+        let paused = "SELECT COUNT(*) AS n FROM audit_event WHERE action = 'rollout_paused' \
+            AND detail LIKE '%\"new\":{\"everybody\":true}%'";
+        assert_eq!((world.events("rollout_paused").await, world.number(paused).await), (2, 1), "{on:?}");
+        let actor = world.text("SELECT MAX(actor_kind) AS t FROM audit_event WHERE action = 'rollout_paused'").await;
         assert_eq!(actor, "operator", "{on:?}");
         // The funnel, with its picture, its table and its files.
         let seen = oona.get(&console(&world, "funnel?by=group&days=7")).await;

@@ -7,6 +7,7 @@ use askama::Template;
 use super::labels::sentence;
 use super::saved::despite;
 use super::shell::{FieldFault, Shell};
+use super::sure;
 use crate::domain::fault::Fault as Wrong;
 use crate::domain::ids::WaveId;
 use crate::domain::operator::{Deed, Module};
@@ -25,10 +26,11 @@ const PAGE: &str = "rollout";
 const EDIT: &str = "rollout/edit";
 
 /// What is said after a change.
-const DONE: [(&str, &str); 5] = [
+const DONE: [(&str, &str); 6] = [
     ("counting", "People are being counted anew."),
     ("saved", "The rollout was saved. It applies from the next login on."),
     ("paused", "The wave is paused: nobody new is asked."),
+    ("let-in", "The wave is paused: nobody new is asked, and whoever was asked is let in as before."),
     ("resumed", "The wave goes on."),
     ("unchanged", "Nothing was changed: it was so already."),
 ];
@@ -83,6 +85,11 @@ impl StatePage {
         };
         let everybody = if pause.everybody { " People who were asked already are let in as before." } else { "" };
         format!("Paused since {} {why}.{everybody}", spaced(&pause.since))
+    }
+
+    /// Whether whoever was asked is let in as before.
+    fn lets_in(wave: &WaveTold) -> bool {
+        wave.pause.as_ref().is_some_and(|pause| pause.everybody)
     }
 
     fn when(text: &str) -> String {
@@ -181,13 +188,32 @@ fn wave(seat: &Seat, id: WaveId) -> Result<Wave, Fault> {
     staging.with_id(id).cloned().ok_or(Fault::NotFound)
 }
 
-/// `POST …/operator/rollout/waves/{wave}/pause`.
+/// The page that asks before people are let in without an authenticator who were asked for one.
+fn ask_first(seat: &Seat, wave: &Wave, form: &Form) -> Answer {
+    let lines = [
+        "Nobody new is asked for an authenticator, as with a pause.",
+        "Besides, whoever was asked and has none yet is let in with what else the policy asks for, until the wave is resumed.",
+        "People with an authenticator, and applications that ask for two factors, are not affected.",
+    ];
+    let shell = Shell::titled(seat, Module::Rollout, &format!("Let in everybody whom {} asked?", wave.name));
+    let places = (seat.path(&format!("rollout/waves/{}/pause", wave.id)), seat.path(PAGE));
+    sure::ask(shell, form, (lines.map(str::to_owned).into(), "Yes, pause and let them in"), places)
+}
+
+/// `POST …/operator/rollout/waves/{wave}/pause`. A pause alone is done at once: something goes wrong, and every minute counts.
 async fn pause(seat: Seat, path: web::Path<(String, WaveId)>, form: Form) -> Answer {
     seat.check(&form)?;
     let (wave, everybody) = (wave(&seat, path.into_inner().1)?, form.text("everybody") == "yes");
+    if everybody && !sure::said(&form) {
+        return ask_first(&seat, &wave, &form);
+    }
     let (desk, tenant) = (seat.desk(), seat.call.realm.tenant());
     let work = async |connection: &mut Connection| rollout::pause(&desk, connection, tenant, &wave, everybody).await;
-    let done = if desk.house.db.write(work).await? { "paused" } else { "unchanged" };
+    let done = match (desk.house.db.write(work).await?, everybody) {
+        (true, true) => "let-in",
+        (true, false) => "paused",
+        (false, _) => "unchanged",
+    };
     Ok(page::see(&format!("{}?done={done}", seat.path(PAGE))))
 }
 
