@@ -199,7 +199,8 @@ fn applications_server(
             .route("/wiki/login", web::get().to(wiki::login))
             .route("/wiki/acs", web::post().to(wiki::acs))
     });
-    Ok(server.workers(1).disable_signals().listen(listener)?.run())
+    // A browser that keeps its connection open does not keep the port from a demo that is started again.
+    Ok(server.workers(1).disable_signals().shutdown_timeout(1).listen(listener)?.run())
 }
 
 fn greet(service: &str, outside: &str, data: &Path) {
