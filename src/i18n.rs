@@ -93,19 +93,15 @@ impl Language {
     /// tells the two ways of writing Chinese apart.
     #[must_use]
     pub fn of_tag(tag: &str) -> Option<Self> {
-        let tag = tag.trim().to_ascii_lowercase().replace('_', "-");
-        let mut parts = tag.split('-');
-        Some(match parts.next()? {
-            "en" => Self::English,
-            "de" => Self::German,
-            "fr" => Self::French,
-            "it" => Self::Italian,
-            "nl" => Self::Dutch,
-            "es" => Self::Spanish,
-            "zh" if parts.any(|part| matches!(part, "hant" | "tw" | "hk" | "mo")) => Self::TraditionalChinese,
-            "zh" => Self::SimplifiedChinese,
-            _ => return None,
-        })
+        let is = |part: &str, of: &[&str]| of.iter().any(|word| part.eq_ignore_ascii_case(word));
+        let mut parts = tag.trim().split(['-', '_']);
+        let language = parts.next()?;
+        if is(language, &["zh"]) {
+            let traditional = parts.any(|part| is(part, &["hant", "tw", "hk", "mo"]));
+            return Some(if traditional { Self::TraditionalChinese } else { Self::SimplifiedChinese });
+        }
+        let known = [Self::English, Self::German, Self::French, Self::Italian, Self::Dutch, Self::Spanish];
+        known.into_iter().find(|known| is(language, &[known.tag()]))
     }
 
     const fn identifier(self) -> LanguageIdentifier {

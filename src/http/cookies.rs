@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use actix_web::cookie::time::Duration as Span;
 use actix_web::cookie::{Cookie, SameSite};
+use actix_web::http::header::COOKIE;
 
 use crate::domain::ids::{LoginId, LogoutId, ParkedId};
 use crate::domain::secret::{ExposeSecret as _, SecretString};
@@ -107,6 +108,10 @@ pub fn gone(urls: &Urls, kind: Kind<'_>) -> Cookie<'static> {
 /// The value of the cookie of this kind, if the browser sent one of a sensible length.
 #[must_use]
 pub fn value(request: &HttpRequest, urls: &Urls, kind: Kind<'_>) -> Option<SecretString> {
+    if !request.headers().contains_key(COOKIE) {
+        // Programs send none, and ask most often.
+        return None;
+    }
     let cookie = request.cookie(&kind.name(urls))?;
     let value = cookie.value();
     let longest = if matches!(kind, Kind::Name(_)) { LONGEST_NAME } else { LONGEST };
