@@ -17,6 +17,7 @@ pub mod key_sets;
 pub mod logins;
 pub mod outside;
 pub mod page;
+pub mod parked;
 pub mod post;
 pub mod qr;
 pub mod remembered;

@@ -23,8 +23,8 @@ use crate::domain::secret::SecretString;
 use crate::domain::session::Session;
 use crate::flow::federation::{self, Asked, Proven, Silent};
 use crate::flow::login::NewLogin;
-use crate::flow::{parking, pushed, session};
-use crate::http::{Answer, Call, Fault, cookies, logins, page};
+use crate::flow::{pushed, session};
+use crate::http::{Answer, Call, Fault, logins, parked};
 
 /// What the door stores with a login, for the answer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -70,7 +70,7 @@ async fn read(call: &Call, parameters: Result<Parameters, ParameterError>) -> Re
 
 /// `POST {base}/oidc/authorize` (OIDC Core 3.1.2.1: both must be there). The form comes from the application's page, so
 /// browsers leave our `SameSite=Lax` cookies at home, and whoever is logged in would look like a stranger. So the
-/// request is checked and put aside, and the browser is sent on to [`parked`].
+/// request is checked and put aside, and the browser is sent on to [`parked()`].
 pub(super) async fn post(call: Call, request: HttpRequest, body: web::Bytes) -> Answer {
     let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !kind.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
@@ -88,21 +88,14 @@ async fn put_aside(call: &Call, stored: &Stored) -> Answer {
     let (_, client) = found.ok_or_else(|| shown(call, &ShownError::ClientUnknown))?;
     // It was checked when it came, which for a pushed request is a while ago; an error of ours goes to that address, too.
     respond::leads_back(call, client, &stored.request.return_to)?;
-    let (site, realm) = (&call.site, &call.realm);
-    let parked = parking::park(&site.house, realm, &call.visit, Origin::Oidc, &written(stored)?).await?;
-    let mut answer = page::see(&format!("{}/oidc/authorize/{}", site.urls.base(realm.code()), parked.id));
-    let cookie = cookies::secret(&site.urls, cookies::Kind::Parked(parked.id), &parked.cookie);
-    answer.add_cookie(&cookie).map_err(|error| Fault::Internal(error.to_string()))?;
-    Ok(answer)
+    let door = format!("{}/oidc/authorize", call.site.urls.base(call.realm.code()));
+    parked::put_aside(call, Origin::Oidc, &door, &written(stored)?).await
 }
 
 /// `GET {base}/oidc/authorize/{parked}`: where the browser comes with its cookies after a posted request, among them the
 /// one that the POST gave it.
 pub(super) async fn parked(call: Call, request: HttpRequest, path: web::Path<(String, ParkedId)>) -> Answer {
-    let id = path.into_inner().1;
-    let (site, realm) = (&call.site, &call.realm);
-    let cookie = cookies::value(&request, &site.urls, cookies::Kind::Parked(id));
-    let kept = parking::parked(&site.house, realm, &call.visit, Origin::Oidc, id, cookie.as_ref()).await?;
+    let kept = parked::waiting(&call, &request, Origin::Oidc, path.into_inner().1).await?;
     // A request of the same door, but to log out.
     let stored: Stored = serde_json::from_str(&kept).map_err(|_| Fault::NotThisBrowser)?;
     start(&call, &request, &stored).await

@@ -17,9 +17,9 @@ use super::parameters::{ParameterError, Parameters};
 use crate::domain::ids::ParkedId;
 use crate::domain::login::origin::Origin;
 use crate::domain::session::Session;
-use crate::flow::{parking, session};
+use crate::flow::session;
 use crate::http::page::Frame;
-use crate::http::{Answer, Call, Fault, Form, cookies, form, logins, page};
+use crate::http::{Answer, Call, Fault, Form, form, logins, page, parked};
 
 /// The longest state, in octets; it is given back in an address.
 const LONGEST_STATE: usize = 4096;
@@ -108,7 +108,7 @@ pub(super) async fn get(call: Call, request: HttpRequest) -> Answer {
 }
 
 /// `POST {base}/oidc/logout`: from the application's page, which comes without our cookies and is sent on to
-/// [`parked`].
+/// [`parked()`].
 pub(super) async fn post(call: Call, request: HttpRequest, body: web::Bytes) -> Answer {
     let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !kind.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
@@ -118,20 +118,13 @@ pub(super) async fn post(call: Call, request: HttpRequest, body: web::Bytes) -> 
     let asked = parameters.and_then(|parameters| Asked::read(&parameters)).map_err(|error| refused(&call, error))?;
     asked.checked(&call).map_err(|why| refused(&call, why))?;
     let kept = serde_json::to_string(&asked).map_err(|error| Fault::Internal(error.to_string()))?;
-    let (site, realm) = (&call.site, &call.realm);
-    let parked = parking::park(&site.house, realm, &call.visit, Origin::Oidc, &kept).await?;
-    let mut answer = page::see(&format!("{}/oidc/logout/{}", site.urls.base(realm.code()), parked.id));
-    let cookie = cookies::secret(&site.urls, cookies::Kind::Parked(parked.id), &parked.cookie);
-    answer.add_cookie(&cookie).map_err(|error| Fault::Internal(error.to_string()))?;
-    Ok(answer)
+    let door = format!("{}/oidc/logout", call.site.urls.base(call.realm.code()));
+    parked::put_aside(&call, Origin::Oidc, &door, &kept).await
 }
 
 /// `GET {base}/oidc/logout/{parked}`.
 pub(super) async fn parked(call: Call, request: HttpRequest, path: web::Path<(String, ParkedId)>) -> Answer {
-    let id = path.into_inner().1;
-    let (site, realm) = (&call.site, &call.realm);
-    let cookie = cookies::value(&request, &site.urls, cookies::Kind::Parked(id));
-    let kept = parking::parked(&site.house, realm, &call.visit, Origin::Oidc, id, cookie.as_ref()).await?;
+    let kept = parked::waiting(&call, &request, Origin::Oidc, path.into_inner().1).await?;
     // A request of the same door, but to log in.
     let asked = serde_json::from_str(&kept).map_err(|_| Fault::NotThisBrowser)?;
     start(&call, &asked).await

@@ -34,7 +34,7 @@ use crate::flow::login::NewLogin;
 use crate::flow::realm::{Certificate, Realm};
 use crate::flow::{parking, session};
 use crate::http::post::{self, Content, Field};
-use crate::http::{Answer, Call, Fault, Form, Site, cookies, logins, page};
+use crate::http::{Answer, Call, Fault, Form, Site, cookies, logins, page, parked};
 use crate::storage::users;
 use crate::urls::desk_path;
 
@@ -131,22 +131,14 @@ pub(super) async fn by_form(call: Call, request: HttpRequest, body: web::Bytes) 
         Err(error) => return reject(&call, error).await,
     };
     let kept = serde_json::to_string(&checked).map_err(|error| Fault::Internal(error.to_string()))?;
-    let (site, realm) = (&call.site, &call.realm);
-    let parked = parking::park(&site.house, realm, &call.visit, Origin::Saml, &kept).await?;
-    let mut answer = page::see(&format!("{}/{}", sso_address(&call), parked.id));
-    let cookie = cookies::secret(&site.urls, cookies::Kind::Parked(parked.id), &parked.cookie);
-    answer.add_cookie(&cookie).map_err(|error| Fault::Internal(error.to_string()))?;
-    Ok(answer)
+    parked::put_aside(&call, Origin::Saml, &sso_address(&call), &kept).await
 }
 
 /// `GET {base}/saml/sso/{parked}`: where the browser comes with its cookies after a posted request. It must bring
 /// the cookie that the POST gave it: somebody who posts a request and passes this address on plants nothing in
 /// another browser, which is less than a link of the redirect binding can do.
 pub(super) async fn from_form(call: Call, request: HttpRequest, path: web::Path<(String, ParkedId)>) -> Answer {
-    let id = path.into_inner().1;
-    let (site, realm) = (&call.site, &call.realm);
-    let cookie = cookies::value(&request, &site.urls, cookies::Kind::Parked(id));
-    let kept = parking::parked(&site.house, realm, &call.visit, Origin::Saml, id, cookie.as_ref()).await?;
+    let kept = parked::waiting(&call, &request, Origin::Saml, path.into_inner().1).await?;
     // A logout's request that is put aside reads as something else.
     let kept = serde_json::from_str(&kept).map_err(|_| Fault::shown("error-saml-request"))?;
     start(&call, &request, &kept).await

@@ -26,7 +26,7 @@ use crate::flow::house::text;
 use crate::flow::logout as flow;
 use crate::flow::{parking, session};
 use crate::http::post;
-use crate::http::{Answer, Call, Fault, Form, cookies, logins, page};
+use crate::http::{Answer, Call, Fault, Form, cookies, logins, page, parked};
 use crate::storage::{logouts, sessions, users};
 
 /// `GET {base}/saml/slo`: by redirect.
@@ -55,20 +55,12 @@ pub(super) async fn by_form(call: Call, http: HttpRequest, body: web::Bytes) -> 
     let request = logout::check_request(incoming, &slo_address(&call), call.visit.now);
     let request = request.map_err(|error| refused(&call, &error))?;
     let kept = serde_json::to_string(&request).map_err(|error| Fault::Internal(error.to_string()))?;
-    let (site, realm) = (&call.site, &call.realm);
-    let parked = parking::park(&site.house, realm, &call.visit, Origin::Saml, &kept).await?;
-    let mut answer = page::see(&format!("{}/{}", slo_address(&call), parked.id));
-    let cookie = cookies::secret(&site.urls, cookies::Kind::Parked(parked.id), &parked.cookie);
-    answer.add_cookie(&cookie).map_err(|error| Fault::Internal(error.to_string()))?;
-    Ok(answer)
+    parked::put_aside(&call, Origin::Saml, &slo_address(&call), &kept).await
 }
 
 /// `GET {base}/saml/slo/{parked}`: where the browser comes with its cookies after a posted request.
 pub(super) async fn from_form(call: Call, http: HttpRequest, path: web::Path<(String, ParkedId)>) -> Answer {
-    let id = path.into_inner().1;
-    let (site, realm) = (&call.site, &call.realm);
-    let cookie = cookies::value(&http, &site.urls, cookies::Kind::Parked(id));
-    let kept = parking::parked(&site.house, realm, &call.visit, Origin::Saml, id, cookie.as_ref()).await?;
+    let kept = parked::waiting(&call, &http, Origin::Saml, path.into_inner().1).await?;
     // A login's request that is put aside reads as something else.
     let request: LogoutRequest = serde_json::from_str(&kept).map_err(|_| Fault::shown("error-saml-logout"))?;
     end(&call, &request, true).await
