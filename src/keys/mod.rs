@@ -2,6 +2,7 @@
 
 mod argon2id;
 pub mod certificate;
+mod der;
 pub mod derived;
 pub mod jose;
 pub mod password;

@@ -16,6 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
+use super::der;
 use super::sealing::{Place, SealError, Sealer};
 use crate::domain::ids::{SigningKeyId, TenantId};
 use crate::domain::secret::SecretBytes;
@@ -277,26 +278,11 @@ fn public_jwk(id: SigningKeyId, algorithm: SignatureAlgorithm, public: &[u8]) ->
 /// Modulus and exponent of a DER `RSAPublicKey` (RFC 8017, A.1.1), without leading zeros as RFC 7518,
 /// 6.3.1.1 wants them. The library offers them only with a feature that would pull in one crate more.
 fn rsa_numbers(der: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (sequence, _) = der_value(der, 0x30)?;
-    let (modulus, rest) = der_value(sequence, 0x02)?;
-    let (exponent, _) = der_value(rest, 0x02)?;
+    let (sequence, _) = der::value(der, 0x30)?;
+    let (modulus, rest) = der::value(sequence, 0x02)?;
+    let (exponent, _) = der::value(rest, 0x02)?;
     let positive = |number| <[u8]>::strip_prefix(number, &[0]).unwrap_or(number);
     Some((positive(modulus), positive(exponent)))
-}
-
-/// The value of the DER element at the start, which must have `tag`, and what follows it.
-fn der_value(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
-    let (&found, rest) = der.split_first()?;
-    let (&first, rest) = rest.split_first()?;
-    let (length, rest) = match first {
-        0..=0x7f => (usize::from(first), rest),
-        0x81 | 0x82 => {
-            let (octets, rest) = rest.split_at_checked(usize::from(first & 0x0f))?;
-            (octets.iter().fold(0, |sum, octet| sum << 8 | usize::from(*octet)), rest)
-        }
-        _ => return None,
-    };
-    if found == tag { rest.split_at_checked(length) } else { None }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use aws_lc_rs::signature::{
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::der::{element, value};
 use crate::domain::timestamp::Timestamp;
 
 const SEQUENCE: u8 = 0x30;
@@ -113,27 +114,6 @@ fn time(der: &[u8]) -> Option<(Timestamp, &[u8])> {
     let clock = time::Time::from_hms(number(8, 10)?, number(10, 12)?, number(12, 14)?).ok()?;
     let at = time::PrimitiveDateTime::new(date, clock).assume_utc();
     (text.get(14..) == Some("Z")).then_some((Timestamp::from_seconds(at.unix_timestamp()), rest))
-}
-
-/// The value of the DER element at the start, which must have `tag`, and what follows it.
-fn value(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
-    element(der).filter(|(found, ..)| *found == tag).map(|(_, value, rest)| (value, rest))
-}
-
-/// Tag and value of the DER element at the start, and what follows it. No certificate is longer than 64 KiB.
-fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (&tag, rest) = der.split_first()?;
-    let (&first, rest) = rest.split_first()?;
-    let (length, rest) = match first {
-        0..=0x7f => (usize::from(first), rest),
-        0x81 | 0x82 => {
-            let (octets, rest) = rest.split_at_checked(usize::from(first & 0x0f))?;
-            (octets.iter().fold(0, |sum, octet| sum << 8 | usize::from(*octet)), rest)
-        }
-        _ => return None,
-    };
-    let (value, rest) = rest.split_at_checked(length)?;
-    Some((tag, value, rest))
 }
 
 /// The shortest RSA key that is encrypted to, in octets.
