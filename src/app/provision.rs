@@ -427,7 +427,7 @@ pub async fn list_rules(settings: &Settings, code: Option<&str>, run: bool) -> a
     let mail = &place.config.settings.enrollment_mail;
     let mut entries = Vec::new();
     for (rule, standing) in place.config.settings.provisioning_rules.iter().zip(standing) {
-        let groups: Vec<&str> = rule.groups.iter().filter_map(|id| place.config.group_name(*id)).collect();
+        let groups: Vec<&str> = place.config.group_names(&rule.groups).collect();
         let without: Vec<&str> =
             standing.no_address.iter().filter_map(|id| names.get(id)).map(String::as_str).collect();
         let flags = [

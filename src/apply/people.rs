@@ -72,7 +72,7 @@ pub(super) async fn plan(
                 changes.push(Change::CreateUser { user: Box::new(after.clone()), hash, groups });
             }
             Some(before) => {
-                let what = differences(before, &after);
+                let what = before.differences(&after);
                 if !what.is_empty() {
                     changes.push(Change::UpdateUser {
                         before: Box::new(before.clone()),
@@ -157,21 +157,8 @@ fn user(
     before: Option<&User>,
     current: &Current,
 ) -> User {
-    let mut user = before.cloned().unwrap_or_else(|| User {
-        id: desk.house.entropy.id(),
-        tenant: current.config.tenant.id,
-        username: String::new(),
-        email: None,
-        phone: None,
-        first_name: String::new(),
-        last_name: String::new(),
-        language: None,
-        status: Status::Enabled,
-        security_version: 1,
-        first_enrolled_at: None,
-        may_enroll_again: None,
-        alias: None,
-    });
+    let new = || User::blank(desk.house.entropy.id(), current.config.tenant.id);
+    let mut user = before.cloned().unwrap_or_else(new);
     entry.username.trim().clone_into(&mut user.username);
     if let Some(email) = &entry.email {
         match checked_email(email) {
@@ -229,23 +216,6 @@ fn phone(document: &mut Document<'_>, place: &str, entry: &file::User, user: &mu
         }
         _ => {}
     }
-}
-
-fn differences(before: &User, after: &User) -> Vec<&'static str> {
-    [
-        ("username", before.username != after.username),
-        ("email", before.email != after.email),
-        ("alias", before.alias != after.alias),
-        ("phone", before.phone != after.phone),
-        ("first_name", before.first_name != after.first_name),
-        ("last_name", before.last_name != after.last_name),
-        ("language", before.language != after.language),
-        ("enabled", before.status != after.status),
-    ]
-    .into_iter()
-    .filter(|(_, differs)| *differs)
-    .map(|(what, _)| what)
-    .collect()
 }
 
 /// The hash to store, if the file's password is not the one that is stored already.

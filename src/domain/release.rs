@@ -10,6 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::domain::timestamp::Timestamp;
+use crate::domain::user::User;
 
 /// Where the value of a claim or an attribute comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -145,6 +146,26 @@ pub struct Person<'a> {
     pub groups: &'a [String],
     /// The authenticator that gave the passcode of the login, if one did.
     pub authenticator: Option<Authenticator>,
+}
+
+impl<'a> Person<'a> {
+    /// What is known of a user who is in `groups`; `authenticator` is the one of the login in which something was granted.
+    #[must_use]
+    pub fn of(user: &'a User, groups: &'a [String], authenticator: Option<Authenticator>) -> Self {
+        let given = |text: &'a str| (!text.is_empty()).then_some(text);
+        Self {
+            username: &user.username,
+            email: user.email.as_deref(),
+            phone: user.phone.as_ref().map(|phone| phone.number.as_str()),
+            phone_verified: user.phone.as_ref().is_some_and(|phone| phone.verified),
+            first_name: given(&user.first_name),
+            last_name: given(&user.last_name),
+            display_name: None,
+            language: user.language.as_deref(),
+            groups,
+            authenticator,
+        }
+    }
 }
 
 /// The authenticator of a login, at the moment when an application is told of it.

@@ -286,6 +286,11 @@ impl TenantConfig {
     pub fn group_name(&self, id: GroupId) -> Option<&str> {
         self.groups.iter().find(|group| group.id == id).map(|group| group.name.as_str())
     }
+
+    /// The names of groups, in their order; those that are gone have none.
+    pub fn group_names<'a>(&'a self, ids: impl IntoIterator<Item = &'a GroupId>) -> impl Iterator<Item = &'a str> {
+        ids.into_iter().filter_map(|id| self.group_name(*id))
+    }
 }
 
 #[cfg(test)]

@@ -38,6 +38,42 @@ pub struct User {
 }
 
 impl User {
+    /// An account that is nobody's yet: enabled, without a name, an address or an authenticator.
+    #[must_use]
+    pub const fn blank(id: UserId, tenant: TenantId) -> Self {
+        Self {
+            id,
+            tenant,
+            username: String::new(),
+            email: None,
+            alias: None,
+            phone: None,
+            first_name: String::new(),
+            last_name: String::new(),
+            language: None,
+            status: Status::Enabled,
+            security_version: 1,
+            first_enrolled_at: None,
+            may_enroll_again: None,
+        }
+    }
+
+    /// What an operator set otherwise in `after`, by the names of the apply file.
+    #[must_use]
+    pub fn differences(&self, after: &Self) -> Vec<&'static str> {
+        let all = [
+            ("username", self.username != after.username),
+            ("email", self.email != after.email),
+            ("alias", self.alias != after.alias),
+            ("phone", self.phone != after.phone),
+            ("first_name", self.first_name != after.first_name),
+            ("last_name", self.last_name != after.last_name),
+            ("language", self.language != after.language),
+            ("enabled", self.status != after.status),
+        ];
+        all.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+    }
+
     /// Given and family name, or the user name where both are empty.
     #[must_use]
     pub fn display_name(&self) -> String {

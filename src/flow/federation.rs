@@ -427,7 +427,7 @@ fn proven(
     member: Member,
     (session, evidence, authenticator): (SessionId, Evidence, Option<Authenticator>),
 ) -> Proven {
-    let groups = member.groups.iter().filter_map(|id| realm.config.group_name(*id)).map(str::to_owned).collect();
+    let groups = realm.config.group_names(&member.groups).map(str::to_owned).collect();
     Proven {
         groups,
         application: login.application,

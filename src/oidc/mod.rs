@@ -23,7 +23,6 @@ mod logout;
 pub mod metadata;
 mod par;
 pub mod parameters;
-mod person;
 pub mod refresh_token;
 mod register;
 pub mod request;

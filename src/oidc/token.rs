@@ -21,9 +21,10 @@ use super::id_token::{self, AuthenticatorClaim, IdTokenClaims, at_hash};
 use super::refresh_token::RefreshToken;
 use super::standing::{is_unchanged, may_refresh, still, still_of_apis};
 use super::token_request::{GrantRequest, verifier_fits};
-use super::{acr, person, target};
+use super::{acr, target};
 use crate::domain::application::Application;
 use crate::domain::oidc_client::{OidcClient, Scope};
+use crate::domain::release::Person;
 use crate::domain::resource::{Resource, TokenFormat};
 use crate::domain::secret::{ExposeSecret as _, SecretString};
 use crate::flow::device::Polled;
@@ -359,7 +360,7 @@ impl Asking<'_> {
         let key = realm.oidc_keys.signing(algorithm);
         let key = key.ok_or_else(|| broken(format!("no key for {}", algorithm.name())))?;
         let (iss, sid) = (self.issuer(), grant.session.to_string());
-        let groups = person::groups(realm, member);
+        let groups: Vec<String> = realm.config.group_names(&member.groups).map(str::to_owned).collect();
         let claims = IdTokenClaims {
             iss: &iss,
             sub: &sub,
@@ -373,7 +374,7 @@ impl Asking<'_> {
             authenticator: authenticator.map(AuthenticatorClaim::from),
             sid: &sid,
             at_hash: at_hash(&access_token, algorithm),
-            others: by_name(&person::of(&member.user, &groups, authenticator), self.client, &details.claims.id_token),
+            others: by_name(&Person::of(&member.user, &groups, authenticator), self.client, &details.claims.id_token),
         };
         let refresh = generation.map(|generation| RefreshToken { grant: grant.id, generation, jkt: self.bound_to() });
         Ok(Tokens {

@@ -15,10 +15,10 @@ use super::dpop::{self, DpopError};
 use super::error::BearerError;
 use super::id_token::AuthenticatorClaim;
 use super::parameters::Parameters;
-use super::person;
 use super::standing::is_good;
 use crate::domain::application::Protocol;
 use crate::domain::oidc_client::Scope;
+use crate::domain::release::Person;
 use crate::http::{Call, Fault};
 use crate::storage::grants::{self, Standing};
 
@@ -130,9 +130,9 @@ async fn tell(call: &Call, request: &HttpRequest, body: &[u8]) -> Result<Result<
     }
     let Standing { grant, member, .. } = standing;
     let details: Details = serde_json::from_str(&grant.details).map_err(|error| Fault::Internal(error.to_string()))?;
-    let groups = person::groups(realm, &member);
+    let groups: Vec<String> = realm.config.group_names(&member.groups).map(str::to_owned).collect();
     let authenticator = details.authenticator(call.visit.now);
-    let person = person::of(&member.user, &groups, authenticator);
+    let person = Person::of(&member.user, &groups, authenticator);
     let mut claims = about(&person, client, &token.scopes, &details.claims.userinfo);
     // It stands in the ID Token by itself; here for whoever asks, since it says something of a login, not of a person.
     if let Some(authenticator) = authenticator.filter(|_| details.claims.userinfo.contains("authenticator")) {

@@ -33,7 +33,7 @@ impl Names<'_> {
     ) -> Option<String> {
         let made_of = |default| {
             let source = provider.name_id_source.as_ref().unwrap_or(&default);
-            release::values(source, &person(user, &[])).into_iter().next()
+            release::values(source, &Person::of(user, &[], None)).into_iter().next()
         };
         match format {
             NameIdFormat::Persistent => Some(self.persistent(provider, user)),
@@ -83,23 +83,5 @@ pub fn element(format: NameIdFormat, name: &str, issuer: &str, provider: &Servic
             tag.with("NameQualifier", issuer).with("SPNameQualifier", &provider.entity_id)
         }
         NameIdFormat::Email | NameIdFormat::Unspecified => tag,
-    }
-}
-
-/// What is known of a person.
-#[must_use]
-pub fn person<'a>(user: &'a User, groups: &'a [String]) -> Person<'a> {
-    let given = |text: &'a str| (!text.is_empty()).then_some(text);
-    Person {
-        username: &user.username,
-        email: user.email.as_deref(),
-        phone: user.phone.as_ref().map(|phone| phone.number.as_str()),
-        phone_verified: user.phone.as_ref().is_some_and(|phone| phone.verified),
-        first_name: given(&user.first_name),
-        last_name: given(&user.last_name),
-        display_name: None,
-        language: user.language.as_deref(),
-        groups,
-        authenticator: None,
     }
 }

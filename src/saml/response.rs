@@ -179,8 +179,7 @@ fn assertion(
 
 /// The attributes that the service provider gets; none at all if nothing has a value.
 fn attributes(provider: &ServiceProvider, statement: &Statement<'_>) -> Option<Tag> {
-    let person = name_id::person(&statement.member.user, statement.groups);
-    let person = Person { authenticator: statement.authenticator, ..person };
+    let person = Person::of(&statement.member.user, statement.groups, statement.authenticator);
     let attributes: Vec<Tag> = provider
         .attributes
         .iter()

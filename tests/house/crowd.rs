@@ -73,19 +73,12 @@ fn person(tenant: TenantId, at: usize) -> User {
     let (first, last) = (FIRST[at % FIRST.len()], LAST[(at / FIRST.len()) % LAST.len()]);
     let username = format!("{}.{}{at}", first.to_lowercase(), last.to_lowercase());
     User {
-        id: person_id(at),
-        tenant,
         email: (at % 50 != 49).then(|| format!("{username}@acme.test")),
         username,
         first_name: first.to_owned(),
         last_name: last.to_owned(),
-        language: None,
         status: if at % 200 == 7 { Status::Disabled } else { Status::Enabled },
-        security_version: 1,
-        first_enrolled_at: None,
-        may_enroll_again: None,
-        alias: None,
-        phone: None,
+        ..User::blank(person_id(at), tenant)
     }
 }
 

@@ -14,7 +14,7 @@ use vestibule::domain::authenticator::lifecycle::{Kind, State};
 use vestibule::domain::authenticator::template::TokenTemplate;
 use vestibule::domain::ids::{TenantId, TokenId, UserId};
 use vestibule::domain::policy::platform::Platform;
-use vestibule::domain::user::{Status, User};
+use vestibule::domain::user::User;
 use vestibule::storage::statement::{Statement, insert_all};
 use vestibule::storage::tokens::{self, Filter, Name, Token};
 use vestibule::storage::users;
@@ -64,19 +64,11 @@ async fn fill(world: &World, tenant: TenantId, count: usize) {
 
 fn person(tenant: TenantId, at: usize) -> User {
     User {
-        id: UserId::from_bits(0x2000_0000_0000 + at as u128),
-        tenant,
         username: format!("user{at:07}"),
         email: Some(format!("user{at:07}@acme.test")),
         first_name: "Some".to_owned(),
         last_name: "Body".to_owned(),
-        language: None,
-        status: Status::Enabled,
-        security_version: 1,
-        first_enrolled_at: None,
-        may_enroll_again: None,
-        alias: None,
-        phone: None,
+        ..User::blank(UserId::from_bits(0x2000_0000_0000 + at as u128), tenant)
     }
 }
 

@@ -120,7 +120,7 @@ impl ApplicationDraft {
         let assigned_to = match &application.assignment {
             Assignment::Everyone => AssignedTo::Everyone(Everyone::Everyone),
             Assignment::Chosen { groups, users } => AssignedTo::Chosen(Chosen {
-                groups: groups.iter().filter_map(|id| config.group_name(*id).map(str::to_owned)).collect(),
+                groups: config.group_names(groups).map(str::to_owned).collect(),
                 users: users.iter().filter_map(|id| user(*id)).collect(),
             }),
         };

@@ -139,21 +139,7 @@ pub async fn create(
     groups: &[GroupId],
     password: Option<&SecretString>,
 ) -> flow::Result<Result<UserId, Vec<Fault>>> {
-    let blank = User {
-        id: desk.house.new_id(desk.now),
-        tenant: config.tenant.id,
-        username: String::new(),
-        email: None,
-        phone: None,
-        first_name: String::new(),
-        last_name: String::new(),
-        language: None,
-        status: Status::Enabled,
-        security_version: 1,
-        first_enrolled_at: None,
-        may_enroll_again: None,
-        alias: None,
-    };
+    let blank = User::blank(desk.house.new_id(desk.now), config.tenant.id);
     let mut faults = Vec::new();
     let user = typed.checked(&blank, true).map_err(|found| faults.extend(found)).ok();
     faults.extend(password.and_then(password_fault));
@@ -274,7 +260,7 @@ pub async fn personal_data(
             "created_at": seen.created_at.rfc3339(), "last_login_at": time(seen.last_login_at),
             "first_enrolled_at": time(account.first_enrolled_at), "has_password": has_password,
         },
-        "groups": groups.iter().filter_map(|id| config.group_name(*id)).collect::<Vec<_>>(),
+        "groups": config.group_names(&groups).collect::<Vec<_>>(),
         "authenticators": owned.iter().map(|token| json!({
             "serial": token.serial, "name": token.name, "type": token.kind.id(), "state": token.state.id(),
             "platform": token.platform.map(Platform::id), "device": token.device, "enrolled_at": token.enrolled_at.rfc3339(),

@@ -315,21 +315,16 @@ pub async fn import(
 /// The statements that make an account.
 fn created(desk: &Desk<'_>, inserts: &mut Vec<Statement>, config: &TenantConfig, wanted: &Wanted) {
     let (house, tenant, now) = (desk.house, config.tenant.id, desk.now);
+    // They are made by the thousand: rows that lie side by side are written faster, so the identifiers begin with the time.
     let user = User {
-        // They are made by the thousand: rows that lie side by side are written faster.
-        id: house.new_id(now),
-        tenant,
         username: wanted.username.clone(),
         email: wanted.email.clone(),
         first_name: wanted.first_name.clone().unwrap_or_default(),
         last_name: wanted.last_name.clone().unwrap_or_default(),
         language: wanted.language.clone(),
         status: wanted.status.unwrap_or(Status::Enabled),
-        security_version: 1,
-        first_enrolled_at: None,
-        may_enroll_again: None,
         alias: wanted.alias.clone(),
-        phone: None,
+        ..User::blank(house.new_id(now), tenant)
     };
     inserts.push(users::insertion(&user, now));
     inserts.extend(users::names(&user));
@@ -380,18 +375,7 @@ fn change<'a>(
     if let Some(status) = wanted.status {
         after.status = status;
     }
-    let mut fields: Vec<&'static str> = [
-        ("email", before.email != after.email),
-        ("alias", before.alias != after.alias),
-        ("first_name", before.first_name != after.first_name),
-        ("last_name", before.last_name != after.last_name),
-        ("language", before.language != after.language),
-        ("enabled", before.status != after.status),
-    ]
-    .into_iter()
-    .filter(|(_, differs)| *differs)
-    .map(|(field, _)| field)
-    .collect();
+    let mut fields = before.differences(&after);
     let is_in = groups.cloned().unwrap_or_default();
     let groups = wanted.groups.as_deref().filter(|groups| groups.iter().copied().collect::<HashSet<_>>() != is_in);
     if groups.is_some() {

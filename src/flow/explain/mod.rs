@@ -311,7 +311,7 @@ pub async fn explain(connection: &mut Connection, asked: Asked<'_>, person: &Per
     let user = &person.member.user;
     let lock = person.name.lock();
     let locked = user.status == Status::Enabled && lock.refusal(asked.at).is_some();
-    let groups = person.member.groups.iter().filter_map(|id| asked.config.group_name(*id));
+    let groups = asked.config.group_names(&person.member.groups);
     Ok(Explanation {
         user: user.username.clone(),
         application: asked.application.name.clone(),

@@ -105,7 +105,7 @@ fn row(application: &Application, config: &TenantConfig) -> Row {
         assigned: match &application.assignment {
             Assignment::Everyone => "everyone".to_owned(),
             Assignment::Chosen { groups, users } => {
-                let names: Vec<&str> = groups.iter().filter_map(|id| config.group_name(*id)).take(5).collect();
+                let names: Vec<&str> = config.group_names(groups).take(5).collect();
                 let people = if users.is_empty() { String::new() } else { format!("{} people", users.len()) };
                 let all: Vec<&str> = names.into_iter().chain((!people.is_empty()).then_some(people.as_str())).collect();
                 if all.is_empty() { "nobody".to_owned() } else { all.join(", ") }

@@ -67,7 +67,7 @@ async fn list(seat: Seat, request: HttpRequest) -> Answer {
         name: rule.name.clone(),
         enabled: rule.enabled,
         kind: codes::token_type(rule.token_type),
-        groups: rule.groups.iter().filter_map(|id| config.group_name(*id)).collect::<Vec<_>>().join(", "),
+        groups: config.group_names(&rule.groups).collect::<Vec<_>>().join(", "),
         duplicates: rule.issue_duplicates,
         revokes: rule.auto_revoke,
         counts: counts(rule.id),
@@ -199,7 +199,7 @@ async fn change(seat: Seat, path: web::Path<(String, String)>, form: Form) -> An
 /// The page that asks before a rule goes.
 fn ask_first(seat: &Seat, rule: &ProvisioningRule, form: &Form) -> Answer {
     let config = &seat.call.realm.config;
-    let groups = rule.groups.iter().filter_map(|id| config.group_name(*id)).collect::<Vec<_>>().join(", ");
+    let groups = config.group_names(&rule.groups).collect::<Vec<_>>().join(", ");
     let mut lines = vec![
         format!("Whoever enters one of its groups gets no mail by it any more: {groups}."),
         "What it has issued stays, and mails that were sent work until they stop.".to_owned(),

@@ -140,7 +140,7 @@ async fn show(seat: Seat, request: HttpRequest) -> Answer {
             warnings.push(format!("There is no user \"{name}\", who is to try it out."));
         }
     }
-    let names = settings.groups.iter().filter_map(|id| config.group_name(*id)).map(str::to_owned);
+    let names = config.group_names(&settings.groups).map(str::to_owned);
     page::page(&ShowPage {
         target: label(&TARGETS, settings.target_users.id()),
         groups: names.collect(),
