@@ -14,7 +14,6 @@ use vestibule::config::{SyslogSettings, SyslogTls, SyslogWay};
 use vestibule::domain::operator::Role;
 use vestibule::domain::syslog::Facility;
 use vestibule::flow::administration::log_stream::LOGS;
-use vestibule::flow::audit_trail;
 
 use crate::console::{call, key, staffed};
 use crate::story::{after_password, passcode_of_linus};
@@ -37,17 +36,7 @@ async fn login(world: &World) -> String {
 /// Lets everything settle that happened: entries become a minute old, and events are sealed.
 async fn settle(world: &World) {
     world.advance(62);
-    let (house, tenant, now) = (&world.site.house, world.tenant().await, world.clock_now());
-    for _ in 0..200 {
-        audit_trail::seal_until(house, tenant, now, now).await.unwrap();
-        let open = "SELECT (SELECT COUNT(*) FROM audit_event) - (SELECT COUNT(*) FROM audit_link) AS n";
-        if world.number(open).await == 0 {
-            return;
-        }
-        // The service does it, too, and one of the two gives way.
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("events are not sealed");
+    world.seal().await;
 }
 
 /// A page of a stream: the entries, where to go on, and whether there is more.

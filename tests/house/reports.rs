@@ -8,7 +8,6 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use vestibule::domain::ids::{GroupId, UserId};
 use vestibule::domain::operator::Role;
-use vestibule::flow::audit_trail;
 use vestibule::storage::statement::insert_all;
 use vestibule::storage::{enrollment_history, roster};
 
@@ -56,8 +55,7 @@ async fn lived_in(on: On) -> World {
     assert_eq!(seen.title(), "Enter your passcode", "{}", seen.body);
     // Long enough for whoever left to count as gone, and for everything to be sealed.
     world.advance(2 * 3600);
-    let (tenant, now) = (world.tenant().await, world.clock_now());
-    audit_trail::seal_until(&world.site.house, tenant, now, now).await.unwrap();
+    world.seal().await;
     world
 }
 
