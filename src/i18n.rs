@@ -93,15 +93,13 @@ impl Language {
     /// tells the two ways of writing Chinese apart.
     #[must_use]
     pub fn of_tag(tag: &str) -> Option<Self> {
-        let is = |part: &str, of: &[&str]| of.iter().any(|word| part.eq_ignore_ascii_case(word));
         let mut parts = tag.trim().split(['-', '_']);
         let language = parts.next()?;
-        if is(language, &["zh"]) {
-            let traditional = parts.any(|part| is(part, &["hant", "tw", "hk", "mo"]));
-            return Some(if traditional { Self::TraditionalChinese } else { Self::SimplifiedChinese });
+        if language.eq_ignore_ascii_case("zh") {
+            let traditional = |part: &str| ["hant", "tw", "hk", "mo"].iter().any(|of| part.eq_ignore_ascii_case(of));
+            return Some(if parts.any(traditional) { Self::TraditionalChinese } else { Self::SimplifiedChinese });
         }
-        let known = [Self::English, Self::German, Self::French, Self::Italian, Self::Dutch, Self::Spanish];
-        known.into_iter().find(|known| is(language, &[known.tag()]))
+        Self::ALL.into_iter().find(|known| language.eq_ignore_ascii_case(known.tag()))
     }
 
     const fn identifier(self) -> LanguageIdentifier {
