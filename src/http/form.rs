@@ -107,6 +107,14 @@ fn comes_from_us(headers: &HeaderMap, public: &str) -> bool {
     headers.get(ORIGIN).map(text).is_none_or(|origin| origin == "null" || origin == public)
 }
 
+/// Whether a request brings a form, as its content type says.
+#[must_use]
+pub fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default();
+    kind.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
 impl FromRequest for Form {
     type Error = Fault;
     type Future = LocalBoxFuture<'static, Result<Self, Fault>>;
@@ -125,14 +133,13 @@ pub(super) fn read(
     let headers = request.headers();
     let site = request.app_data::<web::Data<Site>>();
     let ours = site.is_some_and(|site| comes_from_us(headers, site.urls.public()));
-    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let is_form = is_form(headers);
     let body = web::Bytes::from_request(request, payload);
     async move {
         if !ours {
             return Err(Fault::Forged);
         }
-        if kind != "application/x-www-form-urlencoded" {
+        if !is_form {
             return Err(Fault::NotAForm);
         }
         let body = body.await.map_err(|_| Fault::TooLarge)?;
@@ -152,6 +159,22 @@ mod tests {
         assert_eq!((form.text("code"), form.text("platform"), form.text("none")), ("", "ios", ""));
         assert_eq!(form.secret("password").expose_secret(), "p&w x");
         assert_eq!(format!("{form:?}"), r#"["code", "code", "platform", "password"]"#);
+    }
+
+    #[test]
+    fn a_form_is_told_by_its_content_type() {
+        for (kind, is) in [
+            ("application/x-www-form-urlencoded", true),
+            ("Application/X-WWW-Form-Urlencoded ; charset=UTF-8", true),
+            ("application/x-www-form-urlencoded-not", false),
+            ("multipart/form-data; boundary=application/x-www-form-urlencoded", false),
+            ("", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+            assert_eq!(is_form(&headers), is, "{kind}");
+        }
+        assert!(!is_form(&HeaderMap::new()));
     }
 
     /// T-18.

@@ -1,6 +1,7 @@
 //! Requests that come by cross-site POST wait until their browser comes back with its cookies (R-479, T-21).
 
 use actix_web::HttpRequest;
+use serde::Serialize;
 
 use super::{Answer, Call, Fault, cookies, page};
 use crate::domain::ids::ParkedId;
@@ -11,16 +12,17 @@ use crate::flow::parking;
 ///
 /// # Errors
 /// If the database fails.
-pub async fn put_aside(call: &Call, origin: Origin, door: &str, request: &str) -> Answer {
+pub async fn put_aside(call: &Call, origin: Origin, door: &str, request: &impl Serialize) -> Answer {
     let site = &call.site;
-    let parked = parking::park(&site.house, &call.realm, &call.visit, origin, request).await?;
+    let request = serde_json::to_string(request).map_err(|error| Fault::Internal(error.to_string()))?;
+    let parked = parking::park(&site.house, &call.realm, &call.visit, origin, &request).await?;
     let mut answer = page::see(&format!("{door}/{}", parked.id));
     let cookie = cookies::secret(&site.urls, cookies::Kind::Parked(parked.id), &parked.cookie);
     answer.add_cookie(&cookie).map_err(|error| Fault::Internal(error.to_string()))?;
     Ok(answer)
 }
 
-/// The request that waits for this browser, as it was put aside. It must bring the cookie that the POST gave it: somebody who
+/// The request that waits for this browser, as JSON. It must bring the cookie that the POST gave it: somebody who
 /// posts a request and passes the address on plants nothing in another browser.
 ///
 /// # Errors

@@ -1,6 +1,5 @@
 //! The authorization endpoint: a request comes in, is checked, and is answered at once or by a login.
 
-use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +23,7 @@ use crate::domain::session::Session;
 use crate::flow::federation::{self, Asked, Proven, Silent};
 use crate::flow::login::NewLogin;
 use crate::flow::{pushed, session};
-use crate::http::{Answer, Call, Fault, logins, parked};
+use crate::http::{Answer, Call, Fault, form, logins, parked};
 
 /// What the door stores with a login, for the answer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -72,8 +71,7 @@ async fn read(call: &Call, parameters: Result<Parameters, ParameterError>) -> Re
 /// browsers leave our `SameSite=Lax` cookies at home, and whoever is logged in would look like a stranger. So the
 /// request is checked and put aside, and the browser is sent on to [`parked()`].
 pub(super) async fn post(call: Call, request: HttpRequest, body: web::Bytes) -> Answer {
-    let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !kind.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
+    if !form::is_form(request.headers()) {
         return Err(Fault::NotAForm);
     }
     let stored = match read(&call, Parameters::parse(&body)).await {
@@ -89,7 +87,7 @@ async fn put_aside(call: &Call, stored: &Stored) -> Answer {
     // It was checked when it came, which for a pushed request is a while ago; an error of ours goes to that address, too.
     respond::leads_back(call, client, &stored.request.return_to)?;
     let door = format!("{}/oidc/authorize", call.site.urls.base(call.realm.code()));
-    parked::put_aside(call, Origin::Oidc, &door, &written(stored)?).await
+    parked::put_aside(call, Origin::Oidc, &door, stored).await
 }
 
 /// `GET {base}/oidc/authorize/{parked}`: where the browser comes with its cookies after a posted request, among them the

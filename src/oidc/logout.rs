@@ -4,7 +4,6 @@
 //! An application that shows an ID Token of the session ends it at once. Whoever cannot show one could be any page of
 //! the web, so the person is asked (ASVS 10.6.2, T-45). And nobody is sent anywhere but to a registered address.
 
-use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, web};
 use askama::Template;
 use serde::{Deserialize, Serialize};
@@ -110,16 +109,14 @@ pub(super) async fn get(call: Call, request: HttpRequest) -> Answer {
 /// `POST {base}/oidc/logout`: from the application's page, which comes without our cookies and is sent on to
 /// [`parked()`].
 pub(super) async fn post(call: Call, request: HttpRequest, body: web::Bytes) -> Answer {
-    let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !kind.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
+    if !form::is_form(request.headers()) {
         return Err(Fault::NotAForm);
     }
     let parameters = Parameters::parse(&body);
     let asked = parameters.and_then(|parameters| Asked::read(&parameters)).map_err(|error| refused(&call, error))?;
     asked.checked(&call).map_err(|why| refused(&call, why))?;
-    let kept = serde_json::to_string(&asked).map_err(|error| Fault::Internal(error.to_string()))?;
     let door = format!("{}/oidc/logout", call.site.urls.base(call.realm.code()));
-    parked::put_aside(&call, Origin::Oidc, &door, &kept).await
+    parked::put_aside(&call, Origin::Oidc, &door, &asked).await
 }
 
 /// `GET {base}/oidc/logout/{parked}`.

@@ -19,7 +19,7 @@ use super::standing::is_good;
 use crate::domain::application::Protocol;
 use crate::domain::oidc_client::Scope;
 use crate::domain::release::Person;
-use crate::http::{Call, Fault};
+use crate::http::{Call, Fault, form};
 use crate::storage::grants::{self, Standing};
 
 /// `GET` and `POST {base}/oidc/userinfo`.
@@ -77,10 +77,8 @@ fn presented(request: &HttpRequest, body: &[u8]) -> Result<(Scheme, String), Bea
         };
         Some((scheme, token.trim().to_owned()))
     });
-    let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let form =
-        kind.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded").then(|| Parameters::parse(body));
-    let form = form.transpose().map_err(|_| invalid("the form cannot be read"))?;
+    let form = form::is_form(request.headers()).then(|| Parameters::parse(body)).transpose();
+    let form = form.map_err(|_| invalid("the form cannot be read"))?;
     let by_form = match &form {
         Some(form) => form.one("access_token").map_err(|_| invalid("the access token is given more than once"))?,
         None => None,

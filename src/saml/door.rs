@@ -34,7 +34,7 @@ use crate::flow::login::NewLogin;
 use crate::flow::realm::{Certificate, Realm};
 use crate::flow::{parking, session};
 use crate::http::post::{self, Content, Field};
-use crate::http::{Answer, Call, Fault, Form, Site, cookies, logins, page, parked};
+use crate::http::{Answer, Call, Fault, Form, Site, cookies, form, logins, page, parked};
 use crate::storage::users;
 use crate::urls::desk_path;
 
@@ -122,16 +122,14 @@ pub(super) async fn by_redirect(call: Call, request: HttpRequest) -> Answer {
 /// is logged in would look like a stranger here. So the request is checked and put aside, and the browser is
 /// sent on to [`from_form`].
 pub(super) async fn by_form(call: Call, request: HttpRequest, body: web::Bytes) -> Answer {
-    let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !kind.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
+    if !form::is_form(request.headers()) {
         return Err(Fault::NotAForm);
     }
     let checked = match read_form(&call, &Form::parse(&body)) {
         Ok(checked) => checked,
         Err(error) => return reject(&call, error).await,
     };
-    let kept = serde_json::to_string(&checked).map_err(|error| Fault::Internal(error.to_string()))?;
-    parked::put_aside(&call, Origin::Saml, &sso_address(&call), &kept).await
+    parked::put_aside(&call, Origin::Saml, &sso_address(&call), &checked).await
 }
 
 /// `GET {base}/saml/sso/{parked}`: where the browser comes with its cookies after a posted request. It must bring

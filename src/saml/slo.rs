@@ -26,7 +26,7 @@ use crate::flow::house::text;
 use crate::flow::logout as flow;
 use crate::flow::{parking, session};
 use crate::http::post;
-use crate::http::{Answer, Call, Fault, Form, cookies, logins, page, parked};
+use crate::http::{Answer, Call, Fault, Form, cookies, form, logins, page, parked};
 use crate::storage::{logouts, sessions, users};
 
 /// `GET {base}/saml/slo`: by redirect.
@@ -43,8 +43,7 @@ pub(super) async fn by_redirect(call: Call, http: HttpRequest) -> Answer {
 /// `POST {base}/saml/slo`: by form. As with logins, browsers keep our cookies from it: a request is put aside, and the
 /// browser is sent on. An answer needs no cookies.
 pub(super) async fn by_form(call: Call, http: HttpRequest, body: web::Bytes) -> Answer {
-    let kind = http.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !kind.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
+    if !form::is_form(http.headers()) {
         return Err(Fault::NotAForm);
     }
     let read = incoming::posted(&Form::parse(&body), |entity_id| provider_of(&call, entity_id));
@@ -54,8 +53,7 @@ pub(super) async fn by_form(call: Call, http: HttpRequest, body: web::Bytes) -> 
     }
     let request = logout::check_request(incoming, &slo_address(&call), call.visit.now);
     let request = request.map_err(|error| refused(&call, &error))?;
-    let kept = serde_json::to_string(&request).map_err(|error| Fault::Internal(error.to_string()))?;
-    parked::put_aside(&call, Origin::Saml, &slo_address(&call), &kept).await
+    parked::put_aside(&call, Origin::Saml, &slo_address(&call), &request).await
 }
 
 /// `GET {base}/saml/slo/{parked}`: where the browser comes with its cookies after a posted request.
