@@ -193,7 +193,8 @@ fn ask_first(seat: &Seat, wave: &Wave, form: &Form) -> Answer {
     let lines = [
         "Nobody new is asked for an authenticator, as with a pause.",
         "Besides, whoever was asked and has none yet is let in with what else the policy asks for, until the wave is resumed.",
-        "People with an authenticator, and applications that ask for two factors, are not affected.",
+        "So is a stranger who knows the password of one of them: no passcode of theirs would be asked for.",
+        "People who have or had an authenticator, and applications that ask for two factors, are not affected.",
     ];
     let shell = Shell::titled(seat, Module::Rollout, &format!("Let in everybody whom {} asked?", wave.name));
     let places = (seat.path(&format!("rollout/waves/{}/pause", wave.id)), seat.path(PAGE));
