@@ -28,10 +28,21 @@ const BUSY_PAUSE: Duration = Duration::from_millis(5);
 /// Statements that a connection keeps ready: more than this program has.
 const STATEMENTS: usize = 512;
 
-/// `NORMAL`: see `sync`. The log is moved into the file by the thread there; the limit is for the case that it does not
-/// get far enough while many write.
+/// `NORMAL`: see `sync`. The log is moved into the file by the thread there; whoever writes does it, and everybody waits for that,
+/// only where the thread never gets far enough, in some 80 MB.
 const WRITER: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; \
-    PRAGMA cache_size = -8000; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000;";
+    PRAGMA cache_size = -8000; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 20000;";
+
+/// How often the log is moved while others write, before they wait for the rest of it …
+const MOVES: u32 = 3;
+/// … unless no more pages than these are left.
+const FEW: i64 = 400;
+/// How long whoever moves the log tries for the turn to write: others wait for the disk meanwhile …
+const LONGEST_TRY: Duration = Duration::from_millis(20);
+/// … how often …
+const TRY_PAUSE: Duration = Duration::from_micros(100);
+/// … and how long they wait, with the turn, for who reads.
+const READERS_WAIT: Duration = Duration::from_millis(2);
 
 const READER: &str = "PRAGMA query_only = ON; PRAGMA cache_size = -1000;";
 
@@ -39,13 +50,19 @@ const READER: &str = "PRAGMA query_only = ON; PRAGMA cache_size = -1000;";
 #[derive(Debug)]
 pub(super) struct Sqlite {
     path: PathBuf,
-    /// `None` once closed.
-    writer: tokio::sync::Mutex<Option<Connection>>,
-    /// Tells one of those who wait that the writer was given back.
-    given_back: Notify,
+    writer: Arc<Writer>,
     readers: Mutex<Vec<Connection>>,
     /// `None` once closed.
     syncer: Mutex<Option<Arc<Syncer>>>,
+}
+
+/// The connection that writes, and the turn to have it.
+#[derive(Debug)]
+struct Writer {
+    /// `None` once closed.
+    connection: tokio::sync::Mutex<Option<Connection>>,
+    /// Tells one of those who wait that it was given back.
+    given_back: Notify,
 }
 
 /// One connection.
@@ -73,17 +90,19 @@ impl Sqlite {
         let writer = SqliteConnection::open(path, WRITER)?;
         // The log is there from the first question on.
         writer.inner.query_row("SELECT COUNT(*) FROM sqlite_master", [], |_| Ok(()))?;
+        let connection = tokio::sync::Mutex::new(Some(Connection::Sqlite(writer)));
+        let writer = Arc::new(Writer { connection, given_back: Notify::new() });
         let mover = SqliteConnection::open(path, "PRAGMA synchronous = NORMAL;")?;
+        mover.inner.busy_timeout(READERS_WAIT)?;
+        let turns = Arc::clone(&writer);
         let syncer = Syncer::start(path, move || {
-            // Not the whole log can be moved while somebody reads or writes; the rest is moved the next time.
-            if let Err(error) = mover.inner.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+            if let Err(error) = move_log(&mover.inner, &turns) {
                 tracing::warn!(%error, "the database's log could not be moved into its file");
             }
         })?;
         Ok(Self {
             path: path.to_owned(),
-            writer: tokio::sync::Mutex::new(Some(Connection::Sqlite(writer))),
-            given_back: Notify::new(),
+            writer,
             readers: Mutex::default(),
             syncer: Mutex::new(Some(Arc::new(syncer))),
         })
@@ -93,7 +112,7 @@ impl Sqlite {
     pub(super) async fn write<T>(&self, work: &impl AsyncFn(&mut Connection) -> Result<T>, durably: bool) -> Result<T> {
         let syncer = self.syncer()?;
         syncer.healthy()?;
-        let mut turn = self.turn().await?;
+        let mut turn = self.writer.turn().await?;
         let connection = turn.connection()?;
         begin(connection).await?;
         let open = Open(connection);
@@ -109,7 +128,7 @@ impl Sqlite {
 
     /// Runs `question` on a connection that does not write.
     pub(super) async fn read<T>(&self, question: impl AsyncFnOnce(&mut Connection) -> Result<T>) -> Result<T> {
-        if let Some(mut turn) = self.turn_at_once() {
+        if let Some(mut turn) = self.writer.turn_at_once() {
             let connection = turn.connection()?;
             sqlite(connection)?.reading = true;
             return question(connection).await;
@@ -136,7 +155,7 @@ impl Sqlite {
 
     /// Runs statements that are no transaction: of the schema, or `VACUUM INTO`.
     pub(super) async fn alone<T>(&self, work: impl FnOnce(&mut rusqlite::Connection) -> Result<T>) -> Result<T> {
-        let mut turn = self.turn().await?;
+        let mut turn = self.writer.turn().await?;
         let done = work(&mut sqlite(turn.connection()?)?.inner)?;
         let syncer = self.syncer()?;
         syncer.wait(syncer.committed(true)).await?;
@@ -151,31 +170,10 @@ impl Sqlite {
     /// Closes every connection, once the one that writes is free.
     pub(super) async fn close(&self) {
         let syncer = self.syncer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        self.writer.lock().await.take();
+        self.writer.connection.lock().await.take();
         self.shelf().clear();
         // Ends the thread, unless somebody still waits for it, who ends it then.
         drop(syncer);
-    }
-
-    /// The turn to write. Whoever comes while nobody has it takes it; whoever has waited long is served in the order of coming.
-    async fn turn(&self) -> Result<Turn<'_>> {
-        let since = Instant::now();
-        while since.elapsed() < PATIENCE {
-            if let Some(turn) = self.turn_at_once() {
-                return Ok(turn);
-            }
-            // Given back in between, it has told so, and this does not wait.
-            let _ = tokio::time::timeout(PATIENCE, self.given_back.notified()).await;
-        }
-        let waiting = tokio::time::timeout(LONGEST_WAIT, self.writer.lock());
-        let held = waiting.await.map_err(|_| Error::Busy)?;
-        Ok(Turn { held: Some(held), given_back: &self.given_back })
-    }
-
-    /// The turn to write, if nobody has it.
-    fn turn_at_once(&self) -> Option<Turn<'_>> {
-        let held = self.writer.try_lock().ok()?;
-        Some(Turn { held: Some(held), given_back: &self.given_back })
     }
 
     fn syncer(&self) -> Result<Arc<Syncer>> {
@@ -187,6 +185,49 @@ impl Sqlite {
         // Pushing and taking are single steps: a panic leaves nothing half done.
         self.readers.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Writer {
+    /// The turn to write. Whoever comes while nobody has it takes it; whoever has waited long is served in the order of coming.
+    async fn turn(&self) -> Result<Turn<'_>> {
+        let since = Instant::now();
+        while since.elapsed() < PATIENCE {
+            if let Some(turn) = self.turn_at_once() {
+                return Ok(turn);
+            }
+            // Given back in between, it has told so, and this does not wait.
+            let _ = tokio::time::timeout(PATIENCE, self.given_back.notified()).await;
+        }
+        let waiting = tokio::time::timeout(LONGEST_WAIT, self.connection.lock());
+        let held = waiting.await.map_err(|_| Error::Busy)?;
+        Ok(Turn { held: Some(held), given_back: &self.given_back })
+    }
+
+    /// The turn to write, if nobody has it.
+    fn turn_at_once(&self) -> Option<Turn<'_>> {
+        let held = self.connection.try_lock().ok()?;
+        Some(Turn { held: Some(held), given_back: &self.given_back })
+    }
+}
+
+/// Moves what is in the log into the database file, and lets the log begin anew. While others write, some of it is always left; so
+/// in the end, when that is little, they wait for a moment. What cannot be moved now is moved the next time.
+fn move_log(mover: &rusqlite::Connection, writer: &Writer) -> rusqlite::Result<()> {
+    for _ in 0..MOVES {
+        let (pages, moved): (i64, i64) =
+            mover.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get(1)?, row.get(2)?)))?;
+        if pages - moved <= FEW {
+            break;
+        }
+    }
+    let since = Instant::now();
+    while since.elapsed() < LONGEST_TRY {
+        if let Some(_turn) = writer.turn_at_once() {
+            return mover.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()));
+        }
+        std::thread::sleep(TRY_PAUSE);
+    }
+    Ok(())
 }
 
 /// The connection that writes, as long as somebody has it.
@@ -410,6 +451,62 @@ mod tests {
         assert!(matches!(asked, Err(Error::Unsupported(_))), "{asked:?}");
         db.close().await;
         assert!(db.look(async |connection| Statement::new(COUNT).rows(connection).await).await.is_err(), "closed");
+    }
+
+    /// What is written comes into the file by and by, also while somebody writes for long and somebody else reads for long; and
+    /// then the log begins anew.
+    #[tokio::test]
+    async fn a_long_log_is_moved_into_the_file() {
+        let (_folder, path, db) = database().await;
+        let log = path.with_extension("db-wal");
+        let long = |path: &std::path::Path| std::fs::metadata(path).expect("there").len();
+        // The log says how often it has begun anew.
+        let begun = || std::fs::read(&log).expect("read")[12..16].to_vec();
+        let (before, first) = (long(&path), begun());
+        let some = async |number: u32| {
+            for at in 0..600 {
+                let row = Statement::new("INSERT INTO lease (name, owner, fence, leased_until) VALUES (?, ?, 1, 1)")
+                    .bind(format!("{number} {at}"))
+                    .bind("o".repeat(3000));
+                db.write_soon(async |connection| row.clone().run(connection).await).await.expect("written");
+            }
+        };
+        let moved = async |upto: u64| {
+            for _ in 0..500 {
+                if long(&path) > upto {
+                    return;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+            panic!("{} octets in the file, {} in the log", long(&path), long(&log));
+        };
+        some(1).await;
+        moved(before + 1_500_000).await;
+        let reader = rusqlite::Connection::open(&path).expect("opens");
+        reader.execute_batch("BEGIN; SELECT COUNT(*) FROM lease").expect("reads");
+        let writing = db.write(async |connection| {
+            Statement::new("DELETE FROM lease WHERE name = '1 1'").run(connection).await?;
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            Ok(())
+        });
+        writing.await.expect("written");
+        some(2).await;
+        reader.execute_batch("COMMIT").expect("has read");
+        some(3).await;
+        moved(before + 5_000_000).await;
+        for _ in 0..500 {
+            let written = db.write(async |connection| {
+                Statement::new("UPDATE lease SET fence = fence + 1 WHERE name = '1 2'").run(connection).await
+            });
+            assert_eq!(written.await.expect("written"), 1);
+            if begun() != first {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        assert_ne!(begun(), first);
+        assert_eq!(leases(&db).await, 1799);
+        db.close().await;
     }
 
     /// Another process that writes, such as `vestibule apply`, is waited for, and meanwhile the thread does other work.

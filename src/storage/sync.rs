@@ -18,7 +18,7 @@ use super::{Error, Result};
 
 /// How long a transaction that nobody waits for may be in memory only.
 const LATEST: Duration = Duration::from_secs(1);
-/// After so many transactions the log is moved into the database file.
+/// After so many transactions the log is moved into the database file, whether or not anybody waits for the disk.
 const CHECKPOINT: u64 = 500;
 
 /// The thread, from the side of those who commit.
@@ -52,6 +52,8 @@ struct State {
     wanted: u64,
     /// On the disk.
     done: u64,
+    /// In the database file, too, but for what is left to the next time.
+    moved: u64,
     /// When the oldest that is not on the disk was committed.
     since: Option<Instant>,
     sleep: Sleep,
@@ -68,6 +70,13 @@ enum Sleep {
     Short,
     /// Until somebody comes: nothing happens on this machine.
     Long,
+}
+
+impl State {
+    /// Whether the log has become long: however little is awaited, it is moved now, or whoever writes would have to do it.
+    const fn is_long(&self) -> bool {
+        self.committed - self.moved >= CHECKPOINT
+    }
 }
 
 impl Shared {
@@ -104,7 +113,7 @@ impl Syncer {
         if awaited {
             state.wanted = state.committed;
         }
-        let wakes = state.sleep == Sleep::Long || (awaited && state.sleep == Sleep::Short);
+        let wakes = state.sleep == Sleep::Long || ((awaited || state.is_long()) && state.sleep == Sleep::Short);
         if wakes {
             state.sleep = Sleep::No;
         }
@@ -154,7 +163,6 @@ impl Drop for Syncer {
 }
 
 fn work(shared: &Shared, log: &File, tell: &watch::Sender<Done>, checkpoint: &mut impl FnMut()) {
-    let mut moved = 0;
     while let Some(target) = next(shared) {
         if let Err(error) = log.sync_data() {
             tracing::error!(%error, "the database's log could not be written to the disk; nothing is taken any more");
@@ -167,9 +175,13 @@ fn work(shared: &Shared, log: &File, tell: &watch::Sender<Done>, checkpoint: &mu
             state.since = (state.committed > target).then(Instant::now);
         }
         tell.send_modify(|done| done.upto = target);
-        if target - moved >= CHECKPOINT {
+        let long = {
+            let state = shared.state();
+            state.is_long().then_some(state.committed)
+        };
+        if let Some(moved) = long {
             checkpoint();
-            moved = target;
+            shared.state().moved = moved;
         }
     }
 }
@@ -179,7 +191,7 @@ fn next(shared: &Shared) -> Option<u64> {
     let mut state = shared.state();
     let mut quiet = false;
     loop {
-        if state.wanted > state.done {
+        if state.wanted > state.done || state.is_long() {
             return Some(state.committed);
         }
         let left = state.since.map(|since| LATEST.saturating_sub(since.elapsed()));
@@ -250,6 +262,27 @@ mod tests {
             }
         };
         tokio::time::timeout(LATEST * 10, awaited).await.expect("at once");
+    }
+
+    /// A log that grows is moved, also if nobody waits for the disk: so many moves would take twice as long if each came only when
+    /// what was committed must be on the disk.
+    #[tokio::test]
+    async fn a_long_log_is_moved_at_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("v.db");
+        std::fs::write(folder.path().join("v.db-wal"), "a log").expect("written");
+        let (moved, moves) = std::sync::mpsc::channel();
+        let syncer = Syncer::start(&path, move || moved.send(()).expect("somebody listens")).expect("starts");
+        let begun = Instant::now();
+        for _ in 0..20 {
+            for _ in 0..CHECKPOINT {
+                syncer.committed(false);
+            }
+            moves.recv_timeout(LATEST * 10).expect("moved");
+        }
+        assert!(begun.elapsed() < LATEST * 10, "{:?}", begun.elapsed());
+        drop(syncer);
+        assert!(moves.try_recv().is_err(), "and no more often than that");
     }
 
     /// A disk that fails takes nothing any more: neither the waiting transaction nor a later one (security.md 5.2).
