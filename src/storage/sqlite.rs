@@ -403,6 +403,21 @@ mod tests {
         row.number("n").expect("a number").expect("a count")
     }
 
+    /// What `.cargo/config.toml` asks for has reached the library. (The third of it cannot be asked for.)
+    #[tokio::test]
+    async fn the_library_is_compiled_as_it_should_be() {
+        let (_folder, _, db) = database().await;
+        let options = async |connection: &mut crate::storage::Connection| {
+            Statement::new("SELECT compile_options AS option FROM pragma_compile_options").rows(connection).await
+        };
+        let options = db.read(options).await.expect("told");
+        let options: Vec<&str> =
+            options.iter().map(|row| row.text("option").expect("a text").expect("an option")).collect();
+        assert!(options.contains(&"DEFAULT_MEMSTATUS=0"), "{options:?}");
+        assert!(!options.contains(&"ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
+        db.close().await;
+    }
+
     /// Whichever connection a question gets, the one that writes or another beside it, it changes nothing.
     #[tokio::test]
     async fn a_question_cannot_change_anything() {
