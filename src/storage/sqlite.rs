@@ -33,6 +33,8 @@ const STATEMENTS: usize = 512;
 const WRITER: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; \
     PRAGMA cache_size = -8000; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 8000;";
 
+const READER: &str = "PRAGMA query_only = ON; PRAGMA cache_size = -1000;";
+
 /// How often the log is moved while others write, before they wait for the rest of it …
 const MOVES: u32 = 3;
 /// … unless no more pages than these are left.
@@ -43,8 +45,6 @@ const LONGEST_TRY: Duration = Duration::from_millis(20);
 const TRY_PAUSE: Duration = Duration::from_micros(100);
 /// … and how long they wait, with the turn, for who reads.
 const READERS_WAIT: Duration = Duration::from_millis(2);
-
-const READER: &str = "PRAGMA query_only = ON; PRAGMA cache_size = -1000;";
 
 /// An SQLite file and the connections to it.
 #[derive(Debug)]
