@@ -24,14 +24,17 @@ use crate::http::Call;
 /// How long a code is good: the application fetches its tokens at once (RFC 6749 4.1.2 allows ten minutes).
 pub const LIFETIME: Duration = Duration::from_secs(60);
 
-/// What was granted with a code.
+/// What was granted with a code. What is not there is not written: a grant is a row that every login writes and every question
+/// about its tokens reads, and half of most rows would say that nothing was asked for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Details {
     /// Must be repeated at the token endpoint.
     pub redirect_uri: String,
     /// The PKCE challenge.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub code_challenge: Option<String>,
     /// For the ID Token.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
     /// Granted.
     pub scopes: BTreeSet<Scope>,
@@ -42,24 +45,25 @@ pub(super) struct Details {
     /// Whether a passcode was proven.
     pub otp: bool,
     /// Whether a recovery code stood in for a passcode.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub recovery: bool,
     /// When the person was authenticated.
     pub auth_time: Timestamp,
     /// Claims asked for one by one.
+    #[serde(default, skip_serializing_if = "RequestedClaims::is_empty")]
     pub claims: RequestedClaims,
     /// The APIs that access tokens may be for.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resources: Vec<String>,
     /// What they may open there.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub more_scopes: BTreeSet<String>,
     /// The authenticator that gave the passcode: since when it is the person's, in seconds, and whether the person
     /// enrolled it alone.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authenticator: Option<(i64, bool)>,
     /// The key that must be proven with the code (RFC 9449, 10).
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dpop_jkt: Option<String>,
 }
 
@@ -145,4 +149,25 @@ pub(super) fn grant_of(code: &SecretString) -> Option<GrantId> {
 /// The hash under which a code is stored and found (R-516 in spirit: no code can be read from a backup).
 pub(super) fn hash(house: &House, tenant: TenantId, code: &SecretString) -> String {
     text(&house.derived.codes.of(&[b"oidc", &tenant.to_bytes(), code.expose_secret().as_bytes()]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What an older version of this program has stored is read, and is written shorter.
+    #[test]
+    fn what_is_not_there_is_not_written() {
+        let long = r#"{"redirect_uri":"https://app.example/cb","code_challenge":null,"nonce":null,"scopes":["openid"],"acr":"a",
+            "password":true,"otp":false,"recovery":false,"auth_time":1795810529387554,"claims":{"userinfo":[],"id_token":[]},
+            "resources":[],"more_scopes":[],"authenticator":null,"dpop_jkt":null}"#;
+        let short = r#"{"redirect_uri":"https://app.example/cb","scopes":["openid"],"acr":"a","password":true,"otp":false,"auth_time":1795810529387554}"#;
+        for text in [long, short] {
+            let details: Details = serde_json::from_str(text).expect("it reads");
+            assert_eq!(serde_json::to_string(&details).expect("it writes"), short);
+        }
+        let full = r#"{"redirect_uri":"https://app.example/cb","code_challenge":"c","nonce":"n","scopes":["openid"],"acr":"a","password":true,"otp":true,"recovery":true,"auth_time":1795810529387554,"claims":{"userinfo":["email"],"id_token":[]},"resources":["https://api.example"],"more_scopes":["read"],"authenticator":[1795810525,true],"dpop_jkt":"k"}"#;
+        let details: Details = serde_json::from_str(full).expect("it reads");
+        assert_eq!(serde_json::to_string(&details).expect("it writes"), full);
+    }
 }

@@ -135,6 +135,14 @@ pub struct RequestedClaims {
     pub id_token: BTreeSet<String>,
 }
 
+impl RequestedClaims {
+    /// Whether none was asked for by itself.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.userinfo.is_empty() && self.id_token.is_empty()
+    }
+}
+
 /// Why a request is refused, and to whom that is said.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
