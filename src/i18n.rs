@@ -153,33 +153,32 @@ pub struct Preferences<'a> {
 /// The language to speak, in the order of R-531.
 #[must_use]
 pub fn negotiate(preferences: &Preferences<'_>) -> Language {
-    let browser = accepted(preferences.of_browser.unwrap_or_default());
+    let browser = || preferences.of_browser.map(accepted).unwrap_or_default();
     preferences
         .chosen
         .into_iter()
         .chain(preferences.of_user)
         .chain(preferences.of_application.iter().map(String::as_str))
-        .chain(browser.iter().map(String::as_str))
-        .chain(preferences.of_tenant)
         .find_map(Language::of_tag)
+        .or_else(|| browser().into_iter().chain(preferences.of_tenant).find_map(Language::of_tag))
         .unwrap_or(Language::English)
 }
 
 /// The tags of an `Accept-Language` header, most wanted first; those with weight 0 are not wanted at all
 /// (RFC 9110 12.5.4).
-fn accepted(header: &str) -> Vec<String> {
+fn accepted(header: &str) -> Vec<&str> {
     let weight = |text: &str| -> Option<u32> {
         let weight: f32 = text.trim().strip_prefix("q=")?.trim().parse().ok()?;
         // Non-negative floats sort like their bits; those that are no numbers are left out first.
         (weight > 0.0 && weight <= 1.0).then(|| weight.to_bits())
     };
-    let mut tags: Vec<(u32, String)> = header
+    let mut tags: Vec<(u32, &str)> = header
         .split(',')
         .take(40)
         .filter_map(|entry| {
             let (tag, rest) = entry.split_once(';').unwrap_or((entry, "q=1"));
             let weight = weight(rest)?;
-            (!tag.trim().is_empty()).then(|| (weight, tag.trim().to_owned()))
+            (!tag.trim().is_empty()).then(|| (weight, tag.trim()))
         })
         .collect();
     tags.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
