@@ -267,9 +267,10 @@ pub(super) async fn authenticate<'a>(
     {
         return Err(TokenError::wait(seconds));
     }
-    let base = call.site.urls.base(call.realm.code());
-    // Many libraries address an assertion to the token endpoint, wherever they send it.
-    let audiences = [base.clone(), format!("{base}/oidc/token"), format!("{}{}", call.site.urls.public(), call.path)];
+    let audiences = match &presented.proof {
+        Proof::Assertion(_) => audiences(call).to_vec(),
+        Proof::None | Proof::Secret { .. } => Vec::new(),
+    };
     let secrets = &house.derived.client_secrets;
     let measure = Measure { tenant, secrets, audiences: &audiences, now: call.visit.now };
     let keys = match &presented.proof {
@@ -294,6 +295,13 @@ pub(super) async fn authenticate<'a>(
         }
     }
     Ok((application, client))
+}
+
+/// To whom an assertion may be addressed. Many libraries address it to the token endpoint, wherever they send it.
+fn audiences(call: &Call) -> [String; 3] {
+    let base = call.site.urls.base(call.realm.code());
+    let token = format!("{base}/oidc/token");
+    [base, token, format!("{}{}", call.site.urls.public(), call.path)]
 }
 
 /// The keys that may have signed `jws` for the client: those registered, or those that it publishes. `None` if there are
