@@ -4,8 +4,6 @@
 
 use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::rsa::{OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::write::{ASSERTION, ENCRYPTION, SIGNATURE, Tag};
@@ -81,13 +79,12 @@ pub fn encrypted(xml: &str, how: &Encryption, entropy: &Entropy) -> Result<Tag, 
     let wrapped = key.encrypt(padding, secret, &mut wrapped, None).map_err(failed)?;
     let certificate = Tag::new(SIGNATURE, "X509Certificate").text(&how.certificate);
     let whose = Tag::new(SIGNATURE, "KeyInfo").child(Tag::new(SIGNATURE, "X509Data").child(certificate));
-    let wrapped =
-        Tag::new(ENCRYPTION, "EncryptedKey").child(transport).child(whose).child(value(&STANDARD.encode(wrapped)));
+    let wrapped = Tag::new(ENCRYPTION, "EncryptedKey").child(transport).child(whose).child(value(wrapped));
     let data = Tag::new(ENCRYPTION, "EncryptedData")
         .with("Type", ELEMENT)
         .child(method(name))
         .child(Tag::new(SIGNATURE, "KeyInfo").child(wrapped))
-        .child(value(&STANDARD.encode(content)));
+        .child(value(&content));
     Ok(Tag::new(ASSERTION, "EncryptedAssertion").child(data))
 }
 
@@ -97,6 +94,6 @@ fn method(algorithm: &str) -> Tag {
     Tag::new(ENCRYPTION, "EncryptionMethod").with("Algorithm", algorithm)
 }
 
-fn value(text: &str) -> Tag {
-    Tag::new(ENCRYPTION, "CipherData").child(Tag::new(ENCRYPTION, "CipherValue").text(text))
+fn value(octets: &[u8]) -> Tag {
+    Tag::new(ENCRYPTION, "CipherData").child(Tag::new(ENCRYPTION, "CipherValue").octets(octets))
 }

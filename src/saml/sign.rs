@@ -50,23 +50,23 @@ impl Signer<'_> {
         // Written once: what is hashed is what is sent, and the signature is put into it.
         let (mut xml, place) = tag.canonical_with_place(position);
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, xml.as_bytes());
-        let info = self.signed_info(id, &STANDARD.encode(digest.as_ref()));
-        let value = STANDARD.encode(self.key.sign(info.canonical().as_bytes())?);
+        let info = self.signed_info(id, digest.as_ref());
+        let value = self.key.sign(info.canonical().as_bytes())?;
         let signature = Tag::new(SIGNATURE, "Signature")
             .child(info)
-            .child(Tag::new(SIGNATURE, "SignatureValue").text(value))
+            .child(Tag::new(SIGNATURE, "SignatureValue").octets(&value))
             .child(key_info(self.certificate));
         xml.insert_str(place, &signature.canonical());
         Ok(xml)
     }
 
-    fn signed_info(&self, id: &str, digest: &str) -> Tag {
+    fn signed_info(&self, id: &str, digest: &[u8]) -> Tag {
         let transform = |algorithm: &str| Tag::new(SIGNATURE, "Transform").with("Algorithm", algorithm);
         let reference = Tag::new(SIGNATURE, "Reference")
             .with("URI", format!("#{id}"))
             .child(Tag::new(SIGNATURE, "Transforms").child(transform(ENVELOPED)).child(transform(EXCLUSIVE)))
             .child(Tag::new(SIGNATURE, "DigestMethod").with("Algorithm", SHA256))
-            .child(Tag::new(SIGNATURE, "DigestValue").text(digest));
+            .child(Tag::new(SIGNATURE, "DigestValue").octets(digest));
         Tag::new(SIGNATURE, "SignedInfo")
             .child(Tag::new(SIGNATURE, "CanonicalizationMethod").with("Algorithm", EXCLUSIVE))
             .child(Tag::new(SIGNATURE, "SignatureMethod").with("Algorithm", self.algorithm()))
@@ -96,7 +96,7 @@ impl Signer<'_> {
 /// A certificate as signatures and metadata carry it.
 #[must_use]
 pub fn key_info(certificate: &[u8]) -> Tag {
-    let certificate = Tag::new(SIGNATURE, "X509Certificate").text(STANDARD.encode(certificate));
+    let certificate = Tag::new(SIGNATURE, "X509Certificate").octets(certificate);
     Tag::new(SIGNATURE, "KeyInfo").child(Tag::new(SIGNATURE, "X509Data").child(certificate))
 }
 

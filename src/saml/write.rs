@@ -1,6 +1,9 @@
 //! XML that goes out, written in exclusive canonical form from the start, so that what is hashed is what is
 //! sent: start and end tags, the namespace first, attributes in order, one way to escape (xml-exc-c14n).
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 /// The namespaces that we write, with their prefixes.
 pub const PROTOCOL: (&str, &str) = ("samlp", "urn:oasis:names:tc:SAML:2.0:protocol");
 /// See [`PROTOCOL`].
@@ -81,6 +84,12 @@ impl Tag {
     pub fn text(mut self, text: impl Into<String>) -> Self {
         self.inside.push(Part::Text(text.into()));
         self
+    }
+
+    /// With octets in base64. It has nothing that would have to be escaped, so that is not looked for.
+    #[must_use]
+    pub fn octets(self, octets: &[u8]) -> Self {
+        self.ready(STANDARD.encode(octets))
     }
 
     /// With XML that is canonical by itself, at the end of what is inside.
