@@ -1,11 +1,13 @@
 //! What is true of every message that comes in: how it is encoded, and what its root must say (core 3.2.1, 3.2.2).
 
+use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::io::Read as _;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use flate2::{Decompress, FlushDecompress, Status};
 
 use super::verify::SignatureError;
 use super::write::{ASSERTION, PROTOCOL};
@@ -36,6 +38,14 @@ pub const LONGEST_RELAY_STATE: usize = 4096;
 /// The format of an issuer that is an entity ID (core 8.3.6).
 const ENTITY: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity";
 
+/// Octets of most messages, inflated.
+const USUAL: usize = 4096;
+
+thread_local! {
+    /// Some forty kilobytes, which are not made anew for each message.
+    static INFLATING: RefCell<Decompress> = RefCell::new(Decompress::new(false));
+}
+
 /// Why a message cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MessageError {
@@ -63,10 +73,27 @@ pub fn inflated(encoded: &str) -> Result<Vec<u8>, MessageError> {
     }
     let packed = base64(encoded)?;
     let most = LONGEST.min(packed.len().saturating_mul(MOST_RATIO)).saturating_add(1);
-    let mut out = Vec::new();
-    let mut reader =
-        flate2::bufread::DeflateDecoder::new(packed.as_slice()).take(u64::try_from(most).unwrap_or(u64::MAX));
-    reader.read_to_end(&mut out).map_err(|_| MessageError::Decode("it is not deflated"))?;
+    INFLATING.with_borrow_mut(|state| unpacked(state, &packed, most))
+}
+
+/// What `packed` holds, if that is less than `most` octets. Where it ends in the middle, so does the document.
+fn unpacked(state: &mut Decompress, packed: &[u8], most: usize) -> Result<Vec<u8>, MessageError> {
+    let mut out = Vec::with_capacity(USUAL.min(most));
+    state.reset(false);
+    let mut rest = packed;
+    while out.len() < most {
+        let before = (state.total_in(), state.total_out());
+        let status = state.decompress_vec(rest, &mut out, FlushDecompress::None);
+        if status.map_err(|_| MessageError::Decode("it is not deflated"))? == Status::StreamEnd {
+            break;
+        }
+        if out.len() == out.capacity() {
+            out.reserve_exact(out.len().min(most - out.len()));
+        } else if before == (state.total_in(), state.total_out()) {
+            break;
+        }
+        rest = usize::try_from(state.total_in()).ok().and_then(|read| packed.get(read..)).unwrap_or_default();
+    }
     if out.len() >= most { Err(MessageError::Decode("it is too long")) } else { Ok(out) }
 }
 
@@ -78,8 +105,12 @@ pub fn base64(encoded: &str) -> Result<Vec<u8>, MessageError> {
     if encoded.len() > LONGEST_POSTED {
         return Err(MessageError::Decode("it is too long"));
     }
-    let plain: String = encoded.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-    STANDARD.decode(plain).map_err(|_| MessageError::Decode("it is not base64"))
+    let plain = if encoded.bytes().any(|octet| octet.is_ascii_whitespace()) {
+        Cow::Owned(encoded.chars().filter(|c| !c.is_ascii_whitespace()).collect())
+    } else {
+        Cow::Borrowed(encoded)
+    };
+    STANDARD.decode(plain.as_bytes()).map_err(|_| MessageError::Decode("it is not base64"))
 }
 
 /// Who sent the message; needed to know whose certificates count. Nothing else may be read before the signature is
@@ -159,7 +190,34 @@ pub fn written(at: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
+
+    /// T-37: a message is read whole or refused, however long it is; and what was wrong with one is forgotten with the next.
+    #[test]
+    fn a_message_is_inflated_whole_or_refused() {
+        let encoded = |octets: &[u8]| {
+            let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
+            encoder.write_all(octets).expect("memory");
+            encoder.finish().expect("memory")
+        };
+        // Each octet sixteen times: far from what no message may be inflated to, and short enough for an address.
+        let random = crate::clock::Entropy::seeded(7);
+        let text: Vec<u8> = (0..=LONGEST / 16).flat_map(|_| [random.bytes::<1>()[0]; 16]).collect();
+        for length in [0, 1, USUAL - 1, USUAL, USUAL + 1, 2 * USUAL, 20_000, LONGEST] {
+            let packed = encoded(&text[..length]);
+            assert!(inflated(&STANDARD.encode(&packed)).as_deref() == Ok(&text[..length]), "{length}");
+            let garbled = inflated(&STANDARD.encode([7; 40]));
+            assert_eq!(garbled, Err(MessageError::Decode("it is not deflated")));
+            let half = inflated(&STANDARD.encode(&packed[..packed.len() / 2])).expect("a part");
+            assert!(text.starts_with(&half) && (length < 2 || half.len() < length), "{length}");
+        }
+        let longer = inflated(&STANDARD.encode(encoded(&text[..=LONGEST])));
+        assert_eq!(longer, Err(MessageError::Decode("it is too long")));
+        let dense = inflated(&STANDARD.encode(encoded(&[b' '; LONGEST])));
+        assert_eq!(dense, Err(MessageError::Decode("it is too long")));
+    }
 
     /// T-38: anybody may send as many elements as a message may have, and looking for one that is there twice takes less than it
     /// takes to read them.
