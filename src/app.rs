@@ -163,7 +163,8 @@ pub fn doors(config: &mut web::ServiceConfig) {
         .app_data(web::JsonConfig::default().limit(LONGEST_BODY))
         .configure(health::configure)
         .service(
-            web::scope("/t/{tenant}")
+            web::scope("/t")
+                .wrap(from_fn(tenant))
                 .configure(oidc::configure)
                 .configure(saml::configure)
                 .configure(api::configure)
@@ -173,6 +174,24 @@ pub fn doors(config: &mut web::ServiceConfig) {
         .configure(pages::association::configure)
         .configure(oidc::configure_above)
         .default_service(web::route().to(headers::nothing_here));
+}
+
+/// Takes the virtual server's code out of the address, so that what follows is below `/t/{tenant}`. As a pattern of the framework
+/// it would be a regular expression, and the only one in the way of most requests. Without a code there is no door.
+async fn tenant(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let path = request.match_info().unprocessed().strip_prefix('/').unwrap_or_default();
+    let code = path.split('/').next().unwrap_or_default().to_owned();
+    let length = u16::try_from(code.len() + 1).map_err(|_| Fault::NotFound)?;
+    if code.is_empty() {
+        return Err(Fault::NotFound.into());
+    }
+    let found = request.match_info_mut();
+    found.add_static("tenant", code);
+    found.skip(length);
+    next.call(request).await
 }
 
 /// Ends a request whose answer does not begin in time.
@@ -365,6 +384,10 @@ mod tests {
             async |path: &str| client.get(format!("{base}{path}")).send().await.expect("an answer").status().as_u16();
         assert_eq!((status("/healthz").await, status("/readyz").await), (200, 200));
         assert_eq!((status("/t/nobody/").await, status("/etc/passwd").await), (404, 404));
+        // Where the virtual server's code should stand is nothing, or not an address that has one.
+        for path in ["/t", "/t/", "/t//", "/t//oidc/jwks", "/tea/oidc/jwks", "/oidc/jwks"] {
+            assert_eq!(status(path).await, 404, "{path}");
+        }
         let foreign = client.get(format!("{base}/t/acme/")).header("host", "evil.example").send().await;
         assert_eq!(foreign.expect("an answer").status().as_u16(), 421, "T-25");
         let long = client.get(format!("{base}/{}", "x".repeat(200_000))).send().await;

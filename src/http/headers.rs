@@ -233,11 +233,19 @@ fn for_applications(fault: &Fault) -> HttpResponse {
 }
 
 fn log(fault: &Fault, request: &HttpRequest, correlation: CorrelationId) {
-    let path = request.match_pattern().unwrap_or_default();
+    let path = pattern(&request.match_pattern().unwrap_or_default());
     match fault {
         Fault::Internal(reason) => tracing::error!(%correlation, path, reason, "a request failed"),
         Fault::Busy => tracing::warn!(%correlation, path, "a request was sent away: busy"),
         fault => tracing::info!(%correlation, path, fault = %fault, "a request was refused"),
+    }
+}
+
+/// The pattern of a door as it is documented: the virtual server's code is taken out of the address before routes are looked for.
+fn pattern(found: &str) -> String {
+    match found.strip_prefix("/t") {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("/t/{{tenant}}{rest}"),
+        _ => found.to_owned(),
     }
 }
 
