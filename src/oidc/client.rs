@@ -268,7 +268,7 @@ pub(super) async fn authenticate<'a>(
         return Err(TokenError::wait(seconds));
     }
     let audiences = match &presented.proof {
-        Proof::Assertion(_) => audiences(call).to_vec(),
+        Proof::Assertion(_) => audiences(call),
         Proof::None | Proof::Secret { .. } => Vec::new(),
     };
     let secrets = &house.derived.client_secrets;
@@ -298,10 +298,10 @@ pub(super) async fn authenticate<'a>(
 }
 
 /// To whom an assertion may be addressed. Many libraries address it to the token endpoint, wherever they send it.
-fn audiences(call: &Call) -> [String; 3] {
+fn audiences(call: &Call) -> Vec<String> {
     let base = call.site.urls.base(call.realm.code());
     let token = format!("{base}/oidc/token");
-    [base, token, format!("{}{}", call.site.urls.public(), call.path)]
+    vec![base, token, format!("{}{}", call.site.urls.public(), call.path)]
 }
 
 /// The keys that may have signed `jws` for the client: those registered, or those that it publishes. `None` if there are
