@@ -75,12 +75,10 @@ pub fn page_with(call: &Call, (title, text): (&str, &'static str), action: Strin
     // Chromium and WebKit hold every redirect that the application makes behind its address against our policy, and it may
     // lead to any other origin of its people, which nobody registers. So the policy names no more than the scheme here, and
     // with it programs on the person's own computer (RFC 8252 7.3).
-    let targets = if action.starts_with("https://") {
-        vec!["https:".to_owned(), "http://127.0.0.1:*".to_owned(), "http://localhost:*".to_owned()]
-    } else if action.starts_with("http://") {
-        vec!["https:".to_owned(), "http:".to_owned()]
-    } else {
-        url::Url::parse(&action).map(|action| format!("{}:", action.scheme())).into_iter().collect()
+    let targets = match url::Url::parse(&action).ok().as_ref().map(url::Url::scheme) {
+        Some("https") => vec!["https:".to_owned(), "http://127.0.0.1:*".to_owned(), "http://localhost:*".to_owned()],
+        Some("http") => vec!["https:".to_owned(), "http:".to_owned()],
+        scheme => scheme.map(|scheme| format!("{scheme}:")).into_iter().collect(),
     };
     let frame = Frame::of(call, title).at(String::new());
     let response = page::page(&PostPage { frame, text, action, fields })?;
