@@ -11,7 +11,7 @@ use actix_web::middleware::Next;
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, ResponseError as _, web};
 
 use super::page::{FaultPage, Frame, page_with_status};
-use super::{Fault, Site, cookies, visit};
+use super::{Fault, Site, cookies, tenant, visit};
 use crate::domain::ids::CorrelationId;
 use crate::flow::Realm;
 use crate::i18n::{Language, Preferences, negotiate};
@@ -233,19 +233,11 @@ fn for_applications(fault: &Fault) -> HttpResponse {
 }
 
 fn log(fault: &Fault, request: &HttpRequest, correlation: CorrelationId) {
-    let path = pattern(&request.match_pattern().unwrap_or_default());
+    let path = tenant::documented(&request.match_pattern().unwrap_or_default());
     match fault {
         Fault::Internal(reason) => tracing::error!(%correlation, path, reason, "a request failed"),
         Fault::Busy => tracing::warn!(%correlation, path, "a request was sent away: busy"),
         fault => tracing::info!(%correlation, path, fault = %fault, "a request was refused"),
-    }
-}
-
-/// The pattern of a door as it is documented: the virtual server's code is taken out of the address before routes are looked for.
-fn pattern(found: &str) -> String {
-    match found.strip_prefix("/t") {
-        Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("/t/{{tenant}}{rest}"),
-        _ => found.to_owned(),
     }
 }
 

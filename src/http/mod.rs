@@ -21,6 +21,7 @@ pub mod parked;
 pub mod post;
 pub mod qr;
 pub mod remembered;
+pub mod tenant;
 pub mod upload;
 pub mod visit;
 
