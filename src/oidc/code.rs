@@ -25,7 +25,7 @@ use crate::http::Call;
 pub const LIFETIME: Duration = Duration::from_secs(60);
 
 /// What was granted with a code. What is not there is not written: a grant is a row that every login writes and every question
-/// about its tokens reads, and half of most rows would say that nothing was asked for.
+/// about its tokens reads, and a quarter of most would say that nothing was asked for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Details {
     /// Must be repeated at the token endpoint.

@@ -208,6 +208,10 @@ mod tests {
         for length in [0, 1, USUAL - 1, USUAL, USUAL + 1, 2 * USUAL, 20_000, LONGEST] {
             let packed = encoded(&text[..length]);
             assert!(inflated(&STANDARD.encode(&packed)).as_deref() == Ok(&text[..length]), "{length}");
+            let lines =
+                STANDARD.encode(&packed).as_bytes().chunks(76).map(|line| [line, b"\r\n"].concat()).collect::<Vec<_>>();
+            let lines = String::from_utf8(lines.concat()).expect("ASCII");
+            assert!(inflated(&lines).as_deref() == Ok(&text[..length]), "{length}");
             let garbled = inflated(&STANDARD.encode([7; 40]));
             assert_eq!(garbled, Err(MessageError::Decode("it is not deflated")));
             let half = inflated(&STANDARD.encode(&packed[..packed.len() / 2])).expect("a part");
